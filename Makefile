@@ -1,0 +1,120 @@
+# Everything here needs make and a Python from 3.11 to 3.13, and no root.
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+WORKERS ?= 2
+COV_FAIL_UNDER ?= 0
+PYTEST_ARGS ?=
+
+.PHONY: help run up test test-systems lint lock bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | \
+	  while read -r make target text; do printf '  make %-14s %s\n' "$$target" "$$text"; done
+
+run: $(VENV)/.installed ## install, then play the whole story once on sample systems
+	@$(BIN)/tradesync demo
+
+up: $(VENV)/.installed ## the same, and keep the daemon and its console running
+	@$(BIN)/tradesync demo --keep-running
+
+test: lint ## static checks and all tests that need nothing but this machine
+	@mkdir -p build
+	@$(BIN)/python -m pytest -n $(WORKERS) --rule-report build \
+	  --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml \
+	  --cov-fail-under=$(COV_FAIL_UNDER) $(PYTEST_ARGS)
+
+test-systems: $(VENV)/.installed-tests ## tests against real outside systems (tests/systems)
+	@if [ -d tests/systems ]; then \
+	  $(BIN)/python -m pytest tests/systems -m system $(PYTEST_ARGS); \
+	else \
+	  echo "make test-systems: there is no folder tests/systems, so nothing was run."; \
+	fi
+
+# The three checks share nothing, so they run side by side; each one's output
+# is shown whole, and every failure is reported rather than only the first.
+lint: $(VENV)/.installed-tests ## ruff, the formatter's check, mypy
+	@mkdir -p build
+	@$(BIN)/ruff check . >build/ruff-check.txt 2>&1 & check=$$!; \
+	$(BIN)/ruff format --check . >build/ruff-format.txt 2>&1 & format=$$!; \
+	$(BIN)/mypy >build/mypy.txt 2>&1 & types=$$!; \
+	failed=0; \
+	wait $$check || failed=1; echo "ruff check:"; cat build/ruff-check.txt; \
+	wait $$format || failed=1; echo "ruff format --check:"; cat build/ruff-format.txt; \
+	wait $$types || failed=1; echo "mypy --strict:"; cat build/mypy.txt; \
+	exit $$failed
+
+# uv resolves for every platform and Python at once. It lives in a folder of its
+# own for as long as it is needed, and never writes where it fetched from.
+LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header \
+  --no-emit-index-url --no-emit-find-links --quiet $(LOCK_ARGS)
+
+lock: $(VENV)/.made ## resolve the two locks again (LOCK_ARGS=--upgrade for newer releases)
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	$(BIN)/python -m venv "$$scratch"; \
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
+	"$$scratch/bin/uv" pip compile $(LOCK_FLAGS) pyproject.toml --group build \
+	  -o requirements.lock; \
+	"$$scratch/bin/uv" pip compile $(LOCK_FLAGS) pyproject.toml --all-extras --group build \
+	  --group dev -c requirements.lock -o tests/requirements.lock; \
+	echo "requirements.lock and tests/requirements.lock are up to date."
+
+bench: $(VENV)/.installed-tests ## measure; the figures go to build/bench
+	@if [ -d tests/bench ]; then \
+	  mkdir -p build/bench; \
+	  $(BIN)/python -m pytest tests/bench $(PYTEST_ARGS); \
+	else \
+	  echo "make bench: there is no folder tests/bench, so nothing was measured."; \
+	fi
+
+clean: ## remove the environment and all that was built
+	rm -rf $(VENV) build dist tradesync.egg-info .hypothesis
+
+# The environment, in three steps. A stamp is newer than what it was made from,
+# so a second call does nothing.
+
+# PYTHON=... decides; otherwise the newest that really runs. A name on the PATH
+# proves nothing: version managers leave names there that only print an error.
+$(VENV)/.made: | ; @\
+	fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'; \
+	python=; \
+	for name in $${PYTHON:-python3.13 python3.12 python3.11 python3}; do \
+	  if "$$name" -c "$$fits" >/dev/null 2>&1; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "tradesync needs Python 3.11, 3.12 or 3.13, and none of" \
+	    "'$${PYTHON:-python3.13 python3.12 python3.11 python3}' runs." \
+	    "Install one (Debian: apt install python3 python3-venv) or name one:" \
+	    "make PYTHON=/path/to/python3" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+	  version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  echo "$$python ($$version) cannot make a virtual environment: its venv module is" \
+	    "a package of its own here. On Debian: apt install python3-venv" \
+	    "(Ubuntu with several Pythons: python$$version-venv)." >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" --version)."; \
+	rm -rf $(VENV); \
+	"$$python" -m venv $(VENV); \
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.made requirements.lock pyproject.toml
+	@echo "Installing what requirements.lock names."
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-tests: $(VENV)/.installed tests/requirements.lock
+	@echo "Installing what tests/requirements.lock adds."
+	@$(PIP) --require-hashes -r tests/requirements.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""The ``tradesync`` command, a module per sub-command."""
