@@ -1,0 +1,1 @@
+"""Value objects and documents that both sides share. Standard library only."""

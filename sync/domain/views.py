@@ -1,0 +1,135 @@
+"""What a store is told: the shapes in which ERP facts are mirrored.
+
+Everything here that belongs to an account carries an ``IndividualAccount``, so
+a retail group's ship-tos, invoices or terms cannot be written down at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sync.domain.account import (
+    AccountStatus,
+    BillTo,
+    CreditStatus,
+    IndividualAccount,
+    ShipTo,
+)
+from sync.domain.ids import (
+    CustomerId,
+    ErpOrderNumber,
+    LocationId,
+    OrganisationId,
+    WebUserId,
+)
+from sync.domain.invoice import Invoice
+from sync.domain.pricing import Audience, PriceKey
+
+
+class ImportState(Enum):
+    """An order's way into the ERP, as the store shows it (WA-13)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportNotice:
+    """What to show at an order: state, the ERP's number, and a message for people."""
+
+    state: ImportState
+    erp_order: ErpOrderNumber | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocationProfile:
+    """A site of an account, as the store shows it."""
+
+    location_id: LocationId
+    name: str
+    tax_exempt: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountProfile:
+    """What the store shows of an account (MI-1), and who acts for it (TL-3).
+
+    All tuples are sorted, so that equal profiles compare equal.
+    """
+
+    customer_id: CustomerId
+    name: str
+    status: AccountStatus
+    terms: str | None
+    currencies: tuple[str, ...]
+    tax_exempt: bool
+    credit: CreditStatus
+    price_groups: tuple[str, ...] = ()
+    locations: tuple[LocationProfile, ...] = ()
+    organisations: tuple[OrganisationId, ...] = ()
+    users: tuple[WebUserId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """A profile that may be shown, because its account is no retail group."""
+
+    account: IndividualAccount
+    profile: AccountProfile
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.profile.customer_id, "profile")
+
+
+@dataclass(frozen=True, slots=True)
+class ShipToView:
+    """A ship-to that the buyers of its account may select."""
+
+    account: IndividualAccount
+    ship_to: ShipTo
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.ship_to.sold_to, f"ship-to {self.ship_to.ship_to_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class BillToView:
+    """A bill-to of an account."""
+
+    account: IndividualAccount
+    bill_to: BillTo
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.bill_to.sold_to, f"bill-to {self.bill_to.bill_to_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """An invoice that its own account's buyers may see; the only kind a store takes.
+
+    It can hold no invoice of a retail group (the account's type forbids it) and
+    none of another account (ValueError).
+    """
+
+    account: IndividualAccount
+    invoice: Invoice
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.invoice.sold_to, f"invoice {self.invoice.number}")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPriceKey:
+    """One price as one audience sees it."""
+
+    audience: Audience
+    key: PriceKey
+
+
+def _own(account: IndividualAccount, owner: CustomerId, what: str) -> None:
+    if account.customer_id != owner:
+        raise ValueError(f"{what} is of {owner}, not of {account}")

@@ -1,0 +1,86 @@
+"""What can go wrong, sorted by what to do about it.
+
+The engine acts on the class and never reads the message. The message is for a
+person: what happened, to which document, and the way out. Adapters raise these
+and let the driver's own exception ride along as ``__cause__``. An error that an
+adapter does not recognise stays what it is and surfaces with its traceback.
+"""
+
+from __future__ import annotations
+
+
+class SyncError(Exception):
+    """Base of everything that the engine knows how to answer."""
+
+
+class TryLater(SyncError):
+    """The system is busy or away and nothing was changed: back off and come again.
+
+    ``retry_after_s`` is what the system itself asked for, if it did.
+    """
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class OutcomeUnknown(SyncError):
+    """A write left, and the answer did not come: look before any second attempt."""
+
+
+class Conflict(SyncError):
+    """The record moved since it was read: read and plan again, once."""
+
+
+class Refusal(SyncError):
+    """One document cannot go on: quarantine it, continue with the next.
+
+    ``code`` is a stable word to search and filter by; ``remedy`` the way out.
+    """
+
+    def __init__(self, message: str, *, code: str, remedy: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.remedy = remedy
+
+
+class Rejected(Refusal):
+    """The other system understood and refused: inactive item, closed period."""
+
+
+class NotMapped(Refusal):
+    """Our own mapping has no answer."""
+
+
+class AccessDenied(SyncError):
+    """Credentials or rights: stop the flow at once, repeated logins lock accounts."""
+
+
+class Misconfigured(SyncError):
+    """Settings, mapping, profile or schema are wrong; a person must correct them.
+
+    ``problems`` lists each with its file and line where there is one.
+    """
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__("\n".join((message, *problems)))
+        self.problems = problems
+
+
+class SuspiciousPlan(SyncError):
+    """Too destructive to believe: nothing was written, a person must confirm.
+
+    ``plan_id`` names the plan that a confirmation would be for.
+    """
+
+    def __init__(self, message: str, plan_id: str) -> None:
+        super().__init__(message)
+        self.plan_id = plan_id
+
+
+class StateInUse(SyncError):
+    """Another process is the writer of this state."""
+
+
+class FencedOff(SyncError):
+    """Another worker took this order over: stop, and write nothing more about it."""

@@ -1,0 +1,219 @@
+"""The ERP, reduced to what synchronization needs.
+
+An adapter is one object that satisfies ``Erp`` and as many of the capability
+protocols as the system can serve. The engine asks with ``isinstance`` once, at
+start-up, and says what cannot be served. Every method may raise TryLater,
+AccessDenied and Misconfigured besides what it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, runtime_checkable
+
+from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
+from sync.domain.invoice import Invoice
+from sync.domain.money import Rounding
+from sync.domain.pricing import Price, PriceScope
+from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
+from sync.domain.times import Watermark
+
+
+class Feed(Enum):
+    """Kinds of record whose changes a source may be able to tell."""
+
+    ACCOUNTS = "accounts"
+    SHIP_TOS = "ship_tos"
+    INVOICES = "invoices"
+    PRICES = "prices"
+    ORDER_STATUS = "order_status"
+
+
+@dataclass(frozen=True, slots=True)
+class ErpCapabilities:
+    """Facts about the ERP that the engine plans around.
+
+    ``ship_to_override``: an order may ship to an address that is not on file.
+    ``needs_ship_to_id``: even then a ship-to ID must be named beside it.
+    ``unique_external_key``: the ERP itself refuses a second order with our key.
+    ``external_key_length``: characters that the key's field holds.
+    ``statement_timeout_s``: how long a write may still be under way after its
+    answer was lost. ``number_follows``: the order number comes later, with the
+    order status. ``text_encoding``: the Python codec of the ERP's text, None
+    where it takes all of Unicode. Lengths are in characters, None: no limit.
+    """
+
+    name: str
+    unit_price_rounding: Rounding
+    amount_rounding: Rounding
+    time_zone: str = "UTC"
+    ship_to_override: bool = True
+    needs_ship_to_id: bool = False
+    needs_contact: bool = False
+    unique_external_key: bool = True
+    external_key_length: int = 64
+    tax_override: bool = True
+    order_hold: bool = False
+    number_follows: bool = False
+    statement_timeout_s: float = 60.0
+    max_order_lines: int | None = None
+    address_lines: int | None = None
+    address_line_length: int | None = None
+    name_length: int | None = None
+    po_number_length: int | None = None
+    notes_length: int | None = None
+    text_encoding: str | None = None
+    change_feeds: frozenset[Feed] = frozenset()
+
+
+class FindingLevel(Enum):
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a check: what was looked at, what was found, the way out."""
+
+    subject: str
+    level: FindingLevel
+    message: str
+    remedy: str = ""
+
+
+@runtime_checkable
+class Erp(Protocol):
+    @property
+    def capabilities(self) -> ErpCapabilities: ...
+
+    def check(self) -> Sequence[Finding]:
+        """Try everything that the adapter will need, without writing.
+
+        Reports all findings instead of raising at the first one.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give connections back. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class ReadsAccounts(Protocol):
+    def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
+        """The accounts with these IDs; one that the ERP does not have is absent."""
+        ...
+
+    def customer_ids(self) -> Iterator[CustomerId]:
+        """Every customer that the ERP profile selects as an account, in any order."""
+        ...
+
+    def locations(self, customer_ids: Collection[CustomerId]) -> Sequence[Location]:
+        """The sites of these accounts; none for an ERP without sites."""
+        ...
+
+
+@runtime_checkable
+class FindsContacts(Protocol):
+    def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
+        """Accounts that have a contact with exactly this address, case ignored."""
+        ...
+
+
+@runtime_checkable
+class ReadsShipTos(Protocol):
+    def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
+        """Addresses on file of these accounts, one-off addresses never among them."""
+        ...
+
+    def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]: ...
+
+
+@runtime_checkable
+class ReadsItems(Protocol):
+    def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
+        """The items with these numbers; one that the ERP does not have is absent."""
+        ...
+
+
+@runtime_checkable
+class ReadsPrices(Protocol):
+    def price_scopes(self) -> Iterator[PriceScope]:
+        """Every scope for which the ERP holds at least one entry, in any order."""
+        ...
+
+    def prices(
+        self, scopes: Collection[PriceScope], skus: Collection[Sku] | None = None
+    ) -> Iterator[Price]:
+        """All entries of these scopes, past, present and future, in any order.
+
+        With ``skus`` only those of these items. A short read raises; it never
+        looks like an end.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsInvoices(Protocol):
+    def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
+        """Posted invoices and credits of these accounts, with lines and dues."""
+        ...
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    def changed_customers(
+        self, feed: Feed, since: Watermark
+    ) -> tuple[Collection[CustomerId], Watermark]:
+        """Accounts with a record of this feed that changed at or after ``since``.
+
+        The second value is how far this answer reaches: the ERP's own clock at
+        the moment when the read began. Only for feeds in ``change_feeds``.
+        """
+        ...
+
+    def feed_now(self, feed: Feed) -> Watermark:
+        """The ERP's own clock, to start a watermark from a full read."""
+        ...
+
+
+@runtime_checkable
+class FindsOrders(Protocol):
+    def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
+        """The order that the ERP holds under this key; None when there is none."""
+        ...
+
+
+@runtime_checkable
+class SubmitsOrders(Protocol):
+    def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+        """Write the whole order under this key, in one transaction.
+
+        The same key twice is one order: the second call answers like the first
+        or raises Conflict. Raises Rejected when the ERP refuses the order;
+        OutcomeUnknown when it cannot be told whether it was written; TryLater
+        only when it surely was not.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsOrderStatus(Protocol):
+    def order_statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> Mapping[IdempotencyKey, OrderStatus]:
+        """The present status of these orders; one that the ERP lacks is absent."""
+        ...
+
+
+@runtime_checkable
+class ChecksPurchaseOrders(Protocol):
+    def purchase_order_used(
+        self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
+    ) -> ErpOrderNumber | None:
+        """An order of this account with this PO number, other than the one under ``key``."""
+        ...

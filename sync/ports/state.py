@@ -1,0 +1,423 @@
+"""What the daemon remembers. Flows open and commit transactions; nobody else does.
+
+``State.transaction`` gives one database transaction with everything in it; it
+commits at the end of the block and rolls back when the block raises. No
+transaction is ever held open across a call to the ERP or the store.
+
+The order ledger walks discovered -> submitting -> imported -> acknowledged, or
+aside to waiting, quarantined, review or closed. A claim carries a fencing token;
+every later write about that order names it and raises FencedOff when another
+worker has taken the order over meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from sync.domain.decision import Closing, Decision, Problem
+from sync.domain.ids import ChannelId, CustomerId, ErpOrderNumber, IdempotencyKey, WebOrderId
+from sync.domain.order import StoreOrder
+from sync.domain.sales_order import OrderStatus, SalesOrder
+from sync.domain.times import Watermark
+from sync.domain.views import ImportNotice
+
+
+class LedgerState(Enum):
+    DISCOVERED = "discovered"
+    WAITING = "waiting"
+    SUBMITTING = "submitting"
+    IMPORTED = "imported"
+    ACKNOWLEDGED = "acknowledged"
+    QUARANTINED = "quarantined"
+    REVIEW = "review"
+    CLOSED = "closed"
+
+
+class Discovery(Enum):
+    """What the ledger made of an order that the store showed."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SAME = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write about one order until ``lease_until``.
+
+    ``frozen`` is the instruction of an earlier attempt: where there is one, the
+    ERP may already hold the order, and exactly this is what must be sent again.
+    """
+
+    order_id: WebOrderId
+    token: int
+    attempt: int
+    lease_until: datetime
+    order: StoreOrder
+    key: IdempotencyKey
+    frozen: SalesOrder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEvent:
+    """One step in the life of an order; ``actor`` is "daemon" or a person."""
+
+    at: datetime
+    event: str
+    actor: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """Everything known about one web order.
+
+    ``differences`` are the sentences of a review; ``shown`` is the last notice
+    that the store confirmed; ``status`` the last ERP status mirrored.
+    """
+
+    order_id: WebOrderId
+    number: str
+    channel: ChannelId | None
+    state: LedgerState
+    key: IdempotencyKey
+    order: StoreOrder
+    first_seen_at: datetime
+    changed_at: datetime
+    attempts: int = 0
+    next_check_at: datetime | None = None
+    lease_until: datetime | None = None
+    waiting_for: str | None = None
+    problems: tuple[Problem, ...] = ()
+    differences: tuple[str, ...] = ()
+    decision: Decision | None = None
+    frozen: SalesOrder | None = None
+    erp_order: ErpOrderNumber | None = None
+    closing: Closing | None = None
+    closing_note: str | None = None
+    shown: ImportNotice | None = None
+    status: OrderStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFilter:
+    """Which entries; an empty set or None does not restrict."""
+
+    states: frozenset[LedgerState] = frozenset()
+    order_ids: frozenset[WebOrderId] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    code: str | None = None
+    customer_id: CustomerId | None = None
+    channel: ChannelId | None = None
+    seen_before: datetime | None = None
+    limit: int | None = None
+
+
+class Ledger(Protocol):
+    def discover(self, order: StoreOrder, now: datetime) -> Discovery:
+        """Insert the order, or take over its newer version while it is not claimed.
+
+        A waiting order whose content or state changed becomes due at once. An
+        order at rest in quarantine, review, imported, acknowledged or closed
+        keeps its state; its newest version is kept beside it (``changed_since``).
+        """
+        ...
+
+    def changed_since(self, limit: int) -> Sequence[tuple[LedgerEntry, StoreOrder]]:
+        """Entries that left our hands, each with a newer version that nobody judged yet."""
+        ...
+
+    def settle_change(
+        self, order_id: WebOrderId, now: datetime, differences: tuple[str, ...]
+    ) -> None:
+        """The newer version is judged. With differences the entry goes to review."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> Sequence[WebOrderId]:
+        """Orders to work on, oldest placed first: discovered, waiting and submitting
+        ones whose next check (lease) has come."""
+        ...
+
+    def claim(self, order_id: WebOrderId, now: datetime, ttl_s: float) -> Claim | None:
+        """Take the order, state submitting, token one higher; None if it is not due."""
+        ...
+
+    def refresh(self, claim: Claim, order: StoreOrder) -> None:
+        """Keep the version of the order that was read just now."""
+        ...
+
+    def freeze(self, claim: Claim, order: SalesOrder, decision: Decision, now: datetime) -> None:
+        """Keep the instruction and the decision, before the first attempt to send it."""
+        ...
+
+    def thaw(self, claim: Claim, now: datetime, why: str) -> None:
+        """Drop the instruction of an attempt that surely never reached the ERP."""
+        ...
+
+    def record_imported(
+        self, claim: Claim, number: ErpOrderNumber | None, now: datetime
+    ) -> None: ...
+
+    def record_unknown(self, claim: Claim, message: str, look_again_at: datetime) -> None:
+        """The outcome is unknown: stay submitting, come back after that moment."""
+        ...
+
+    def record_retry(self, claim: Claim, message: str, not_before: datetime) -> None:
+        """Surely not written: due again after that moment, attempts kept."""
+        ...
+
+    def record_waiting(
+        self, claim: Claim, code: str, sentence: str, next_check_at: datetime
+    ) -> None: ...
+
+    def record_quarantined(
+        self,
+        claim: Claim,
+        problems: tuple[Problem, ...],
+        now: datetime,
+        trail: tuple[str, ...] = (),
+    ) -> None: ...
+
+    def record_review(self, claim: Claim, differences: tuple[str, ...], now: datetime) -> None: ...
+
+    def record_closed(self, claim: Claim, why: Closing, sentence: str, now: datetime) -> None: ...
+
+    def replay(self, order_id: WebOrderId, actor: str, reason: str, now: datetime) -> bool:
+        """Quarantined or in review without an ERP order: due again, decided anew.
+
+        False when the entry is in no state to be replayed.
+        """
+        ...
+
+    def dismiss(self, order_id: WebOrderId, actor: str, reason: str, now: datetime) -> bool:
+        """Quarantined or in review: closed for ever, with the reason."""
+        ...
+
+    def release_expired(self, now: datetime) -> int:
+        """At start-up, as the only writer: make every claimed order due at once.
+
+        Those with an instruction still wait out their look-again moment.
+        """
+        ...
+
+    def to_show(self, limit: int) -> Sequence[LedgerEntry]:
+        """Entries whose notice in the store is not what it should be."""
+        ...
+
+    def record_shown(self, order_id: WebOrderId, notice: ImportNotice, now: datetime) -> None:
+        """The store confirmed this notice; an imported order becomes acknowledged."""
+        ...
+
+    def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[LedgerEntry]:
+        """Imported orders whose ERP status may still move, by order ID, after that one."""
+        ...
+
+    def record_status(self, order_id: WebOrderId, status: OrderStatus, now: datetime) -> None: ...
+
+    def entry(self, order_id: WebOrderId) -> LedgerEntry | None: ...
+
+    def entries(self, wanted: LedgerFilter) -> Sequence[LedgerEntry]:
+        """Newest change first."""
+        ...
+
+    def history(self, order_id: WebOrderId) -> Sequence[LedgerEvent]: ...
+
+    def counts(self) -> dict[LedgerState, int]: ...
+
+
+class Watermarks(Protocol):
+    def get(self, name: str) -> Watermark | None: ...
+
+    def set(self, name: str, watermark: Watermark) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run of one flow. ``outcome`` is ok, failed, refused, cancelled or running."""
+
+    run_id: str
+    flow: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: str = "running"
+    counts: dict[str, int] = field(default_factory=dict)
+    message: str = ""
+
+
+class Runs(Protocol):
+    def start(self, run_id: str, flow: str, now: datetime) -> None: ...
+
+    def finish(
+        self, run_id: str, outcome: str, counts: dict[str, int], message: str, now: datetime
+    ) -> None: ...
+
+    def last(self, flow: str | None = None, limit: int = 20) -> Sequence[RunRecord]: ...
+
+    def abandon_running(self, now: datetime) -> int:
+        """At start-up: runs that a dead process left behind are marked as such."""
+        ...
+
+
+class RequestState(Enum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncScope:
+    """What a person asked for; nothing given means everything."""
+
+    customer: str | None = None
+    order: str | None = None
+    sku: str | None = None
+    channel: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    confirm_plan: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncRequest:
+    """A manual run that the daemon picks up. ``done`` of ``total`` is progress."""
+
+    request_id: str
+    flow: str
+    scope: ResyncScope
+    actor: str
+    state: RequestState
+    asked_at: datetime
+    done: int = 0
+    total: int | None = None
+    message: str = ""
+    cancel_asked: bool = False
+    result: dict[str, int] = field(default_factory=dict)
+
+
+class Requests(Protocol):
+    def ask(self, flow: str, scope: ResyncScope, actor: str, now: datetime) -> str:
+        """Leave a request; gives its ID."""
+        ...
+
+    def next(self, now: datetime) -> ResyncRequest | None:
+        """Take the oldest queued request, which is running from now on."""
+        ...
+
+    def progress(self, request_id: str, done: int, total: int | None) -> bool:
+        """Note the progress; True when somebody asked to cancel."""
+        ...
+
+    def finish(
+        self,
+        request_id: str,
+        state: RequestState,
+        message: str,
+        result: dict[str, int],
+        now: datetime,
+    ) -> None: ...
+
+    def cancel(self, request_id: str) -> bool: ...
+
+    def get(self, request_id: str) -> ResyncRequest | None: ...
+
+    def last(self, limit: int = 20) -> Sequence[ResyncRequest]: ...
+
+    def requeue_running(self) -> int:
+        """At start-up: what a dead process had begun is queued again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPlan:
+    """A plan that the guard rails refused, until a person confirms it."""
+
+    plan_id: str
+    flow: str
+    digest: str
+    reason: str
+    counts: dict[str, int]
+    at: datetime
+    confirmed_by: str | None = None
+
+
+class Plans(Protocol):
+    def hold(self, plan: HeldPlan) -> None:
+        """Keep a refused plan; the same flow and digest keep their first ID."""
+        ...
+
+    def confirm(self, plan_id: str, actor: str, now: datetime) -> HeldPlan | None: ...
+
+    def confirmed(self, flow: str, digest: str) -> bool:
+        """Whether a person confirmed exactly this plan."""
+        ...
+
+    def open(self) -> Sequence[HeldPlan]: ...
+
+    def clear(self, flow: str) -> None:
+        """A later plan of the flow went through: what was held is history."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GoodMapping:
+    """The files of the last mapping that passed all checks, by name."""
+
+    version: str
+    files: dict[str, str]
+    at: datetime
+    refused_version: str | None = None
+    refused_problems: tuple[str, ...] = ()
+
+
+class MappingVersions(Protocol):
+    def last_good(self) -> GoodMapping | None: ...
+
+    def save_good(self, version: str, files: dict[str, str], now: datetime) -> None: ...
+
+    def note_refused(self, version: str, problems: tuple[str, ...], now: datetime) -> None: ...
+
+
+class Audit(Protocol):
+    def note(self, actor: str, action: str, subject: str, reason: str, now: datetime) -> None:
+        """Append; nothing is ever changed or removed here."""
+        ...
+
+    def last(self, limit: int = 50) -> Sequence[LedgerEvent]: ...
+
+
+class Transaction(Protocol):
+    """One transaction's view of the state of one pipeline."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def watermarks(self) -> Watermarks: ...
+
+    @property
+    def runs(self) -> Runs: ...
+
+    @property
+    def requests(self) -> Requests: ...
+
+    @property
+    def plans(self) -> Plans: ...
+
+    @property
+    def mappings(self) -> MappingVersions: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+
+class State(Protocol):
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """One transaction. Raises TryLater when the database is locked or full."""
+        ...
