@@ -1,0 +1,88 @@
+"""The ``tradesync`` command: a table of sub-commands, each imported when it is used.
+
+Loading everything at once took most of a second, which is long for ``--help``
+and for shell completion; and a site without ODBC must still get its help text.
+So the table says in words what each command does, and the module behind it is
+imported only when that command is run or asked for its own help.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from sync import __version__
+from sync.cli.output import EXIT_CODES
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """Where a command lives (``module:attribute``) and its line in the list."""
+
+    target: str
+    summary: str
+
+
+COMMANDS: Mapping[str, CommandEntry] = {
+    "rules": CommandEntry("sync.cli.rules:rules", "List the business rules that are kept."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and summaries without importing them."""
+
+    def __init__(self, *, entries: Mapping[str, CommandEntry], **attrs: object) -> None:
+        super().__init__(**attrs)  # type: ignore[arg-type]
+        self.entries = entries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = self.entries.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # click's own spelling help loads every command to look for aliases.
+        if args and args[0] not in self.entries and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.entries, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, entry.summary) for name, entry in sorted(self.entries.items())]
+            )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code.value), text) for code, text in EXIT_CODES.items()])
+        super().format_epilog(ctx, formatter)
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExample:\n  tradesync rules",
+)
+@click.version_option(__version__, prog_name="tradesync")
+def main() -> None:
+    """Keep an ERP and a web store in step.
+
+    Web orders go into the right ERP account; ship-tos, invoices, prices and
+    account data come back into the store.
+    """

@@ -1,0 +1,118 @@
+"""How commands answer: a table for people, JSON for programs, errors on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Exit(IntEnum):
+    """How a command ends; scripts and the unit file go by these numbers."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2  # click's own number
+    NEEDS_PERSON = 3
+    STATE_IN_USE = 4
+    TRY_LATER = 75  # EX_TEMPFAIL
+    MISCONFIGURED = 78  # EX_CONFIG
+
+
+EXIT_CODES: Mapping[Exit, str] = {
+    Exit.DONE: "done",
+    Exit.FAILED: "something failed; the details are printed",
+    Exit.USAGE: "wrong usage",
+    Exit.NEEDS_PERSON: "done, but something waits for a person (quarantine, a refused plan)",
+    Exit.STATE_IN_USE: "the daemon's state is in use by another process",
+    Exit.TRY_LATER: "try later: a system is down",
+    Exit.MISCONFIGURED: "bad settings, or no usable mapping",
+}
+
+
+def json_option(command: Decorated) -> Decorated:
+    """Add ``--json``; the command receives it as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(
+        command
+    )
+
+
+def emit(
+    records: Sequence[Mapping[str, object]],
+    columns: Mapping[str, str],
+    as_json: bool,
+    title: str,
+) -> None:
+    """Print records, in the order given.
+
+    ``columns`` maps a record's key to the heading it has for people. JSON is a
+    list of objects with exactly these keys; amounts are strings there, so that
+    no reader rounds them. No record prints a sentence for people and an empty
+    list for programs.
+    """
+    if as_json:
+        rows = [{key: record.get(key) for key in columns} for record in records]
+        click.echo(json.dumps(rows, default=_plain, indent=2, ensure_ascii=False))
+        return
+    if not records:
+        click.echo(f"{title}: none.")
+        return
+    # Imported here, for a command that prints JSON or nothing has no need of it.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left")
+    for heading in columns.values():
+        table.add_column(heading, overflow="fold")
+    for record in records:
+        # Text, since square brackets in a name are not markup.
+        table.add_row(*(Text(_readable(record.get(key))) for key in columns))
+    Console(highlight=False).print(table)
+
+
+def fail(message: str, exit_code: Exit = Exit.FAILED) -> NoReturn:
+    """Print ``message`` on stderr and end the command with ``exit_code``."""
+    click.echo(f"tradesync: {message}", err=True)
+    raise click.exceptions.Exit(exit_code)
+
+
+def _readable(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case Enum():
+            return str(value.value)
+        case str():
+            return value
+        case list() | tuple():
+            return ", ".join(_readable(item) for item in value)
+        case frozenset() | set():
+            return ", ".join(sorted(_readable(item) for item in value))
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    """What JSON has no word for. Raises TypeError for what nobody foresaw."""
+    match value:
+        case Decimal():
+            return str(value)
+        case Enum():
+            return value.value
+        case date():
+            return value.isoformat()
+        case frozenset() | set():
+            return sorted(value, key=str)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    raise TypeError(f"cannot be printed as JSON: {type(value).__name__}")

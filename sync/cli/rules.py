@@ -1,0 +1,24 @@
+"""``tradesync rules``: the business rules, as a table or as JSON."""
+
+from __future__ import annotations
+
+import click
+
+from sync.cli.output import emit, json_option
+from sync.rules import RULES
+
+
+@click.command(epilog="\b\nExample:\n  tradesync rules --json")
+@json_option
+def rules(as_json: bool) -> None:
+    """List the business rules that are kept, each with its ID.
+
+    The IDs also stand in build/rules.md after a test run, next to the tests
+    that prove each rule.
+    """
+    emit(
+        [{"id": rule.id, "rule": rule.sentence} for rule in RULES.values()],
+        {"id": "ID", "rule": "Rule"},
+        as_json,
+        "Business rules",
+    )
