@@ -1,0 +1,1 @@
+"""A commerce store that is one SQL database: SQLite by default, or PostgreSQL."""

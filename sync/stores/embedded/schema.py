@@ -1,0 +1,435 @@
+"""The tables of the embedded store: what the shop owns, and what is mirrored into it.
+
+One schema serves SQLite and PostgreSQL. Amounts and quantities are decimal text
+with their scale, because SQLite would keep DECIMAL(19,4) as a float and lose
+digits. Moments are UTC text of fixed width (``2026-03-01T09:30:00.000000Z``), so
+that they sort as they follow each other; days are ISO text. All text compares
+byte by byte, also on PostgreSQL. Lists of short texts (street lines, currencies)
+are JSON arrays.
+
+No foreign keys: an order may name a user, an organisation or a channel that
+this database has never heard of, and must still be shown as it was placed.
+
+``README.md`` beside this file describes every table for people.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+# The database's own collation would sort and, on some systems, equate by
+# language; a key is bytes.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+_MOMENT = "____-__-__T__:__:__.______Z"
+
+metadata = MetaData()
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, TEXT, primary_key=True)
+
+
+def _position() -> Column[int]:
+    return Column("position", Integer, primary_key=True, autoincrement=False)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, TEXT)
+
+
+def _needed(name: str) -> Column[str]:
+    return Column(name, TEXT, nullable=False)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, default=False)
+
+
+def _address() -> tuple[Column[str] | Column[bool], ...]:
+    return (
+        _text("name"),
+        _needed("lines"),
+        _text("city"),
+        _text("country"),
+        _text("postal_code"),
+        _text("region"),
+        _text("attention"),
+        _text("phone"),
+        _text("email"),
+        Column("residential", Boolean),
+    )
+
+
+# --- What the shop and its users own. The mirrors never write here (MI-1). ---
+
+channels = Table(
+    "channels",
+    metadata,
+    _key("channel"),
+    _text("title"),
+    _needed("mode"),
+    _needed("login_wall"),
+    _flag("guest_checkout"),
+)
+
+organisations = Table(
+    "organisations",
+    metadata,
+    _key("organisation"),
+    _needed("name"),
+    Column("status", Integer, CheckConstraint("status BETWEEN 0 AND 11")),
+    _text("staff_customer_id"),
+    _flag("open_application"),
+)
+
+web_users = Table(
+    "web_users",
+    metadata,
+    _key("web_user"),
+    _text("name"),
+    _text("email"),
+    _flag("email_verified"),
+    _text("staff_customer_id"),
+    _flag("open_application"),
+    _text("preferred_currency"),
+    CheckConstraint("email IS NOT NULL OR NOT email_verified", name="verified_means_an_email"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    _key("web_user"),
+    _key("organisation"),
+    Column("position", Integer, nullable=False, default=0),
+    Column("role", Integer, CheckConstraint("role BETWEEN 1 AND 4"), nullable=False),
+    _text("location"),
+    Index("memberships_by_organisation", "organisation"),
+)
+
+customer_groups = Table("customer_groups", metadata, _key("code"), _needed("name"))
+
+organisation_groups = Table(
+    "organisation_groups", metadata, _key("organisation"), _key("group_code")
+)
+
+own_addresses = Table("own_addresses", metadata, _key("web_user"), _position(), *_address())
+
+orders = Table(
+    "orders",
+    metadata,
+    _key("order_id"),
+    _text("number"),
+    _text("channel"),
+    _text("placed_at"),
+    # The feed is sorted by it, so it must have the shape that sorts.
+    Column("modified_at", TEXT, CheckConstraint(f"modified_at LIKE '{_MOMENT}'"), nullable=False),
+    _text("state"),
+    _text("web_user"),
+    _flag("signed_in"),
+    _text("organisation"),
+    _text("location"),
+    _text("email"),
+    _text("phone"),
+    _text("priced_for"),
+    _text("currency"),
+    _text("total"),
+    _text("ship_to_id"),
+    _text("bill_to_id"),
+    _text("approval"),
+    _text("po_number"),
+    _text("notes"),
+    _text("requested_date"),
+    _flag("ship_complete"),
+    _text("ship_via"),
+    _text("collect_account"),
+    Index("orders_by_change", "modified_at", "order_id"),
+    Index("orders_by_user", "web_user", "placed_at"),
+)
+
+order_addresses = Table(
+    "order_addresses",
+    metadata,
+    _key("order_id"),
+    Column("purpose", TEXT, CheckConstraint("purpose IN ('ship_to', 'bill_to')"), primary_key=True),
+    *_address(),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    _key("order_id"),
+    _position(),
+    _text("line_id"),
+    _text("sku"),
+    _text("quantity"),
+    _text("unit"),
+    _text("unit_price"),
+    _text("customer_part_number"),
+    _text("note"),
+    _text("kit_parent"),
+)
+
+order_line_discounts = Table(
+    "order_line_discounts",
+    metadata,
+    _key("order_id"),
+    Column("line_position", Integer, primary_key=True, autoincrement=False),
+    _position(),
+    _text("code"),
+    _text("amount"),
+    _text("rate"),
+)
+
+order_charges = Table(
+    "order_charges",
+    metadata,
+    _key("order_id"),
+    _position(),
+    _text("kind"),
+    _text("code"),
+    _text("amount"),
+)
+
+order_discounts = Table(
+    "order_discounts", metadata, _key("order_id"), _position(), _text("code"), _text("amount")
+)
+
+order_taxes = Table(
+    "order_taxes",
+    metadata,
+    _key("order_id"),
+    _position(),
+    _text("code"),
+    _text("amount"),
+    _text("rate"),
+)
+
+order_adjustments = Table(
+    "order_adjustments", metadata, _key("order_id"), _position(), _text("name"), _text("amount")
+)
+
+order_payments = Table(
+    "order_payments",
+    metadata,
+    _key("order_id"),
+    _position(),
+    _text("method"),
+    _text("state"),
+    _text("amount"),
+    _text("reference"),
+    _text("expires_at"),
+)
+
+ORDER_PARTS: tuple[Table, ...] = (
+    order_addresses,
+    order_lines,
+    order_line_discounts,
+    order_charges,
+    order_discounts,
+    order_taxes,
+    order_adjustments,
+    order_payments,
+)
+"""Every table that holds a part of an order, each with its ``order_id``."""
+
+
+# --- What is mirrored from the ERP. Only the store adapter writes here. ---
+
+order_imports = Table(
+    "order_imports",
+    metadata,
+    _key("order_id"),
+    _needed("state"),
+    _text("erp_order"),
+    _text("message"),
+)
+
+order_statuses = Table(
+    "order_statuses",
+    metadata,
+    _key("order_id"),
+    _needed("state"),
+    _text("erp_order"),
+    _text("message"),
+)
+
+order_shipments = Table(
+    "order_shipments",
+    metadata,
+    _key("order_id"),
+    _position(),
+    _needed("number"),
+    _text("shipped_on"),
+    _text("carrier"),
+    _text("tracking"),
+)
+
+order_line_statuses = Table(
+    "order_line_statuses",
+    metadata,
+    _key("order_id"),
+    _position(),
+    Column("line", Integer, nullable=False),
+    _needed("sku"),
+    _needed("ordered"),
+    _needed("shipped"),
+    _needed("back_ordered"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _key("customer_id"),
+    _needed("name"),
+    Column("status", Integer, CheckConstraint("status BETWEEN 0 AND 11"), nullable=False),
+    _text("terms"),
+    _needed("currencies"),
+    _flag("tax_exempt"),
+    _needed("credit"),
+    _needed("price_groups"),
+)
+
+account_locations = Table(
+    "account_locations",
+    metadata,
+    _key("customer_id"),
+    _position(),
+    _needed("location"),
+    _needed("name"),
+    Column("tax_exempt", Boolean),
+)
+
+account_organisations = Table(
+    "account_organisations",
+    metadata,
+    _key("customer_id"),
+    _position(),
+    _needed("organisation"),
+    Index("account_organisations_by_organisation", "organisation"),
+)
+
+account_users = Table(
+    "account_users",
+    metadata,
+    _key("customer_id"),
+    _position(),
+    _needed("web_user"),
+    Index("account_users_by_user", "web_user"),
+)
+
+ship_tos = Table(
+    "ship_tos",
+    metadata,
+    _key("customer_id"),
+    _key("ship_to_id"),
+    *_address(),
+    _flag("is_default"),
+    Column("tax_exempt", Boolean),
+    _text("warehouse"),
+    _text("location"),
+)
+
+bill_tos = Table(
+    "bill_tos",
+    metadata,
+    _key("customer_id"),
+    _key("bill_to_id"),
+    *_address(),
+    _flag("is_default"),
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    _key("customer_id"),
+    _key("number"),
+    _needed("kind"),
+    _needed("invoiced_on"),
+    _needed("currency"),
+    _needed("total"),
+    _text("tax"),
+    _text("freight"),
+    _text("open_amount"),
+    _text("erp_order"),
+    _text("po_number"),
+    _text("web_reference"),
+)
+
+invoice_lines = Table(
+    "invoice_lines",
+    metadata,
+    _key("customer_id"),
+    _key("invoice"),
+    _position(),
+    Column("number", Integer, nullable=False),
+    _needed("quantity"),
+    _needed("net"),
+    _text("sku"),
+    _text("description"),
+    _text("unit"),
+    _text("unit_price"),
+)
+
+invoice_dues = Table(
+    "invoice_dues",
+    metadata,
+    _key("customer_id"),
+    _key("invoice"),
+    _position(),
+    _needed("due_on"),
+    _needed("amount"),
+)
+
+# An empty text stands for "none" in the columns of this key: NULL has no place
+# in one. ``min_quantity`` is spelled without trailing zeros, so that one step
+# of a ladder cannot be there twice.
+prices = Table(
+    "prices",
+    metadata,
+    _key("audience"),
+    _key("audience_key"),
+    _key("audience_channel"),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    _key("owner"),
+    _key("price_list"),
+    _key("sku"),
+    _key("unit"),
+    _key("currency"),
+    _key("min_quantity"),
+    _key("valid_from"),
+    Column("priority", Integer, primary_key=True, autoincrement=False),
+    _key("warehouse"),
+    _text("unit_price"),
+    _text("valid_until"),
+    Index("prices_by_item", "sku", "audience", "audience_key"),
+    sqlite_with_rowid=False,
+)
+
+MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
+    accounts,
+    account_locations,
+    account_organisations,
+    account_users,
+    ship_tos,
+    bill_tos,
+    invoices,
+    invoice_lines,
+    invoice_dues,
+)
+"""Every mirrored table that carries ``customer_id``."""
+
+
+def create_schema(engine: Engine) -> None:
+    """Make whatever table is missing. What is there already stays as it is."""
+    metadata.create_all(engine)
