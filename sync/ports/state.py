@@ -79,6 +79,10 @@ class LedgerEntry:
 
     ``differences`` are the sentences of a review; ``shown`` is the last notice
     that the store confirmed; ``status`` the last ERP status mirrored.
+    ``waiting_for`` is the code and ``waiting_sentence`` the words of what it
+    waits for; ``message`` the last word about an attempt that did not end;
+    ``trail`` how a quarantine was decided; ``imported_at`` when the ERP took
+    the order, None while it has not, also where its number follows later.
     """
 
     order_id: WebOrderId
@@ -102,6 +106,10 @@ class LedgerEntry:
     closing_note: str | None = None
     shown: ImportNotice | None = None
     status: OrderStatus | None = None
+    waiting_sentence: str | None = None
+    message: str | None = None
+    trail: tuple[str, ...] = ()
+    imported_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +130,12 @@ class Ledger(Protocol):
     def discover(self, order: StoreOrder, now: datetime) -> Discovery:
         """Insert the order, or take over its newer version while it is not claimed.
 
-        A waiting order whose content or state changed becomes due at once. An
-        order at rest in quarantine, review, imported, acknowledged or closed
-        keeps its state; its newest version is kept beside it (``changed_since``).
+        A waiting order whose content or state changed becomes due at once. So
+        does one in quarantine: the store's correction may be the cure. An order
+        at rest in review, imported, acknowledged or closed keeps its state; its
+        newest version is kept beside it (``changed_since``), and so it is while
+        the order is claimed or an instruction for the ERP is out. What is older
+        than the version at hand, or differs in ``modified_at`` only, is SAME.
         """
         ...
 
@@ -195,7 +206,11 @@ class Ledger(Protocol):
         ...
 
     def dismiss(self, order_id: WebOrderId, actor: str, reason: str, now: datetime) -> bool:
-        """Quarantined or in review: closed for ever, with the reason."""
+        """Quarantined or in review: closed for ever, with the reason.
+
+        An order that the ERP has taken is never closed: dismissing its review
+        accepts the differences, and it is imported or acknowledged as before.
+        """
         ...
 
     def release_expired(self, now: datetime) -> int:
