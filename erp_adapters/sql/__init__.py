@@ -1,0 +1,1 @@
+"""Any ERP whose database SQLAlchemy reaches, described by a profile alone."""
