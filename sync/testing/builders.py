@@ -1,0 +1,567 @@
+"""Documents with sensible defaults, of which a test states only what matters.
+
+Every builder takes the fields of its type as keywords. The defaults fit
+together: the wholesale order is of the default account, ships to its default
+ship-to and buys the default item at the default price.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from sync.domain.account import (
+    Account,
+    AccountStatus,
+    BillTo,
+    Contact,
+    CreditStatus,
+    IndividualAccount,
+    Item,
+    Location,
+    RetailGroups,
+    ShipTo,
+)
+from sync.domain.address import Address, TypedAddress
+from sync.domain.ids import (
+    BillToId,
+    ChannelId,
+    ContactId,
+    CustomerId,
+    ErpOrderNumber,
+    IdempotencyKey,
+    InvoiceNumber,
+    LocationId,
+    OrganisationId,
+    ShipToId,
+    Sku,
+    WebOrderId,
+    WebOrderNumber,
+    WebUserId,
+)
+from sync.domain.invoice import DueDate, Invoice, InvoiceKind, InvoiceLine
+from sync.domain.money import Money
+from sync.domain.order import (
+    Adjustment,
+    Approval,
+    Buyer,
+    Charge,
+    ChargeKind,
+    LineDiscount,
+    Membership,
+    OrderDiscount,
+    OrderLine,
+    OrderState,
+    Organisation,
+    Payment,
+    PaymentState,
+    Role,
+    SelectedBillTo,
+    SelectedShipTo,
+    Tax,
+    UnreadableOrder,
+    WebOrder,
+    WebUser,
+)
+from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
+from sync.domain.sales_order import (
+    CodedAmount,
+    ErpOrderState,
+    LineStatus,
+    OneOffShipTo,
+    OnFileBillTo,
+    OnFileShipTo,
+    OrderStatus,
+    PayBy,
+    SalesOrder,
+    SalesOrderLine,
+    SalesOrderPayment,
+    Shipment,
+)
+from sync.domain.views import AccountProfile, AccountView, BillToView, InvoiceView, ShipToView
+
+T = TypeVar("T")
+
+ACCOUNT = CustomerId("C-1001")
+RETAIL_ACCOUNT = CustomerId("RETAIL-EU")
+SHIP_TO = ShipToId("MAIN")
+BILL_TO = BillToId("BILL")
+SKU = Sku("BOLT-M8")
+CHANNEL = ChannelId("web")
+WEB_USER = WebUserId("u-7719")
+ORGANISATION = OrganisationId("org-12")
+KEY = IdempotencyKey("shop/order-1")
+PLACED_AT = datetime(2025, 3, 3, 8, 30, tzinfo=UTC)
+
+
+def _with(base: T, changes: dict[str, Any]) -> T:
+    return dataclasses.replace(base, **changes)  # type: ignore[type-var]
+
+
+def money(amount: str, currency: str = "EUR") -> Money:
+    """``money("12.3400")``: the scale of the text is kept."""
+    return Money(Decimal(amount), currency)
+
+
+def an_address(**changes: Any) -> Address:
+    base = Address(
+        name="Harbour Hardware",
+        lines=("Dock Road 7",),
+        city="Rotterdam",
+        country="NL",
+        postal_code="3011 AA",
+    )
+    return _with(base, changes)
+
+
+def a_typed_address(**changes: Any) -> TypedAddress:
+    base = TypedAddress(
+        name="Ada Visser",
+        lines=("Canal Street 12", "2nd floor"),
+        city="Delft",
+        country="NL",
+        postal_code="2611 AB",
+    )
+    return _with(base, changes)
+
+
+def an_account(**changes: Any) -> Account:
+    base = Account(
+        customer_id=ACCOUNT,
+        name="Harbour Hardware",
+        currencies=("EUR",),
+        terms="NET30",
+        contacts=(Contact(ContactId("P-1"), "buying@harbour.example"),),
+        default_ship_to=SHIP_TO,
+    )
+    return _with(base, changes)
+
+
+def a_retail_account(**changes: Any) -> Account:
+    """The ERP account behind a retail group: no terms, no contacts, no ship-tos."""
+    base = Account(customer_id=RETAIL_ACCOUNT, name="Retail Europe", currencies=("EUR",))
+    return _with(base, changes)
+
+
+def a_location(**changes: Any) -> Location:
+    base = Location(location_id=LocationId("SITE-1"), sold_to=ACCOUNT, name="North yard")
+    return _with(base, changes)
+
+
+def a_ship_to(**changes: Any) -> ShipTo:
+    base = ShipTo(ship_to_id=SHIP_TO, sold_to=ACCOUNT, address=an_address(), default=True)
+    return _with(base, changes)
+
+
+def a_bill_to(**changes: Any) -> BillTo:
+    base = BillTo(
+        bill_to_id=BILL_TO,
+        sold_to=ACCOUNT,
+        address=an_address(lines=("Quay 1",)),
+        default=True,
+    )
+    return _with(base, changes)
+
+
+def an_item(**changes: Any) -> Item:
+    base = Item(
+        sku=SKU,
+        stock_unit="EA",
+        units=(("BOX", Decimal("12")),),
+        description="Bolt M8, galvanised",
+    )
+    return _with(base, changes)
+
+
+def a_price_key(**changes: Any) -> PriceKey:
+    base = PriceKey(
+        scope=PriceScope.account(ACCOUNT),
+        price_list="CONTRACT",
+        sku=SKU,
+        unit="EA",
+        currency="EUR",
+        min_quantity=Decimal(1),
+    )
+    return _with(base, changes)
+
+
+def a_price(
+    amount: str | None = "9.9900", *, valid_until: date | None = None, **key_changes: Any
+) -> Price:
+    """One entry: the amount as text (None: call for pricing), and fields of its key."""
+    unit_price = Decimal(amount) if amount is not None else None
+    return Price(a_price_key(**key_changes), PriceValue(unit_price, valid_until))
+
+
+def an_invoice(**changes: Any) -> Invoice:
+    base = Invoice(
+        number=InvoiceNumber("INV-5001"),
+        sold_to=ACCOUNT,
+        kind=InvoiceKind.INVOICE,
+        invoiced_on=date(2025, 2, 14),
+        total=money("121.00"),
+        tax=money("21.00"),
+        open_amount=money("121.00"),
+        dues=(DueDate(date(2025, 3, 16), money("121.00")),),
+        lines=(
+            InvoiceLine(
+                number=1,
+                quantity=Decimal(10),
+                net=money("100.00"),
+                sku=SKU,
+                description="Bolt M8, galvanised",
+                unit="EA",
+                unit_price=money("10.0000"),
+            ),
+        ),
+    )
+    return _with(base, changes)
+
+
+def a_line(**changes: Any) -> OrderLine:
+    base = OrderLine(
+        line_id="1", sku=SKU, quantity=Decimal(10), unit="EA", unit_price=money("9.9900")
+    )
+    return _with(base, changes)
+
+
+def a_wholesale_buyer(**changes: Any) -> Buyer:
+    base = Buyer(
+        web_user=WEB_USER, signed_in=True, organisation=ORGANISATION, email="ada@harbour.example"
+    )
+    return _with(base, changes)
+
+
+def a_guest(**changes: Any) -> Buyer:
+    return _with(Buyer(email="ada@visser.example"), changes)
+
+
+def a_card_payment(**changes: Any) -> Payment:
+    base = Payment(
+        method="card", state=PaymentState.AUTHORISED, amount=money("99.90"), reference="pay_123"
+    )
+    return _with(base, changes)
+
+
+def a_web_order(**changes: Any) -> WebOrder:
+    """A wholesale order on account terms, shipping to a ship-to on file."""
+    base = WebOrder(
+        order_id=WebOrderId("order-1"),
+        number=WebOrderNumber("W-10482"),
+        channel=CHANNEL,
+        placed_at=PLACED_AT,
+        modified_at=PLACED_AT,
+        state=OrderState.AWAITING_FULFILMENT,
+        buyer=a_wholesale_buyer(),
+        currency="EUR",
+        lines=(a_line(),),
+        total=money("99.90"),
+        ship_to=SelectedShipTo(SHIP_TO),
+        payments=(Payment(method="on_account", state=PaymentState.NONE),),
+    )
+    return _with(base, changes)
+
+
+def a_retail_order(**changes: Any) -> WebOrder:
+    """A guest's order: paid by card, shipping to a typed address."""
+    base = a_web_order(
+        buyer=a_guest(),
+        ship_to=a_typed_address(),
+        bill_to=a_typed_address(),
+        payments=(a_card_payment(),),
+        priced_for=RETAIL_ACCOUNT,
+    )
+    return _with(base, changes)
+
+
+def a_full_web_order(**changes: Any) -> WebOrder:
+    """An order with every field filled, a kit, and scales that a float would lose."""
+    base = WebOrder(
+        order_id=WebOrderId("order-full"),
+        number=WebOrderNumber("W-20001"),
+        channel=CHANNEL,
+        placed_at=PLACED_AT,
+        modified_at=datetime(2025, 3, 3, 8, 31, 2, 345678, tzinfo=UTC),
+        state=OrderState.PARTLY_FULFILLED,
+        buyer=Buyer(
+            web_user=WEB_USER,
+            signed_in=True,
+            organisation=ORGANISATION,
+            location=LocationId("SITE-1"),
+            email="ada@harbour.example",
+            phone="+31 10 555 0100",
+        ),
+        currency="EUR",
+        lines=(
+            OrderLine(
+                line_id="1",
+                sku=SKU,
+                quantity=Decimal("2.500"),
+                unit="BOX",
+                unit_price=money("99.9900"),
+                discounts=(
+                    LineDiscount("LOYAL", money("5.00"), Decimal("0.020")),
+                    LineDiscount("SPRING", money("1.00")),
+                ),
+                customer_part_number="HH-0042",
+                note="Galvanised only, 50 % now",
+            ),
+            OrderLine(
+                line_id="2",
+                sku=Sku("KIT-1"),
+                quantity=Decimal(1),
+                unit="EA",
+                unit_price=money("40.0000"),
+            ),
+            OrderLine(
+                line_id="2a",
+                sku=Sku("NUT-M8"),
+                quantity=Decimal(4),
+                unit="EA",
+                unit_price=money("0.0000"),
+                kit_parent="2",
+            ),
+        ),
+        total=money("293.36"),
+        ship_to=TypedAddress(
+            name="Zoë Müller",
+            lines=("Straße 1", "c/o O'Brien"),
+            city="Łódź",
+            country="PL",
+            postal_code="90-001",
+            region="ŁD",
+            attention="Gate 3",
+            phone="+48 42 555 0100",
+            email="zoe@mueller.example",
+            residential=False,
+        ),
+        bill_to=SelectedBillTo(BILL_TO),
+        charges=(
+            Charge(ChargeKind.FREIGHT, "DHL", money("7.50")),
+            Charge(ChargeKind.FEE, "SMALL", money("1.00")),
+            Charge(ChargeKind.DEPOSIT, "PALLET", money("10.00")),
+        ),
+        discounts=(OrderDiscount("WELCOME", money("10.00")),),
+        taxes=(Tax("VAT-LOW", money("0.885"), Decimal("0.09")), Tax("NONE", money("0.00"))),
+        adjustments=(Adjustment("rounding", money("0.000")),),
+        payments=(
+            Payment(
+                method="card",
+                state=PaymentState.CAPTURED,
+                amount=money("250.00"),
+                reference="pay_999",
+                expires_at=datetime(2025, 3, 10, 8, 31, tzinfo=UTC),
+            ),
+            Payment(
+                method="gift_card",
+                state=PaymentState.CAPTURED,
+                amount=money("43.36"),
+                reference="GC-77",
+            ),
+        ),
+        approval=Approval.APPROVED,
+        priced_for=RETAIL_ACCOUNT,
+        po_number="PO 4711/A",
+        notes='Ring "twice", then wait\nBack door \\ left: 100 %',
+        requested_date=date(2025, 3, 20),
+        ship_complete=True,
+        ship_via="express",
+        collect_account="X-55",
+    )
+    return _with(base, changes)
+
+
+def an_unreadable_order(**changes: Any) -> UnreadableOrder:
+    base = UnreadableOrder(
+        order_id=WebOrderId("order-odd"),
+        number=WebOrderNumber("W-13"),
+        modified_at=PLACED_AT,
+        problems=("lines[0].quantity: not a number",),
+        payload='{"lines": [{"quantity": "many"}]}',
+    )
+    return _with(base, changes)
+
+
+def a_web_user(**changes: Any) -> WebUser:
+    base = WebUser(
+        web_user=WEB_USER,
+        memberships=(Membership(ORGANISATION, Role.ORDER),),
+        verified_email="ada@harbour.example",
+    )
+    return _with(base, changes)
+
+
+def an_organisation(**changes: Any) -> Organisation:
+    base = Organisation(
+        organisation=ORGANISATION, name="Harbour Hardware", status=AccountStatus.ACTIVE
+    )
+    return _with(base, changes)
+
+
+def a_sales_line(**changes: Any) -> SalesOrderLine:
+    base = SalesOrderLine(
+        number=1,
+        sku=SKU,
+        quantity=Decimal(10),
+        unit="EA",
+        stock_quantity=Decimal(10),
+        unit_price=money("9.9900"),
+        discount=money("0.00"),
+        net=money("99.90"),
+    )
+    return _with(base, changes)
+
+
+def a_sales_order(**changes: Any) -> SalesOrder:
+    """A wholesale instruction on account terms, shipping to a ship-to on file."""
+    base = SalesOrder(
+        sold_to=ACCOUNT,
+        retail=False,
+        web_order=WebOrderId("order-1"),
+        web_number=WebOrderNumber("W-10482"),
+        channel=CHANNEL,
+        ordered_at=PLACED_AT,
+        ordered_on=date(2025, 3, 3),
+        currency="EUR",
+        ship_to=OnFileShipTo(SHIP_TO),
+        lines=(a_sales_line(),),
+        total=money("99.90"),
+        payments=(SalesOrderPayment(PayBy.TERMS, "NET30", money("99.90")),),
+        terms="NET30",
+        web_user=WEB_USER,
+        organisation=ORGANISATION,
+    )
+    return _with(base, changes)
+
+
+def a_retail_sales_order(**changes: Any) -> SalesOrder:
+    """A retail instruction: the group's account, one-off addresses, a card."""
+    base = a_sales_order(
+        sold_to=RETAIL_ACCOUNT,
+        retail=True,
+        ship_to=OneOffShipTo(a_typed_address().completed()),
+        bill_to=a_typed_address().completed(),
+        payments=(SalesOrderPayment(PayBy.CARD, "CARD", money("99.90"), "pay_123"),),
+        terms=None,
+        web_user=None,
+        organisation=None,
+    )
+    return _with(base, changes)
+
+
+def a_full_sales_order(**changes: Any) -> SalesOrder:
+    """An instruction with every field filled; its amounts add up to its total."""
+    base = SalesOrder(
+        sold_to=ACCOUNT,
+        retail=False,
+        web_order=WebOrderId("order-full"),
+        web_number=WebOrderNumber("W-20001"),
+        channel=CHANNEL,
+        ordered_at=PLACED_AT,
+        ordered_on=date(2025, 3, 3),
+        currency="EUR",
+        ship_to=OneOffShipTo(an_address(lines=("Pier 3", "Gate B")), under=SHIP_TO),
+        lines=(
+            a_sales_line(
+                discount=money("2.00"),
+                discount_rate=Decimal("0.0200"),
+                discount_code="LOYAL",
+                net=money("97.90"),
+                customer_part_number="HH-0042",
+                note="Galvanised only",
+            ),
+            a_sales_line(
+                number=2,
+                quantity=Decimal(2),
+                unit="BOX",
+                stock_quantity=Decimal(24),
+                unit_price=money("110.5000"),
+                net=money("221.00"),
+            ),
+        ),
+        total=money("388.42"),
+        bill_to=OnFileBillTo(BILL_TO),
+        charges=(CodedAmount("FRT", money("12.10")),),
+        discounts=(CodedAmount("CPN", money("10.00")),),
+        taxes=(CodedAmount("VAT21", money("67.41"), Decimal("0.21")),),
+        adjustments=(CodedAmount("RND", money("0.01")),),
+        payments=(
+            SalesOrderPayment(PayBy.CARD, "CARD", money("338.42"), "pay_999", captured=True),
+            SalesOrderPayment(PayBy.CARD, "GIFT", money("50.00"), "GC-77", captured=True),
+        ),
+        contact=ContactId("P-1"),
+        web_user=WEB_USER,
+        organisation=ORGANISATION,
+        location=LocationId("SITE-1"),
+        terms="NET30",
+        hold=True,
+        po_number="PO 4711/A",
+        notes="Ring twice\nBack door",
+        requested_on=date(2025, 3, 20),
+        ship_complete=True,
+        ship_via="EXPRESS",
+        collect_account="X-55",
+        phone="+31 10 555 0100",
+        email="ada@harbour.example",
+        flags=("price differs from the ERP's",),
+    )
+    return _with(base, changes)
+
+
+def an_order_status(**changes: Any) -> OrderStatus:
+    """Partly shipped: six of ten left with a carrier, four are back-ordered."""
+    base = OrderStatus(
+        state=ErpOrderState.PARTLY_SHIPPED,
+        number=ErpOrderNumber("SO-1"),
+        shipments=(Shipment("DN-1", date(2025, 3, 4), "DHL", "JD0146000"),),
+        lines=(LineStatus(1, SKU, Decimal(10), Decimal(6), Decimal(4)),),
+    )
+    return _with(base, changes)
+
+
+def individual(customer_id: CustomerId = ACCOUNT) -> IndividualAccount:
+    """The account as proven to be none of the retail groups (here: ``RETAIL-EU``)."""
+    return IndividualAccount(customer_id, RetailGroups.of([RETAIL_ACCOUNT]))
+
+
+def a_profile(**changes: Any) -> AccountProfile:
+    base = AccountProfile(
+        customer_id=ACCOUNT,
+        name="Harbour Hardware",
+        status=AccountStatus.ACTIVE,
+        terms="NET30",
+        currencies=("EUR",),
+        tax_exempt=False,
+        credit=CreditStatus.OK,
+    )
+    return _with(base, changes)
+
+
+def an_account_view(**changes: Any) -> AccountView:
+    profile = a_profile(**changes)
+    return AccountView(individual(profile.customer_id), profile)
+
+
+def a_ship_to_view(**changes: Any) -> ShipToView:
+    ship_to = a_ship_to(**changes)
+    return ShipToView(individual(ship_to.sold_to), ship_to)
+
+
+def a_bill_to_view(**changes: Any) -> BillToView:
+    bill_to = a_bill_to(**changes)
+    return BillToView(individual(bill_to.sold_to), bill_to)
+
+
+def an_invoice_view(**changes: Any) -> InvoiceView:
+    invoice = an_invoice(**changes)
+    return InvoiceView(individual(invoice.sold_to), invoice)
+
+
+def account_audience(customer_id: CustomerId = ACCOUNT) -> Audience:
+    return Audience(AudienceKind.ACCOUNT, customer_id.value)
+
+
+def retail_audience(group: CustomerId = RETAIL_ACCOUNT, channel: ChannelId = CHANNEL) -> Audience:
+    return Audience(AudienceKind.RETAIL, group.value, channel)

@@ -1,0 +1,414 @@
+"""An ERP in memory that is no kinder than a real one.
+
+It implements every protocol of ``sync.ports.erp``. An order is written whole or
+not at all, a second one under the same key is refused (unless its capabilities
+say that the ERP would not), and changes are told by its own clock.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.ids import (
+    BillToId,
+    CustomerId,
+    ErpOrderNumber,
+    IdempotencyKey,
+    InvoiceNumber,
+    ShipToId,
+    Sku,
+)
+from sync.domain.invoice import Invoice
+from sync.domain.money import Rounding
+from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope
+from sync.domain.sales_order import (
+    ErpOrderState,
+    FoundOrder,
+    LineStatus,
+    OnFileBillTo,
+    OnFileShipTo,
+    OrderAcknowledgement,
+    OrderStatus,
+    SalesOrder,
+)
+from sync.domain.times import Watermark, utc
+from sync.errors import AccessDenied, Conflict, Rejected
+from sync.ports.clock import Clock
+from sync.ports.erp import ErpCapabilities, Feed, Finding, FindingLevel
+from sync.testing.clock import ManualClock
+
+ALL_FEEDS = frozenset(Feed)
+
+MEMORY_CAPABILITIES = ErpCapabilities(
+    name="memory",
+    unit_price_rounding=Rounding(4, decimal.ROUND_HALF_UP),
+    amount_rounding=Rounding(2, decimal.ROUND_HALF_UP),
+    order_hold=True,
+    change_feeds=ALL_FEEDS,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WrittenRow:
+    """One order as it stands in the ERP: number, key, and all that was sent."""
+
+    number: ErpOrderNumber
+    key: IdempotencyKey
+    order: SalesOrder
+
+
+class MemoryErp:
+    """The ERP fake; mutators arrange what the system behind it holds.
+
+    ``submitted`` counts the calls of ``submit_order``, refused ones included.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        capabilities: ErpCapabilities = MEMORY_CAPABILITIES,
+    ) -> None:
+        self._clock = clock or ManualClock()
+        self._capabilities = capabilities
+        self._accounts: dict[CustomerId, Account] = {}
+        self._locations: list[Location] = []
+        self._ship_tos: dict[tuple[CustomerId, ShipToId], ShipTo] = {}
+        self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
+        self._items: dict[Sku, Item] = {}
+        self._prices: dict[PriceKey, Price] = {}
+        self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
+        self._orders: list[WrittenRow] = []
+        self._statuses: dict[IdempotencyKey, OrderStatus] = {}
+        self._refused_skus: dict[Sku, str] = {}
+        self._changed: dict[tuple[Feed, CustomerId], datetime] = {}
+        self._access_denied = False
+        self.submitted = 0
+        self.closed = False
+
+    # What the port promises.
+
+    @property
+    def capabilities(self) -> ErpCapabilities:
+        return self._capabilities
+
+    def check(self) -> Sequence[Finding]:
+        if self._access_denied:
+            return (
+                Finding("sign-in", FindingLevel.ERROR, "access denied", "renew the credentials"),
+            )
+        return (Finding("sign-in", FindingLevel.OK, f"{len(self._accounts)} accounts"),)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
+        self._admit()
+        return {key: self._accounts[key] for key in customer_ids if key in self._accounts}
+
+    def customer_ids(self) -> Iterator[CustomerId]:
+        self._admit()
+        return iter(list(self._accounts))
+
+    def locations(self, customer_ids: Collection[CustomerId]) -> Sequence[Location]:
+        self._admit()
+        wanted = set(customer_ids)
+        return [location for location in self._locations if location.sold_to in wanted]
+
+    def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
+        self._admit()
+        wanted = email.casefold()
+        return [
+            account.customer_id
+            for account in self._accounts.values()
+            if any(c.email is not None and c.email.casefold() == wanted for c in account.contacts)
+        ]
+
+    def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
+        self._admit()
+        wanted = set(customer_ids)
+        return [ship_to for ship_to in self._ship_tos.values() if ship_to.sold_to in wanted]
+
+    def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
+        self._admit()
+        wanted = set(customer_ids)
+        return [bill_to for bill_to in self._bill_tos.values() if bill_to.sold_to in wanted]
+
+    def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
+        self._admit()
+        return {sku: self._items[sku] for sku in skus if sku in self._items}
+
+    def price_scopes(self) -> Iterator[PriceScope]:
+        self._admit()
+        return iter({key.scope for key in self._prices})
+
+    def prices(
+        self, scopes: Collection[PriceScope], skus: Collection[Sku] | None = None
+    ) -> Iterator[Price]:
+        self._admit()
+        wanted = set(scopes)
+        named = None if skus is None else set(skus)
+        return iter(
+            [
+                price
+                for key, price in self._prices.items()
+                if key.scope in wanted and (named is None or key.sku in named)
+            ]
+        )
+
+    def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
+        self._admit()
+        wanted = set(customer_ids)
+        return [invoice for invoice in self._invoices.values() if invoice.sold_to in wanted]
+
+    def changed_customers(
+        self, feed: Feed, since: Watermark
+    ) -> tuple[Collection[CustomerId], Watermark]:
+        self._admit()
+        reached = self.feed_now(feed)
+        changed = [
+            customer_id
+            for (of, customer_id), at in self._changed.items()
+            if of is feed and at >= since.at
+        ]
+        return changed, reached
+
+    def feed_now(self, feed: Feed) -> Watermark:
+        self._admit()
+        if feed not in self._capabilities.change_feeds:
+            raise ValueError(f"{self._capabilities.name} tells no changes of {feed.value}")
+        return Watermark(self._clock.now())
+
+    def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
+        self._admit()
+        row = self._row(key)
+        if row is None:
+            return None
+        return FoundOrder(
+            number=None if self._capabilities.number_follows else row.number,
+            sold_to=row.order.sold_to,
+            line_count=len(row.order.lines),
+            total=row.order.total,
+        )
+
+    def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+        self._admit()
+        self.submitted += 1
+        held = self._row(key)
+        if held is not None and self._capabilities.unique_external_key:
+            if held.order != order:
+                raise Conflict(f"the ERP has another order under {key}: {held.number}")
+            return self._acknowledge(held)
+        self._refuse_what_a_real_one_would(order)
+        row = WrittenRow(ErpOrderNumber(f"SO-{len(self._orders) + 1}"), key, order)
+        self._orders.append(row)
+        self._statuses.setdefault(key, self._first_status(row))
+        self._touch(Feed.ORDER_STATUS, order.sold_to)
+        return self._acknowledge(row)
+
+    def order_statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> Mapping[IdempotencyKey, OrderStatus]:
+        self._admit()
+        return {key: self._statuses[key] for key in keys if key in self._statuses}
+
+    def purchase_order_used(
+        self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
+    ) -> ErpOrderNumber | None:
+        self._admit()
+        for row in self._orders:
+            same = row.order.sold_to == customer_id and row.order.po_number == po_number
+            if same and row.key != key:
+                return row.number
+        return None
+
+    # What a test arranges in the system.
+
+    def add_account(self, account: Account) -> None:
+        """Add or replace the account."""
+        self._accounts[account.customer_id] = account
+        self._touch(Feed.ACCOUNTS, account.customer_id)
+
+    def change_account(self, customer_id: CustomerId, **changes: object) -> None:
+        """Replace fields of an account that is there."""
+        held = self._accounts[customer_id]
+        self.add_account(dataclasses.replace(held, **changes))  # type: ignore[arg-type]
+
+    def remove_account(self, customer_id: CustomerId) -> None:
+        """Remove the customer with everything that hangs on it, orders excepted."""
+        self._accounts.pop(customer_id, None)
+        self._locations = [held for held in self._locations if held.sold_to != customer_id]
+        for ship_to in [key for key in self._ship_tos if key[0] == customer_id]:
+            del self._ship_tos[ship_to]
+        for bill_to in [key for key in self._bill_tos if key[0] == customer_id]:
+            del self._bill_tos[bill_to]
+        for invoice in [key for key in self._invoices if key[0] == customer_id]:
+            del self._invoices[invoice]
+        own = PriceScope.account(customer_id)
+        for price in [key for key in self._prices if key.scope == own]:
+            del self._prices[price]
+        for feed in Feed:
+            self._touch(feed, customer_id)
+
+    def add_location(self, location: Location) -> None:
+        self._locations = [
+            held
+            for held in self._locations
+            if (held.sold_to, held.location_id) != (location.sold_to, location.location_id)
+        ]
+        self._locations.append(location)
+        self._touch(Feed.ACCOUNTS, location.sold_to)
+
+    def add_ship_to(self, ship_to: ShipTo) -> None:
+        """Add or replace the ship-to."""
+        self._ship_tos[ship_to.sold_to, ship_to.ship_to_id] = ship_to
+        self._touch(Feed.SHIP_TOS, ship_to.sold_to)
+
+    def remove_ship_to(self, customer_id: CustomerId, ship_to_id: ShipToId) -> None:
+        del self._ship_tos[customer_id, ship_to_id]
+        self._touch(Feed.SHIP_TOS, customer_id)
+
+    def add_bill_to(self, bill_to: BillTo) -> None:
+        self._bill_tos[bill_to.sold_to, bill_to.bill_to_id] = bill_to
+        self._touch(Feed.SHIP_TOS, bill_to.sold_to)
+
+    def remove_bill_to(self, customer_id: CustomerId, bill_to_id: BillToId) -> None:
+        del self._bill_tos[customer_id, bill_to_id]
+        self._touch(Feed.SHIP_TOS, customer_id)
+
+    def add_item(self, item: Item) -> None:
+        self._items[item.sku] = item
+
+    def remove_item(self, sku: Sku) -> None:
+        del self._items[sku]
+
+    def set_price(self, price: Price) -> None:
+        """Add the entry, or give the entry with that key another value."""
+        self._prices[price.key] = price
+        self._touch_prices(price.key)
+
+    def remove_price(self, key: PriceKey) -> None:
+        del self._prices[key]
+        self._touch_prices(key)
+
+    def add_invoice(self, invoice: Invoice) -> None:
+        """Add or replace the invoice."""
+        self._invoices[invoice.sold_to, invoice.number] = invoice
+        self._touch(Feed.INVOICES, invoice.sold_to)
+
+    def remove_invoice(self, customer_id: CustomerId, number: InvoiceNumber) -> None:
+        del self._invoices[customer_id, number]
+        self._touch(Feed.INVOICES, customer_id)
+
+    def set_order_status(self, key: IdempotencyKey, status: OrderStatus) -> None:
+        self._statuses[key] = status
+        row = self._row(key)
+        if row is not None:
+            self._touch(Feed.ORDER_STATUS, row.order.sold_to)
+
+    def refuse_item(self, sku: Sku, why: str = "item is blocked for sale") -> None:
+        """From now on every order with a line of this item is refused."""
+        self._refused_skus[sku] = why
+
+    def accept_item(self, sku: Sku) -> None:
+        self._refused_skus.pop(sku, None)
+
+    def deny_access(self, denied: bool = True) -> None:
+        """Every call but ``check`` and ``close`` raises AccessDenied."""
+        self._access_denied = denied
+
+    def mark_changed(self, customer_id: CustomerId, feed: Feed, at: datetime) -> None:
+        """Let the customer's last change of this feed have happened then."""
+        self._changed[feed, customer_id] = utc(at)
+
+    def edit_order(self, key: IdempotencyKey, **changes: object) -> None:
+        """What the ERP's staff did to an order after it came in."""
+        for position, row in enumerate(self._orders):
+            if row.key == key:
+                changed = dataclasses.replace(row.order, **changes)  # type: ignore[arg-type]
+                self._orders[position] = dataclasses.replace(row, order=changed)
+                return
+        raise KeyError(key)
+
+    @property
+    def orders(self) -> Sequence[WrittenRow]:
+        """Every order in the ERP, in the order in which they were written."""
+        return tuple(self._orders)
+
+    @property
+    def statuses(self) -> Mapping[IdempotencyKey, OrderStatus]:
+        return MappingProxyType(self._statuses)
+
+    # How it keeps its promises.
+
+    def _admit(self) -> None:
+        if self._access_denied:
+            raise AccessDenied("the ERP does not let this user in; renew the credentials")
+
+    def _row(self, key: IdempotencyKey) -> WrittenRow | None:
+        return next((row for row in self._orders if row.key == key), None)
+
+    def _acknowledge(self, row: WrittenRow) -> OrderAcknowledgement:
+        return OrderAcknowledgement(None if self._capabilities.number_follows else row.number)
+
+    def _first_status(self, row: WrittenRow) -> OrderStatus:
+        state = ErpOrderState.ON_HOLD if row.order.hold else ErpOrderState.OPEN
+        lines = tuple(
+            LineStatus(line.number, line.sku, line.stock_quantity, Decimal(0), Decimal(0))
+            for line in row.order.lines
+        )
+        return OrderStatus(state, row.number, lines=lines)
+
+    def _refuse_what_a_real_one_would(self, order: SalesOrder) -> None:
+        if order.sold_to not in self._accounts:
+            raise Rejected(
+                f"the ERP has no customer {order.sold_to}",
+                code="erp_unknown_customer",
+                remedy="create the customer in the ERP or correct the mapping, then replay",
+            )
+        ship_to = order.ship_to
+        named = ship_to.ship_to_id if isinstance(ship_to, OnFileShipTo) else ship_to.under
+        if named is not None and (order.sold_to, named) not in self._ship_tos:
+            raise Rejected(
+                f"{order.sold_to} has no ship-to {named}",
+                code="erp_unknown_ship_to",
+                remedy="correct the ship-to in the ERP, then replay",
+            )
+        bill_to = order.bill_to
+        if (
+            isinstance(bill_to, OnFileBillTo)
+            and (order.sold_to, bill_to.bill_to_id) not in self._bill_tos
+        ):
+            raise Rejected(
+                f"{order.sold_to} has no bill-to {bill_to.bill_to_id}",
+                code="erp_unknown_bill_to",
+                remedy="correct the bill-to in the ERP, then replay",
+            )
+        for line in order.lines:
+            why = self._refused_skus.get(line.sku)
+            if line.sku not in self._items:
+                why = "no such item"
+            if why is not None:
+                raise Rejected(
+                    f"line {line.number}, {line.sku}: {why}",
+                    code="erp_refused_line",
+                    remedy="release the item in the ERP, then replay",
+                )
+
+    def _touch(self, feed: Feed, customer_id: CustomerId) -> None:
+        self._changed[feed, customer_id] = self._clock.now()
+
+    def _touch_prices(self, key: PriceKey) -> None:
+        scope = key.scope
+        if scope.level is PriceLevel.ACCOUNT:
+            self._touch(Feed.PRICES, CustomerId(scope.owner))
+            return
+        for account in self._accounts.values():
+            concerned = scope.level is not PriceLevel.GROUP or scope.owner in account.price_groups
+            if concerned:
+                self._touch(Feed.PRICES, account.customer_id)
