@@ -1,0 +1,1006 @@
+"""What every ERP adapter must do, as tests that its author inherits.
+
+    class TestAcme(ErpAdapterContract):
+        @pytest.fixture
+        def erp(self, database): return AcmeAdapter(database)
+
+        @pytest.fixture
+        def erp_world(self, database): return AcmeWorld(database)
+
+Both fixtures look at one and the same system, which is empty when a test
+begins. A capability that the adapter does not claim skips its tests by name;
+one that it claims must pass.
+"""
+
+# mypy: disable-error-code="type-abstract"
+# Protocols are handed to isinstance only, never called.
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import pytest
+
+from sync.domain.account import Account, Contact, CreditStatus
+from sync.domain.address import Address
+from sync.domain.ids import (
+    BillToId,
+    ContactId,
+    CustomerId,
+    IdempotencyKey,
+    InvoiceNumber,
+    LocationId,
+    ShipToId,
+    Sku,
+)
+from sync.domain.invoice import DueDate, InvoiceKind, InvoiceLine
+from sync.domain.pricing import DEFAULT_LIST, ITEM_OVERRIDES, Price, PriceScope
+from sync.domain.sales_order import (
+    ErpOrderState,
+    OneOffShipTo,
+    OnFileShipTo,
+    OrderAcknowledgement,
+    SalesOrder,
+    SalesOrderLine,
+)
+from sync.domain.times import Watermark
+from sync.errors import Conflict, Rejected, SyncError
+from sync.ports.erp import (
+    ChecksPurchaseOrders,
+    Erp,
+    Feed,
+    FindingLevel,
+    FindsContacts,
+    FindsOrders,
+    ReadsAccounts,
+    ReadsInvoices,
+    ReadsItems,
+    ReadsOrderStatus,
+    ReadsPrices,
+    ReadsShipTos,
+    SubmitsOrders,
+    TellsChanges,
+)
+from sync.testing import builders as a
+from sync.testing.erp_world import ErpWorld, OrderRows
+
+P = TypeVar("P")
+
+LONG_AGO = datetime(2024, 1, 10, 12, 0, tzinfo=UTC)
+OTHER = CustomerId("C-2002")
+OTHER_KEY = IdempotencyKey("shop/order-2")
+NUT = Sku("NUT-M8")
+TRICKY = 'Größe "M" & 50 % of :name\\path, O\'Brien; -- 東京 \U0001f529'
+
+
+def having(erp: Erp, capability: type[P]) -> P:
+    """The adapter as that capability; skips by name where it is not claimed."""
+    if not isinstance(erp, capability):
+        pytest.skip(f"{erp.capabilities.name} does not claim {capability.__name__}")
+    return erp
+
+
+def arrange_customer(world: ErpWorld, account: Account | None = None) -> Account:
+    """An account with a ship-to, and the items that the orders of the suite buy."""
+    account = account or a.an_account()
+    world.add_account(account)
+    world.add_ship_to(a.a_ship_to(sold_to=account.customer_id))
+    return account
+
+
+def arrange_items(world: ErpWorld) -> None:
+    world.add_item(a.an_item())
+    world.add_item(a.an_item(sku=NUT, description="Nut M8"))
+
+
+class ErpAdapterContract:
+    """Inherit, give the fixtures ``erp`` and ``erp_world``, and pass."""
+
+    # Orders.
+
+    def _order_world(self, erp: Erp, world: ErpWorld) -> SubmitsOrders:
+        submits = having(erp, SubmitsOrders)
+        arrange_customer(world)
+        arrange_items(world)
+        return submits
+
+    def _off_file(self, erp: Erp, order: SalesOrder, address: Address) -> SalesOrder:
+        """The order shipping to an address that is not on file."""
+        if not erp.capabilities.ship_to_override:
+            pytest.skip(f"{erp.capabilities.name} takes no one-off ship-to")
+        under = a.SHIP_TO if erp.capabilities.needs_ship_to_id else None
+        return dataclasses.replace(order, ship_to=OneOffShipTo(address, under=under))
+
+    @pytest.mark.rule("OI-1")
+    def test_a_submitted_order_is_in_the_erp_whole(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        order = a.a_sales_order(lines=_two_lines(), total=a.money("121.90"))
+
+        submits.submit_order(order, a.KEY)
+
+        assert erp_world.order_rows(a.KEY) == OrderRows(headers=1, lines=2)
+        written = erp_world.written(a.KEY)
+        assert written is not None
+        assert written.sold_to == a.ACCOUNT
+        assert written.ship_to_id == a.SHIP_TO
+        assert [
+            (line.sku, line.quantity, line.unit, line.unit_price) for line in written.lines
+        ] == [(line.sku, line.quantity, line.unit, line.unit_price.amount) for line in order.lines]
+
+    @pytest.mark.rule("OI-1")
+    def test_the_same_key_twice_is_one_order(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        if not erp.capabilities.unique_external_key:
+            pytest.skip(f"{erp.capabilities.name} does not claim unique_external_key")
+        first = submits.submit_order(a.a_sales_order(), a.KEY)
+
+        assert _again(submits, a.a_sales_order()) in (first, None)
+
+        assert erp_world.order_rows() == OrderRows(headers=1, lines=1)
+
+    @pytest.mark.rule("OI-1")
+    def test_another_order_under_a_used_key_changes_nothing(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        submits = self._order_world(erp, erp_world)
+        if not erp.capabilities.unique_external_key:
+            pytest.skip(f"{erp.capabilities.name} does not claim unique_external_key")
+        first = submits.submit_order(a.a_sales_order(), a.KEY)
+        before = erp_world.written(a.KEY)
+
+        other = a.a_sales_order(lines=_two_lines(), total=a.money("121.90"))
+        assert _again(submits, other) in (first, None)
+
+        assert erp_world.written(a.KEY) == before
+        assert erp_world.order_rows() == OrderRows(headers=1, lines=1)
+
+    def test_two_keys_are_two_orders(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        first = submits.submit_order(a.a_sales_order(), a.KEY)
+        second = submits.submit_order(a.a_sales_order(), OTHER_KEY)
+
+        assert erp_world.order_rows() == OrderRows(headers=2, lines=2)
+        if not erp.capabilities.number_follows:
+            assert first.number is not None
+            assert first.number != second.number
+
+    @pytest.mark.rule("OI-1")
+    def test_a_written_order_is_found_by_its_key(self, erp: Erp, erp_world: ErpWorld) -> None:
+        finds = having(erp, FindsOrders)
+        submits = self._order_world(erp, erp_world)
+        order = a.a_sales_order(lines=_two_lines(), total=a.money("121.90"))
+        acknowledged = submits.submit_order(order, a.KEY)
+
+        found = finds.find_order(a.KEY)
+
+        assert found is not None
+        assert found.number == acknowledged.number
+        assert found.refusal is None
+        assert found.differences(order) == ()
+        # What the adapter can tell must really have been compared.
+        assert found.sold_to in (a.ACCOUNT, None)
+        assert found.line_count in (2, None)
+
+    @pytest.mark.rule("OI-1")
+    def test_an_order_never_submitted_is_not_found(self, erp: Erp, erp_world: ErpWorld) -> None:
+        finds = having(erp, FindsOrders)
+        submits = self._order_world(erp, erp_world)
+        submits.submit_order(a.a_sales_order(), a.KEY)
+
+        assert finds.find_order(OTHER_KEY) is None
+
+    @pytest.mark.rule("OI-1")
+    def test_a_key_that_begins_like_another_is_another_order(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        finds = having(erp, FindsOrders)
+        submits = self._order_world(erp, erp_world)
+        submits.submit_order(a.a_sales_order(), a.KEY)
+
+        assert finds.find_order(IdempotencyKey(f"{a.KEY}0")) is None
+        assert finds.find_order(IdempotencyKey(a.KEY.value[:-1] + "%")) is None
+
+    @pytest.mark.rule("OI-1")
+    def test_a_refused_line_leaves_no_header_behind(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        erp_world.refuse_item(NUT)
+
+        with pytest.raises(Rejected):
+            submits.submit_order(
+                a.a_sales_order(lines=_two_lines(), total=a.money("121.90")), a.KEY
+            )
+
+        assert erp_world.order_rows() == OrderRows(headers=0, lines=0)
+        if isinstance(erp, FindsOrders):
+            assert erp.find_order(a.KEY) is None
+
+    @pytest.mark.rule("OI-1")
+    def test_an_order_after_a_refused_one_is_written(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        erp_world.refuse_item(NUT)
+        with pytest.raises(Rejected):
+            submits.submit_order(
+                a.a_sales_order(lines=_two_lines(), total=a.money("121.90")), a.KEY
+            )
+
+        submits.submit_order(a.a_sales_order(), a.KEY)
+
+        assert erp_world.order_rows() == OrderRows(headers=1, lines=1)
+
+    def test_an_order_of_a_customer_that_the_erp_lacks_is_refused(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        submits = self._order_world(erp, erp_world)
+
+        with pytest.raises(SyncError):
+            submits.submit_order(a.a_sales_order(sold_to=OTHER), a.KEY)
+
+        assert erp_world.order_rows() == OrderRows(headers=0, lines=0)
+
+    @pytest.mark.rule("WA-3a")
+    def test_a_one_off_ship_to_is_on_the_order_and_never_on_file(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        submits = self._order_world(erp, erp_world)
+        filed = set(erp_world.filed_ship_tos(a.ACCOUNT))
+        address = a.an_address(name="Ada Visser", lines=("Canal Street 12",), city="Delft")
+
+        submits.submit_order(self._off_file(erp, a.a_sales_order(), address), a.KEY)
+
+        written = erp_world.written(a.KEY)
+        assert written is not None
+        assert written.one_off is not None
+        assert (written.one_off.name, written.one_off.lines, written.one_off.city) == (
+            address.name,
+            address.lines,
+            address.city,
+        )
+        assert set(erp_world.filed_ship_tos(a.ACCOUNT)) == filed
+        if isinstance(erp, ReadsShipTos):
+            assert {ship_to.ship_to_id for ship_to in erp.ship_tos([a.ACCOUNT])} == filed
+
+    @pytest.mark.rule("WA-3a")
+    def test_a_retail_group_collects_no_ship_tos(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = having(erp, SubmitsOrders)
+        if not erp.capabilities.ship_to_override or erp.capabilities.needs_ship_to_id:
+            pytest.skip(f"{erp.capabilities.name} takes no one-off ship-to without an ID")
+        erp_world.add_account(a.a_retail_account())
+        arrange_items(erp_world)
+
+        for number in range(3):
+            key = IdempotencyKey(f"shop/retail-{number}")
+            submits.submit_order(a.a_retail_sales_order(), key)
+
+        assert list(erp_world.filed_ship_tos(a.RETAIL_ACCOUNT)) == []
+        if isinstance(erp, ReadsShipTos):
+            assert list(erp.ship_tos([a.RETAIL_ACCOUNT])) == []
+
+    @pytest.mark.rule("OI-9")
+    def test_any_text_survives_the_way_into_the_erp(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        text = _encodable(TRICKY, erp.capabilities.text_encoding)
+        order = a.a_sales_order(
+            notes=_cut(f"{text}\nsecond line", erp.capabilities.notes_length),
+            po_number=_cut(text, erp.capabilities.po_number_length),
+        )
+        submits.submit_order(order, a.KEY)
+
+        written = erp_world.written(a.KEY)
+
+        assert written is not None
+        assert written.po_number == order.po_number
+        assert written.notes is None or order.notes in written.notes
+
+    @pytest.mark.rule("OI-9")
+    def test_any_text_survives_in_a_one_off_address(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        text = _encodable(TRICKY, erp.capabilities.text_encoding)
+        address = a.an_address(
+            name=_cut(text, erp.capabilities.name_length),
+            lines=(_cut(text, erp.capabilities.address_line_length),),
+        )
+        submits.submit_order(self._off_file(erp, a.a_sales_order(), address), a.KEY)
+
+        written = erp_world.written(a.KEY)
+
+        assert written is not None
+        assert written.one_off is not None
+        assert (written.one_off.name, written.one_off.lines) == (address.name, address.lines)
+
+    @pytest.mark.rule("OI-1")
+    def test_payment_references_and_odd_quantities_travel_exactly(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        submits = self._order_world(erp, erp_world)
+        line = a.a_sales_line(
+            quantity=Decimal("2.125"),
+            stock_quantity=Decimal("2.125"),
+            unit_price=a.money("0.0001"),
+            net=a.money("0.00"),
+        )
+        order = a.a_sales_order(
+            lines=(line,),
+            total=a.money("0.00"),
+            payments=a.a_retail_sales_order().payments,
+        )
+        submits.submit_order(order, a.KEY)
+
+        written = erp_world.written(a.KEY)
+
+        assert written is not None
+        assert written.lines[0].quantity == Decimal("2.125")
+        assert written.lines[0].unit_price == Decimal("0.0001")
+        assert written.payment_references in (("pay_123",), ())
+
+    @pytest.mark.rule("WA-15")
+    def test_a_purchase_order_number_is_known_to_be_used(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        checks = having(erp, ChecksPurchaseOrders)
+        submits = self._order_world(erp, erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        first = submits.submit_order(a.a_sales_order(po_number="PO 4711/A"), a.KEY)
+
+        used = checks.purchase_order_used(a.ACCOUNT, "PO 4711/A", OTHER_KEY)
+        assert used is not None
+        assert first.number in (used, None)
+        # The order itself is no earlier use of its own number.
+        assert checks.purchase_order_used(a.ACCOUNT, "PO 4711/A", a.KEY) is None
+        assert checks.purchase_order_used(a.ACCOUNT, "PO 4711/B", OTHER_KEY) is None
+        assert checks.purchase_order_used(OTHER, "PO 4711/A", OTHER_KEY) is None
+
+    # What became of an order.
+
+    @pytest.mark.rule("OI-3")
+    def test_status_tells_shipments_and_back_orders(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsOrderStatus)
+        submits = self._order_world(erp, erp_world)
+        acknowledged = submits.submit_order(a.a_sales_order(), a.KEY)
+        status = a.an_order_status(number=acknowledged.number)
+        erp_world.set_order_status(a.KEY, status)
+
+        assert reads.order_statuses([a.KEY]) == {a.KEY: erp_world.told(status)}
+
+    @pytest.mark.rule("OI-3")
+    @pytest.mark.parametrize(
+        "state",
+        [
+            ErpOrderState.OPEN,
+            ErpOrderState.PICKED,
+            ErpOrderState.SHIPPED,
+            ErpOrderState.INVOICED,
+            ErpOrderState.CANCELLED,
+        ],
+    )
+    def test_every_step_of_an_order_is_told(
+        self, erp: Erp, erp_world: ErpWorld, state: ErpOrderState
+    ) -> None:
+        reads = having(erp, ReadsOrderStatus)
+        submits = self._order_world(erp, erp_world)
+        acknowledged = submits.submit_order(a.a_sales_order(), a.KEY)
+        status = a.an_order_status(state=state, number=acknowledged.number, shipments=(), lines=())
+        erp_world.set_order_status(a.KEY, status)
+
+        told = reads.order_statuses([a.KEY])[a.KEY]
+
+        assert told.state is erp_world.told(status).state
+        assert told.number == acknowledged.number
+
+    def test_a_fresh_order_has_a_status(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsOrderStatus)
+        submits = self._order_world(erp, erp_world)
+        acknowledged = submits.submit_order(a.a_sales_order(), a.KEY)
+
+        told = reads.order_statuses([a.KEY, OTHER_KEY])
+
+        assert set(told) == {a.KEY}
+        assert told[a.KEY].number == acknowledged.number
+        assert told[a.KEY].state in (
+            ErpOrderState.RECEIVED,
+            ErpOrderState.ON_HOLD,
+            ErpOrderState.OPEN,
+        )
+
+    # Accounts.
+
+    @pytest.mark.rule("MI-1")
+    def test_an_account_is_told_as_the_erp_has_it(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        account = a.an_account()
+        arrange_customer(erp_world, account)
+
+        assert reads.accounts([account.customer_id]) == {
+            account.customer_id: erp_world.told(account)
+        }
+
+    @pytest.mark.rule("MI-1", "WA-2c", "WA-12")
+    @pytest.mark.parametrize(
+        "account",
+        [
+            a.an_account(active=False),
+            a.an_account(prospect=True),
+            a.an_account(terms=None),
+            a.an_account(tax_exempt=True),
+            a.an_account(credit=CreditStatus.HOLD),
+            a.an_account(currencies=("EUR", "USD")),
+            a.an_account(price_groups=("GOLD", "TRADE")),
+            a.an_account(po_required=True),
+            a.an_account(tax_id="NL001234567B01"),
+            a.an_account(contacts=()),
+        ],
+        ids=[
+            "inactive",
+            "prospect",
+            "prepaid",
+            "tax_exempt",
+            "credit_hold",
+            "two_currencies",
+            "price_groups",
+            "po_required",
+            "tax_id",
+            "no_contacts",
+        ],
+    )
+    def test_what_sets_an_account_apart_is_told(
+        self, erp: Erp, erp_world: ErpWorld, account: Account
+    ) -> None:
+        reads = having(erp, ReadsAccounts)
+        arrange_customer(erp_world, account)
+
+        assert reads.accounts([a.ACCOUNT]) == {a.ACCOUNT: erp_world.told(account)}
+
+    @pytest.mark.rule("WA-2c")
+    def test_an_account_that_the_erp_lacks_is_absent_and_no_error(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAccounts)
+        arrange_customer(erp_world)
+
+        assert set(reads.accounts([a.ACCOUNT, OTHER])) == {a.ACCOUNT}
+        assert dict(reads.accounts([OTHER])) == {}
+        assert dict(reads.accounts([])) == {}
+
+    @pytest.mark.rule("WA-2c")
+    def test_a_dropped_account_is_gone(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        erp_world.drop_account(a.ACCOUNT)
+
+        assert set(reads.accounts([a.ACCOUNT, OTHER])) == {OTHER}
+        assert set(reads.customer_ids()) == {OTHER}
+
+    @pytest.mark.rule("WA-2c")
+    def test_keys_are_spelled_as_the_erp_spells_them(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        padded, bare = CustomerId("000123"), CustomerId("123")
+        arrange_customer(
+            erp_world, a.an_account(customer_id=padded, name="With zeros", contacts=())
+        )
+        arrange_customer(erp_world, a.an_account(customer_id=bare, name="Without", contacts=()))
+
+        told = reads.accounts([padded, bare])
+
+        assert {key: account.name for key, account in told.items()} == {
+            padded: "With zeros",
+            bare: "Without",
+        }
+        assert set(reads.accounts([bare])) == {bare}
+        if isinstance(erp, ReadsShipTos):
+            assert [ship_to.sold_to for ship_to in erp.ship_tos([bare])] == [bare]
+
+    def test_keys_out_of_padded_columns_arrive_stripped(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAccounts)
+        arrange_customer(erp_world)
+        erp_world.pad_keys(a.ACCOUNT)
+
+        assert set(reads.customer_ids()) == {a.ACCOUNT}
+        assert [account.customer_id for account in reads.accounts([a.ACCOUNT]).values()] == [
+            a.ACCOUNT
+        ]
+        if isinstance(erp, ReadsShipTos):
+            assert [ship_to.sold_to for ship_to in erp.ship_tos([a.ACCOUNT])] == [a.ACCOUNT]
+
+    def test_a_key_full_of_quotes_is_only_a_key(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        odd = CustomerId("O'Br\"%_:x;--")
+        arrange_customer(erp_world, a.an_account(customer_id=odd, contacts=()))
+        arrange_customer(erp_world)
+
+        assert set(reads.accounts([odd])) == {odd}
+        assert dict(reads.accounts([CustomerId("C-%")])) == {}
+
+    @pytest.mark.rule("OP-5")
+    def test_a_thousand_accounts_are_read_in_one_call(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        present = [CustomerId(f"B-{number:04}") for number in range(1000)]
+        for customer_id in present:
+            erp_world.add_account(a.an_account(customer_id=customer_id, contacts=()))
+        absent = [CustomerId(f"X-{number:04}") for number in range(1500)]
+
+        assert set(reads.accounts([*present, *absent])) == set(present)
+        assert set(reads.customer_ids()) == set(present)
+
+    def test_every_account_is_listed_once(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        arrange_customer(erp_world, a.an_account(price_groups=()))
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+
+        assert sorted(reads.customer_ids()) == [a.ACCOUNT, OTHER]
+
+    def test_text_of_accounts_survives(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        name = _cut(_encodable(TRICKY, erp.capabilities.text_encoding), 30)
+        arrange_customer(erp_world, a.an_account(name=name))
+
+        assert reads.accounts([a.ACCOUNT])[a.ACCOUNT].name == name
+
+    @pytest.mark.rule("VE-6")
+    def test_locations_are_told_for_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccounts)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        mine = a.a_location(tax_exempt=True)
+        erp_world.add_location(mine)
+        erp_world.add_location(a.a_location(location_id=LocationId("SITE-2"), sold_to=OTHER))
+
+        assert list(reads.locations([a.ACCOUNT])) == [erp_world.told(mine)]
+        assert list(reads.locations([])) == []
+
+    @pytest.mark.rule("WA-2")
+    def test_a_contact_is_found_by_mail_whatever_the_case(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        finds = having(erp, FindsContacts)
+        arrange_customer(
+            erp_world, a.an_account(contacts=(Contact(ContactId("P-1"), "Ada@Harbour.example"),))
+        )
+
+        assert list(finds.accounts_by_email("aDA@harbour.EXAMPLE")) == [a.ACCOUNT]
+
+    @pytest.mark.rule("WA-2", "WA-2e")
+    def test_mail_matches_exactly_or_not_at_all(self, erp: Erp, erp_world: ErpWorld) -> None:
+        finds = having(erp, FindsContacts)
+        arrange_customer(
+            erp_world, a.an_account(contacts=(Contact(ContactId("P-1"), "ada@harbour.example"),))
+        )
+
+        for near_miss in ("ada", "da@harbour.example", "%@harbour.example", "ad_@harbour.example"):
+            assert list(finds.accounts_by_email(near_miss)) == [], near_miss
+
+    @pytest.mark.rule("WA-2")
+    def test_an_address_shared_by_two_accounts_names_both(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        finds = having(erp, FindsContacts)
+        shared = "desk@agency.example"
+        arrange_customer(erp_world, a.an_account(contacts=(Contact(ContactId("P-1"), shared),)))
+        arrange_customer(
+            erp_world,
+            a.an_account(customer_id=OTHER, contacts=(Contact(ContactId("P-2"), shared),)),
+        )
+
+        assert sorted(finds.accounts_by_email(shared)) == [a.ACCOUNT, OTHER]
+
+    # Addresses on file.
+
+    @pytest.mark.rule("MI-1")
+    def test_ship_tos_are_those_of_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsShipTos)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        yard = a.a_ship_to(
+            ship_to_id=ShipToId("YARD"),
+            default=False,
+            address=a.an_address(
+                lines=("Pier 3", "Gate B"), region="ZH", attention="Gate 3", phone="+31 10 555"
+            ),
+        )
+        erp_world.add_ship_to(yard)
+
+        told = sorted(reads.ship_tos([a.ACCOUNT]), key=lambda ship_to: ship_to.ship_to_id)
+
+        assert told == [erp_world.told(a.a_ship_to()), erp_world.told(yard)]
+        assert list(reads.ship_tos([])) == []
+        assert list(reads.ship_tos([CustomerId("NOBODY")])) == []
+
+    @pytest.mark.rule("MI-1")
+    def test_a_dropped_ship_to_is_gone(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsShipTos)
+        arrange_customer(erp_world)
+        erp_world.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD"), default=False))
+        erp_world.drop_ship_to(a.ACCOUNT, ShipToId("YARD"))
+
+        assert [ship_to.ship_to_id for ship_to in reads.ship_tos([a.ACCOUNT])] == [a.SHIP_TO]
+
+    @pytest.mark.rule("MI-1")
+    def test_two_accounts_may_use_one_ship_to_id(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsShipTos)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+
+        told = {(each.sold_to, each.ship_to_id) for each in reads.ship_tos([a.ACCOUNT, OTHER])}
+
+        assert told == {(a.ACCOUNT, a.SHIP_TO), (OTHER, a.SHIP_TO)}
+
+    @pytest.mark.rule("MI-1")
+    def test_bill_tos_are_those_of_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsShipTos)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        erp_world.add_bill_to(a.a_bill_to())
+        erp_world.add_bill_to(a.a_bill_to(sold_to=OTHER, bill_to_id=BillToId("OTHER")))
+
+        assert list(reads.bill_tos([a.ACCOUNT])) == [erp_world.told(a.a_bill_to())]
+        assert list(reads.bill_tos([])) == []
+
+    # Items.
+
+    @pytest.mark.rule("OI-8")
+    def test_an_item_is_told_with_its_units(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsItems)
+        item = a.an_item(
+            units=(("BOX", Decimal("12")), ("PAL", Decimal("960.5"))), whole_units_only=False
+        )
+        erp_world.add_item(item)
+
+        told = reads.items([item.sku, NUT])
+
+        assert set(told) == {item.sku}
+        kept = erp_world.told(item)
+        assert dict(told[item.sku].units) == dict(kept.units)
+        assert dataclasses.replace(told[item.sku], units=()) == dataclasses.replace(kept, units=())
+        assert told[item.sku].factor("EA") == 1
+        assert told[item.sku].factor("DRUM") is None
+
+    @pytest.mark.rule("OI-8")
+    def test_what_keeps_an_item_from_being_sold_is_told(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsItems)
+        items = {
+            item.sku: item
+            for item in (
+                a.an_item(sku=Sku("OLD"), units=(), discontinued=True),
+                a.an_item(sku=Sku("OFF"), units=(), active=False),
+                a.an_item(sku=Sku("KIT"), units=(), kit=True),
+            )
+        }
+        for item in items.values():
+            erp_world.add_item(item)
+
+        assert reads.items(items) == {sku: erp_world.told(item) for sku, item in items.items()}
+
+    def test_no_items_are_asked_for_and_none_come(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsItems)
+        erp_world.add_item(a.an_item())
+
+        assert dict(reads.items([])) == {}
+
+    # Prices.
+
+    @pytest.mark.rule("WA-6", "WA-7")
+    @pytest.mark.parametrize(
+        "amount", ["0.0001", "9.9900", "10.0050", "123456789012.3456", "0.0000", "1234.5000"]
+    )
+    def test_a_price_is_exact_to_the_last_place(
+        self, erp: Erp, erp_world: ErpWorld, amount: str
+    ) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        price = a.a_price(amount)
+        erp_world.add_price(price)
+
+        [told] = reads.prices([price.key.scope])
+
+        # Equal Decimals may differ in scale; both the value and the places count here.
+        assert str(told.value.unit_price) == str(erp_world.told(price).value.unit_price)
+        assert told.value.unit_price == Decimal(amount)
+
+    @pytest.mark.rule("WA-6", "VE-12")
+    @pytest.mark.parametrize(
+        "scope",
+        [
+            ITEM_OVERRIDES,
+            PriceScope.location(LocationId("SITE-1")),
+            PriceScope.account(a.ACCOUNT),
+            PriceScope.group("GOLD"),
+            DEFAULT_LIST,
+        ],
+        ids=["item", "location", "account", "group", "default"],
+    )
+    def test_every_level_of_price_is_told_under_its_own_scope(
+        self, erp: Erp, erp_world: ErpWorld, scope: PriceScope
+    ) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        if scope == PriceScope.location(LocationId("SITE-1")):
+            erp_world.add_location(a.a_location())
+        price = a.a_price(scope=scope)
+        erp_world.add_price(price)
+        told = erp_world.told(price)
+
+        assert list(reads.prices([scope])) == [told]
+        assert scope in set(reads.price_scopes())
+        elsewhere = PriceScope.account(OTHER)
+        assert list(reads.prices([elsewhere])) == []
+
+    @pytest.mark.rule("WA-6")
+    def test_past_present_and_future_prices_are_all_told(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        entries = [
+            a.a_price("8.0000", valid_from=date(2020, 1, 1), valid_until=date(2020, 12, 31)),
+            a.a_price("9.0000", valid_from=date(2021, 1, 1), valid_until=None),
+            a.a_price("12.0000", valid_from=date(2090, 1, 1), valid_until=date(2090, 6, 30)),
+        ]
+        for entry in entries:
+            erp_world.add_price(entry)
+
+        assert _by_order(reads.prices([PriceScope.account(a.ACCOUNT)])) == _by_order(
+            [erp_world.told(entry) for entry in entries]
+        )
+
+    @pytest.mark.rule("WA-6")
+    def test_a_price_without_dates_stays_without(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        erp_world.add_price(a.a_price(valid_from=None, valid_until=None))
+
+        [told] = reads.prices([PriceScope.account(a.ACCOUNT)])
+
+        assert (told.key.valid_from, told.value.valid_until) == (None, None)
+
+    @pytest.mark.rule("WA-6", "VE-12")
+    def test_every_quantity_break_unit_and_currency_is_an_entry(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        entries = [
+            a.a_price("9.9900"),
+            a.a_price("9.4900", min_quantity=Decimal("100")),
+            a.a_price("8.9900", min_quantity=Decimal("1000.5")),
+            a.a_price("110.0000", unit="BOX"),
+            a.a_price("10.9900", currency="USD"),
+            a.a_price("4.2500", sku=NUT),
+        ]
+        for entry in entries:
+            erp_world.add_price(entry)
+
+        assert _by_order(reads.prices([PriceScope.account(a.ACCOUNT)])) == _by_order(
+            [erp_world.told(entry) for entry in entries]
+        )
+
+    def test_prices_of_named_items_only(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        erp_world.add_price(a.a_price())
+        erp_world.add_price(a.a_price("4.2500", sku=NUT))
+        scope = PriceScope.account(a.ACCOUNT)
+
+        assert {price.key.sku for price in reads.prices([scope], [NUT])} == {NUT}
+        assert {price.key.sku for price in reads.prices([scope], None)} == {a.SKU, NUT}
+        # No item named is no price wanted; only None means all of them.
+        assert list(reads.prices([scope], [])) == []
+        assert list(reads.prices([scope], [Sku("UNKNOWN")])) == []
+
+    @pytest.mark.rule("WA-6")
+    def test_prices_of_two_accounts_are_kept_apart(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        mine = a.a_price("9.9900")
+        theirs = a.a_price("7.7700", scope=PriceScope.account(OTHER))
+        erp_world.add_price(mine)
+        erp_world.add_price(theirs)
+
+        assert list(reads.prices([theirs.key.scope])) == [erp_world.told(theirs)]
+        assert {mine.key.scope, theirs.key.scope} <= set(reads.price_scopes())
+        both = reads.prices([mine.key.scope, theirs.key.scope])
+        assert _by_order(both) == _by_order([erp_world.told(mine), erp_world.told(theirs)])
+
+    def test_no_scope_asked_gives_no_price(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        erp_world.add_price(a.a_price())
+
+        assert list(reads.prices([])) == []
+
+    @pytest.mark.rule("WA-6")
+    def test_prices_of_a_thousand_scopes_are_read_in_one_call(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsPrices)
+        _arrange_priced(erp_world)
+        erp_world.add_price(a.a_price())
+        scopes = [PriceScope.account(CustomerId(f"B-{number:04}")) for number in range(1200)]
+
+        told = list(reads.prices([*scopes, PriceScope.account(a.ACCOUNT)]))
+
+        assert told == [erp_world.told(a.a_price())]
+
+    # Invoices.
+
+    @pytest.mark.rule("WA-8", "MI-6")
+    def test_an_invoice_is_told_with_lines_and_dues(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsInvoices)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        invoice = a.an_invoice(
+            dues=(
+                DueDate(date(2025, 3, 16), a.money("60.50")),
+                DueDate(date(2025, 4, 16), a.money("60.50")),
+            ),
+            lines=(
+                *a.an_invoice().lines,
+                InvoiceLine(
+                    number=2,
+                    quantity=Decimal("0.125"),
+                    net=a.money("0.00"),
+                    sku=NUT,
+                    description="Nut M8",
+                    unit="EA",
+                    unit_price=a.money("0.0001"),
+                ),
+            ),
+            po_number="PO 4711/A",
+        )
+        erp_world.add_invoice(invoice)
+
+        assert list(reads.invoices([a.ACCOUNT])) == [erp_world.told(invoice)]
+
+    @pytest.mark.rule("MI-6")
+    def test_a_credit_is_positive_and_says_so(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsInvoices)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        credit = a.an_invoice(
+            number=InvoiceNumber("CR-77"), kind=InvoiceKind.CREDIT, dues=(), open_amount=None
+        )
+        erp_world.add_invoice(credit)
+
+        [told] = reads.invoices([a.ACCOUNT])
+
+        assert told == erp_world.told(credit)
+        assert told.kind is InvoiceKind.CREDIT
+        assert told.total.amount > 0
+
+    @pytest.mark.rule("WA-8")
+    def test_invoices_are_those_of_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsInvoices)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        arrange_items(erp_world)
+        erp_world.add_invoice(a.an_invoice())
+        erp_world.add_invoice(a.an_invoice(number=InvoiceNumber("INV-9"), sold_to=OTHER))
+
+        assert [each.number for each in reads.invoices([OTHER])] == [InvoiceNumber("INV-9")]
+        assert list(reads.invoices([])) == []
+        assert list(reads.invoices([CustomerId("NOBODY")])) == []
+        everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
+        assert len(list(reads.invoices([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    # Changes.
+
+    @pytest.mark.parametrize("feed", [Feed.ACCOUNTS, Feed.SHIP_TOS, Feed.INVOICES, Feed.PRICES])
+    def test_changes_are_told_inclusively(self, erp: Erp, erp_world: ErpWorld, feed: Feed) -> None:
+        tells = _telling(erp, feed)
+        _arrange_changing(erp_world)
+        before, after = LONG_AGO, LONG_AGO + timedelta(days=2)
+        erp_world.mark_changed(a.ACCOUNT, feed, before)
+        erp_world.mark_changed(OTHER, feed, after)
+
+        both, _ = tells.changed_customers(feed, Watermark(before))
+        later, _ = tells.changed_customers(feed, Watermark(after))
+        none, _ = tells.changed_customers(feed, Watermark(after + timedelta(days=1)))
+
+        assert {a.ACCOUNT, OTHER} <= set(both)
+        assert set(later) & {a.ACCOUNT, OTHER} == {OTHER}
+        assert set(none) & {a.ACCOUNT, OTHER} == set()
+
+    @pytest.mark.parametrize("feed", list(Feed))
+    def test_a_feed_never_reaches_further_than_its_own_clock(
+        self, erp: Erp, erp_world: ErpWorld, feed: Feed
+    ) -> None:
+        tells = _telling(erp, feed)
+        arrange_customer(erp_world)
+
+        before = tells.feed_now(feed)
+        _, reached = tells.changed_customers(feed, Watermark(LONG_AGO))
+        after = tells.feed_now(feed)
+
+        assert before <= reached <= after
+
+    # Checking.
+
+    def test_a_check_reports_and_writes_nothing(self, erp: Erp, erp_world: ErpWorld) -> None:
+        arrange_customer(erp_world)
+
+        findings = erp.check()
+
+        assert findings
+        assert [each for each in findings if each.level is FindingLevel.ERROR] == []
+        assert all(each.subject and each.message for each in findings)
+        assert erp_world.order_rows() == OrderRows(headers=0, lines=0)
+
+    def test_closing_twice_is_harmless(self, erp: Erp, erp_world: ErpWorld) -> None:
+        erp.close()
+        erp.close()
+
+    def test_an_order_on_file_ship_to_is_named_not_copied(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        submits = self._order_world(erp, erp_world)
+        submits.submit_order(a.a_sales_order(ship_to=OnFileShipTo(a.SHIP_TO)), a.KEY)
+
+        written = erp_world.written(a.KEY)
+
+        assert written is not None
+        assert written.ship_to_id == a.SHIP_TO
+        assert written.one_off is None
+
+
+def _two_lines() -> tuple[SalesOrderLine, ...]:
+    nuts = a.a_sales_line(
+        number=2,
+        sku=NUT,
+        quantity=Decimal(4),
+        stock_quantity=Decimal(4),
+        unit_price=a.money("5.5000"),
+        net=a.money("22.00"),
+    )
+    return (a.a_sales_line(), nuts)
+
+
+def _again(submits: SubmitsOrders, order: SalesOrder) -> OrderAcknowledgement | None:
+    """The answer to a second submit under the used key; None for Conflict."""
+    try:
+        return submits.submit_order(order, a.KEY)
+    except Conflict:
+        return None
+
+
+def _arrange_priced(world: ErpWorld) -> None:
+    arrange_customer(world, a.an_account(price_groups=("GOLD",)))
+    arrange_items(world)
+
+
+def _arrange_changing(world: ErpWorld) -> None:
+    """Two accounts with a record of every feed."""
+    arrange_items(world)
+    for customer_id in (a.ACCOUNT, OTHER):
+        arrange_customer(world, a.an_account(customer_id=customer_id, contacts=()))
+        world.add_price(a.a_price(scope=PriceScope.account(customer_id)))
+        number = InvoiceNumber(f"INV-{customer_id}")
+        world.add_invoice(a.an_invoice(number=number, sold_to=customer_id))
+
+
+def _telling(erp: Erp, feed: Feed) -> TellsChanges:
+    tells = having(erp, TellsChanges)
+    if feed not in erp.capabilities.change_feeds:
+        pytest.skip(f"{erp.capabilities.name} does not claim changes of {feed.value}")
+    return tells
+
+
+def _by_order(prices: Iterable[Price]) -> list[Price]:
+    return sorted(prices, key=lambda price: price.key.order)
+
+
+def _cut(text: str, length: int | None) -> str:
+    return text if length is None else text[:length].strip()
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    """The text without what the ERP's encoding lacks; admission keeps that away."""
+    if encoding is None:
+        return text
+    return text.encode(encoding, errors="ignore").decode(encoding)
