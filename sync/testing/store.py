@@ -1,0 +1,357 @@
+"""A commerce store in memory that is no kinder than a real one.
+
+It implements every protocol of ``sync.ports.store``. The order feed goes by
+time of change in pages of a few orders, read from the living data as a web API
+would; ``apply_*`` writes everything or nothing and takes no more than a batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sync.domain.account import BillTo, ShipTo
+from sync.domain.address import Address
+from sync.domain.ids import (
+    BillToId,
+    CustomerId,
+    InvoiceNumber,
+    OrganisationId,
+    ShipToId,
+    StoreId,
+    WebOrderId,
+    WebUserId,
+)
+from sync.domain.invoice import Invoice
+from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebOrder, WebUser
+from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceScope, PriceValue
+from sync.domain.sales_order import OrderStatus
+from sync.domain.times import Watermark
+from sync.domain.views import (
+    AccountProfile,
+    AccountView,
+    BillToView,
+    ImportNotice,
+    InvoiceView,
+    PublishedPriceKey,
+    ShipToView,
+)
+from sync.errors import AccessDenied, Rejected
+from sync.ports.clock import Clock
+from sync.ports.erp import Finding, FindingLevel
+from sync.ports.store import OrderPage, StoreCapabilities
+from sync.testing.clock import ManualClock
+
+
+class MemoryStore:
+    """The store fake; mutators do what shoppers and the store's staff do.
+
+    ``writes`` counts mirrored records written or removed, and 1 for a call
+    that carried none; ``notices_shown`` counts notices and statuses set on
+    orders. With ``echoes`` such a notice counts as a change of its order, as it
+    does in many stores: the feed shows the order again.
+    """
+
+    def __init__(
+        self,
+        store_id: StoreId | None = None,
+        capabilities: StoreCapabilities | None = None,
+        *,
+        clock: Clock | None = None,
+        page_size: int = 50,
+        echoes: bool = False,
+    ) -> None:
+        self._store_id = store_id or StoreId("shop")
+        self._capabilities = capabilities or StoreCapabilities(name="memory")
+        self._clock = clock or ManualClock()
+        self._page_size = page_size
+        self._echoes = echoes
+        self._orders: dict[WebOrderId, StoreOrder] = {}
+        self._users: dict[WebUserId, WebUser] = {}
+        self._organisations: dict[OrganisationId, Organisation] = {}
+        self._own_addresses: dict[WebUserId, list[Address]] = {}
+        self._notices: dict[WebOrderId, ImportNotice] = {}
+        self._statuses: dict[WebOrderId, OrderStatus] = {}
+        self._accounts: dict[CustomerId, AccountProfile] = {}
+        self._ship_tos: dict[tuple[CustomerId, ShipToId], ShipTo] = {}
+        self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
+        self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
+        self._prices: dict[PublishedPriceKey, PriceValue] = {}
+        self._refused: set[str] = set()
+        self._access_denied = False
+        self.writes = 0
+        self.notices_shown = 0
+        self.closed = False
+
+    # What the port promises.
+
+    @property
+    def store_id(self) -> StoreId:
+        return self._store_id
+
+    @property
+    def capabilities(self) -> StoreCapabilities:
+        return self._capabilities
+
+    def check(self) -> Sequence[Finding]:
+        if self._access_denied:
+            return (
+                Finding("sign-in", FindingLevel.ERROR, "access denied", "renew the credentials"),
+            )
+        return (Finding("sign-in", FindingLevel.OK, f"{len(self._orders)} orders"),)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def changed_orders(self, since: Watermark | None) -> Iterator[OrderPage]:
+        self._admit()
+        if not self._orders:
+            return
+        end = max(order.modified_at for order in self._orders.values())
+        cursor = None
+        while True:
+            self._admit()
+            waiting = sorted(
+                (order.modified_at, order.order_id)
+                for order in self._orders.values()
+                if order.modified_at <= end and (since is None or order.modified_at >= since.at)
+            )
+            page = [key for key in waiting if cursor is None or key > cursor][: self._page_size]
+            if not page:
+                return
+            cursor = page[-1]
+            orders = tuple(self._orders[order_id] for _, order_id in page)
+            yield OrderPage(orders, Watermark(cursor[0]))
+
+    def order(self, order_id: WebOrderId) -> StoreOrder | None:
+        self._admit()
+        return self._orders.get(order_id)
+
+    def buyer(self, web_user: WebUserId | None, organisation: OrganisationId | None) -> BuyerRecord:
+        self._admit()
+        return BuyerRecord(
+            user=self._users.get(web_user) if web_user else None,
+            organisation=self._organisations.get(organisation) if organisation else None,
+        )
+
+    def web_users(self) -> Iterator[WebUserId]:
+        self._admit()
+        return iter(list(self._users))
+
+    def organisations(self) -> Iterator[OrganisationId]:
+        self._admit()
+        return iter(list(self._organisations))
+
+    def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
+        self._note(order_id)
+        self._notices[order_id] = notice
+
+    def show_order_status(self, order_id: WebOrderId, status: OrderStatus) -> None:
+        self._note(order_id)
+        self._statuses[order_id] = status
+
+    def shown_order_statuses(
+        self, order_ids: Collection[WebOrderId]
+    ) -> Mapping[WebOrderId, OrderStatus]:
+        self._admit()
+        return {key: self._statuses[key] for key in order_ids if key in self._statuses}
+
+    def shown_customer_ids(self) -> Iterator[CustomerId]:
+        self._admit()
+        shown = set(self._accounts)
+        shown.update(key[0] for key in self._ship_tos)
+        shown.update(key[0] for key in self._bill_tos)
+        shown.update(key[0] for key in self._invoices)
+        shown.update(
+            CustomerId(key.audience.key)
+            for key in self._prices
+            if key.audience.kind is AudienceKind.ACCOUNT
+        )
+        return iter(shown)
+
+    def shown_accounts(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[CustomerId, AccountProfile]:
+        self._admit()
+        return {key: self._accounts[key] for key in customer_ids if key in self._accounts}
+
+    def put_accounts(self, views: Sequence[AccountView]) -> None:
+        self._take([view.profile.customer_id.value for view in views], len(views))
+        for view in views:
+            self._accounts[view.profile.customer_id] = view.profile
+
+    def withdraw_account(self, customer_id: CustomerId) -> None:
+        self._take([], 1)
+        profile = self._accounts.pop(customer_id, None)
+        gone = {Audience(AudienceKind.ACCOUNT, customer_id.value)}
+        for location in profile.locations if profile else ():
+            gone.add(Audience(AudienceKind.LOCATION, location.location_id.value))
+        self._ship_tos = {k: v for k, v in self._ship_tos.items() if k[0] != customer_id}
+        self._bill_tos = {k: v for k, v in self._bill_tos.items() if k[0] != customer_id}
+        self._invoices = {k: v for k, v in self._invoices.items() if k[0] != customer_id}
+        self._prices = {k: v for k, v in self._prices.items() if k.audience not in gone}
+
+    def shown_ship_tos(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ShipToId], ShipTo]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {key: value for key, value in self._ship_tos.items() if key[0] in wanted}
+
+    def shown_bill_tos(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, BillToId], BillTo]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {key: value for key, value in self._bill_tos.items() if key[0] in wanted}
+
+    def apply_ship_tos(
+        self, put: Sequence[ShipToView], remove: Sequence[tuple[CustomerId, ShipToId]]
+    ) -> None:
+        self._take([view.ship_to.ship_to_id.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._ship_tos.pop(key, None)
+        for view in put:
+            self._ship_tos[view.ship_to.sold_to, view.ship_to.ship_to_id] = view.ship_to
+
+    def apply_bill_tos(
+        self, put: Sequence[BillToView], remove: Sequence[tuple[CustomerId, BillToId]]
+    ) -> None:
+        self._take([view.bill_to.bill_to_id.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._bill_tos.pop(key, None)
+        for view in put:
+            self._bill_tos[view.bill_to.sold_to, view.bill_to.bill_to_id] = view.bill_to
+
+    def shown_invoices(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, InvoiceNumber], Invoice]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {key: value for key, value in self._invoices.items() if key[0] in wanted}
+
+    def apply_invoices(
+        self, put: Sequence[InvoiceView], remove: Sequence[tuple[CustomerId, InvoiceNumber]]
+    ) -> None:
+        self._take([view.invoice.number.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._invoices.pop(key, None)
+        for view in put:
+            self._invoices[view.invoice.sold_to, view.invoice.number] = view.invoice
+
+    def shown_price_partitions(self) -> Iterator[tuple[Audience, PriceScope]]:
+        self._admit()
+        return iter({(key.audience, key.key.scope) for key in self._prices})
+
+    def shown_prices(self, audience: Audience, scope: PriceScope) -> Mapping[PriceKey, PriceValue]:
+        self._admit()
+        return {
+            key.key: value
+            for key, value in self._prices.items()
+            if key.audience == audience and key.key.scope == scope
+        }
+
+    def apply_prices(
+        self,
+        put: Sequence[tuple[PublishedPriceKey, PriceValue]],
+        remove: Sequence[PublishedPriceKey],
+    ) -> None:
+        self._take([key.key.sku.value for key, _ in put], len(put) + len(remove))
+        for gone in remove:
+            self._prices.pop(gone, None)
+        self._prices.update(put)
+
+    def shown_to(
+        self, audiences: Collection[Audience]
+    ) -> Iterator[tuple[PublishedPriceKey, PriceValue]]:
+        self._admit()
+        wanted = set(audiences)
+        return iter([(k, v) for k, v in self._prices.items() if k.audience in wanted])
+
+    # What a test arranges.
+
+    def place_order(self, order: StoreOrder) -> None:
+        """Place the order, or replace it as a whole, with the times that it carries."""
+        self._orders[order.order_id] = order
+
+    def change_order(self, order_id: WebOrderId, **changes: Any) -> StoreOrder:
+        """Change fields of an order; it is modified now, unless ``modified_at`` is given."""
+        changes.setdefault("modified_at", self._clock.now())
+        changed: StoreOrder = dataclasses.replace(self._orders[order_id], **changes)
+        self._orders[order_id] = changed
+        return changed
+
+    def vanish_order(self, order_id: WebOrderId) -> None:
+        """The store no longer shows the order, as after a failed checkout."""
+        del self._orders[order_id]
+
+    def add_user(self, user: WebUser) -> None:
+        self._users[user.web_user] = user
+
+    def add_organisation(self, organisation: Organisation) -> None:
+        self._organisations[organisation.organisation] = organisation
+
+    def add_own_address(self, web_user: WebUserId, address: Address) -> None:
+        """An address that a shopper keeps in their own address book."""
+        self._own_addresses.setdefault(web_user, []).append(address)
+
+    def own_addresses(self, web_user: WebUserId) -> Sequence[Address]:
+        return tuple(self._own_addresses.get(web_user, ()))
+
+    def refuse_record(self, key: str) -> None:
+        """From now on every mirrored record with this key or SKU is refused."""
+        self._refused.add(key)
+
+    def accept_record(self, key: str) -> None:
+        self._refused.discard(key)
+
+    def deny_access(self, denied: bool = True) -> None:
+        """Every call but ``check`` and ``close`` raises AccessDenied."""
+        self._access_denied = denied
+
+    def notice(self, order_id: WebOrderId) -> ImportNotice | None:
+        """What people see at the order; None where nothing was ever shown."""
+        return self._notices.get(order_id)
+
+    @property
+    def prices(self) -> Mapping[PublishedPriceKey, PriceValue]:
+        """Every price shown, to anybody."""
+        return dict(self._prices)
+
+    # How it keeps its promises.
+
+    def _admit(self) -> None:
+        if self._access_denied:
+            raise AccessDenied("the store does not let this user in; renew the credentials")
+
+    def _note(self, order_id: WebOrderId) -> None:
+        self._admit()
+        held = self._orders.get(order_id)
+        if held is None:
+            raise Rejected(
+                f"the store has no order {order_id}",
+                code="store_unknown_order",
+                remedy="see in the store whether the order was deleted",
+            )
+        self.notices_shown += 1
+        if self._echoes:
+            moved = max(held.modified_at, self._clock.now())
+            if isinstance(held, WebOrder):
+                self._orders[order_id] = dataclasses.replace(held, modified_at=moved)
+            else:
+                self._orders[order_id] = dataclasses.replace(held, modified_at=moved)
+
+    def _take(self, keys: Sequence[str], changes: int) -> None:
+        """Refuse the whole call before its first write, or count it."""
+        self._admit()
+        if changes > self._capabilities.batch:
+            raise ValueError(f"{changes} changes in a call that takes {self._capabilities.batch}")
+        refused = self._refused.intersection(keys)
+        if refused:
+            raise Rejected(
+                f"the store refuses {', '.join(sorted(refused))}",
+                code="store_refused_record",
+                remedy="release the record in the store",
+            )
+        self.writes += max(1, changes)

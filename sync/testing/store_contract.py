@@ -1,0 +1,1030 @@
+"""What every store adapter must do, as tests that its author inherits.
+
+    class TestAcme(StoreContract):
+        @pytest.fixture
+        def store(self, database): return AcmeStore(database, page_size=3)
+
+        @pytest.fixture
+        def store_world(self, database): return AcmeWorld(database)
+
+Both fixtures look at one and the same store, which is empty when a test
+begins. The adapter should read its order feed in pages of three; where the
+page size cannot be chosen, set ``page_size`` of the class to what it is.
+"""
+
+# mypy: disable-error-code="type-abstract"
+# Protocols are handed to isinstance only, never called.
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+import pytest
+
+from sync.domain.account import AccountStatus, CreditStatus
+from sync.domain.address import TypedAddress
+from sync.domain.ids import (
+    ChannelId,
+    CustomerId,
+    ErpOrderNumber,
+    InvoiceNumber,
+    LocationId,
+    OrganisationId,
+    ShipToId,
+    Sku,
+    WebOrderId,
+    WebOrderNumber,
+    WebUserId,
+)
+from sync.domain.invoice import DueDate, InvoiceKind, InvoiceLine
+from sync.domain.order import (
+    Approval,
+    Membership,
+    OrderState,
+    Role,
+    SelectedBillTo,
+    UnreadableOrder,
+    WebOrder,
+)
+from sync.domain.pricing import (
+    DEFAULT_LIST,
+    ITEM_OVERRIDES,
+    Audience,
+    AudienceKind,
+    Price,
+    PriceScope,
+)
+from sync.domain.sales_order import ErpOrderState, OrderStatus, Shipment
+from sync.domain.times import Watermark
+from sync.domain.views import (
+    AccountView,
+    ImportNotice,
+    ImportState,
+    LocationProfile,
+    PublishedPriceKey,
+)
+from sync.errors import Rejected, SyncError
+from sync.ports.erp import FindingLevel
+from sync.ports.store import (
+    MirrorsAccounts,
+    MirrorsInvoices,
+    MirrorsPrices,
+    MirrorsShipTos,
+    QuotesPrices,
+    ReadsBuyers,
+    ReadsWebOrders,
+    ShowsImport,
+    Store,
+)
+from sync.testing import builders as a
+from sync.testing.store_world import StoreWorld
+
+P = TypeVar("P")
+
+NOON = datetime(2025, 3, 3, 12, 0, tzinfo=UTC)
+OTHER = CustomerId("C-2002")
+YARD = ShipToId("YARD")
+NUT = Sku("NUT-M8")
+TRICKY = 'Größe "M" & 50 % of :name\\path, O\'Brien; -- 東京 \U0001f529'
+PROCESSED = ImportNotice(ImportState.PROCESSED, ErpOrderNumber("SO-1"))
+
+
+def having(store: Store, capability: type[P]) -> P:
+    """The adapter as that capability; skips by name where it is not claimed."""
+    if not isinstance(store, capability):
+        pytest.skip(f"{store.capabilities.name} does not claim {capability.__name__}")
+    return store
+
+
+def an_order(number: int, modified_at: datetime = NOON, **changes: object) -> WebOrder:
+    return a.a_web_order(
+        order_id=WebOrderId(f"order-{number:03}"),
+        number=WebOrderNumber(f"W-{number:03}"),
+        placed_at=min(modified_at, NOON),
+        modified_at=modified_at,
+        **changes,
+    )
+
+
+def read(orders: ReadsWebOrders, since: datetime | None = None) -> list[WebOrderId]:
+    """The whole feed as order IDs, in its own order, repetitions included."""
+    watermark = Watermark(since) if since else None
+    return [order.order_id for page in orders.changed_orders(watermark) for order in page.orders]
+
+
+def published(price: Price, audience: Audience | None = None) -> PublishedPriceKey:
+    return PublishedPriceKey(audience or a.account_audience(), price.key)
+
+
+class StoreContract:
+    """Inherit, give the fixtures ``store`` and ``store_world``, and pass."""
+
+    page_size = 3
+
+    # The order feed.
+
+    def test_an_empty_store_gives_no_page(self, store: Store, store_world: StoreWorld) -> None:
+        orders = having(store, ReadsWebOrders)
+
+        assert list(orders.changed_orders(None)) == []
+        assert list(orders.changed_orders(Watermark(NOON))) == []
+
+    @pytest.mark.rule("OI-2")
+    def test_orders_come_oldest_change_first(self, store: Store, store_world: StoreWorld) -> None:
+        orders = having(store, ReadsWebOrders)
+        for number, minutes in ((1, 30), (2, 10), (3, 20)):
+            store_world.place_order(an_order(number, NOON + timedelta(minutes=minutes)))
+
+        assert read(orders) == [an_order(number).order_id for number in (2, 3, 1)]
+
+    @pytest.mark.rule("OI-2")
+    def test_since_is_inclusive(self, store: Store, store_world: StoreWorld) -> None:
+        orders = having(store, ReadsWebOrders)
+        moments = [NOON + timedelta(minutes=number) for number in range(3)]
+        for number, moment in enumerate(moments):
+            store_world.place_order(an_order(number, moment))
+
+        assert set(read(orders, moments[1])) >= {an_order(1).order_id, an_order(2).order_id}
+        assert an_order(0).order_id not in read(orders, moments[1])
+        assert read(orders, moments[2] + timedelta(minutes=1)) == []
+
+    @pytest.mark.rule("OI-2")
+    def test_orders_changed_at_one_moment_are_all_read(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        count = 3 * self.page_size + 1
+        for number in range(count):
+            store_world.place_order(an_order(number))
+
+        assert set(read(orders)) == {an_order(number).order_id for number in range(count)}
+
+    @pytest.mark.rule("OI-2")
+    def test_each_page_says_how_far_it_reaches(self, store: Store, store_world: StoreWorld) -> None:
+        orders = having(store, ReadsWebOrders)
+        count = 2 * self.page_size + 1
+        for number in range(count):
+            store_world.place_order(an_order(number, NOON + timedelta(minutes=number)))
+
+        pages = list(orders.changed_orders(None))
+
+        assert len(pages) == 3
+        for page in pages:
+            assert page.orders
+            assert page.reached.at == page.orders[-1].modified_at
+            assert all(order.modified_at <= page.reached.at for order in page.orders)
+        assert [page.reached for page in pages] == sorted(page.reached for page in pages)
+
+    @pytest.mark.rule("OI-2")
+    def test_a_read_resumed_where_a_page_reached_misses_nothing(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        count = 3 * self.page_size
+        for number in range(count):
+            # Two orders share each moment, so that a page may end between them.
+            store_world.place_order(an_order(number, NOON + timedelta(minutes=number // 2)))
+        first = next(iter(orders.changed_orders(None)))
+
+        seen = {order.order_id for order in first.orders} | set(read(orders, first.reached.at))
+
+        assert seen == {an_order(number).order_id for number in range(count)}
+
+    @pytest.mark.rule("OI-2", "OI-4")
+    def test_orders_that_arrive_or_move_between_pages_are_not_missed(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        count = 3 * self.page_size
+        for number in range(count):
+            store_world.place_order(an_order(number, NOON + timedelta(minutes=number)))
+        seen: dict[WebOrderId, datetime] = {}
+        reached = NOON
+        late = NOON + timedelta(hours=5)
+        for position, page in enumerate(orders.changed_orders(None)):
+            seen.update((order.order_id, order.modified_at) for order in page.orders)
+            reached = page.reached.at
+            if position == 0:
+                # One that was read, one that was not, and one that is new.
+                store_world.change_order(an_order(0, late, po_number="changed"))
+                store_world.change_order(an_order(count - 1, late, po_number="changed"))
+                store_world.place_order(an_order(count, late))
+        stayed = {an_order(number).order_id for number in range(1, count - 1)}
+        assert stayed <= set(seen)
+
+        for page in orders.changed_orders(Watermark(reached)):
+            seen.update((order.order_id, order.modified_at) for order in page.orders)
+
+        for number in (0, count - 1, count):
+            assert seen[an_order(number).order_id] == late
+
+    @pytest.mark.rule("OI-4")
+    def test_a_changed_order_is_shown_again_as_it_is_now(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        store_world.place_order(an_order(1))
+        store_world.place_order(an_order(2, NOON + timedelta(minutes=1)))
+        changed = an_order(1, NOON + timedelta(minutes=2), state=OrderState.CANCELLED)
+        store_world.change_order(changed)
+
+        assert read(orders, NOON + timedelta(minutes=2)) == [changed.order_id]
+        assert orders.order(changed.order_id) == store_world.told(changed)
+
+    @pytest.mark.rule("OI-5")
+    def test_a_vanished_order_is_none_and_left_out(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        store_world.place_order(an_order(1))
+        store_world.place_order(an_order(2))
+        store_world.vanish_order(an_order(1).order_id)
+
+        assert orders.order(an_order(1).order_id) is None
+        assert orders.order(WebOrderId("never-was")) is None
+        assert read(orders) == [an_order(2).order_id]
+
+    # Orders as the buyer saw them.
+
+    @pytest.mark.rule("OI-1")
+    @pytest.mark.parametrize(
+        "order",
+        [
+            a.a_web_order(),
+            a.a_retail_order(),
+            a.a_full_web_order(),
+            a.a_full_web_order(bill_to=a.a_typed_address(), ship_to=None),
+            a.a_web_order(bill_to=SelectedBillTo(a.BILL_TO)),
+            a.a_web_order(approval=Approval.PENDING, state=OrderState.PENDING_APPROVAL),
+            a.a_web_order(payments=()),
+            a.a_web_order(buyer=a.a_guest(email=None), bill_to=None, ship_to=None),
+            a.a_retail_order(ship_to=TypedAddress(city="Delft")),
+            a.a_web_order(notes=TRICKY, po_number=TRICKY, lines=(a.a_line(note=TRICKY),)),
+        ],
+        ids=[
+            "wholesale",
+            "retail",
+            "every_field",
+            "typed_bill_to",
+            "selected_bill_to",
+            "pending_approval",
+            "no_payment",
+            "nameless_guest",
+            "half_an_address",
+            "any_text",
+        ],
+    )
+    def test_an_order_is_told_exactly_as_it_was_placed(
+        self, store: Store, store_world: StoreWorld, order: WebOrder
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        store_world.place_order(order)
+
+        told = orders.order(order.order_id)
+
+        assert told == store_world.told(order)
+        assert isinstance(told, WebOrder)
+        # Equal Decimals may differ in scale; the buyer saw the places, too.
+        assert [str(line.unit_price) for line in told.lines] == [
+            str(line.unit_price) for line in order.lines
+        ]
+        assert [str(line.quantity) for line in told.lines] == [
+            str(line.quantity) for line in order.lines
+        ]
+        [page] = orders.changed_orders(None)
+        assert page.orders == (told,)
+
+    @pytest.mark.rule("OI-1")
+    @pytest.mark.parametrize("state", list(OrderState))
+    def test_every_state_of_an_order_is_told(
+        self, store: Store, store_world: StoreWorld, state: OrderState
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        order = an_order(1, state=state)
+        store_world.place_order(order)
+
+        told = orders.order(order.order_id)
+
+        assert isinstance(told, WebOrder)
+        assert told.state is state
+
+    @pytest.mark.rule("OI-1")
+    def test_lines_keep_their_order(self, store: Store, store_world: StoreWorld) -> None:
+        orders = having(store, ReadsWebOrders)
+        # IDs that sort otherwise than the buyer's cart did.
+        lines = tuple(a.a_line(line_id=line_id) for line_id in ("10", "9", "b", "A", "2"))
+        order = an_order(1, lines=lines)
+        store_world.place_order(order)
+
+        told = orders.order(order.order_id)
+
+        assert isinstance(told, WebOrder)
+        assert [line.line_id for line in told.lines] == ["10", "9", "b", "A", "2"]
+
+    @pytest.mark.rule("OI-2")
+    def test_an_order_that_cannot_be_read_arrives_as_such(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        orders = having(store, ReadsWebOrders)
+        odd, moment = WebOrderId("order-odd"), NOON + timedelta(minutes=1)
+        store_world.place_order(an_order(1))
+        store_world.place_unreadable(odd, WebOrderNumber("W-13"), moment)
+        store_world.place_order(an_order(2, NOON + timedelta(minutes=2)))
+
+        # The others are not held up by it.
+        assert read(orders) == [an_order(1).order_id, odd, an_order(2).order_id]
+        told = orders.order(odd)
+        assert isinstance(told, UnreadableOrder)
+        assert told.number == WebOrderNumber("W-13")
+        assert told.modified_at == moment
+        assert all(told.problems)
+        assert told.payload
+
+    # The directory.
+
+    @pytest.mark.rule("TL-3")
+    def test_the_directory_knows_a_user_with_every_membership(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        directory = having(store, ReadsBuyers)
+        second = OrganisationId("org-13")
+        store_world.add_organisation(a.an_organisation())
+        store_world.add_organisation(a.an_organisation(organisation=second, name="Second"))
+        user = a.a_web_user(
+            memberships=(
+                Membership(a.ORGANISATION, Role.BROWSE, LocationId("SITE-1")),
+                Membership(second, Role.MANAGE),
+            ),
+            staff_customer_id="C-1001",
+            preferred_currency="USD",
+        )
+        store_world.add_user(user)
+
+        told = directory.buyer(user.web_user, a.ORGANISATION)
+
+        assert told.user is not None
+        kept = store_world.told(user)
+        assert set(told.user.memberships) == set(kept.memberships)
+        assert dataclasses.replace(told.user, memberships=()) == dataclasses.replace(
+            kept, memberships=()
+        )
+        assert told.organisation == store_world.told(a.an_organisation())
+
+    @pytest.mark.rule("TL-1", "TL-5")
+    def test_the_directory_tells_open_applications_and_unverified_mail(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        directory = having(store, ReadsBuyers)
+        user = a.a_web_user(memberships=(), verified_email=None, open_application=True)
+        organisation = a.an_organisation(
+            status=AccountStatus.APPLIED, open_application=True, staff_customer_id="C-1001"
+        )
+        store_world.add_user(user)
+        store_world.add_organisation(organisation)
+
+        told = directory.buyer(user.web_user, organisation.organisation)
+
+        assert told.user == store_world.told(user)
+        assert told.organisation == store_world.told(organisation)
+
+    @pytest.mark.rule("WA-2e")
+    def test_a_key_that_the_directory_does_not_know_gives_none(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        directory = having(store, ReadsBuyers)
+        store_world.add_organisation(a.an_organisation())
+        store_world.add_user(a.a_web_user())
+
+        unknown = directory.buyer(WebUserId("u-none"), OrganisationId("org-none"))
+        assert (unknown.user, unknown.organisation) == (None, None)
+        nobody = directory.buyer(None, None)
+        assert (nobody.user, nobody.organisation) == (None, None)
+        only_user = directory.buyer(a.WEB_USER, None)
+        assert only_user.user is not None
+        assert only_user.organisation is None
+
+    def test_the_directory_lists_every_user_and_organisation_once(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        directory = having(store, ReadsBuyers)
+        store_world.add_organisation(a.an_organisation())
+        for number in range(2 * self.page_size + 1):
+            store_world.add_user(a.a_web_user(web_user=WebUserId(f"u-{number:03}")))
+
+        assert sorted(directory.web_users()) == [
+            WebUserId(f"u-{number:03}") for number in range(2 * self.page_size + 1)
+        ]
+        assert list(directory.organisations()) == [a.ORGANISATION]
+
+    # How far an order is.
+
+    @pytest.mark.rule("OI-3", "WA-13")
+    def test_a_notice_is_set_and_never_appended(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        shows = having(store, ShowsImport)
+        order = an_order(1)
+        store_world.place_order(order)
+        assert store_world.notice(order.order_id) is None
+        aborted = ImportNotice(ImportState.ABORTED, message=f"line 1: item blocked. {TRICKY}")
+
+        for notice in (
+            ImportNotice(ImportState.PENDING),
+            ImportNotice(ImportState.PROCESSING),
+            aborted,
+            PROCESSED,
+            PROCESSED,
+        ):
+            shows.show_import(order.order_id, notice)
+            assert store_world.notice(order.order_id) == notice
+
+    @pytest.mark.rule("WA-13")
+    def test_a_notice_about_an_unknown_order_is_rejected(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        shows = having(store, ShowsImport)
+        store_world.place_order(an_order(1))
+
+        with pytest.raises(Rejected):
+            shows.show_import(WebOrderId("never-was"), PROCESSED)
+
+        assert store_world.notice(an_order(1).order_id) is None
+
+    @pytest.mark.rule("OI-2", "WA-13")
+    def test_an_unreadable_order_takes_a_notice(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        shows = having(store, ShowsImport)
+        odd = WebOrderId("order-odd")
+        store_world.place_unreadable(odd, WebOrderNumber("W-13"), NOON)
+        notice = ImportNotice(ImportState.ABORTED, message="quantity is not a number")
+
+        shows.show_import(odd, notice)
+
+        assert store_world.notice(odd) == notice
+
+    @pytest.mark.rule("OI-1", "OI-3")
+    def test_a_notice_changes_nothing_that_the_buyer_saw(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        orders, shows = having(store, ReadsWebOrders), having(store, ShowsImport)
+        order = a.a_full_web_order()
+        store_world.place_order(order)
+
+        shows.show_import(order.order_id, PROCESSED)
+        shows.show_order_status(order.order_id, a.an_order_status())
+
+        told = orders.order(order.order_id)
+        assert isinstance(told, WebOrder)
+        # Some stores count a notice as a change; nothing else may differ.
+        assert dataclasses.replace(told, modified_at=order.modified_at) == store_world.told(order)
+
+    @pytest.mark.rule("OI-3")
+    @pytest.mark.parametrize(
+        "status",
+        [
+            a.an_order_status(),
+            a.an_order_status(state=ErpOrderState.CANCELLED, shipments=(), lines=()),
+            a.an_order_status(number=None, message=TRICKY),
+            a.an_order_status(
+                shipments=(Shipment("DN-1"), Shipment("DN-2", date(2025, 3, 9), None, "T2"))
+            ),
+        ],
+        ids=["partly_shipped", "cancelled", "message", "two_parcels"],
+    )
+    def test_an_order_status_is_shown_as_told(
+        self, store: Store, store_world: StoreWorld, status: OrderStatus
+    ) -> None:
+        shows = having(store, ShowsImport)
+        order_id = an_order(1).order_id
+        store_world.place_order(an_order(1))
+        store_world.place_order(an_order(2))
+        shows.show_order_status(order_id, a.an_order_status(state=ErpOrderState.OPEN))
+        shows.show_order_status(order_id, status)
+
+        shown = shows.shown_order_statuses([order_id, an_order(2).order_id])
+
+        assert shown == {order_id: store_world.told(status)}
+        assert dict(shows.shown_order_statuses([])) == {}
+
+    # Accounts.
+
+    @pytest.mark.rule("MI-1", "TL-3")
+    def test_an_account_is_shown_as_put(self, store: Store, store_world: StoreWorld) -> None:
+        mirror = having(store, MirrorsAccounts)
+        full = a.an_account_view(
+            name=TRICKY,
+            status=AccountStatus.SUSPENDED,
+            terms=None,
+            currencies=("EUR", "USD"),
+            tax_exempt=True,
+            credit=CreditStatus.HOLD,
+            price_groups=("GOLD", "TRADE"),
+            locations=(
+                LocationProfile(LocationId("SITE-1"), "North yard", tax_exempt=True),
+                LocationProfile(LocationId("SITE-2"), "South yard"),
+            ),
+            organisations=(a.ORGANISATION,),
+            users=(WebUserId("u-1"), WebUserId("u-2")),
+        )
+        bare = a.an_account_view(customer_id=OTHER)
+        mirror.put_accounts([full, bare])
+
+        shown = mirror.shown_accounts([a.ACCOUNT, OTHER, CustomerId("NOBODY")])
+
+        assert shown == {
+            a.ACCOUNT: store_world.told(full.profile),
+            OTHER: store_world.told(bare.profile),
+        }
+        assert dict(mirror.shown_accounts([])) == {}
+        assert sorted(mirror.shown_customer_ids()) == [a.ACCOUNT, OTHER]
+
+    @pytest.mark.rule("MI-1")
+    def test_an_account_put_again_is_replaced_whole(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccounts)
+        first = a.an_account_view(
+            price_groups=("GOLD",),
+            locations=(LocationProfile(LocationId("SITE-1"), "North yard"),),
+            users=(WebUserId("u-1"),),
+        )
+        second = a.an_account_view(name="Harbour Hardware BV", price_groups=("TRADE",))
+        mirror.put_accounts([first])
+        mirror.put_accounts([second])
+        mirror.put_accounts([second])
+
+        assert mirror.shown_accounts([a.ACCOUNT]) == {a.ACCOUNT: store_world.told(second.profile)}
+        assert list(mirror.shown_customer_ids()) == [a.ACCOUNT]
+
+    @pytest.mark.rule("MI-1", "WA-8")
+    def test_a_withdrawn_account_takes_everything_with_it(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccounts)
+        for customer_id in (a.ACCOUNT, OTHER):
+            _mirror_everything(store, customer_id)
+
+        mirror.withdraw_account(a.ACCOUNT)
+
+        assert _shown_of(store, a.ACCOUNT) == _NOTHING
+        assert _shown_of(store, OTHER) == _EVERYTHING
+        assert list(mirror.shown_customer_ids()) == [OTHER]
+
+    @pytest.mark.rule("WA-8")
+    def test_an_id_that_became_a_retail_group_keeps_its_retail_prices(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, prices = having(store, MirrorsAccounts), having(store, MirrorsPrices)
+        _mirror_everything(store, a.ACCOUNT)
+        price = a.a_price()
+        to_retail = published(price, a.retail_audience(a.ACCOUNT))
+        prices.apply_prices([(to_retail, price.value)], [])
+
+        mirror.withdraw_account(a.ACCOUNT)
+
+        assert set(prices.shown_price_partitions()) == {(to_retail.audience, price.key.scope)}
+        assert list(mirror.shown_customer_ids()) == []
+
+    @pytest.mark.rule("WA-8")
+    def test_withdrawing_what_is_not_there_is_harmless(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccounts)
+        _mirror_everything(store, OTHER)
+        mirror.withdraw_account(a.ACCOUNT)
+        mirror.withdraw_account(a.RETAIL_ACCOUNT)
+
+        assert _shown_of(store, OTHER) == _EVERYTHING
+
+    @pytest.mark.rule("MI-1")
+    def test_addresses_that_users_own_are_never_touched(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, ship_tos = having(store, MirrorsAccounts), having(store, MirrorsShipTos)
+        store_world.add_organisation(a.an_organisation())
+        store_world.add_user(a.a_web_user())
+        own = a.an_address(name="Ada at home", lines=("Canal Street 12",))
+        store_world.add_own_address(a.WEB_USER, own)
+        # The very same address as a ship-to is another record.
+        same = a.a_ship_to_view(address=own)
+
+        mirror.put_accounts([a.an_account_view(users=(a.WEB_USER,))])
+        ship_tos.apply_ship_tos([same], [])
+        ship_tos.apply_ship_tos([], [(a.ACCOUNT, a.SHIP_TO)])
+        ship_tos.apply_ship_tos([same], [])
+        mirror.withdraw_account(a.ACCOUNT)
+
+        assert list(store_world.own_addresses(a.WEB_USER)) == [own]
+        assert dict(ship_tos.shown_ship_tos([a.ACCOUNT])) == {}
+
+    # Ship-tos and bill-tos.
+
+    @pytest.mark.rule("MI-1")
+    def test_ship_tos_are_shown_as_put(self, store: Store, store_world: StoreWorld) -> None:
+        mirror = having(store, MirrorsShipTos)
+        _put_accounts(store)
+        plain = a.a_ship_to_view()
+        full = a.a_ship_to_view(
+            ship_to_id=YARD,
+            default=False,
+            tax_exempt=True,
+            warehouse="W2",
+            location=LocationId("SITE-1"),
+            address=a.an_address(
+                name=TRICKY,
+                lines=("Pier 3", "Gate B", "Hall 7"),
+                region="ZH",
+                attention="Gate 3",
+                phone="+31 10 555 0100",
+                email="yard@harbour.example",
+                residential=False,
+            ),
+        )
+        theirs = a.a_ship_to_view(sold_to=OTHER, tax_exempt=False)
+        mirror.apply_ship_tos([plain, full, theirs], [])
+
+        assert mirror.shown_ship_tos([a.ACCOUNT]) == {
+            (a.ACCOUNT, a.SHIP_TO): store_world.told(plain.ship_to),
+            (a.ACCOUNT, YARD): store_world.told(full.ship_to),
+        }
+        assert mirror.shown_ship_tos([OTHER]) == {
+            (OTHER, a.SHIP_TO): store_world.told(theirs.ship_to)
+        }
+        assert dict(mirror.shown_ship_tos([])) == {}
+
+    @pytest.mark.rule("MI-1")
+    def test_a_ship_to_put_twice_is_one_and_removed_is_gone(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsShipTos)
+        _put_accounts(store)
+        mirror.apply_ship_tos([a.a_ship_to_view(), a.a_ship_to_view(ship_to_id=YARD)], [])
+        moved = a.a_ship_to_view(address=a.an_address(lines=("Dock Road 8",)))
+        mirror.apply_ship_tos([moved], [])
+        mirror.apply_ship_tos([moved], [(a.ACCOUNT, YARD)])
+        mirror.apply_ship_tos([], [(a.ACCOUNT, YARD), (OTHER, a.SHIP_TO)])
+
+        assert mirror.shown_ship_tos([a.ACCOUNT, OTHER]) == {
+            (a.ACCOUNT, a.SHIP_TO): store_world.told(moved.ship_to)
+        }
+
+    @pytest.mark.rule("MI-1")
+    def test_bill_tos_are_shown_as_put_and_removed(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsShipTos)
+        _put_accounts(store)
+        mine, theirs = a.a_bill_to_view(), a.a_bill_to_view(sold_to=OTHER, default=False)
+        mirror.apply_bill_tos([mine, theirs], [])
+        mirror.apply_bill_tos([mine], [])
+
+        assert mirror.shown_bill_tos([a.ACCOUNT]) == {
+            (a.ACCOUNT, a.BILL_TO): store_world.told(mine.bill_to)
+        }
+        mirror.apply_bill_tos([], [(a.ACCOUNT, a.BILL_TO)])
+        mirror.apply_bill_tos([], [(a.ACCOUNT, a.BILL_TO)])
+        assert mirror.shown_bill_tos([a.ACCOUNT, OTHER]) == {
+            (OTHER, a.BILL_TO): store_world.told(theirs.bill_to)
+        }
+
+    @pytest.mark.rule("MI-1")
+    def test_a_refused_ship_to_leaves_the_others_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsShipTos)
+        _put_accounts(store)
+        mirror.apply_ship_tos([a.a_ship_to_view()], [])
+        store_world.refuse_record("REFUSED")
+        changed = a.a_ship_to_view(default=False)
+        refused = a.a_ship_to_view(ship_to_id=ShipToId("REFUSED"))
+
+        with pytest.raises(SyncError):
+            mirror.apply_ship_tos([a.a_ship_to_view(ship_to_id=YARD), changed, refused], [])
+        with pytest.raises(SyncError):
+            mirror.apply_ship_tos([refused], [(a.ACCOUNT, a.SHIP_TO)])
+
+        assert mirror.shown_ship_tos([a.ACCOUNT]) == {
+            (a.ACCOUNT, a.SHIP_TO): store_world.told(a.a_ship_to())
+        }
+
+    # Invoices.
+
+    @pytest.mark.rule("WA-8", "MI-6")
+    def test_invoices_are_shown_as_put(self, store: Store, store_world: StoreWorld) -> None:
+        mirror = having(store, MirrorsInvoices)
+        _put_accounts(store)
+        full = a.an_invoice_view(
+            freight=a.money("0.005"),
+            dues=(
+                DueDate(date(2025, 3, 16), a.money("60.50")),
+                DueDate(date(2025, 4, 16), a.money("60.50")),
+            ),
+            lines=(
+                *a.an_invoice().lines,
+                InvoiceLine(
+                    number=2,
+                    quantity=Decimal("0.1250"),
+                    net=a.money("0.0001"),
+                    description=TRICKY,
+                ),
+            ),
+            erp_order=ErpOrderNumber("SO-1"),
+            po_number="PO 4711/A",
+            web_reference="W-10482",
+        )
+        credit = a.an_invoice_view(
+            number=InvoiceNumber("CR-77"),
+            kind=InvoiceKind.CREDIT,
+            tax=None,
+            open_amount=None,
+            dues=(),
+            lines=(),
+        )
+        theirs = a.an_invoice_view(sold_to=OTHER)
+        mirror.apply_invoices([full, credit, theirs], [])
+
+        assert mirror.shown_invoices([a.ACCOUNT]) == {
+            (a.ACCOUNT, full.invoice.number): store_world.told(full.invoice),
+            (a.ACCOUNT, credit.invoice.number): store_world.told(credit.invoice),
+        }
+        assert mirror.shown_invoices([OTHER]) == {
+            (OTHER, theirs.invoice.number): store_world.told(theirs.invoice)
+        }
+        assert dict(mirror.shown_invoices([])) == {}
+
+    @pytest.mark.rule("MI-1", "MI-6")
+    def test_a_paid_invoice_is_replaced_and_a_voided_one_removed(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsInvoices)
+        _put_accounts(store)
+        voided = (a.ACCOUNT, InvoiceNumber("INV-VOID"))
+        mirror.apply_invoices([a.an_invoice_view(), a.an_invoice_view(number=voided[1])], [])
+        paid = a.an_invoice_view(open_amount=a.money("0.00"), dues=())
+        mirror.apply_invoices([paid], [voided])
+        mirror.apply_invoices([paid], [voided])
+
+        assert mirror.shown_invoices([a.ACCOUNT]) == {
+            (a.ACCOUNT, paid.invoice.number): store_world.told(paid.invoice)
+        }
+
+    def test_a_refused_invoice_leaves_the_others_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsInvoices)
+        _put_accounts(store)
+        mirror.apply_invoices([a.an_invoice_view()], [])
+        store_world.refuse_record("REFUSED")
+        refused = a.an_invoice_view(number=InvoiceNumber("REFUSED"))
+        paid = a.an_invoice_view(open_amount=a.money("0.00"))
+
+        with pytest.raises(SyncError):
+            mirror.apply_invoices([paid, refused], [])
+
+        assert mirror.shown_invoices([a.ACCOUNT]) == {
+            (a.ACCOUNT, a.an_invoice().number): store_world.told(a.an_invoice())
+        }
+
+    # Prices.
+
+    @pytest.mark.rule("WA-6", "WA-7")
+    @pytest.mark.parametrize(
+        "amount",
+        ["0.0001", "9.9900", "10.0050", "123456789012345.6789", "0.0000", "0.00000001", None],
+    )
+    def test_a_price_is_shown_exactly(
+        self, store: Store, store_world: StoreWorld, amount: str | None
+    ) -> None:
+        mirror = having(store, MirrorsPrices)
+        _put_accounts(store)
+        price = a.a_price(amount, valid_until=date(2025, 12, 31))
+        mirror.apply_prices([(published(price), price.value)], [])
+
+        shown = mirror.shown_prices(a.account_audience(), price.key.scope)
+
+        assert shown == {price.key: price.value}
+        assert str(shown[price.key].unit_price) == str(price.value.unit_price)
+
+    @pytest.mark.rule("WA-6", "VE-12")
+    def test_entries_that_differ_in_any_part_of_their_key_are_apart(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsPrices)
+        _put_accounts(store)
+        entries = [
+            a.a_price("1.0000"),
+            a.a_price("2.0000", min_quantity=Decimal(10)),
+            a.a_price("3.0000", min_quantity=Decimal("10.5")),
+            a.a_price("4.0000", unit="BOX"),
+            a.a_price("5.0000", currency="USD"),
+            a.a_price("6.0000", sku=NUT),
+            a.a_price("7.0000", price_list="SUMMER"),
+            a.a_price("8.0000", valid_from=date(2025, 6, 1)),
+            a.a_price("9.0000", priority=5),
+            a.a_price("10.0000", warehouse="W2"),
+        ]
+        mirror.apply_prices([(published(entry), entry.value) for entry in entries], [])
+        mirror.apply_prices([(published(entry), entry.value) for entry in entries], [])
+
+        assert mirror.shown_prices(a.account_audience(), entries[0].key.scope) == {
+            entry.key: entry.value for entry in entries
+        }
+
+    @pytest.mark.rule("WA-6")
+    def test_the_same_item_has_its_own_price_for_each_account(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsPrices)
+        _put_accounts(store)
+        mine, theirs = a.a_price("9.9900"), a.a_price("7.7700", scope=PriceScope.account(OTHER))
+        audience = a.account_audience(OTHER)
+        mirror.apply_prices(
+            [(published(mine), mine.value), (published(theirs, audience), theirs.value)], []
+        )
+
+        assert mirror.shown_prices(a.account_audience(), mine.key.scope) == {mine.key: mine.value}
+        assert mirror.shown_prices(audience, theirs.key.scope) == {theirs.key: theirs.value}
+        assert dict(mirror.shown_prices(audience, mine.key.scope)) == {}
+
+    @pytest.mark.rule("VE-7")
+    def test_one_entry_is_shown_to_each_audience_by_itself(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsPrices)
+        price = a.a_price(scope=DEFAULT_LIST)
+        audiences = [
+            Audience(AudienceKind.PUBLIC, a.RETAIL_ACCOUNT.value, a.CHANNEL),
+            a.retail_audience(),
+            a.retail_audience(CustomerId("RETAIL-US")),
+            a.retail_audience(channel=ChannelId("other")),
+            Audience(AudienceKind.ACCOUNTS),
+            a.account_audience(),
+            Audience(AudienceKind.LOCATION, "SITE-1"),
+            Audience(AudienceKind.GROUP, "SITE-1"),
+        ]
+        mirror.apply_prices([(published(price, each), price.value) for each in audiences], [])
+        assert set(mirror.shown_price_partitions()) == {(each, DEFAULT_LIST) for each in audiences}
+
+        for gone in audiences:
+            mirror.apply_prices([], [published(price, gone)])
+            assert dict(mirror.shown_prices(gone, DEFAULT_LIST)) == {}
+        assert list(mirror.shown_price_partitions()) == []
+
+    @pytest.mark.rule("MI-1", "WA-6")
+    def test_partitions_are_listed_once_and_gone_when_empty(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsPrices)
+        _put_accounts(store)
+        entries = [
+            a.a_price(),
+            a.a_price(sku=NUT),
+            a.a_price(scope=ITEM_OVERRIDES),
+            a.a_price(scope=PriceScope.group("GOLD")),
+        ]
+        mirror.apply_prices([(published(entry), entry.value) for entry in entries], [])
+        assert sorted(scope for _, scope in mirror.shown_price_partitions()) == [
+            ITEM_OVERRIDES,
+            PriceScope.account(a.ACCOUNT),
+            PriceScope.group("GOLD"),
+        ]
+
+        mirror.apply_prices([], [published(entry) for entry in entries[:2]])
+        mirror.apply_prices([], [published(entry) for entry in entries[:2]])
+
+        assert sorted(scope for _, scope in mirror.shown_price_partitions()) == [
+            ITEM_OVERRIDES,
+            PriceScope.group("GOLD"),
+        ]
+
+    def test_a_refused_price_leaves_the_others_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsPrices)
+        _put_accounts(store)
+        held = a.a_price("9.9900")
+        mirror.apply_prices([(published(held), held.value)], [])
+        store_world.refuse_record("REFUSED")
+        dearer, refused = a.a_price("10.9900"), a.a_price(sku=Sku("REFUSED"))
+
+        with pytest.raises(SyncError):
+            mirror.apply_prices(
+                [(published(dearer), dearer.value), (published(refused), refused.value)], []
+            )
+        with pytest.raises(SyncError):
+            mirror.apply_prices([(published(refused), refused.value)], [published(held)])
+
+        assert mirror.shown_prices(a.account_audience(), held.key.scope) == {held.key: held.value}
+
+    def test_a_full_batch_is_taken_in_one_call(self, store: Store, store_world: StoreWorld) -> None:
+        mirror = having(store, MirrorsPrices)
+        _put_accounts(store)
+        entries = [
+            a.a_price(sku=Sku(f"ITEM-{number}")) for number in range(store.capabilities.batch)
+        ]
+        mirror.apply_prices([(published(entry), entry.value) for entry in entries], [])
+
+        assert len(mirror.shown_prices(a.account_audience(), entries[0].key.scope)) == len(entries)
+
+        mirror.apply_prices([], [published(entry) for entry in entries])
+        assert list(mirror.shown_price_partitions()) == []
+
+    @pytest.mark.rule("VE-7", "OP-3")
+    def test_a_quote_shows_what_the_audiences_see_and_no_more(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, quotes = having(store, MirrorsPrices), having(store, QuotesPrices)
+        _put_accounts(store)
+        mine, listed = a.a_price("9.9900"), a.a_price("12.0000", scope=DEFAULT_LIST)
+        theirs = a.a_price("7.7700", scope=PriceScope.account(OTHER))
+        everyone = Audience(AudienceKind.ACCOUNTS)
+        shown = {
+            published(mine): mine.value,
+            published(listed, everyone): listed.value,
+            published(theirs, a.account_audience(OTHER)): theirs.value,
+        }
+        mirror.apply_prices(list(shown.items()), [])
+
+        assert dict(quotes.shown_to([a.account_audience(), everyone])) == {
+            published(mine): mine.value,
+            published(listed, everyone): listed.value,
+        }
+        assert list(quotes.shown_to([])) == []
+
+    # Checking.
+
+    def test_a_check_reports_and_changes_nothing(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        store_world.place_order(an_order(1))
+
+        findings = store.check()
+
+        assert findings
+        assert [each for each in findings if each.level is FindingLevel.ERROR] == []
+        if isinstance(store, ReadsWebOrders):
+            assert store.order(an_order(1).order_id) == store_world.told(an_order(1))
+        if isinstance(store, MirrorsAccounts):
+            assert list(store.shown_customer_ids()) == []
+
+    def test_closing_twice_is_harmless(self, store: Store, store_world: StoreWorld) -> None:
+        store.close()
+        store.close()
+
+
+def _put_accounts(store: Store) -> None:
+    """Both accounts, as a flow puts them before anything that hangs on them."""
+    if isinstance(store, MirrorsAccounts):
+        store.put_accounts([a.an_account_view(), a.an_account_view(customer_id=OTHER)])
+
+
+def _mirror_everything(store: Store, customer_id: CustomerId) -> None:
+    """One record of every kind that the store mirrors for an account."""
+    site = LocationId(f"SITE-{customer_id}")
+    if isinstance(store, MirrorsAccounts):
+        profile = a.a_profile(customer_id=customer_id, locations=(LocationProfile(site, "Yard"),))
+        store.put_accounts([AccountView(a.individual(customer_id), profile)])
+    if isinstance(store, MirrorsShipTos):
+        store.apply_ship_tos([a.a_ship_to_view(sold_to=customer_id)], [])
+        store.apply_bill_tos([a.a_bill_to_view(sold_to=customer_id)], [])
+    if isinstance(store, MirrorsInvoices):
+        store.apply_invoices([a.an_invoice_view(sold_to=customer_id)], [])
+    if isinstance(store, MirrorsPrices):
+        own = a.a_price(scope=PriceScope.account(customer_id))
+        sites = a.a_price(scope=PriceScope.location(site))
+        at_site = Audience(AudienceKind.LOCATION, site.value)
+        store.apply_prices(
+            [
+                (published(own, a.account_audience(customer_id)), own.value),
+                (published(sites, at_site), sites.value),
+            ],
+            [],
+        )
+
+
+_NOTHING = {"accounts": 0, "ship_tos": 0, "bill_tos": 0, "invoices": 0, "prices": 0}
+_EVERYTHING = {"accounts": 1, "ship_tos": 1, "bill_tos": 1, "invoices": 1, "prices": 2}
+
+
+def _shown_of(store: Store, customer_id: CustomerId) -> dict[str, int]:
+    """How many records of each kind the store shows; what it does not mirror counts as asked."""
+    shown = dict(_EVERYTHING if customer_id == OTHER else _NOTHING)
+    if isinstance(store, MirrorsAccounts):
+        shown["accounts"] = len(store.shown_accounts([customer_id]))
+    if isinstance(store, MirrorsShipTos):
+        shown["ship_tos"] = len(store.shown_ship_tos([customer_id]))
+        shown["bill_tos"] = len(store.shown_bill_tos([customer_id]))
+    if isinstance(store, MirrorsInvoices):
+        shown["invoices"] = len(store.shown_invoices([customer_id]))
+    if isinstance(store, MirrorsPrices):
+        site = LocationId(f"SITE-{customer_id}")
+        at_site = Audience(AudienceKind.LOCATION, site.value)
+        own, sites = PriceScope.account(customer_id), PriceScope.location(site)
+        shown["prices"] = len(store.shown_prices(a.account_audience(customer_id), own)) + len(
+            store.shown_prices(at_site, sites)
+        )
+    return shown
