@@ -1,0 +1,57 @@
+"""One table maps a ledger entry to what the store shows at the order (WA-13).
+
+| the entry is                       | the store shows                          |
+| ---------------------------------- | ---------------------------------------- |
+| discovered, waiting                | pending, with what it waits for          |
+| submitting                         | processing                               |
+| imported, the number follows later | processing                               |
+| imported, acknowledged             | processed, with the ERP order number     |
+| refused by the ERP afterwards      | aborted, with the ERP's own message      |
+| quarantined                        | aborted, with the reasons                |
+| in review, not in the ERP for sure | aborted, without the ERP's particulars   |
+| in review after its import         | as imported: the ERP has the order       |
+| closed, dismissed by a person      | aborted, with the person's reason        |
+| closed otherwise                   | nothing: the store closed it itself      |
+
+Only sentences made for people go out: no code, no remedy, no trail, and never
+the differences of a review, which may name another buyer's account.
+"""
+
+from __future__ import annotations
+
+from sync.domain.decision import Closing
+from sync.domain.sales_order import ErpOrderState
+from sync.domain.views import ImportNotice, ImportState
+from sync.ports.state import LedgerEntry, LedgerState
+
+IN_REVIEW = "The order is being checked by our staff."
+
+
+def notice_for(entry: LedgerEntry) -> ImportNotice | None:
+    """What the store should show at this order now; None: leave it as it is."""
+    if entry.imported_at is not None:
+        return _imported(entry)
+    match entry.state:
+        case LedgerState.DISCOVERED:
+            return ImportNotice(ImportState.PENDING)
+        case LedgerState.WAITING:
+            return ImportNotice(ImportState.PENDING, message=entry.waiting_sentence)
+        case LedgerState.SUBMITTING:
+            return ImportNotice(ImportState.PROCESSING)
+        case LedgerState.QUARANTINED:
+            reasons = " ".join(problem.sentence for problem in entry.problems)
+            return ImportNotice(ImportState.ABORTED, message=reasons or None)
+        case LedgerState.CLOSED if entry.closing is Closing.DISMISSED:
+            return ImportNotice(ImportState.ABORTED, message=entry.closing_note)
+        case LedgerState.CLOSED:
+            return None
+        case _:
+            return ImportNotice(ImportState.ABORTED, message=IN_REVIEW)
+
+
+def _imported(entry: LedgerEntry) -> ImportNotice:
+    if entry.status is not None and entry.status.state is ErpOrderState.REFUSED:
+        return ImportNotice(ImportState.ABORTED, entry.erp_order, entry.status.message)
+    if entry.erp_order is None:
+        return ImportNotice(ImportState.PROCESSING)
+    return ImportNotice(ImportState.PROCESSED, entry.erp_order)

@@ -1,0 +1,119 @@
+"""Opens the state: an engine whose schema is there and as new as this code.
+
+SQLite is the default: write-ahead log, so that readers do not wait for the
+writer; ``synchronous=FULL``, because a ledger step that a power cut takes back
+could become a second order; and every transaction begins IMMEDIATE, because one
+that reads first and writes later can fail half-way instead of waiting.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from sync.errors import Misconfigured
+from sync.state.errors import translated
+from sync.state.owner import require_owner
+from sync.state.upgrade import require_current_schema, upgrade_schema
+
+WAIT_FOR_LOCK_S = 30.0
+
+
+def open_state(
+    url: str | URL, *, upgrade: bool = True, wait_for_lock_s: float = WAIT_FOR_LOCK_S
+) -> Engine:
+    """The engine of the state at ``url``, created or upgraded where necessary.
+
+    With ``upgrade=False`` an older or missing schema is Misconfigured instead:
+    that is for commands beside a running daemon. ``wait_for_lock_s`` is how
+    long a SQLite transaction waits for another one. Raises Misconfigured for a
+    state that is newer than this code, AccessDenied for another user's file,
+    TryLater while the database is away. The caller disposes of the engine.
+    """
+    target = state_url(url)
+    file = sqlite_file(target)
+    if file is not None:
+        require_owner(file)
+        if upgrade:
+            # What is inside names buyers and their addresses: nobody else's to read.
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+        elif not file.exists():
+            raise Misconfigured(f"there is no state at {file} yet; start the service once")
+    engine = _engine(target, wait_for_lock_s)
+    try:
+        with translated():
+            if upgrade:
+                upgrade_schema(engine)
+            else:
+                require_current_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def state_url(url: str | URL) -> URL:
+    """The parsed URL. Raises Misconfigured for anything but SQLite and PostgreSQL."""
+    try:
+        target = make_url(url)
+    except ArgumentError as error:
+        raise Misconfigured("the state URL cannot be read; write sqlite:///PATH") from error
+    match target.drivername:
+        case "sqlite" | "sqlite+pysqlite":
+            return target
+        case "postgresql" | "postgres" | "postgresql+psycopg":
+            return target.set(drivername="postgresql+psycopg")
+        case other:
+            raise Misconfigured(f"the state cannot be kept in {other}; use sqlite or postgresql")
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The state's file; None where it is in memory or on a server."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database))
+
+
+def _engine(url: URL, wait_for_lock_s: float) -> Engine:
+    # Statements carry buyers' addresses, which must not ride along in errors.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": wait_for_lock_s}
+        if sqlite_file(url) is None:
+            options["poolclass"] = StaticPool
+            options["connect_args"]["check_same_thread"] = False
+    else:
+        options["pool_pre_ping"] = True
+    try:
+        engine = create_engine(url, **options)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise Misconfigured(
+            "a state in PostgreSQL needs psycopg; install tradesync[postgresql]"
+        ) from error
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own implicit BEGIN comes too late, and is never IMMEDIATE.
+    connection.isolation_level = None
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode not in ("wal", "memory"):
+        raise Misconfigured(
+            f"the state's disk does not allow a write-ahead log (it stays {mode});"
+            " keep the state on a local disk"
+        )
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

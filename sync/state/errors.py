@@ -1,0 +1,94 @@
+"""What the state database can say, in the engine's words.
+
+Only what is known by its code is translated; everything else surfaces as it is.
+A connection lost during a commit is TryLater too: every step of the ledger can
+be repeated, and a repeated one finds the order in its new state.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from sync.errors import AccessDenied, Misconfigured, SyncError, TryLater
+
+_NO_LEDGER = "no order is imported without a ledger"
+
+_SQLITE: dict[int, tuple[type[SyncError], str]] = {
+    sqlite3.SQLITE_BUSY: (TryLater, "the state database is locked by another process"),
+    sqlite3.SQLITE_LOCKED: (TryLater, "the state database is locked by another connection"),
+    sqlite3.SQLITE_FULL: (
+        TryLater,
+        f"the state database is full: {_NO_LEDGER}; make room on its disk",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        Misconfigured,
+        f"the state database is read-only: {_NO_LEDGER}; check the owner and mode of its folder",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        Misconfigured,
+        "the state database cannot be opened; check that its folder exists and may be written",
+    ),
+    sqlite3.SQLITE_PERM: (AccessDenied, "the state database may not be accessed"),
+    sqlite3.SQLITE_NOTADB: (
+        Misconfigured,
+        "the state file is no SQLite database; restore it from the last backup",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        Misconfigured,
+        f"the state database is damaged: {_NO_LEDGER}; restore it from the last backup",
+    ),
+}
+
+# By SQLSTATE, or by its class of two characters.
+_POSTGRESQL: dict[str, tuple[type[SyncError], str]] = {
+    "08": (TryLater, "the connection to the state database was lost"),
+    "40": (TryLater, "the state database rolled the transaction back in favour of another one"),
+    "53": (TryLater, f"the state database is out of resources: {_NO_LEDGER}"),
+    "55P03": (TryLater, "the state database is locked by another process"),
+    "57014": (TryLater, "the state database took too long"),
+    "57P": (TryLater, "the state database is shutting down or starting"),
+    "25006": (Misconfigured, f"the state database is read-only: {_NO_LEDGER}"),
+    "28": (AccessDenied, "the state database refused the user or password"),
+    "3D000": (Misconfigured, "the state database does not exist on its server; create it"),
+    "42501": (AccessDenied, "the user of the state database lacks a right"),
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises TryLater, Misconfigured or AccessDenied for what the database says."""
+    try:
+        yield
+    except DBAPIError as error:
+        known = _sqlite(error) or _postgresql(error)
+        if known is None:
+            raise
+        kind, words = known
+        raise kind(f"{words} ({_said(error)})") from error
+
+
+def _sqlite(error: DBAPIError) -> tuple[type[SyncError], str] | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    # The low byte is the primary code; what is above it only narrows it down.
+    return None if code is None else _SQLITE.get(code & 0xFF)
+
+
+def _postgresql(error: DBAPIError) -> tuple[type[SyncError], str] | None:
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        # A server that cannot be reached has not answered with any state.
+        unreachable = type(error.orig).__name__ == "OperationalError"
+        foreign = not isinstance(error.orig, sqlite3.Error)
+        return _POSTGRESQL["08"] if unreachable and foreign else None
+    for width in (5, 3, 2):
+        if state[:width] in _POSTGRESQL:
+            return _POSTGRESQL[state[:width]]
+    return None
+
+
+def _said(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

@@ -1,0 +1,490 @@
+"""The order ledger: which web order is how far on its way into the ERP.
+
+The stored states and every way from one to another:
+
+    discovered    -> submitting
+    waiting       -> submitting
+    submitting    -> imported, waiting, quarantined, review, closed
+                  -> discovered: released or to be tried again, nothing was sent
+                  -> submitting: tried again under the instruction that went out
+    imported      -> acknowledged, review, discovered (replayed, the ERP refused it later)
+    acknowledged  -> review, discovered (the same)
+    quarantined   -> discovered (replayed, or changed in the store), closed (dismissed)
+    review        -> discovered (replayed, never imported), closed (dismissed, the same),
+                     imported or acknowledged (dismissed after the import)
+    closed        -> review
+
+A worker that claims an order holds it until it records an outcome or another
+one claims it. Each of its writes names the token of its claim: whoever comes
+late finds another token, or none held, and is fenced off.
+
+An order whose instruction is frozen may be in the ERP already. Its payload then
+stays the version that the instruction was made of; a newer one waits beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sync.domain import codec
+from sync.domain.decision import Closing, Decision, Problem
+from sync.domain.ids import ErpOrderNumber, IdempotencyKey, StoreId, WebOrderId
+from sync.domain.order import StoreOrder
+from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
+from sync.domain.views import ImportNotice, ImportState
+from sync.errors import FencedOff
+from sync.ports.state import Claim, Discovery, LedgerState
+from sync.state import rows, versions
+from sync.state.ledger_reads import LedgerReads
+from sync.state.rows import NOT_DECIDED, NOTHING_WRONG, Row
+from sync.state.schema import ledger, ledger_events
+
+DAEMON = "daemon"
+
+_CLAIMABLE = (
+    LedgerState.DISCOVERED.value,
+    LedgerState.WAITING.value,
+    LedgerState.SUBMITTING.value,
+)
+
+
+class SqlLedger(LedgerReads):
+    """The ledger of one pipeline, within one transaction of somebody else's."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        pipeline: str,
+        store_id: StoreId,
+        key_for: Callable[[StoreOrder], IdempotencyKey],
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        super().__init__(connection, pipeline, store_id)
+        self._key_for = key_for
+        self._now = now
+
+    # Versions of the order
+
+    def discover(self, order: StoreOrder, now: datetime) -> Discovery:
+        row = self._row(order.order_id)
+        if row is None:
+            if self._insert(order, now):
+                return Discovery.NEW
+            row = self._known(order.order_id)
+        mark = versions.fingerprint(order)
+        if order.modified_at < row["modified_at"] or versions.same(order, mark, row):
+            if order.modified_at > row["modified_at"]:
+                self._update(row, {**row, "modified_at": order.modified_at})
+            return Discovery.SAME
+        newest = versions.read(row["newer_payload"] or row["payload"])
+        changes: Row = {"modified_at": order.modified_at}
+        at_rest = row["state"] in rows.AT_REST
+        judged = at_rest and row["change_due_at"] is None and row["newer_payload"] is not None
+        if mark == row["fingerprint"] and not judged:
+            # Changed back before anybody looked: there is nothing left to judge.
+            changes |= {"newer_payload": None, "newer_fingerprint": None, "change_due_at": None}
+        else:
+            changes |= {"newer_payload": codec.dumps(order), "newer_fingerprint": mark}
+            changes["change_due_at"] = now if at_rest else None
+        if row["state"] == LedgerState.WAITING.value:
+            changes["due_at"] = now
+        self._step(row, now, "changed", versions.difference(newest, order), **changes)
+        return Discovery.CHANGED
+
+    def settle_change(
+        self, order_id: WebOrderId, now: datetime, differences: tuple[str, ...]
+    ) -> None:
+        row = self._known(order_id)
+        if not differences:
+            self._step(row, now, "change_settled", "nothing to do", change_due_at=None)
+            return
+        self._step(
+            row,
+            now,
+            "review",
+            " ".join(differences),
+            state=LedgerState.REVIEW.value,
+            change_due_at=None,
+            differences=codec.dumps(differences),
+        )
+
+    def refresh(self, claim: Claim, order: StoreOrder) -> None:
+        row = self._held(claim)
+        mark = versions.fingerprint(order)
+        if mark == row["fingerprint"] and row["newer_payload"] is None:
+            return
+        changes: Row = {"modified_at": max(order.modified_at, row["modified_at"])}
+        if row["frozen"] is not None:
+            beside = mark != row["fingerprint"]
+            changes["newer_payload"] = codec.dumps(order) if beside else None
+            changes["newer_fingerprint"] = mark if beside else None
+        else:
+            changes |= versions.columns(order)
+            if order.modified_at >= row["modified_at"]:
+                changes |= {"newer_payload": None, "newer_fingerprint": None}
+        said = versions.difference(versions.read(row["payload"]), order)
+        self._step(row, self._moment(row), "refreshed", said, **changes)
+
+    # A worker's claim and what comes of it
+
+    def claim(self, order_id: WebOrderId, now: datetime, ttl_s: float) -> Claim | None:
+        row = self._row(order_id)
+        if row is None or row["state"] not in _CLAIMABLE:
+            return None
+        if row["due_at"] is None or row["due_at"] > now:
+            return None
+        lease_until = now + timedelta(seconds=ttl_s)
+        changes: Row = {
+            "state": LedgerState.SUBMITTING.value,
+            "lease_token": row["lease_token"] + 1,
+            "lease_until": lease_until,
+            "due_at": lease_until,
+            "attempts": row["attempts"] + 1,
+        }
+        # An order may wait for weeks; its history need not tell of every look at it.
+        event = None if row["state"] == LedgerState.WAITING.value else "claimed"
+        row = self._step(row, now, event, f"attempt {changes['attempts']}", **changes)
+        return Claim(
+            order_id=order_id,
+            token=row["lease_token"],
+            attempt=row["attempts"],
+            lease_until=lease_until,
+            order=versions.read(row["payload"]),
+            key=IdempotencyKey(row["key"]),
+            frozen=rows.document(SalesOrder, row["frozen"]),
+        )
+
+    def freeze(self, claim: Claim, order: SalesOrder, decision: Decision, now: datetime) -> None:
+        row = self._held(claim)
+        instruction = codec.dumps(order)
+        if row["frozen"] not in (None, instruction):
+            raise ValueError(
+                f"order {row['number']}: another instruction may have reached the ERP already"
+            )
+        self._step(
+            row,
+            now,
+            "admitted",
+            f"into {decision.customer_id} by {decision.rule}, mapping {decision.mapping_version}",
+            frozen=instruction,
+            decision=codec.dumps(decision),
+            customer_id=decision.customer_id.value,
+        )
+
+    def thaw(self, claim: Claim, now: datetime, why: str) -> None:
+        row = self._held(claim)
+        changes = NOT_DECIDED | versions.adopted(row)
+        self._step(row, now, "thawed", why, **changes)
+
+    def record_imported(self, claim: Claim, number: ErpOrderNumber | None, now: datetime) -> None:
+        self._release(
+            claim,
+            now,
+            LedgerState.IMPORTED,
+            "imported",
+            f"as {number}" if number else "its number follows",
+            imported_at=now,
+            erp_order=number.value if number else None,
+            **NOTHING_WRONG,
+        )
+
+    def record_unknown(self, claim: Claim, message: str, look_again_at: datetime) -> None:
+        self._release(
+            claim,
+            None,
+            LedgerState.SUBMITTING,
+            "outcome_unknown",
+            message,
+            due_at=look_again_at,
+            message=message,
+        )
+
+    def record_retry(self, claim: Claim, message: str, not_before: datetime) -> None:
+        # With an instruction out it goes on as submitting: an earlier attempt
+        # than this one may still have reached the ERP.
+        frozen = self._held(claim)["frozen"] is not None
+        self._release(
+            claim,
+            None,
+            LedgerState.SUBMITTING if frozen else LedgerState.DISCOVERED,
+            "put_off",
+            message,
+            due_at=not_before,
+            message=message,
+        )
+
+    def record_waiting(
+        self, claim: Claim, code: str, sentence: str, next_check_at: datetime
+    ) -> None:
+        row = self._held(claim)
+        again = (row["waiting_for"], row["waiting_sentence"]) == (code, sentence)
+        self._release(
+            claim,
+            None,
+            LedgerState.WAITING,
+            None if again else "waiting",
+            f"{code}: {sentence}",
+            due_at=next_check_at,
+            attempts=0,
+            **NOTHING_WRONG
+            | {"waiting_for": code, "waiting_sentence": sentence, "codes": rows.codes((code,))},
+        )
+
+    def record_quarantined(
+        self,
+        claim: Claim,
+        problems: tuple[Problem, ...],
+        now: datetime,
+        trail: tuple[str, ...] = (),
+    ) -> None:
+        self._release(
+            claim,
+            now,
+            LedgerState.QUARANTINED,
+            "quarantined",
+            " ".join(f"{problem.code}: {problem.sentence}" for problem in problems),
+            **NOTHING_WRONG
+            | {
+                "problems": codec.dumps(problems),
+                "codes": rows.codes(tuple(problem.code for problem in problems)),
+                "trail": codec.dumps(trail),
+            },
+        )
+
+    def record_review(self, claim: Claim, differences: tuple[str, ...], now: datetime) -> None:
+        self._release(
+            claim,
+            now,
+            LedgerState.REVIEW,
+            "review",
+            " ".join(differences),
+            **NOTHING_WRONG | {"differences": codec.dumps(differences)},
+        )
+
+    def record_closed(self, claim: Claim, why: Closing, sentence: str, now: datetime) -> None:
+        self._release(
+            claim,
+            now,
+            LedgerState.CLOSED,
+            "closed",
+            f"{why.value}: {sentence}",
+            closing=why.value,
+            closing_note=sentence,
+            **NOTHING_WRONG,
+        )
+
+    def release_expired(self, now: datetime) -> int:
+        query = select(ledger).where(
+            self._mine, ledger.c.due_at.is_not(None), ledger.c.lease_until.is_not(None)
+        )
+        found = [dict(row) for row in self._connection.execute(query.with_for_update()).mappings()]
+        for row in found:
+            changes: Row = {"lease_until": None}
+            if row["frozen"] is None:
+                changes |= {"state": LedgerState.DISCOVERED.value, "due_at": now}
+            self._step(row, now, "released", "the worker that held it is gone", **changes)
+        return len(found)
+
+    # What a person decides
+
+    def replay(self, order_id: WebOrderId, actor: str, reason: str, now: datetime) -> bool:
+        row = self._row(order_id)
+        if row is None or not self._replayable(row):
+            return False
+        changes = NOTHING_WRONG | NOT_DECIDED | versions.adopted(row)
+        changes |= {"state": LedgerState.DISCOVERED.value, "due_at": now, "attempts": 0}
+        changes |= {"change_due_at": None, "imported_at": None, "erp_order": None, "status": None}
+        changes |= {"closing": None, "closing_note": None}
+        self._step(row, now, "replayed", reason, actor, **changes)
+        return True
+
+    def dismiss(self, order_id: WebOrderId, actor: str, reason: str, now: datetime) -> bool:
+        row = self._row(order_id)
+        if row is None or row["state"] not in (
+            LedgerState.QUARANTINED.value,
+            LedgerState.REVIEW.value,
+        ):
+            return False
+        if row["imported_at"] is not None:
+            shown = rows.document(ImportNotice, row["shown"])
+            told = shown is not None and shown.state is ImportState.PROCESSED
+            state = LedgerState.ACKNOWLEDGED if told else LedgerState.IMPORTED
+            changes: Row = {"state": state.value, "differences": "[]"}
+        else:
+            changes = {
+                "state": LedgerState.CLOSED.value,
+                "closing": Closing.DISMISSED.value,
+                "closing_note": reason,
+            }
+        self._step(row, now, "dismissed", reason, actor, **changes)
+        return True
+
+    @staticmethod
+    def _replayable(row: Row) -> bool:
+        if row["state"] == LedgerState.QUARANTINED.value:
+            return True
+        if row["imported_at"] is None:
+            return bool(row["state"] == LedgerState.REVIEW.value)
+        status = rows.document(OrderStatus, row["status"])
+        return status is not None and status.state is ErpOrderState.REFUSED
+
+    # What the other systems confirm
+
+    def record_shown(self, order_id: WebOrderId, notice: ImportNotice, now: datetime) -> None:
+        row = self._known(order_id)
+        changes: Row = {"shown": codec.dumps(notice)}
+        if notice.state is ImportState.PROCESSED and row["state"] == LedgerState.IMPORTED.value:
+            self._step(
+                row,
+                now,
+                "acknowledged",
+                f"the store shows {notice.erp_order}",
+                state=LedgerState.ACKNOWLEDGED.value,
+                **changes,
+            )
+        elif row["shown"] != changes["shown"]:
+            self._step(row, now, "shown", notice.state.value, **changes)
+
+    def record_status(self, order_id: WebOrderId, status: OrderStatus, now: datetime) -> None:
+        row = self._known(order_id)
+        before = rows.document(OrderStatus, row["status"])
+        if before == status:
+            return
+        changes: Row = {"status": codec.dumps(status)}
+        said = status.state.value
+        if status.number is not None and status.number.value != row["erp_order"]:
+            changes["erp_order"] = status.number.value
+            said += f", number {status.number}"
+        news = before is None or before.state is not status.state or "erp_order" in changes
+        self._step(row, now, "erp_status" if news else None, said, **changes)
+
+    # One row
+
+    def _known(self, order_id: WebOrderId) -> Row:
+        row = self._row(order_id)
+        if row is None:
+            raise KeyError(f"order {order_id} is not in the ledger")
+        return row
+
+    def _held(self, claim: Claim) -> Row:
+        row = self._row(claim.order_id)
+        if row is None or row["lease_token"] != claim.token or row["lease_until"] is None:
+            raise FencedOff(f"order {claim.order_id}: claim {claim.token} is over")
+        return row
+
+    def _release(
+        self,
+        claim: Claim,
+        now: datetime | None,
+        state: LedgerState,
+        event: str | None,
+        detail: str,
+        **changes: Any,
+    ) -> None:
+        row = self._held(claim)
+        changes = {"due_at": None, "lease_until": None, "state": state.value, **changes}
+        self._step(row, now or self._moment(row), event, detail, **changes)
+
+    def _moment(self, row: Row) -> datetime:
+        """Now, for the few steps that are not told: without a clock, the step before."""
+        if self._now is not None:
+            return self._now()
+        moment: datetime = row["changed_at"]
+        return moment
+
+    def _step(
+        self,
+        row: Row,
+        now: datetime,
+        event: str | None,
+        detail: str = "",
+        actor: str = DAEMON,
+        **changes: Any,
+    ) -> Row:
+        """Write the changes and all that follows from them, and tell the history."""
+        changed = {**row, "changed_at": now, **changes}
+        after = rows.completed(row, changed, now)
+        self._update(row, after)
+        if event is not None:
+            self._tell(row["order_id"], now, event, detail, actor)
+        if after["state"] != changed["state"]:
+            self._tell(row["order_id"], now, "requeued", "the store changed the order", actor)
+        return after
+
+    def _update(self, before: Row, after: Row) -> None:
+        changes = {name: value for name, value in after.items() if value != before[name]}
+        if not changes:
+            return
+        done = self._connection.execute(
+            update(ledger)
+            .where(
+                self._one(before["order_id"]),
+                ledger.c.lease_token == before["lease_token"],
+                ledger.c.state == before["state"],
+            )
+            .values(changes)
+        )
+        if done.rowcount != 1:
+            raise FencedOff(f"order {before['order_id']}: another worker has taken it over")
+
+    def _insert(self, order: StoreOrder, now: datetime) -> bool:
+        row: Row = {
+            "pipeline": self._pipeline,
+            "store_id": self._store_id.value,
+            "order_id": order.order_id.value,
+            "key": self._key_for(order).value,
+            "state": LedgerState.DISCOVERED.value,
+            **versions.columns(order),
+            "newer_payload": None,
+            "newer_fingerprint": None,
+            "modified_at": order.modified_at,
+            "first_seen_at": now,
+            "changed_at": now,
+            "due_at": now,
+            "lease_token": 0,
+            "lease_until": None,
+            "attempts": 0,
+            **NOTHING_WRONG,
+            **NOT_DECIDED,
+            "imported_at": None,
+            "erp_order": None,
+            "closing": None,
+            "closing_note": None,
+            "shown": None,
+            "status": None,
+            "notice_due_at": None,
+            "change_due_at": None,
+        }
+        row = rows.completed(None, row, now)
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        done = self._connection.execute(dialect.insert(ledger).values(row).on_conflict_do_nothing())
+        if done.rowcount != 1:
+            return False
+        self._tell(row["order_id"], now, "discovered", f"web order {order.number}", DAEMON)
+        return True
+
+    def _tell(self, order_id: str, at: datetime, event: str, detail: str, actor: str) -> None:
+        self._connection.execute(
+            insert(ledger_events).values(
+                pipeline=self._pipeline,
+                store_id=self._store_id.value,
+                order_id=order_id,
+                at=at,
+                event=event,
+                actor=actor,
+                detail=detail,
+            )
+        )
+
+    def _row(self, order_id: WebOrderId) -> Row | None:
+        query = select(ledger).where(self._one(order_id.value)).with_for_update()
+        row = self._connection.execute(query).mappings().one_or_none()
+        return None if row is None else dict(row)
+
+    def _one(self, order_id: str) -> ColumnElement[bool]:
+        return and_(self._mine, ledger.c.order_id == order_id)

@@ -1,0 +1,105 @@
+"""The questions that flows and operators ask the ledger; each has its index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, and_, func, select, true
+
+from sync.domain.ids import StoreId, WebOrderId
+from sync.domain.order import StoreOrder
+from sync.ports.state import LedgerEntry, LedgerEvent, LedgerFilter, LedgerState
+from sync.state import rows, versions
+from sync.state.schema import ledger, ledger_events
+
+
+class LedgerReads:
+    """The reading half of the ledger."""
+
+    def __init__(self, connection: Connection, pipeline: str, store_id: StoreId) -> None:
+        self._connection = connection
+        self._pipeline = pipeline
+        self._store_id = store_id
+        self._mine = and_(ledger.c.pipeline == pipeline, ledger.c.store_id == store_id.value)
+
+    def due(self, now: datetime, limit: int) -> Sequence[WebOrderId]:
+        query = (
+            select(ledger.c.order_id)
+            .where(self._mine, ledger.c.due_at.is_not(None), ledger.c.due_at <= now)
+            .order_by(ledger.c.placed_at, ledger.c.order_id)
+            .limit(limit)
+        )
+        return [WebOrderId(order_id) for order_id in self._connection.scalars(query)]
+
+    def changed_since(self, limit: int) -> Sequence[tuple[LedgerEntry, StoreOrder]]:
+        query = (
+            select(ledger)
+            .where(self._mine, ledger.c.change_due_at.is_not(None))
+            .order_by(ledger.c.change_due_at, ledger.c.order_id)
+            .limit(limit)
+        )
+        return [
+            (rows.entry(dict(row)), versions.read(row["newer_payload"]))
+            for row in self._connection.execute(query).mappings()
+        ]
+
+    def to_show(self, limit: int) -> Sequence[LedgerEntry]:
+        query = select(ledger).where(self._mine, ledger.c.notice_due_at.is_not(None))
+        order = (ledger.c.notice_due_at, ledger.c.order_id)
+        return self._entries(query.order_by(*order).limit(limit))
+
+    def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[LedgerEntry]:
+        query = select(ledger).where(self._mine, ledger.c.status_open == true())
+        if after is not None:
+            query = query.where(ledger.c.order_id > after.value)
+        return self._entries(query.order_by(ledger.c.order_id).limit(limit))
+
+    def entry(self, order_id: WebOrderId) -> LedgerEntry | None:
+        query = select(ledger).where(self._mine, ledger.c.order_id == order_id.value)
+        found = self._entries(query)
+        return found[0] if found else None
+
+    def entries(self, wanted: LedgerFilter) -> Sequence[LedgerEntry]:
+        query = select(ledger).where(self._mine)
+        if wanted.states:
+            query = query.where(ledger.c.state.in_([state.value for state in wanted.states]))
+        if wanted.order_ids:
+            query = query.where(ledger.c.order_id.in_([key.value for key in wanted.order_ids]))
+        if wanted.numbers:
+            query = query.where(ledger.c.number.in_(wanted.numbers))
+        if wanted.code is not None:
+            query = query.where(ledger.c.codes.contains(f"|{wanted.code}|", autoescape=True))
+        if wanted.customer_id is not None:
+            query = query.where(ledger.c.customer_id == wanted.customer_id.value)
+        if wanted.channel is not None:
+            query = query.where(ledger.c.channel == wanted.channel.value)
+        if wanted.seen_before is not None:
+            query = query.where(ledger.c.first_seen_at < wanted.seen_before)
+        if wanted.limit is not None:
+            query = query.limit(wanted.limit)
+        return self._entries(query.order_by(ledger.c.changed_at.desc(), ledger.c.order_id))
+
+    def history(self, order_id: WebOrderId) -> Sequence[LedgerEvent]:
+        """What happened to the order, oldest first; nothing for an unknown one."""
+        query = (
+            select(ledger_events)
+            .where(
+                ledger_events.c.pipeline == self._pipeline,
+                ledger_events.c.store_id == self._store_id.value,
+                ledger_events.c.order_id == order_id.value,
+            )
+            .order_by(ledger_events.c.id)
+        )
+        return [
+            LedgerEvent(row.at, row.event, row.actor, row.detail)
+            for row in self._connection.execute(query)
+        ]
+
+    def counts(self) -> dict[LedgerState, int]:
+        """How many entries are in each state; a state without any is absent."""
+        query = select(ledger.c.state, func.count()).where(self._mine).group_by(ledger.c.state)
+        return {LedgerState(state): count for state, count in self._connection.execute(query)}
+
+    def _entries(self, query: Select[tuple[object, ...]]) -> list[LedgerEntry]:
+        return [rows.entry(dict(row)) for row in self._connection.execute(query).mappings()]

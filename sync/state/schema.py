@@ -1,0 +1,264 @@
+"""The tables. ``migrations/`` makes them; a test holds both equal.
+
+Every row carries its pipeline; an order's key is the store and the store's own
+immutable order ID. Documents are canonical JSON text, so that an operator can
+read them with any SQL client. Booleans and times that only say "something is
+left to do here" are empty when nothing is, and have an index over the rows
+where they are not: a cycle that finds nothing to do reads no finished order.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    true,
+)
+from sqlalchemy.types import TypeEngine
+
+from sync.domain.times import utc
+
+REVISION = "0001"
+"""The newest migration. A state that says otherwise is older, or newer than this code."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time in UTC.
+
+    SQLite has no such type, so it keeps text of one fixed width there, which
+    sorts as the times do.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(27))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        moment = utc(value)
+        if dialect.name != "sqlite":
+            return moment
+        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name != "sqlite":
+            return utc(value)
+        return datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=UTC)
+
+
+metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(column_0_label)s"})
+
+_KEY = String(255)
+_NAME = String(64)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("store_id", _KEY, primary_key=True),
+    Column("order_id", _KEY, primary_key=True),
+    Column("number", _KEY, nullable=False),
+    Column("channel", _KEY),
+    Column("key", _KEY, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("payload", Text, nullable=False, comment="the version that is or was acted on"),
+    Column("fingerprint", String(64), nullable=False),
+    Column("newer_payload", Text, comment="a newer version than that, judged or not"),
+    Column("newer_fingerprint", String(64)),
+    Column("modified_at", Moment, nullable=False, comment="of the newest version, store's clock"),
+    Column("placed_at", Moment, nullable=False),
+    Column("first_seen_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("due_at", Moment, comment="when to work on it next; empty: not by itself"),
+    Column("lease_token", Integer, nullable=False),
+    Column("lease_until", Moment, comment="set while a worker holds it"),
+    Column("attempts", Integer, nullable=False),
+    Column("waiting_for", String(64)),
+    Column("waiting_sentence", Text),
+    Column("message", Text),
+    Column("problems", Text, nullable=False),
+    Column("codes", Text, nullable=False, comment="|code|code| of what holds it up"),
+    Column("trail", Text, nullable=False),
+    Column("differences", Text, nullable=False),
+    Column("decision", Text),
+    Column("customer_id", _KEY),
+    Column("frozen", Text),
+    Column("imported_at", Moment),
+    Column("erp_order", _KEY),
+    Column("closing", String(32)),
+    Column("closing_note", Text),
+    Column("shown", Text),
+    Column("status", Text),
+    Column("notice_due_at", Moment, comment="since when the store shows something else"),
+    Column("change_due_at", Moment, comment="since when a newer version is not judged"),
+    Column("status_open", Boolean, nullable=False, comment="the ERP may still move it"),
+)
+
+_OWN = (ledger.c.pipeline, ledger.c.store_id)
+
+_due = ledger.c.due_at.is_not(None)
+_notice = ledger.c.notice_due_at.is_not(None)
+_change = ledger.c.change_due_at.is_not(None)
+_open = ledger.c.status_open == true()
+
+Index(
+    "ix_ledger_due",
+    *_OWN,
+    ledger.c.placed_at,
+    ledger.c.order_id,
+    ledger.c.due_at,
+    sqlite_where=_due,
+    postgresql_where=_due,
+)
+Index(
+    "ix_ledger_notice",
+    *_OWN,
+    ledger.c.notice_due_at,
+    ledger.c.order_id,
+    sqlite_where=_notice,
+    postgresql_where=_notice,
+)
+Index(
+    "ix_ledger_change",
+    *_OWN,
+    ledger.c.change_due_at,
+    ledger.c.order_id,
+    sqlite_where=_change,
+    postgresql_where=_change,
+)
+Index("ix_ledger_open", *_OWN, ledger.c.order_id, sqlite_where=_open, postgresql_where=_open)
+Index("ix_ledger_state", *_OWN, ledger.c.state, ledger.c.changed_at)
+Index("ix_ledger_changed", *_OWN, ledger.c.changed_at)
+Index("ix_ledger_number", *_OWN, ledger.c.number)
+Index("ix_ledger_customer", *_OWN, ledger.c.customer_id, ledger.c.changed_at)
+
+ledger_events = Table(
+    "ledger_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("pipeline", _NAME, nullable=False),
+    Column("store_id", _KEY, nullable=False),
+    Column("order_id", _KEY, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("actor", _KEY, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+Index(
+    "ix_ledger_events_order",
+    ledger_events.c.pipeline,
+    ledger_events.c.store_id,
+    ledger_events.c.order_id,
+    ledger_events.c.id,
+)
+
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("name", _KEY, primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("run_id", _KEY, primary_key=True),
+    Column("flow", _NAME, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("outcome", String(16), nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("message", Text, nullable=False),
+)
+Index("ix_runs_started", runs.c.pipeline, runs.c.started_at)
+Index("ix_runs_flow", runs.c.pipeline, runs.c.flow, runs.c.started_at)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("pipeline", _NAME, nullable=False),
+    Column("flow", _NAME, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("actor", _KEY, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("begun_at", Moment),
+    Column("finished_at", Moment),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer),
+    Column("message", Text, nullable=False),
+    Column("cancel_asked", Boolean, nullable=False),
+    Column("result", Text, nullable=False),
+)
+Index("ix_requests_state", requests.c.pipeline, requests.c.state, requests.c.id)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("plan_id", _KEY, primary_key=True),
+    Column("flow", _NAME, nullable=False),
+    Column("digest", _KEY, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("counts", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("confirmed_by", _KEY),
+    Column("confirmed_at", Moment),
+    Column("cleared", Boolean, nullable=False),
+)
+Index("ix_plans_digest", plans.c.pipeline, plans.c.flow, plans.c.digest, unique=True)
+
+mapping_versions = Table(
+    "mapping_versions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("pipeline", _NAME, nullable=False),
+    Column("version", _KEY, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+Index("ix_mapping_versions_pipeline", mapping_versions.c.pipeline, mapping_versions.c.id)
+
+mapping_refusals = Table(
+    "mapping_refusals",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("version", _KEY, nullable=False),
+    Column("problems", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("pipeline", _NAME, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", _KEY, nullable=False),
+    Column("action", _NAME, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+Index("ix_audit_pipeline", audit.c.pipeline, audit.c.id)

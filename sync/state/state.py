@@ -1,0 +1,88 @@
+"""One pipeline's view of the state, a transaction at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from sync.domain.ids import IdempotencyKey, StoreId
+from sync.domain.order import StoreOrder
+from sync.ports.clock import Clock
+from sync.state.audit import SqlAudit
+from sync.state.errors import translated
+from sync.state.ledger import SqlLedger
+from sync.state.mappings import SqlMappingVersions
+from sync.state.plans import SqlPlans
+from sync.state.requests import SqlRequests
+from sync.state.runs import SqlRuns
+from sync.state.watermarks import SqlWatermarks
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTransaction:
+    """Everything that one transaction may read and write."""
+
+    ledger: SqlLedger
+    watermarks: SqlWatermarks
+    runs: SqlRuns
+    requests: SqlRequests
+    plans: SqlPlans
+    mappings: SqlMappingVersions
+    audit: SqlAudit
+
+
+class SqlState:
+    """The state of one pipeline; several share an engine.
+
+    ``key_for`` gives the idempotency key of an order at its discovery (see
+    ``sync.state.keys.keys_of``); later the stored key is used. ``clock`` dates
+    the few steps whose port passes no time; without it they carry the time of
+    the step before them.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        pipeline: str,
+        store_id: StoreId,
+        key_for: Callable[[StoreOrder], IdempotencyKey],
+        clock: Clock | None = None,
+    ) -> None:
+        self._engine = engine
+        self._pipeline = pipeline
+        self._store_id = store_id
+        self._key_for = key_for
+        self._now: Callable[[], datetime] | None = clock.now if clock is not None else None
+        self._here = threading.local()
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlTransaction]:
+        """Commits at the end of the block, rolls back when it raises.
+
+        Raises TryLater when the database is locked, full or away. Opening one
+        within another is a RuntimeError: it would wait for itself.
+        """
+        if getattr(self._here, "open", False):
+            raise RuntimeError("this thread has a transaction of the state open already")
+        self._here.open = True
+        try:
+            with translated(), self._engine.begin() as connection:
+                yield self._within(connection)
+        finally:
+            self._here.open = False
+
+    def _within(self, connection: Connection) -> SqlTransaction:
+        return SqlTransaction(
+            ledger=SqlLedger(connection, self._pipeline, self._store_id, self._key_for, self._now),
+            watermarks=SqlWatermarks(connection, self._pipeline),
+            runs=SqlRuns(connection, self._pipeline),
+            requests=SqlRequests(connection, self._pipeline),
+            plans=SqlPlans(connection, self._pipeline),
+            mappings=SqlMappingVersions(connection, self._pipeline),
+            audit=SqlAudit(connection, self._pipeline),
+        )

@@ -1,0 +1,36 @@
+"""How far each feed is done. Set in the transaction that holds what lies behind it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, insert, select, update
+
+from sync.domain.times import Watermark
+from sync.state.schema import watermarks
+
+
+class SqlWatermarks:
+    def __init__(self, connection: Connection, pipeline: str) -> None:
+        self._connection = connection
+        self._pipeline = pipeline
+
+    def get(self, name: str) -> Watermark | None:
+        query = select(watermarks.c.at).where(
+            watermarks.c.pipeline == self._pipeline, watermarks.c.name == name
+        )
+        at = self._connection.scalar(query)
+        return None if at is None else Watermark(at)
+
+    def set(self, name: str, watermark: Watermark) -> None:
+        known = self.get(name)
+        if known == watermark:
+            return
+        if known is None:
+            self._connection.execute(
+                insert(watermarks).values(pipeline=self._pipeline, name=name, at=watermark.at)
+            )
+            return
+        self._connection.execute(
+            update(watermarks)
+            .where(watermarks.c.pipeline == self._pipeline, watermarks.c.name == name)
+            .values(at=watermark.at)
+        )
