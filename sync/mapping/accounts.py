@@ -36,10 +36,13 @@ def judge_accounts(
     entries: AccountsFile,
     page: Page,
     groups: Groups,
-    assigned: Collection[str],
+    assigned: Collection[str] | None,
     findings: Findings,
 ) -> Policies:
-    """The policies; ``assigned`` are the customer IDs that some assignment names."""
+    """The policies; ``assigned`` are the customer IDs that assignments name.
+
+    None where assignments may also come from elsewhere than the files.
+    """
     _contacts_of_many(entries, page, groups, findings)
     default = _changed(DEFAULT, entries.default)
     retail = _changed(RETAIL, entries.retail)
@@ -60,12 +63,12 @@ def judge_accounts(
             continue
         if group is not None:
             findings.add(_against_retail(entry, path, page))
-        elif name not in assigned:
+        elif assigned is not None and name not in assigned:
             findings.warnings.append(
                 page.about(
                     path,
                     "has a policy, but no file assigns anybody to it",
-                    "right where staff assign in the store; else correct the ID",
+                    "correct the ID, or take the policy out",
                     key=True,
                 )
             )

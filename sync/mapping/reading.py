@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from sync.domain.channel import Channel
 from sync.domain.ids import ChannelId
-from sync.domain.mapping import CodeTables, SyncMapping
+from sync.domain.mapping import CodeTables, Source, SyncMapping
 from sync.mapping.accounts import Policies, judge_accounts
 from sync.mapping.channels import Groups, judge_channels
 from sync.mapping.checking import checked
@@ -96,7 +96,9 @@ class _Reader:
             channels, groups = judge_channels(entries, page, self._findings)
         customers, rows = self._assigned()
         assignments = judge_assignments(rows, groups, self._findings)
-        policies = self._policies(groups, rows)
+        only_files = customers.precedence == [Source.MAPPING_FILE]
+        assigned = {row.customer_id for row in rows} if only_files else None
+        policies = self._policies(groups, assigned)
         codes = self._codes()
         if not channels:
             return None
@@ -125,11 +127,10 @@ class _Reader:
         judge_precedence(entries, page, rows, self._findings)
         return entries, rows
 
-    def _policies(self, groups: Groups, rows: list[Assigned]) -> Policies:
+    def _policies(self, groups: Groups, assigned: set[str] | None) -> Policies:
         entries, page = self._entries(AccountsFile, ACCOUNTS)
         if entries is None or page is None:
             return Policies()
-        assigned = {row.customer_id for row in rows}
         return judge_accounts(entries, page, groups, assigned, self._findings)
 
     def _codes(self) -> CodeTables:
