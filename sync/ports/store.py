@@ -23,7 +23,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
-from sync.domain.order import BuyerRecord, StoreOrder
+from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
@@ -104,6 +104,13 @@ class ReadsBuyers(Protocol):
     def web_users(self) -> Iterator[WebUserId]: ...
 
     def organisations(self) -> Iterator[OrganisationId]: ...
+
+
+@runtime_checkable
+class ListsStaffAttributes(Protocol):
+    def with_staff_attribute(self) -> Iterator[WebUser | Organisation]:
+        """Users and organisations whose staff-only attribute names a customer ID."""
+        ...
 
 
 @runtime_checkable

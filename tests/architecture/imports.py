@@ -81,13 +81,15 @@ LAYERS = (
     Layer("sync.kit", ("sync.domain", "sync.errors"), None),
     Layer("sync.routing", _PURE),
     Layer("sync.admission", _PURE),
-    Layer("sync.planning", _PURE),
+    Layer("sync.planning", (*_PURE, "sync.routing")),
     Layer("sync.applying", _FLOWING, _FLOW_LIBRARIES),
     Layer("sync.flows", _FLOWING, _FLOW_LIBRARIES),
     Layer("sync.state", (*_PURE, "sync.kit"), None),
     Layer("sync.mapping", _PURE, None),
     Layer(
-        "sync.testing", (*_PURE, "sync.flows", "sync.planning"), frozenset({"pytest", "hypothesis"})
+        "sync.testing",
+        (*_PURE, "sync.flows", "sync.planning", "sync.routing", "sync.admission"),
+        frozenset({"pytest", "hypothesis"}),
     ),
 )
 

@@ -1,0 +1,1 @@
+"""The flows: read, plan, apply, record. Each is started by a schedule or a person."""

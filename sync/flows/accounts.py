@@ -1,0 +1,73 @@
+"""Mirror of accounts: profile, terms, status, sites, and who acts for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync.domain.ids import CustomerId
+from sync.domain.views import AccountProfile, AccountView
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.mirroring import (
+    carry_out,
+    chunks,
+    compare,
+    individual,
+    members_of_accounts,
+    shown_ids,
+    withdraw_retail_groups,
+)
+from sync.planning.accounts import profile_of
+from sync.planning.plan import Change
+from sync.planning.spool import Spool
+from sync.ports.erp import ReadsAccounts
+from sync.ports.state import ResyncScope
+from sync.ports.store import MirrorsAccounts
+
+
+def mirror_accounts(context: Context, scope: ResyncScope, *, dry_run: bool = False) -> FlowResult:
+    """Make the store show the mapped accounts as the ERP has them now.
+
+    What is no longer mapped, or gone from the ERP, is withdrawn with everything
+    that hangs on it. Raises SuspiciousPlan.
+    """
+    result = FlowResult("accounts")
+    erp = needs(context.erp, ReadsAccounts, "the ERP")
+    store = needs(context.store, MirrorsAccounts, "the store")
+    withdraw_retail_groups(context, result, dry_run=dry_run)
+    members = members_of_accounts(context, scope)
+    ids = sorted(members.keys() | set(shown_ids(context, scope)))
+    retrying = context.retrying()
+    with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile) as spool:
+        seen = 0
+        for batch in chunks(ids, context.limits.accounts_per_read):
+            mapped = [each for each in batch if each in members]
+            accounts = retrying(erp.accounts, mapped)
+            locations = retrying(erp.locations, mapped)
+            shown = retrying(store.shown_accounts, batch)
+            wanted = {
+                each: profile_of(accounts[each], locations, members[each])
+                for each in mapped
+                if each in accounts
+            }
+            missing = [each for each in mapped if each not in accounts]
+            result.count("not_in_erp", len(missing))
+            result.remarks.extend(f"The ERP has no customer {each}." for each in missing[:20])
+            compare(spool, wanted, shown, lambda key: key.value)
+            seen += len(batch)
+            if context.progress("accounts: comparing", seen, len(ids)):
+                result.outcome = "cancelled"
+                return result
+
+        def write(batch: Sequence[Change[CustomerId, AccountProfile]]) -> None:
+            for change in batch:
+                if change.after is None:
+                    store.withdraw_account(change.key)
+            views = [
+                AccountView(individual(context, change.key), change.after)
+                for change in batch
+                if change.after is not None
+            ]
+            if views:
+                store.put_accounts(views)
+
+        return carry_out(context, result, spool, write, scope, dry_run=dry_run)

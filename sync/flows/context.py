@@ -1,0 +1,129 @@
+"""What every flow is given: the systems, the state, the mapping and the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from sync.domain.mapping import SyncMapping
+from sync.errors import Misconfigured
+from sync.flows.retrying import Patience, Retrying
+from sync.planning.guards import Guard
+from sync.ports.clock import Clock
+from sync.ports.erp import Erp
+from sync.ports.state import ResyncScope, State
+from sync.ports.store import Store
+from sync.routing import AccountMap
+
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Where a flow tells how far it is; the answer is whether it should stop."""
+
+    def __call__(self, step: str, done: int, total: int | None) -> bool: ...
+
+
+def silent(step: str, done: int, total: int | None) -> bool:
+    """Shows nothing and never stops."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLimits:
+    """How the order import deals with time. All in seconds unless named otherwise.
+
+    ``ambiguity_wait_s`` is at least how long an unknown outcome rests before it
+    is looked up; an ERP whose statements may run longer makes it longer.
+    """
+
+    lease_s: float = 300.0
+    ambiguity_wait_s: float = 90.0
+    waiting_recheck_s: float = 900.0
+    retry_first_s: float = 30.0
+    retry_longest_s: float = 3600.0
+    give_up_after_attempts: int = 20
+    vanished_close_after_s: float = 7 * 86400.0
+    batch: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Guard rails per flow, order timing, and how patient reads and writes are."""
+
+    orders: OrderLimits = field(default_factory=OrderLimits)
+    guards: Mapping[str, Guard] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
+    accounts_per_read: int = 200
+
+    def guard(self, flow: str) -> Guard:
+        return self.guards.get(flow, Guard())
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One pipeline, ready to run flows. The mapping is one immutable version."""
+
+    pipeline: str
+    erp: Erp
+    store: Store
+    state: State
+    clock: Clock
+    mapping: SyncMapping
+    accounts: AccountMap
+    limits: Limits = field(default_factory=Limits)
+    progress: Progress = silent
+
+    def retrying(self) -> Retrying:
+        """A budget of retries for one run."""
+        return Retrying(self.limits.patience, self.clock)
+
+    def today(self) -> date:
+        """The day in the ERP's calendar."""
+        zone = ZoneInfo(self.erp.capabilities.time_zone)
+        return self.clock.now().astimezone(zone).date()
+
+
+def needs(system: object, capability: type[T], name: str) -> T:
+    """The system as that capability. Raises Misconfigured naming what it lacks."""
+    if not isinstance(system, capability):
+        raise Misconfigured(f"{name} cannot serve this flow: it lacks {capability.__name__}")
+    return system
+
+
+@dataclass(slots=True)
+class FlowResult:
+    """What a flow did. ``outcome``: ok, failed, refused, cancelled or try_later.
+
+    ``samples`` names some of the changes, ``remarks`` what a person should know,
+    ``plan_id`` the plan that waits for a confirmation.
+    """
+
+    flow: str
+    outcome: str = "ok"
+    counts: dict[str, int] = field(default_factory=dict)
+    samples: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    message: str = ""
+    plan_id: str | None = None
+
+    def count(self, name: str, number: int = 1) -> None:
+        if number:
+            self.counts[name] = self.counts.get(name, 0) + number
+
+    @property
+    def writes(self) -> int:
+        """Changes written to either side."""
+        names = ("added", "changed", "removed", "withdrawn", "imported", "shown", "status_shown")
+        return sum(self.counts.get(name, 0) for name in names)
+
+
+class Flow(Protocol):
+    """A flow: with ``dry_run`` it plans, tells, and writes nothing at all."""
+
+    def __call__(
+        self, context: Context, scope: ResyncScope, *, dry_run: bool = False
+    ) -> FlowResult: ...

@@ -1,0 +1,77 @@
+"""Mirror of invoices to the buyers of their own account, never of a retail group (WA-8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync.domain.ids import CustomerId, InvoiceNumber
+from sync.domain.invoice import Invoice
+from sync.domain.views import InvoiceView
+from sync.flows.changes import touched_accounts
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.mirroring import (
+    carry_out,
+    chunks,
+    compare,
+    individual,
+    members_of_accounts,
+    shown_ids,
+    withdraw_retail_groups,
+)
+from sync.planning.plan import Change
+from sync.planning.spool import Spool
+from sync.ports.erp import Feed, ReadsInvoices
+from sync.ports.state import ResyncScope
+from sync.ports.store import MirrorsInvoices
+
+InvoiceKey = tuple[str, ...]
+
+
+def mirror_invoices(context: Context, scope: ResyncScope, *, dry_run: bool = False) -> FlowResult:
+    """Make the store show the posted invoices of each mapped account.
+
+    Withdrawals come first within each batch. Raises SuspiciousPlan.
+    """
+    result = FlowResult("invoices")
+    erp = needs(context.erp, ReadsInvoices, "the ERP")
+    store = needs(context.store, MirrorsInvoices, "the store")
+    withdraw_retail_groups(context, result, dry_run=dry_run)
+    mapped = members_of_accounts(context, scope)
+    touched = touched_accounts(context, result, Feed.INVOICES, scope)
+    ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
+    ids = [each for each in ids if touched.covers(each)]
+    retrying = context.retrying()
+    with Spool[InvoiceKey, Invoice](tuple[str, ...], Invoice) as spool:
+        seen = 0
+        for batch in chunks(ids, context.limits.accounts_per_read):
+            asked = [each for each in batch if each in mapped]
+            invoices = retrying(erp.invoices, asked)
+            wanted: dict[InvoiceKey, Invoice] = {
+                (each.sold_to.value, each.number.value): each for each in invoices
+            }
+            held = retrying(store.shown_invoices, batch)
+            shown: dict[InvoiceKey, Invoice] = {
+                (owner.value, number.value): each for (owner, number), each in held.items()
+            }
+            compare(spool, wanted, shown, lambda key: key)
+            seen += len(batch)
+            if context.progress("invoices: comparing", seen, len(ids)):
+                result.outcome = "cancelled"
+                return result
+
+        def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:
+            put = [
+                InvoiceView(individual(context, CustomerId(change.key[0])), change.after)
+                for change in batch
+                if change.after is not None
+            ]
+            gone = [
+                (CustomerId(change.key[0]), InvoiceNumber(change.key[1]))
+                for change in batch
+                if change.after is None
+            ]
+            store.apply_invoices(put, gone)
+
+        carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
+    touched.done(context, result, dry_run=dry_run)
+    return result

@@ -1,0 +1,187 @@
+"""What all mirrors share: withdraw what privacy demands, judge the plan, carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import structlog
+
+from sync.applying import apply_changes
+from sync.domain.account import IndividualAccount
+from sync.domain.ids import CustomerId
+from sync.errors import SuspiciousPlan
+from sync.flows.context import Context, FlowResult, needs
+from sync.planning.guards import suspicion
+from sync.planning.membership import Members, mapped_accounts
+from sync.planning.plan import Change, plan_mirror
+from sync.planning.spool import Spool
+from sync.ports.state import HeldPlan, ResyncScope
+from sync.ports.store import ListsStaffAttributes, MirrorsAccounts
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def chunks(values: Sequence[T] | Iterator[T], size: int) -> Iterator[list[T]]:
+    """The values in their order, at most ``size`` at a time."""
+    rest = iter(values)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def members_of_accounts(context: Context, scope: ResyncScope) -> Mapping[CustomerId, Members]:
+    """The accounts that the run is about, with who acts for each.
+
+    Raises what the store raises: a directory that cannot be read is no empty one.
+    """
+    source = context.store
+    attributes = (
+        context.retrying()(lambda: list(source.with_staff_attribute()))
+        if isinstance(source, ListsStaffAttributes)
+        else []
+    )
+    found = mapped_accounts(context.mapping, context.accounts, attributes)
+    if scope.customer is None:
+        return found
+    wanted = CustomerId(scope.customer)
+    return {wanted: found[wanted]} if wanted in found else {}
+
+
+def individual(context: Context, customer_id: CustomerId) -> IndividualAccount:
+    """The proof that the ID is no retail group. Raises ValueError where it is one."""
+    return IndividualAccount(customer_id, context.mapping.retail_groups)
+
+
+def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: bool) -> None:
+    """Take away whatever is shown under an ID that is a retail group (WA-8).
+
+    It goes before everything else and asks no guard rail: strangers share the
+    account, and each minute counts.
+    """
+    mirror = needs(context.store, MirrorsAccounts, "the store")
+    groups = context.mapping.retail_groups
+    retrying = context.retrying()
+    for customer_id in retrying(lambda: sorted(mirror.shown_customer_ids())):
+        if customer_id not in groups:
+            continue
+        result.remarks.append(f"{customer_id} is a retail group: what was shown is withdrawn.")
+        result.count("withdrawn")
+        if not dry_run:
+            retrying(mirror.withdraw_account, customer_id)
+            log.warning("account.withdrawn", customer=customer_id.value, reason="retail group")
+
+
+def shown_ids(context: Context, scope: ResyncScope) -> list[CustomerId]:
+    """Customer IDs under which the store shows something, within the scope."""
+    mirror = needs(context.store, MirrorsAccounts, "the store")
+    groups = context.mapping.retail_groups
+    shown = context.retrying()(lambda: sorted(mirror.shown_customer_ids()))
+    return [
+        each
+        for each in shown
+        if each not in groups and (scope.customer is None or each.value == scope.customer)
+    ]
+
+
+def compare(
+    spool: Spool[K, V],
+    wanted: Mapping[K, V],
+    shown: Mapping[K, V],
+    order: Callable[[K], Any],
+) -> None:
+    """Plan one partition into the spool and count both sides."""
+    spool.tally.shown += len(shown)
+    spool.tally.wanted += len(wanted)
+    for change in plan_mirror(wanted, shown, order):
+        spool.add(change)
+
+
+def carry_out(
+    context: Context,
+    result: FlowResult,
+    spool: Spool[K, V],
+    write: Callable[[Sequence[Change[K, V]]], None],
+    scope: ResyncScope,
+    *,
+    dry_run: bool,
+    whole: bool = True,
+) -> FlowResult:
+    """Judge the whole plan, then write it; with ``dry_run`` only tell it.
+
+    ``whole``: the plan covers everything that is shown. Raises SuspiciousPlan
+    where the guard rails refuse it and nobody confirmed exactly this plan.
+    """
+    tally = spool.tally
+    result.samples.extend(spool.samples)
+    whole = whole and scope.customer is None and scope.sku is None and scope.channel is None
+    reason = suspicion(tally, context.limits.guard(result.flow), whole=whole)
+    if reason is not None:
+        _refuse_unless_confirmed(context, result, spool, reason, dry_run=dry_run)
+    if dry_run:
+        result.count("would_add", tally.added)
+        result.count("would_change", tally.changed)
+        result.count("would_remove", tally.removed)
+        return result
+    result.count("unchanged", tally.wanted - tally.added - tally.changed)
+    if not tally.writes:
+        return result
+    retrying = context.retrying()
+    done = {"added": 0, "changed": 0, "removed": 0}
+
+    def written(batch: Sequence[Change[K, V]]) -> None:
+        retrying(write, batch)
+        for change in batch:
+            kind = "added" if change.before is None else "changed"
+            done["removed" if change.after is None else kind] += 1
+
+    def told(count: int) -> bool:
+        return context.progress(f"{result.flow}: writing", count, tally.writes)
+
+    applied = apply_changes(
+        spool, written, batch=context.store.capabilities.batch, after_batch=told
+    )
+    for name, number in done.items():
+        result.count(name, number)
+    result.count("refused_by_store", len(applied.refused))
+    result.remarks.extend(f"{key}: {reason}" for key, reason in applied.refused)
+    if applied.stopped:
+        result.outcome = "cancelled"
+    with context.state.transaction() as state:
+        state.plans.clear(result.flow)
+    return result
+
+
+def _refuse_unless_confirmed(
+    context: Context, result: FlowResult, spool: Spool[K, V], reason: str, *, dry_run: bool
+) -> None:
+    digest = spool.digest
+    counts = {
+        "shown": spool.tally.shown,
+        "wanted": spool.tally.wanted,
+        "added": spool.tally.added,
+        "changed": spool.tally.changed,
+        "removed": spool.tally.removed,
+    }
+    plan_id = f"{result.flow}-{digest[:12]}"
+    with context.state.transaction() as state:
+        if state.plans.confirmed(result.flow, digest):
+            result.remarks.append(f"A person confirmed plan {plan_id}: {reason}.")
+            return
+        if not dry_run:
+            state.plans.hold(
+                HeldPlan(plan_id, result.flow, digest, reason, counts, context.clock.now())
+            )
+    if dry_run:
+        result.remarks.append(f"The guard rails would refuse this plan: {reason}.")
+        return
+    result.plan_id = plan_id
+    raise SuspiciousPlan(
+        f"{result.flow}: {reason}. Nothing was written. If this is right: "
+        f"tradesync resync {result.flow} --confirm {plan_id}",
+        plan_id,
+    )

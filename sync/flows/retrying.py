@@ -1,0 +1,62 @@
+"""Trying again: only what is safe to repeat, with jitter and within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import tenacity
+
+from sync.errors import TryLater
+from sync.ports.clock import Clock
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """``attempts`` for one call, waits between ``first_s`` and ``longest_s`` seconds,
+    and at most ``budget_s`` seconds of waiting in one run."""
+
+    attempts: int = 4
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    budget_s: float = 120.0
+
+
+class Retrying:
+    """Repeats a call that raised TryLater. For reads and idempotent writes only."""
+
+    def __init__(self, patience: Patience, clock: Clock) -> None:
+        self._patience, self._clock = patience, clock
+        self._spent = 0.0
+        self._backoff = tenacity.wait_random_exponential(
+            multiplier=patience.first_s, max=patience.longest_s
+        )
+
+    def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The call's result. Raises its last TryLater when patience or budget is used up."""
+        retryer = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TryLater),
+            stop=self._give_up,
+            wait=self._wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retryer(call, *args, **kwargs)
+
+    def _give_up(self, attempt: tenacity.RetryCallState) -> bool:
+        patience = self._patience
+        return attempt.attempt_number >= patience.attempts or self._spent >= patience.budget_s
+
+    def _wait(self, attempt: tenacity.RetryCallState) -> float:
+        error = attempt.outcome.exception() if attempt.outcome else None
+        asked = error.retry_after_s if isinstance(error, TryLater) else None
+        wait = self._backoff(attempt) if asked is None else asked
+        return min(wait, max(0.0, self._patience.budget_s - self._spent))
+
+    def _sleep(self, seconds: float) -> None:
+        self._spent += seconds
+        self._clock.sleep(seconds)

@@ -1,0 +1,102 @@
+"""Mirror of ship-tos and bill-tos of the mapped accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync.domain.account import BillTo, ShipTo
+from sync.domain.ids import BillToId, CustomerId, ShipToId
+from sync.domain.views import BillToView, ShipToView
+from sync.flows.changes import touched_accounts
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.mirroring import (
+    carry_out,
+    chunks,
+    compare,
+    individual,
+    members_of_accounts,
+    shown_ids,
+    withdraw_retail_groups,
+)
+from sync.planning.plan import Change
+from sync.planning.spool import Spool
+from sync.ports.erp import Feed, ReadsShipTos
+from sync.ports.state import ResyncScope
+from sync.ports.store import MirrorsShipTos
+
+# A change of either kind; the first part tells which.
+Place = ShipTo | BillTo
+PlaceKey = tuple[str, ...]
+_SHIP_TO, _BILL_TO = "ship-to", "bill-to"
+
+
+def mirror_ship_tos(context: Context, scope: ResyncScope, *, dry_run: bool = False) -> FlowResult:
+    """Make the store offer exactly the addresses that the ERP keeps for each account.
+
+    Addresses that the store's users own are not touched. Raises SuspiciousPlan.
+    """
+    result = FlowResult("ship_tos")
+    erp = needs(context.erp, ReadsShipTos, "the ERP")
+    store = needs(context.store, MirrorsShipTos, "the store")
+    withdraw_retail_groups(context, result, dry_run=dry_run)
+    mapped = members_of_accounts(context, scope)
+    touched = touched_accounts(context, result, Feed.SHIP_TOS, scope)
+    ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
+    ids = [each for each in ids if touched.covers(each)]
+    retrying = context.retrying()
+    with Spool[PlaceKey, Place](tuple[str, ...], Place) as spool:
+        seen = 0
+        for batch in chunks(ids, context.limits.accounts_per_read):
+            asked = [each for each in batch if each in mapped]
+            ship_tos = retrying(erp.ship_tos, asked)
+            bill_tos = retrying(erp.bill_tos, asked)
+            wanted: dict[PlaceKey, Place] = {
+                (_SHIP_TO, each.sold_to.value, each.ship_to_id.value): each for each in ship_tos
+            }
+            wanted |= {
+                (_BILL_TO, each.sold_to.value, each.bill_to_id.value): each for each in bill_tos
+            }
+            shown_ship_tos = retrying(store.shown_ship_tos, batch)
+            shown_bill_tos = retrying(store.shown_bill_tos, batch)
+            shown: dict[PlaceKey, Place] = {
+                (_SHIP_TO, owner.value, key.value): each
+                for (owner, key), each in shown_ship_tos.items()
+            }
+            shown |= {
+                (_BILL_TO, owner.value, key.value): each
+                for (owner, key), each in shown_bill_tos.items()
+            }
+            compare(spool, wanted, shown, lambda key: key)
+            seen += len(batch)
+            if context.progress("ship_tos: comparing", seen, len(ids)):
+                result.outcome = "cancelled"
+                return result
+
+        def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
+            _write(context, store, batch)
+
+        carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
+    touched.done(context, result, dry_run=dry_run)
+    return result
+
+
+def _write(
+    context: Context, store: MirrorsShipTos, batch: Sequence[Change[PlaceKey, Place]]
+) -> None:
+    put_ship_tos, put_bill_tos = [], []
+    gone_ship_tos, gone_bill_tos = [], []
+    for change in batch:
+        kind, owner, key = change.key
+        customer_id = CustomerId(owner)
+        if isinstance(change.after, ShipTo):
+            put_ship_tos.append(ShipToView(individual(context, customer_id), change.after))
+        elif isinstance(change.after, BillTo):
+            put_bill_tos.append(BillToView(individual(context, customer_id), change.after))
+        elif kind == _SHIP_TO:
+            gone_ship_tos.append((customer_id, ShipToId(key)))
+        else:
+            gone_bill_tos.append((customer_id, BillToId(key)))
+    if put_ship_tos or gone_ship_tos:
+        store.apply_ship_tos(put_ship_tos, gone_ship_tos)
+    if put_bill_tos or gone_bill_tos:
+        store.apply_bill_tos(put_bill_tos, gone_bill_tos)

@@ -1,0 +1,1 @@
+"""What must change so that the store shows what the ERP says. Pure."""

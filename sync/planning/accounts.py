@@ -1,0 +1,35 @@
+"""What the store shows of an account (MI-1, TL-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sync.domain.account import Account, Location
+from sync.domain.views import AccountProfile, LocationProfile
+from sync.planning.membership import Members
+
+
+def profile_of(account: Account, locations: Iterable[Location], members: Members) -> AccountProfile:
+    """The account as its buyers are to see it."""
+    return AccountProfile(
+        customer_id=account.customer_id,
+        name=account.name,
+        status=account.effective_status,
+        terms=account.terms,
+        currencies=account.currencies,
+        tax_exempt=account.tax_exempt,
+        credit=account.credit,
+        price_groups=tuple(sorted(account.price_groups)),
+        locations=tuple(
+            sorted(
+                (
+                    LocationProfile(each.location_id, each.name, each.tax_exempt)
+                    for each in locations
+                    if each.sold_to == account.customer_id
+                ),
+                key=lambda profile: profile.location_id,
+            )
+        ),
+        organisations=members.organisations,
+        users=members.users,
+    )

@@ -1,0 +1,57 @@
+"""Guard rails: a plan that is too destructive to believe is not carried out (MI-3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sync.planning.plan import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """How much a single run of a mirror may change by itself.
+
+    ``removal_share`` is a part of what is shown (0.2 is a fifth); up to
+    ``removal_floor`` removals are always believed. ``price_step`` says from
+    which relative change on a price counts as moved, ``price_share`` which part
+    of the shown prices may move; ``price_floor`` moves are always believed.
+    """
+
+    removal_share: Decimal = Decimal("0.2")
+    removal_floor: int = 20
+    price_step: Decimal = Decimal("0.5")
+    price_share: Decimal = Decimal("0.2")
+    price_floor: int = 50
+
+
+def suspicion(tally: Tally, guard: Guard, *, whole: bool) -> str | None:
+    """Why the plan is not believed, with its numbers; None where it is.
+
+    ``whole``: the plan covers everything that is shown, so that an empty source
+    can be told from a small scope. What privacy demands to withdraw (WA-8) never
+    passes here: it is done before anything is planned.
+    """
+    kept = tally.shown
+    if whole and tally.wanted == 0 and kept > 0:
+        return f"the source is empty, and all {kept} shown would disappear"
+    if tally.removed > guard.removal_floor and tally.removed > guard.removal_share * kept:
+        return (
+            f"{tally.removed} of {kept} shown would disappear "
+            f"(limit: {guard.removal_share:%} and at least {guard.removal_floor})"
+        )
+    if tally.prices_moved > guard.price_floor and tally.prices_moved > guard.price_share * kept:
+        return (
+            f"{tally.prices_moved} of {kept} prices would move by {guard.price_step:%} or more "
+            f"(limit: {guard.price_share:%} and at least {guard.price_floor})"
+        )
+    return None
+
+
+def price_moved(before: Decimal | None, after: Decimal | None, step: Decimal) -> bool:
+    """Whether a price changes by at least ``step`` of what it was, or appears from nothing."""
+    if before is None or after is None:
+        return before is not after
+    if before == 0:
+        return after != 0
+    return abs(after - before) >= step * before

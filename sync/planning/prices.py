@@ -1,0 +1,105 @@
+"""Which prices are published to whom (WA-6, VE-7, VE-12).
+
+A price keeps its level; it is published to every audience that is entitled to
+its scope. What a retail group may see goes to the shoppers of the channels that
+it serves, never further than the channel's login wall lets an anonymous visitor
+look. What belongs to an account goes to that account alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from sync.domain.account import Account, Location
+from sync.domain.channel import Channel, LoginWall
+from sync.domain.ids import CustomerId
+from sync.domain.mapping import SyncMapping
+from sync.domain.pricing import (
+    Audience,
+    AudienceKind,
+    Price,
+    PriceKey,
+    PriceLevel,
+    PriceScope,
+    PriceValue,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entitled:
+    """Who is entitled to prices: mapped accounts, their sites, and the retail groups."""
+
+    accounts: Mapping[CustomerId, Account]
+    locations: tuple[Location, ...]
+    retail: Mapping[CustomerId, Account]
+
+
+def shopper_audience(channel: Channel, group: CustomerId) -> Audience:
+    """Who sees a retail group's prices on this channel."""
+    kind = AudienceKind.PUBLIC if channel.login_wall is LoginWall.OPEN else AudienceKind.RETAIL
+    return Audience(kind, group.value, channel.channel_id)
+
+
+def audiences_of(
+    scope: PriceScope, mapping: SyncMapping, entitled: Entitled
+) -> tuple[Audience, ...]:
+    """Everybody to whom the prices of this scope are published; often nobody."""
+    found: list[Audience] = []
+    if scope.level in (PriceLevel.ITEM, PriceLevel.DEFAULT):
+        if entitled.accounts:
+            found.append(Audience(AudienceKind.ACCOUNTS))
+    elif scope.level is PriceLevel.GROUP:
+        if any(scope.owner in each.price_groups for each in entitled.accounts.values()):
+            found.append(Audience(AudienceKind.GROUP, scope.owner))
+    elif scope.level is PriceLevel.ACCOUNT:
+        if CustomerId(scope.owner) in entitled.accounts:
+            found.append(Audience(AudienceKind.ACCOUNT, scope.owner))
+    elif any(each.location_id.value == scope.owner for each in entitled.locations):
+        found.append(Audience(AudienceKind.LOCATION, scope.owner))
+    for channel in mapping.channels.values():
+        for group in channel.retail_groups:
+            account = entitled.retail.get(group.customer_id)
+            if account is not None and _retail_scope(scope, account):
+                found.append(shopper_audience(channel, group.customer_id))
+    return tuple(sorted(found, key=lambda audience: audience.order))
+
+
+def _retail_scope(scope: PriceScope, account: Account) -> bool:
+    if scope.level is PriceLevel.ACCOUNT:
+        return scope.owner == account.customer_id.value
+    if scope.level is PriceLevel.GROUP:
+        return scope.owner in account.price_groups
+    return scope.level in (PriceLevel.ITEM, PriceLevel.DEFAULT)
+
+
+def wanted_prices(
+    entries: Iterable[Price], audience: Audience, mapping: SyncMapping, as_of: date
+) -> dict[PriceKey, PriceValue]:
+    """The entries as this audience is to see them, today's and future ones.
+
+    ``as_of`` is a day in the ERP's calendar. An entry that ended before it is
+    left out. A zero becomes "call for pricing" where the mapping says that zero
+    is no price (WA-10). Shoppers get the currencies that their group prices.
+    """
+    currencies = _shopper_currencies(audience, mapping)
+    wanted: dict[PriceKey, PriceValue] = {}
+    for entry in entries:
+        if currencies is not None and entry.key.currency not in currencies:
+            continue
+        value = entry.value
+        if value.valid_until is not None and value.valid_until < as_of:
+            continue
+        if value.unit_price is not None and value.unit_price == 0 and mapping.zero_price_means_call:
+            value = PriceValue(None, value.valid_until)
+        wanted[entry.key] = value
+    return wanted
+
+
+def _shopper_currencies(audience: Audience, mapping: SyncMapping) -> frozenset[str] | None:
+    if audience.channel is None:
+        return None
+    channel = mapping.channels[audience.channel]
+    group = channel.retail_group(CustomerId(audience.key))
+    return frozenset(group.currencies) if group is not None else frozenset()
