@@ -1,0 +1,271 @@
+"""What goes wrong on the way to a system and back, on request.
+
+``faulty(port, script)`` looks and answers like the port, whichever protocols it
+satisfies, but passes every call through the script. Whatever a call may wait
+for is a *point*, counted by name from 1:
+
+- ``submit_order``: a call of that method;
+- ``changed_orders.next``: each step of an iterator that the method returned;
+- ``transaction.enter`` and ``transaction.exit``: both ends of a context manager
+  that it returned. What is lost or crashes before ``exit`` was not committed.
+
+With a ``name`` the points of one port are told from another's in a shared
+script: ``erp.submit_order``. Run a scenario once without faults, and
+``Script.points`` lists every point at which it can be broken.
+
+After a crash the process counts as dead: every further point raises ``Crash``
+too, so that no ``finally`` does what a killed process could not, until
+``restart``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from sync.errors import OutcomeUnknown, SyncError, TryLater
+
+T = TypeVar("T")
+
+# Everything else only reads. "shown_" is no "show_".
+WRITING = ("submit_", "show_", "put_", "apply_", "withdraw_", "create_", "add_", "set_")
+
+
+class Crash(BaseException):
+    """The process was killed here. No handler of errors may catch it."""
+
+
+class Fault(Enum):
+    """How a point fails.
+
+    LOST_REQUEST: nothing arrived; TryLater. LOST_REPLY: it was done, but the
+    answer is lost: OutcomeUnknown for a write, TryLater for anything else.
+    CRASH_BEFORE, CRASH_AFTER: the process dies on either side of it. REPEAT:
+    an iterator gives the same page twice, a call is delivered twice.
+    """
+
+    LOST_REQUEST = "lost_request"
+    LOST_REPLY = "lost_reply"
+    CRASH_BEFORE = "crash_before"
+    CRASH_AFTER = "crash_after"
+    REPEAT = "repeat"
+
+
+_BEFORE = (Fault.LOST_REQUEST, Fault.CRASH_BEFORE)
+_AFTER = (Fault.LOST_REPLY, Fault.CRASH_AFTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One passage through a point: its number counts passages of that point.
+
+    ``fault`` is the one that was injected, ``arguments`` are those of the call.
+    """
+
+    point: str
+    number: int
+    arguments: tuple[Any, ...] = ()
+    keywords: tuple[tuple[str, Any], ...] = ()
+    fault: Fault | None = None
+
+
+class Script:
+    """Which passages fail and how; ``log`` keeps every passage in order."""
+
+    def __init__(self) -> None:
+        self.log: list[Call] = []
+        self.dead = False
+        self._faults: dict[tuple[str, int], Fault] = {}
+        self._meanwhile: dict[tuple[str, int], Callable[[], object]] = {}
+        self._passed: dict[str, int] = {}
+
+    def fail(self, point: str, fault: Fault, *, at: int = 1) -> Script:
+        """Let the ``at``-th passage of the point, counted from the start, fail so."""
+        self._faults[point, at] = fault
+        return self
+
+    def lost_request(self, point: str, *, at: int = 1) -> Script:
+        return self.fail(point, Fault.LOST_REQUEST, at=at)
+
+    def lost_reply(self, point: str, *, at: int = 1) -> Script:
+        return self.fail(point, Fault.LOST_REPLY, at=at)
+
+    def crash_before(self, point: str, *, at: int = 1) -> Script:
+        return self.fail(point, Fault.CRASH_BEFORE, at=at)
+
+    def crash_after(self, point: str, *, at: int = 1) -> Script:
+        return self.fail(point, Fault.CRASH_AFTER, at=at)
+
+    def repeat(self, point: str, *, at: int = 1) -> Script:
+        return self.fail(point, Fault.REPEAT, at=at)
+
+    def meanwhile(self, point: str, action: Callable[[], object], *, at: int = 1) -> Script:
+        """Let something else happen just before that passage, such as time going by."""
+        self._meanwhile[point, at] = action
+        return self
+
+    def restart(self) -> None:
+        """A new process begins. Passages go on being counted."""
+        self.dead = False
+
+    @property
+    def points(self) -> Sequence[tuple[str, int]]:
+        """Every passage so far, in order: where a second run may be broken."""
+        return tuple((call.point, call.number) for call in self.log)
+
+    def count(self, point: str) -> int:
+        """How often the point was passed."""
+        return self._passed.get(point, 0)
+
+    @property
+    def unused(self) -> Sequence[tuple[str, int]]:
+        """Faults and actions that never came up: a test that relies on them proves nothing."""
+        reached = {(call.point, call.number) for call in self.log}
+        return tuple(sorted((self._faults.keys() | self._meanwhile.keys()) - reached))
+
+    def enter(
+        self, point: str, arguments: tuple[Any, ...] = (), keywords: dict[str, Any] | None = None
+    ) -> Fault | None:
+        """Pass the point; raises what happens before it, else gives its fault."""
+        if self.dead:
+            raise Crash(f"{point}: the process is dead")
+        number = self._passed[point] = self.count(point) + 1
+        fault = self._faults.get((point, number))
+        self.log.append(Call(point, number, arguments, tuple((keywords or {}).items()), fault))
+        action = self._meanwhile.get((point, number))
+        if action is not None:
+            action()
+        if fault in _BEFORE:
+            self._raise(fault, point, writes=False)
+        return fault
+
+    def leave(self, point: str, fault: Fault | None, *, writes: bool) -> None:
+        """The point is passed; raises what happens after it."""
+        if fault in _AFTER:
+            self._raise(fault, point, writes=writes)
+
+    def _raise(self, fault: Fault, point: str, *, writes: bool) -> None:
+        if fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
+            self.dead = True
+            raise Crash(f"{point}: {fault.value}")
+        error: SyncError
+        if writes:
+            error = OutcomeUnknown(f"{point}: the answer is lost")
+        else:
+            error = TryLater(f"{point}: {fault.value}")
+        raise error
+
+
+def faulty(port: T, script: Script, name: str = "") -> T:
+    """The port behind the script. It satisfies the same protocols as ``port``."""
+    prefix = f"{name}." if name else ""
+    kind = type(port)
+    members: dict[str, Any] = {}
+    for member in dir(kind):
+        if member.startswith("_"):
+            continue
+        value = getattr(kind, member)
+        if callable(value):
+            members[member] = _delegating(member, f"{prefix}{member}")
+        else:
+            members[member] = _reading(member)
+    # A class of its own: isinstance() with a protocol looks for members on the class.
+    wrapper = type(f"Faulty{kind.__name__}", (_Faulty,), members)
+    return cast("T", wrapper(port, script))
+
+
+class _Faulty:
+    def __init__(self, port: object, script: Script) -> None:
+        self._port = port
+        self._script = script
+
+    def __getattr__(self, name: str) -> Any:
+        # Attributes of the instance, such as the counters of a fake.
+        return getattr(self._port, name)
+
+
+def _reading(name: str) -> property:
+    return property(lambda self: getattr(self._port, name))
+
+
+def _delegating(name: str, point: str) -> Callable[..., Any]:
+    writes = name.startswith(WRITING)
+
+    def call(self: _Faulty, *arguments: Any, **keywords: Any) -> Any:
+        script = self._script
+        method = functools.partial(getattr(self._port, name), *arguments, **keywords)
+        fault = script.enter(point, arguments, keywords)
+        if fault is Fault.REPEAT:
+            method()
+        answer = method()
+        script.leave(point, fault, writes=writes)
+        if isinstance(answer, Iterator):
+            return _steps(answer, script, f"{point}.next")
+        if isinstance(answer, AbstractContextManager):
+            return _Scope(answer, script, point)
+        return answer
+
+    call.__name__ = name
+    return call
+
+
+def _steps(source: Iterator[Any], script: Script, point: str) -> Iterator[Any]:
+    try:
+        while True:
+            fault = script.enter(point)
+            try:
+                page = next(source)
+            except StopIteration:
+                # The answer "there is no more" can be lost like any other.
+                script.leave(point, fault, writes=False)
+                return
+            script.leave(point, fault, writes=False)
+            yield page
+            if fault is Fault.REPEAT:
+                yield page
+    finally:
+        # A generator over a cursor gives it back when it is closed.
+        close = getattr(source, "close", None)
+        if close is not None:
+            close()
+
+
+class _Scope(AbstractContextManager[Any]):
+    def __init__(self, inner: AbstractContextManager[Any], script: Script, point: str) -> None:
+        self._inner = inner
+        self._script = script
+        self._point = point
+
+    def __enter__(self) -> Any:
+        point = f"{self._point}.enter"
+        fault = self._script.enter(point)
+        entered = self._inner.__enter__()
+        try:
+            self._script.leave(point, fault, writes=False)
+        except BaseException as error:
+            self._inner.__exit__(type(error), error, error.__traceback__)
+            raise
+        return entered
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if error is not None:
+            return self._inner.__exit__(kind, error, traceback)
+        point = f"{self._point}.exit"
+        try:
+            fault = self._script.enter(point)
+        except BaseException as before:
+            self._inner.__exit__(type(before), before, before.__traceback__)
+            raise
+        answer = self._inner.__exit__(None, None, None)
+        self._script.leave(point, fault, writes=True)
+        return answer
