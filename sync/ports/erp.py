@@ -43,7 +43,9 @@ class ErpCapabilities:
     ``statement_timeout_s``: how long a write may still be under way after its
     answer was lost. ``number_follows``: the order number comes later, with the
     order status. ``text_encoding``: the Python codec of the ERP's text, None
-    where it takes all of Unicode. Lengths are in characters, None: no limit.
+    where it takes all of Unicode. Lengths are in characters, None: no limit;
+    without lengths of their own a city is as long as an address line and an
+    attention as long as a name.
     """
 
     name: str
@@ -65,6 +67,14 @@ class ErpCapabilities:
     name_length: int | None = None
     po_number_length: int | None = None
     notes_length: int | None = None
+    line_note_length: int | None = None
+    city_length: int | None = None
+    region_length: int | None = None
+    postal_code_length: int | None = None
+    attention_length: int | None = None
+    phone_length: int | None = None
+    email_length: int | None = None
+    collect_account_length: int | None = None
     text_encoding: str | None = None
     change_feeds: frozenset[Feed] = frozenset()
 
