@@ -1,0 +1,190 @@
+"""Builds both sides of the sample: an ERP and a store that have never met.
+
+The same seed and day give the same rows, so a story that was seen once can be
+told again. Nothing here knows how the daemon works; what it does with these
+systems is its own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    func,
+    inspect,
+    make_url,
+    select,
+)
+
+from sync.domain.invoice import Invoice
+from sync.domain.order import WebOrder
+from sync.sample import erp_schema
+from sync.sample.baskets import Counter, World
+from sync.sample.catalogue import build_catalogue
+from sync.sample.customers import PRICE_CLASSES, TRUSTED, build_customers
+from sync.sample.directory import CHANNELS, Directory, build_directory
+from sync.sample.erp_rows import write_erp
+from sync.sample.good_orders import Desk, good_orders
+from sync.sample.invoices import build_invoices
+from sync.sample.price_book import build_prices
+from sync.sample.wrong_orders import WrongOrder, wrong_orders
+from sync.stores.embedded import schema as store_schema
+from sync.stores.embedded import writing
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Everything that goes into the two databases. Orders are as they were placed."""
+
+    world: World
+    invoices: tuple[Invoice, ...]
+    good: tuple[WebOrder, ...]
+    wrong: tuple[WrongOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCounts:
+    """What the sample holds, for people."""
+
+    customers: int
+    ship_tos: int
+    items: int
+    prices: int
+    invoices: int
+    organisations: int
+    users: int
+    good_orders: int
+    wrong_orders: int
+
+
+def make_sample(*, seed: int, today: date) -> Sample:
+    """The sample in memory. ``today`` is what its dates are counted from."""
+    customers = build_customers(_chance(seed, "customers"))
+    catalogue = build_catalogue(_chance(seed, "catalogue"), TRUSTED)
+    prices = build_prices(_chance(seed, "prices"), catalogue, customers, today)
+    directory = build_directory(_chance(seed, "directory"), customers)
+    world = World(today, catalogue, customers, prices, directory)
+    invoices = build_invoices(_chance(seed, "invoices"), catalogue, customers, prices, today)
+    chance = _chance(seed, "orders")
+    desk = Desk(world, chance, Counter(world, chance))
+    return Sample(world, invoices, tuple(good_orders(desk)), tuple(wrong_orders(desk)))
+
+
+def build_sample(erp_url: str, store_url: str, *, seed: int = 7, today: date) -> SampleCounts:
+    """Make the databases and fill whichever of the two is still empty.
+
+    ``erp_url`` and ``store_url`` are SQLAlchemy URLs; the folder of an SQLite
+    file is made. Each side is written in one transaction: an interrupted build
+    leaves it empty, and the next one begins again.
+    """
+    sample = make_sample(seed=seed, today=today)
+    with _opened(erp_url) as engine:
+        erp_schema.erp.create_all(engine)
+        with engine.begin() as connection:
+            if not _filled(connection, erp_schema.customer):
+                write_erp(connection, sample.world, sample.invoices)
+    with _opened(store_url) as engine:
+        store_schema.create_schema(engine)
+        with engine.begin() as connection:
+            if not _filled(connection, store_schema.orders):
+                write_store(connection, sample)
+    return counted(sample)
+
+
+def sample_is_built(erp_url: str, store_url: str) -> bool:
+    """Whether both sides are there and filled. Makes no file."""
+    return _is_filled(erp_url, erp_schema.customer) and _is_filled(store_url, store_schema.orders)
+
+
+def counted(sample: Sample) -> SampleCounts:
+    world = sample.world
+    return SampleCounts(
+        customers=len(world.customers.customers),
+        ship_tos=len(world.customers.ship_tos),
+        items=len(world.catalogue.items),
+        prices=len(world.prices.entries),
+        invoices=len(sample.invoices),
+        organisations=len(world.directory.organisations),
+        users=len(world.directory.users),
+        good_orders=len(sample.good),
+        wrong_orders=len(sample.wrong),
+    )
+
+
+def write_store(connection: Connection, sample: Sample) -> None:
+    """Fill the empty store, in the caller's transaction."""
+    for each in CHANNELS:
+        writing.add_channel(
+            connection,
+            each.channel,
+            each.mode,
+            login_wall=each.login_wall,
+            guest_checkout=each.guest_checkout,
+            title=each.title,
+        )
+    for code in PRICE_CLASSES:
+        writing.add_customer_group(connection, code, code.capitalize())
+    directory: Directory = sample.world.directory
+    writing.add_organisations(connection, directory.organisations)
+    writing.add_users(connection, directory.users, emails=directory.emails, names=directory.names)
+    writing.place_orders(connection, sample.good)
+    writing.place_orders(connection, [wrong.order for wrong in sample.wrong])
+    parts = {table.name: table for table in (store_schema.orders, *store_schema.ORDER_PARTS)}
+    for wrong in sample.wrong:
+        if wrong.nonsense:
+            writing.spoil_order(
+                connection,
+                wrong.order.order_id,
+                parts[wrong.spoiled_part],
+                None,
+                **dict(wrong.nonsense),
+            )
+
+
+def _chance(seed: int, part: str) -> Random:
+    """Each part has its own luck, so that a change in one does not stir up the rest."""
+    return Random(f"{seed}/{part}")
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Engine]:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _is_filled(url: str, table: Table) -> bool:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return False
+    with _opened(url) as engine, engine.connect() as connection:
+        return inspect(connection).has_table(table.name) and _filled(connection, table)
+
+
+def _filled(connection: Connection, table: Table) -> bool:
+    return bool(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+__all__ = [
+    "Sample",
+    "SampleCounts",
+    "build_sample",
+    "counted",
+    "make_sample",
+    "sample_is_built",
+    "write_store",
+]
