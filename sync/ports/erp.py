@@ -95,6 +95,26 @@ class Finding:
     remedy: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A record that the ERP holds and that cannot be understood, so it was left out.
+
+    ``source`` says where it was read, ``key`` which it is, ``field`` what is
+    wrong with it, as far as each can be told. ``customer`` is the account that
+    it belongs to: what the store shows of that account must stay as it is,
+    because the record has not vanished.
+    """
+
+    source: str
+    key: str
+    field: str
+    message: str
+    customer: CustomerId | None = None
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.key}: {self.field} {self.message}"
+
+
 @runtime_checkable
 class Erp(Protocol):
     @property
@@ -226,4 +246,11 @@ class ChecksPurchaseOrders(Protocol):
         self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
     ) -> ErpOrderNumber | None:
         """An order of this account with this PO number, other than the one under ``key``."""
+        ...
+
+
+@runtime_checkable
+class TellsUnreadable(Protocol):
+    def take_unreadable(self) -> Sequence[UnreadableRecord]:
+        """What reads in this thread had to leave out since the last call, oldest first."""
         ...
