@@ -1,0 +1,126 @@
+"""Theirs to ours: what the engine is to do when the database says no.
+
+One failure means different things at different moments. While reading, a
+timeout changes nothing and one may come again. Once an order's first step has
+run, nobody can tell any more: a procedure may have committed by itself, and a
+COMMIT whose answer was lost may have happened. That is OutcomeUnknown, and the
+next thing anybody does is to look with ``find_order``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from sync.errors import AccessDenied, Misconfigured, OutcomeUnknown, Rejected, TryLater
+from sync.kit.driver_errors import read_error
+from sync.kit.sqlstate import DatabaseError, Failure, classify
+
+
+class Moment(Enum):
+    """What was going on when it failed."""
+
+    READING = "reading"
+    WRITING = "writing"
+
+
+class DuplicateKey(Exception):
+    """A unique index stopped a write: perhaps the order is there already.
+
+    ``error`` is the driver's own. Never leaves the adapter.
+    """
+
+    def __init__(self, doing: str, told: DatabaseError, error: BaseException) -> None:
+        super().__init__(doing)
+        self.told = told
+        self.error = error
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What is being done, for the message, and how far it has come."""
+
+    doing: str
+    moment: Moment = Moment.READING
+
+
+@contextmanager
+def translated(attempt: Attempt, family: str) -> Iterator[Attempt]:
+    """Runs a stretch of database work. ``attempt`` may be updated while it runs.
+
+    Raises our errors with the driver's as cause. What no table knows surfaces
+    as it came.
+    """
+    try:
+        yield attempt
+    except PoolTimeoutError as error:
+        raise TryLater(f"{attempt.doing}: all connections to the ERP are in use") from error
+    except ResourceClosedError as error:
+        raise Misconfigured(f"{attempt.doing}: the statement answers no rows") from error
+    except DBAPIError as error:
+        original = error.orig
+        if original is None:
+            raise
+        told = read_error(original, family)
+        failure = classify(told)
+        if failure is None and error.connection_invalidated:
+            failure = Failure.LOST
+        if failure is None:
+            raise
+        raise _ours(failure, attempt, told, original) from original
+
+
+def _ours(
+    failure: Failure, attempt: Attempt, told: DatabaseError, original: BaseException
+) -> Exception:
+    doing = attempt.doing
+    writing = attempt.moment is Moment.WRITING
+    match failure:
+        case Failure.LOST | Failure.TIMEOUT:
+            what = "the connection broke" if failure is Failure.LOST else "it took too long"
+            if writing:
+                return OutcomeUnknown(f"{doing}: {what} while writing ({told.code})")
+            return TryLater(f"{doing}: {what} ({told.code})")
+        case Failure.ROLLED_BACK:
+            return TryLater(f"{doing}: the ERP undid it in favour of another ({told.code})")
+        case Failure.BUSY:
+            return TryLater(f"{doing}: the ERP is busy or holds a lock ({told.code})")
+        case Failure.FULL:
+            return TryLater(f"{doing}: the ERP's disk is full ({told.code})")
+        case Failure.LOGIN:
+            return AccessDenied(
+                f"{doing}: the ERP refused the login ({told.code}); correct the user or password"
+            )
+        case Failure.PRIVILEGE:
+            return AccessDenied(
+                f"{doing}: the database account lacks a right ({told.code}); {told.text}"
+            )
+        case Failure.MISSING | Failure.SYNTAX | Failure.READ_ONLY | Failure.DAMAGED:
+            return Misconfigured(f"{doing}: {failure.value} ({told.code}): {told.text}")
+        case Failure.UNIQUE | Failure.RULE | Failure.CONSTRAINT | Failure.VALUE if not writing:
+            return Misconfigured(f"{doing}: a read met: {failure.value} ({told.code})")
+        case Failure.UNIQUE:
+            return DuplicateKey(doing, told, original)
+        case Failure.RULE:
+            return Rejected(
+                f"{doing}: the ERP refused: {told.text}",
+                code="erp_rule",
+                remedy="put right in the ERP what it names, then replay",
+            )
+        case Failure.CONSTRAINT:
+            return Rejected(
+                f"{doing}: the ERP refused: {told.text} ({told.code})",
+                code="erp_constraint",
+                remedy="create or correct in the ERP what the order names, then replay",
+            )
+        case Failure.VALUE:
+            return Rejected(
+                f"{doing}: a value is too long or of the wrong kind for the ERP ({told.code})",
+                code="erp_value",
+                remedy="compare the order with the ERP's fields and the facts of the profile",
+            )

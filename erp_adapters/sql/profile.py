@@ -1,0 +1,299 @@
+"""Loads a profile and says everything that is wrong with it, with file and line.
+
+A profile comes from people who know their database and not this code, so what
+can be told without the database is told here, all at once: unknown words with
+the nearest known one, parameters that nobody fills, columns that no alias
+names, steps that bind what an order does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from erp_adapters.sql.catalogue import FEEDS, READS, Column, Kind, Read
+from erp_adapters.sql.facts import read_facts
+from erp_adapters.sql.profile_model import (
+    Place,
+    Profile,
+    ReadStatement,
+    StoredAs,
+    Table,
+    dialect_name,
+)
+from erp_adapters.sql.profile_parts import FITTING, read_table, read_types, read_variants
+from erp_adapters.sql.profile_steps import read_writes
+from erp_adapters.sql.statement import names_column
+from erp_adapters.sql.values import reader
+from erp_adapters.sql.yaml_nodes import Node, Problems, load, nearest
+from sync.errors import Misconfigured
+from sync.ports.erp import ErpCapabilities
+
+SHIPPED = Path(__file__).parent / "profiles"
+
+TOP = (
+    "name",
+    "description",
+    "dialects",
+    "facts",
+    "constants",
+    "values",
+    "types",
+    "reads",
+    "writes",
+)
+
+STATEMENT = ("sql", "types", "values", "constants")
+
+PARAMETERS: Mapping[str, Kind] = {
+    "customer_ids": Kind.KEY,
+    "location_ids": Kind.KEY,
+    "group_codes": Kind.KEY,
+    "skus": Kind.KEY,
+    "invoice_numbers": Kind.KEY,
+    "external_keys": Kind.KEY,
+    "external_key": Kind.KEY,
+    "customer_id": Kind.KEY,
+    "po_number": Kind.TEXT,
+    "email": Kind.TEXT,
+    "since": Kind.DATETIME,
+}
+"""Every parameter that a read may use, and what it holds."""
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "customer_ids": ("accounts",),
+    "accounts": ("customer_ids",),
+    "account_currencies": ("accounts",),
+    "account_price_groups": ("accounts",),
+    "contacts": ("accounts",),
+    "locations": ("accounts",),
+    "contacts_by_email": ("accounts",),
+    "ship_tos": ("accounts",),
+    "bill_tos": ("ship_tos",),
+    "item_units": ("items",),
+    "item_customers": ("items",),
+    "prices_item": ("price_scopes",),
+    "prices_location": ("price_scopes", "locations"),
+    "prices_account": ("price_scopes",),
+    "prices_group": ("price_scopes",),
+    "prices_default": ("price_scopes",),
+    "invoices": ("accounts",),
+    "invoice_lines": ("invoices",),
+    "invoice_dues": ("invoices",),
+    "order_shipments": ("order_status",),
+    "order_line_status": ("order_status",),
+    **{f"changed_{feed}": ("clock",) for feed in FEEDS},
+}
+"""Statement -> those without which it can do nothing."""
+
+
+def find_profile(name: str, base: Path) -> Path:
+    """Where the profile is: a path relative to ``base``, or the name of a shipped one."""
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return base / name
+    shipped = SHIPPED / f"{name}.yaml"
+    if shipped.is_file():
+        return shipped
+    known = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+    raise Misconfigured(
+        f"no profile {name!r} comes with tradesync (there are: {', '.join(known) or 'none'});"
+        " a profile of your own is named by its path, such as config/acme.yaml"
+    )
+
+
+def load_profile(path: Path) -> Profile:
+    """The profile, sound as far as can be told without its database.
+
+    Raises Misconfigured with every problem that it has.
+    """
+    problems = Problems(path)
+    top = load(path, problems)
+    problems.raise_if_any("profile")
+    assert top is not None  # noqa: S101 - a file without a top node has raised
+    profile = _Loading(path, problems).profile(top)
+    problems.raise_if_any("profile")
+    return profile
+
+
+@dataclass(slots=True)
+class Shared:
+    """What stands at the top of a profile for every statement."""
+
+    constants: dict[str, tuple[str, Node]]
+    values: dict[str, Table]
+    types: dict[str, StoredAs]
+
+
+@dataclass(slots=True)
+class _Loading:
+    path: Path
+    problems: Problems
+
+    def profile(self, top: Node) -> Profile:
+        keys = top.mapping("a profile", TOP)
+        for name in ("name", "description", "dialects", "facts", "reads"):
+            if name not in keys:
+                top.complain(f"{name} is missing")
+        name = self._text(keys, "name")
+        dialects = self._dialects(keys.get("dialects"))
+        facts, number_follows = read_facts(keys.get("facts"), name or "erp")
+        shared = self._shared(keys)
+        reads = self._reads(keys.get("reads"), shared, facts, dialects)
+        steps, not_kept = read_writes(
+            keys.get("writes"), Place(self.path, 1), dialects, number_follows
+        )
+        if steps and "find_order" not in reads:
+            keys["writes"].complain("submit_order needs the statement find_order")
+        return Profile(
+            name=name,
+            description=self._text(keys, "description"),
+            dialects=dialects,
+            path=self.path,
+            capabilities=facts,
+            reads=reads,
+            steps=steps,
+            not_kept=not_kept,
+        )
+
+    def _text(self, keys: Mapping[str, Node], name: str) -> str:
+        return (keys[name].text(name) or "").strip() if name in keys else ""
+
+    def _dialects(self, node: Node | None) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        return tuple(dialect_name(text) for text, _ in node.texts("dialects"))
+
+    def _shared(self, keys: Mapping[str, Node]) -> Shared:
+        shared = Shared({}, {}, {})
+        columns = {column.name for read in READS.values() for column in read.columns}
+        if "constants" in keys:
+            for name, node in keys["constants"].mapping("constants", columns).items():
+                typed = node.text(f"the constant {name}")
+                if typed is not None:
+                    shared.constants[name] = (typed, node)
+        if "values" in keys:
+            for name, node in keys["values"].mapping("values", columns).items():
+                shared.values[name] = read_table(node, f"values of {name}")
+        if "types" in keys:
+            known = columns | PARAMETERS.keys()
+            shared.types = read_types(keys["types"].mapping("types", known))
+        return shared
+
+    def _reads(
+        self,
+        node: Node | None,
+        shared: Shared,
+        facts: ErpCapabilities,
+        dialects: Collection[str],
+    ) -> dict[str, ReadStatement]:
+        if node is None:
+            return {}
+        found = {}
+        nodes = node.mapping("reads", READS)
+        for name, each in nodes.items():
+            statement = self._read(READS[name], each, shared, facts, dialects)
+            if statement is not None:
+                found[name] = statement
+        for name, each in nodes.items():
+            for needed in NEEDS.get(name, ()):
+                if needed not in nodes:
+                    each.complain(f"{name} needs the statement {needed}")
+        if "price_scopes" in nodes and not any(name.startswith("prices_") for name in nodes):
+            nodes["price_scopes"].complain("price_scopes needs a statement prices_…")
+        return found
+
+    def _read(
+        self,
+        read: Read,
+        node: Node,
+        shared: Shared,
+        facts: ErpCapabilities,
+        dialects: Collection[str],
+    ) -> ReadStatement | None:
+        columns = {column.name: column for column in read.columns}
+        own: dict[str, Node] = {"sql": node}
+        if node.is_mapping:
+            own = node.mapping(
+                f"the statement {read.name}", ("sql", "types", "values", "constants")
+            )
+        if "sql" not in own:
+            node.complain(f"{read.name} has no sql")
+            return None
+        sql = read_variants(own["sql"], f"sql of {read.name}", dialects, read.lists)
+        if sql is None:
+            return None
+        values = {name: table for name, table in shared.values.items() if name in columns}
+        if "values" in own:
+            for name, each in own["values"].mapping(f"values of {read.name}", columns).items():
+                values[name] = read_table(each, f"values of {name}")
+        named = columns.keys() | read.parameters
+        types = {name: stored for name, stored in shared.types.items() if name in named}
+        if "types" in own:
+            types.update(read_types(own["types"].mapping(f"types of {read.name}", named)))
+        constants = {name: held for name, held in shared.constants.items() if name in columns}
+        if "constants" in own:
+            of = f"constants of {read.name}"
+            for name, each in own["constants"].mapping(of, columns).items():
+                constants[name] = (each.text(f"the constant {name}") or "", each)
+        statement = ReadStatement(
+            read,
+            sql,
+            Place(self.path, node.line),
+            types,
+            values,
+            {name: typed for name, (typed, _) in constants.items()},
+        )
+        self._look_over(statement, own, constants, facts)
+        return statement
+
+    def _look_over(
+        self,
+        statement: ReadStatement,
+        own: Mapping[str, Node],
+        constants: Mapping[str, tuple[str, Node]],
+        facts: ErpCapabilities,
+    ) -> None:
+        read = statement.read
+        for scanned in statement.sql.by_dialect.values():
+            for unknown in sorted(scanned.parameters - read.parameters):
+                hint = nearest(unknown, read.parameters) or "; it has none"
+                own["sql"].complain(f"{read.name} knows no parameter :{unknown}{hint}")
+            if read.needs and not scanned.always & set(read.needs):
+                wanted = " or ".join(f":{name}" for name in read.needs)
+                own["sql"].complain(f"{read.name} must use {wanted}, outside of [[ ]]")
+            for column in read.columns:
+                there = column.name in constants or names_column(scanned.source, column.name)
+                if column.required and not there:
+                    own["sql"].complain(f"{read.name} must answer a column {column.name}")
+        for column in read.columns:
+            self._fits(column, statement, own, constants, facts)
+
+    def _fits(
+        self,
+        column: Column,
+        statement: ReadStatement,
+        own: Mapping[str, Node],
+        constants: Mapping[str, tuple[str, Node]],
+        facts: ErpCapabilities,
+    ) -> None:
+        """Types that go with the column, and tables and constants that lead to its words."""
+        where = f"{statement.name}.{column.name}"
+        stored = statement.types.get(column.name)
+        if stored is not None and stored.storage not in FITTING[column.kind]:
+            names = ", ".join(sorted(each.value for each in FITTING[column.kind]))
+            own.get("types", own["sql"]).complain(f"{where} can be stored as {names}")
+            return
+        convert = reader(column, facts, stored, None)
+        for word in statement.values.get(column.name, {}).values():
+            try:
+                convert(word)
+            except ValueError as error:
+                own.get("values", own["sql"]).complain(f"values of {where}: {error}")
+        if column.name in constants:
+            typed, node = constants[column.name]
+            try:
+                if convert(typed) is None:
+                    node.complain(f"the constant {where} is empty")
+            except ValueError as error:
+                node.complain(f"the constant {where}: {error}")

@@ -1,0 +1,161 @@
+"""One SQL text of a profile: its parameters, its optional parts, its readiness to run.
+
+The text is scanned once, when the profile is loaded. Colons in quotes, comments
+and ``::`` casts are text; every other ``:name`` is a bound parameter. There is
+no way from here to an SQL text with a value in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from sqlalchemy import TextClause, bindparam, text
+
+_TOKEN = re.compile(
+    r"""
+      '(?:[^']|'')*'                # text
+    | "(?:[^"]|"")*"                # a quoted name
+    | `[^`]*`                       # a quoted name of MySQL
+    | --[^\n]*                      # comments
+    | /\*.*?\*/
+    | \$(\w*)\$.*?\$\1\$            # PostgreSQL's other quotes
+    | ::                            # a cast
+    | (?<![\w:]):(?P<name>[A-Za-z_]\w*)
+    | (?P<open>\[\[)
+    | (?P<close>\]\])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_AFTER_IN = re.compile(r"\bIN\s*$", re.IGNORECASE)
+
+
+class StatementError(ValueError):
+    """The text does not follow the grammar; ``line`` counts from 0 within it."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch of SQL. An optional one is there when all its parameters are given."""
+
+    sql: str
+    names: frozenset[str]
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A scanned text. ``lists`` are those of its parameters that take many values."""
+
+    source: str
+    parts: tuple[_Part, ...]
+    lists: frozenset[str]
+    _ready: dict[tuple[bool, ...], TextClause] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """All of them, optional ones too."""
+        return frozenset().union(*(part.names for part in self.parts))
+
+    @property
+    def always(self) -> frozenset[str]:
+        """Parameters outside optional parts: without them it cannot run."""
+        return frozenset().union(*(part.names for part in self.parts if not part.optional))
+
+    def used(self, given: Collection[str]) -> frozenset[str]:
+        """The parameters that take part when exactly these are given."""
+        parts = (part for part in self.parts if not part.optional or part.names <= set(given))
+        return frozenset().union(*(part.names for part in parts))
+
+    def ready(self, given: Collection[str]) -> TextClause:
+        """What to execute when these parameters have values. Kept for the next time."""
+        have = set(given)
+        chosen = tuple(not part.optional or part.names <= have for part in self.parts)
+        clause = self._ready.get(chosen)
+        if clause is None:
+            clause = self._ready[chosen] = self._clause(chosen)
+        return clause
+
+    def _clause(self, chosen: tuple[bool, ...]) -> TextClause:
+        parts = [part for part, wanted in zip(self.parts, chosen, strict=True) if wanted]
+        names = {name for part in parts for name in part.names}
+        clause = text("".join(part.sql for part in parts))
+        for name in sorted(names & self.lists):
+            clause = clause.bindparams(bindparam(name, expanding=True))
+        return clause
+
+
+def scan(source: str, lists: Collection[str] = frozenset()) -> Statement:
+    """The scanned text. Raises StatementError where it breaks the grammar."""
+    source = source.strip().rstrip(";").rstrip()
+    if not source:
+        raise StatementError("the SQL is empty", 0)
+    parts: list[_Part] = []
+    sql: list[str] = []
+    names: set[str] = set()
+    opened: int | None = None
+    used_lists: set[str] = set()
+    position = 0
+
+    def line(at: int) -> int:
+        return source.count("\n", 0, at)
+
+    def finish(optional: bool) -> None:
+        parts.append(_Part("".join(sql), frozenset(names), optional))
+        sql.clear()
+        names.clear()
+
+    for token in _TOKEN.finditer(source):
+        sql.append(_literal(source[position : token.start()]))
+        position = token.end()
+        if name := token["name"]:
+            if name in lists:
+                used_lists.add(name)
+                if not _AFTER_IN.search("".join(sql)):
+                    raise StatementError(
+                        f"write `IN :{name}` for a list, without parentheses", line(token.start())
+                    )
+            sql.append(f":{name}")
+            names.add(name)
+        elif token["open"]:
+            if opened is not None:
+                raise StatementError("[[ inside [[", line(token.start()))
+            opened = token.start()
+            finish(optional=False)
+        elif token["close"] and opened is not None:
+            if not names:
+                raise StatementError("[[ … ]] without a parameter in it", line(opened))
+            opened = None
+            finish(optional=True)
+        else:
+            sql.append(_literal(token[0]))
+    if opened is not None:
+        raise StatementError("[[ without its ]]", line(opened))
+    sql.append(_literal(source[position:]))
+    finish(optional=False)
+    return Statement(source, tuple(parts), frozenset(used_lists))
+
+
+def _literal(sql: str) -> str:
+    # SQLAlchemy looks for parameters too; only ours may be found.
+    return sql.replace(":", "\\:")
+
+
+_OPEN_ENDED = re.compile(r"\.\*|SELECT\s+(?:DISTINCT\s+)?\*|\bEXEC|\bCALL\b", re.IGNORECASE)
+
+
+def names_column(source: str, column: str) -> bool:
+    """Whether the text can answer a column of that name, as far as can be seen.
+
+    ``SELECT *`` and a procedure may answer anything.
+    """
+    named = re.search(rf"\b{re.escape(column)}\b", source, re.IGNORECASE)
+    return named is not None or _OPEN_ENDED.search(source) is not None

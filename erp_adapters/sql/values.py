@@ -1,0 +1,324 @@
+"""Single values across the border: what a driver gives to ours, ours to what it takes.
+
+Reading is strict: a value that is not plainly what it should be raises
+ValueError, and the row that holds it is unreadable. Nothing is guessed and
+nothing is rounded, with one exception. SQLite keeps DECIMAL as binary floating
+point, so a float becomes the decimal number of the profile's scale that it
+stands for; where that needs more than 15 digits the float has lost some of
+them, and it is refused.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from erp_adapters.sql.catalogue import Column, Kind
+from erp_adapters.sql.profile_model import Storage, StoredAs, Table
+from sync.domain.money import Rounding
+from sync.ports.erp import ErpCapabilities
+
+Convert = Callable[[Any], Any]
+
+FLOAT_DIGITS = 15
+_TRUE = frozenset({"1", "true", "t", "y", "yes"})
+_FALSE = frozenset({"0", "false", "f", "n", "no"})
+
+
+class ImpossibleKey(ValueError):
+    """A key that cannot exist in the ERP, because the column there is a number."""
+
+
+def reader(
+    column: Column, facts: ErpCapabilities, stored: StoredAs | None, table: Table | None
+) -> Convert:
+    """How to read this column. The function takes NULL as None and gives None for missing."""
+    convert = _reading(column, facts, stored)
+    closed = column.kind in (Kind.WORD, Kind.BOOL)
+
+    def plain(value: Any) -> Any:
+        return None if value is None else convert(value)
+
+    if table is None:
+        return plain
+
+    def translated(value: Any) -> Any:
+        word = None if value is None else (as_text(value) or None)
+        if word in table:
+            return convert(table[word])
+        if closed and word:
+            try:
+                return convert(value)
+            except ValueError:
+                raise ValueError(f"{word!r} is in no values table") from None
+        return plain(value)
+
+    return translated
+
+
+def _reading(column: Column, facts: ErpCapabilities, stored: StoredAs | None) -> Convert:
+    match column.kind:
+        case Kind.KEY | Kind.TEXT:
+            return lambda value: as_text(value) or None
+        case Kind.WORD:
+            return lambda value: _word(as_text(value), column.words)
+        case Kind.BOOL:
+            return as_bool
+        case Kind.INTEGER:
+            return as_integer
+        case Kind.NUMBER | Kind.AMOUNT | Kind.PRICE:
+            rounding = scale(column.kind, facts, stored)
+            return lambda value: as_number(value, rounding)
+        case Kind.DATE:
+            zone = ZoneInfo(facts.time_zone)
+            return lambda value: as_date(value, stored.format if stored else None, zone)
+        case Kind.DATETIME:
+            zone = (stored.zone if stored else None) or ZoneInfo(facts.time_zone)
+            return lambda value: as_moment(value, stored.format if stored else None, zone)
+
+
+def scale(kind: Kind, facts: ErpCapabilities, stored: StoredAs | None) -> Rounding | None:
+    """The places that a number of this kind has, and how the ERP rounds to them."""
+    if stored is not None and stored.places is not None:
+        return Rounding(stored.places, facts.unit_price_rounding.mode)
+    if kind is Kind.PRICE:
+        return facts.unit_price_rounding
+    return facts.amount_rounding if kind is Kind.AMOUNT else None
+
+
+def as_text(value: Any) -> str:
+    """Text without padding, for columns of text, numbers and UUIDs."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | uuid.UUID):
+        return str(value)
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return f"{value:.0f}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    raise ValueError(f"{_kind_of(value)} is not text")
+
+
+def _word(word: str, words: tuple[str, ...]) -> str | None:
+    if not word:
+        return None
+    if word.lower() in words:
+        return word.lower()
+    raise ValueError(f"{word!r} is none of {', '.join(words)}, and there is no values table for it")
+
+
+def as_bool(value: Any) -> bool | None:
+    word = as_text(value).lower()
+    if not word:
+        return None
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ValueError(f"{word!r} is neither true nor false; translate it under values")
+
+
+def as_integer(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    word = as_text(value)
+    if not word:
+        return None
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError("not a whole number") from None
+
+
+def as_number(value: Any, rounding: Rounding | None) -> Decimal | None:
+    """An exact number. ``rounding`` is used for floats alone."""
+    if isinstance(value, bool):
+        raise ValueError("a truth value is not a number")
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, Decimal):
+        if value.is_finite():
+            return value
+        raise ValueError("not a finite number")
+    if isinstance(value, float):
+        return _from_float(value, rounding)
+    word = as_text(value)
+    if not word:
+        return None
+    try:
+        number = Decimal(word)
+    except InvalidOperation:
+        raise ValueError("not a number") from None
+    return as_number(number, None)
+
+
+def _from_float(value: float, rounding: Rounding | None) -> Decimal:
+    number = Decimal(repr(value))
+    if not number.is_finite():
+        raise ValueError("not a finite number")
+    if rounding is not None:
+        number = rounding(number)
+    if len(number.as_tuple().digits) > FLOAT_DIGITS:
+        raise ValueError(
+            f"a floating point number with more than {FLOAT_DIGITS} digits is not exact;"
+            " say decimal(places) under types, or keep it as text"
+        )
+    return number
+
+
+def as_date(value: Any, form: str | None, zone: ZoneInfo) -> date | None:
+    """A day of the ERP's calendar; the time of day, if there is one, is dropped."""
+    if isinstance(value, datetime):
+        return value.astimezone(zone).date() if value.tzinfo else value.date()
+    if isinstance(value, date):
+        return value
+    word = as_text(value)
+    if not word:
+        return None
+    if form is not None:
+        return datetime.strptime(word, form).date()  # noqa: DTZ007 - a day has no zone
+    try:
+        return date.fromisoformat(word[:10])
+    except ValueError:
+        raise ValueError("not a date; say its form under types, such as date(%Y%m%d)") from None
+
+
+def as_moment(value: Any, form: str | None, zone: ZoneInfo) -> datetime | None:
+    """A moment in UTC; one without a zone is meant in ``zone``."""
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, date):
+        moment = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - zone follows
+    else:
+        word = as_text(value)
+        if not word:
+            return None
+        try:
+            moment = datetime.strptime(word, form) if form else datetime.fromisoformat(word)  # noqa: DTZ007
+        except ValueError:
+            raise ValueError("not a time; say its form under types") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def writer(
+    kind: Kind,
+    facts: ErpCapabilities,
+    dialect: str,
+    stored: StoredAs | None = None,
+    table: Table | None = None,
+) -> Convert:
+    """How to bind a value of this kind. Missing stays None, which is NULL.
+
+    The function raises ValueError where the value cannot be kept exactly, and
+    ImpossibleKey where a key cannot exist in a column of numbers.
+    """
+    zone = ZoneInfo(facts.time_zone)
+    bound = _writing(kind, dialect, stored, zone)
+
+    def write(value: Any) -> Any:
+        if table is not None:
+            word = None if value is None else _our_word(value)
+            if word in table:
+                return table[word]
+            if word is not None:
+                raise ValueError(f"{word!r} is not in its values table")
+        return None if value is None else bound(value)
+
+    return write
+
+
+def _our_word(value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    return as_text(value)
+
+
+def _writing(kind: Kind, dialect: str, stored: StoredAs | None, zone: ZoneInfo) -> Convert:
+    storage = stored.storage if stored else None
+    if storage is Storage.INTEGER:
+        return _whole_key if kind in (Kind.KEY, Kind.TEXT) else _whole
+    match kind:
+        case Kind.NUMBER | Kind.AMOUNT | Kind.PRICE:
+            places = stored.places if stored else None
+            as_text_column = storage is Storage.TEXT
+            return lambda value: _number_out(value, places, as_text_column, dialect)
+        case Kind.DATE:
+            form = stored.format if stored else None
+            return lambda value: _date_out(value, form, dialect)
+        case Kind.DATETIME:
+            return lambda value: _moment_out(value, stored, zone, dialect)
+        case Kind.BOOL:
+            return (lambda value: "true" if value else "false") if storage is Storage.TEXT else bool
+        case Kind.INTEGER:
+            return str if storage is Storage.TEXT else int
+        case _:
+            return lambda value: value
+
+
+def _whole_key(value: str) -> int:
+    if value.isascii() and value.isdigit() and str(int(value)) == value:
+        return int(value)
+    raise ImpossibleKey(f"{value!r} is not a whole number, and the ERP's column is")
+
+
+def _whole(value: Any) -> int:
+    number = Decimal(value)
+    if number != number.to_integral_value():
+        raise ValueError(f"{number:f} is not a whole number")
+    return int(number)
+
+
+def _number_out(value: Decimal, places: int | None, as_text_column: bool, dialect: str) -> Any:
+    if places is not None and value != round(value, places):
+        raise ValueError(f"{value:f} has more than {places} decimal places")
+    if as_text_column:
+        return f"{value:f}"
+    if dialect != "sqlite":
+        return value
+    if len(value.normalize().as_tuple().digits) > FLOAT_DIGITS:
+        raise ValueError(
+            f"SQLite keeps no more than {FLOAT_DIGITS} digits of a number;"
+            " say `text` under types if the column is text"
+        )
+    # The column's own affinity turns the text into its number.
+    return f"{value:f}"
+
+
+def _date_out(value: date, form: str | None, dialect: str) -> Any:
+    if form is not None:
+        return value.strftime(form)
+    return value.isoformat() if dialect == "sqlite" else value
+
+
+def _moment_out(value: datetime, stored: StoredAs | None, zone: ZoneInfo, dialect: str) -> Any:
+    if stored is not None and stored.aware:
+        moment = value.astimezone(UTC)
+    else:
+        moment = value.astimezone((stored.zone if stored else None) or zone).replace(tzinfo=None)
+    if stored is not None and stored.format is not None:
+        return moment.strftime(stored.format)
+    return moment.isoformat(" ") if dialect == "sqlite" else moment
+
+
+def before_clocks_go_back(moment: datetime, zone: ZoneInfo) -> datetime:
+    """A moment whose local time no later moment undercuts.
+
+    When clocks go back, an hour of local times comes twice. Whoever looks for
+    records stamped in local time since the first pass must begin an hour
+    earlier, or the second pass looks older than it is.
+    """
+    local = moment.astimezone(zone)
+    first = local.replace(fold=0).utcoffset() or timedelta(0)
+    second = local.replace(fold=1).utcoffset() or timedelta(0)
+    repeated = first - second
+    return moment - repeated if local.fold == 0 and repeated > timedelta(0) else moment
+
+
+def _kind_of(value: Any) -> str:
+    return {"bytes": "binary data", "memoryview": "binary data", "float": "a fraction"}.get(
+        type(value).__name__, type(value).__name__
+    )

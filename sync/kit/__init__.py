@@ -1,0 +1,1 @@
+"""What adapters and stores share; it knows the domain and the errors, and no ERP."""
