@@ -24,13 +24,14 @@ from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsAccounts
 
 
-def mirror_accounts(context: Context, scope: ResyncScope, *, dry_run: bool = False) -> FlowResult:
+def mirror_accounts(
+    context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool = False
+) -> None:
     """Make the store show the mapped accounts as the ERP has them now.
 
     What is no longer mapped, or gone from the ERP, is withdrawn with everything
     that hangs on it. Raises SuspiciousPlan.
     """
-    result = FlowResult("accounts")
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     store = needs(context.store, MirrorsAccounts, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
@@ -56,7 +57,7 @@ def mirror_accounts(context: Context, scope: ResyncScope, *, dry_run: bool = Fal
             seen += len(batch)
             if context.progress("accounts: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
-                return result
+                return
 
         def write(batch: Sequence[Change[CustomerId, AccountProfile]]) -> None:
             for change in batch:
@@ -70,4 +71,4 @@ def mirror_accounts(context: Context, scope: ResyncScope, *, dry_run: bool = Fal
             if views:
                 store.put_accounts(views)
 
-        return carry_out(context, result, spool, write, scope, dry_run=dry_run)
+        carry_out(context, result, spool, write, scope, dry_run=dry_run)

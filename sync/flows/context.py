@@ -45,7 +45,7 @@ class OrderLimits:
     waiting_recheck_s: float = 900.0
     retry_first_s: float = 30.0
     retry_longest_s: float = 3600.0
-    give_up_after_attempts: int = 20
+    give_up_after_attempts: int = 60
     vanished_close_after_s: float = 7 * 86400.0
     batch: int = 200
 
@@ -122,8 +122,11 @@ class FlowResult:
 
 
 class Flow(Protocol):
-    """A flow: with ``dry_run`` it plans, tells, and writes nothing at all."""
+    """A flow fills in the result as it goes, so that an error loses no count.
+
+    With ``dry_run`` it plans, tells, and writes nothing at all.
+    """
 
     def __call__(
-        self, context: Context, scope: ResyncScope, *, dry_run: bool = False
-    ) -> FlowResult: ...
+        self, context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool = False
+    ) -> None: ...

@@ -27,12 +27,13 @@ from sync.ports.store import MirrorsInvoices
 InvoiceKey = tuple[str, ...]
 
 
-def mirror_invoices(context: Context, scope: ResyncScope, *, dry_run: bool = False) -> FlowResult:
+def mirror_invoices(
+    context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool = False
+) -> None:
     """Make the store show the posted invoices of each mapped account.
 
     Withdrawals come first within each batch. Raises SuspiciousPlan.
     """
-    result = FlowResult("invoices")
     erp = needs(context.erp, ReadsInvoices, "the ERP")
     store = needs(context.store, MirrorsInvoices, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
@@ -57,7 +58,7 @@ def mirror_invoices(context: Context, scope: ResyncScope, *, dry_run: bool = Fal
             seen += len(batch)
             if context.progress("invoices: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
-                return result
+                return
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:
             put = [
@@ -74,4 +75,3 @@ def mirror_invoices(context: Context, scope: ResyncScope, *, dry_run: bool = Fal
 
         carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
     touched.done(context, result, dry_run=dry_run)
-    return result

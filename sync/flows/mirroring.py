@@ -110,7 +110,7 @@ def carry_out(
     *,
     dry_run: bool,
     whole: bool = True,
-) -> FlowResult:
+) -> None:
     """Judge the whole plan, then write it; with ``dry_run`` only tell it.
 
     ``whole``: the plan covers everything that is shown. Raises SuspiciousPlan
@@ -126,10 +126,10 @@ def carry_out(
         result.count("would_add", tally.added)
         result.count("would_change", tally.changed)
         result.count("would_remove", tally.removed)
-        return result
+        return
     result.count("unchanged", tally.wanted - tally.added - tally.changed)
     if not tally.writes:
-        return result
+        return
     retrying = context.retrying()
     done = {"added": 0, "changed": 0, "removed": 0}
 
@@ -153,7 +153,6 @@ def carry_out(
         result.outcome = "cancelled"
     with context.state.transaction() as state:
         state.plans.clear(result.flow)
-    return result
 
 
 def _refuse_unless_confirmed(

@@ -30,12 +30,13 @@ PlaceKey = tuple[str, ...]
 _SHIP_TO, _BILL_TO = "ship-to", "bill-to"
 
 
-def mirror_ship_tos(context: Context, scope: ResyncScope, *, dry_run: bool = False) -> FlowResult:
+def mirror_ship_tos(
+    context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool = False
+) -> None:
     """Make the store offer exactly the addresses that the ERP keeps for each account.
 
     Addresses that the store's users own are not touched. Raises SuspiciousPlan.
     """
-    result = FlowResult("ship_tos")
     erp = needs(context.erp, ReadsShipTos, "the ERP")
     store = needs(context.store, MirrorsShipTos, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
@@ -70,14 +71,13 @@ def mirror_ship_tos(context: Context, scope: ResyncScope, *, dry_run: bool = Fal
             seen += len(batch)
             if context.progress("ship_tos: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
-                return result
+                return
 
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)
 
         carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
     touched.done(context, result, dry_run=dry_run)
-    return result
 
 
 def _write(

@@ -1,0 +1,97 @@
+"""Running flows: one by one, each ending in one record that tells the story."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from sync.errors import (
+    AccessDenied,
+    Conflict,
+    FencedOff,
+    Misconfigured,
+    OutcomeUnknown,
+    SuspiciousPlan,
+    TryLater,
+)
+from sync.flows.accounts import mirror_accounts
+from sync.flows.context import Context, Flow, FlowResult
+from sync.flows.invoices import mirror_invoices
+from sync.flows.order_status import mirror_order_status
+from sync.flows.orders import import_orders
+from sync.flows.prices import mirror_prices
+from sync.flows.ship_tos import mirror_ship_tos
+from sync.ports.state import ResyncScope
+
+log = structlog.get_logger()
+
+# In the order of a whole cycle: who may see what comes before what they see,
+# and orders come when accounts are up to date.
+FLOWS: Mapping[str, Flow] = {
+    "accounts": mirror_accounts,
+    "ship_tos": mirror_ship_tos,
+    "prices": mirror_prices,
+    "invoices": mirror_invoices,
+    "orders": import_orders,
+    "order_status": mirror_order_status,
+}
+
+
+def run_flow(
+    context: Context, flow: str, scope: ResyncScope | None = None, *, dry_run: bool = False
+) -> FlowResult:
+    """Run one flow and record how it went. A dry run records nothing.
+
+    Errors that the engine knows become an outcome: ``try_later`` (a system is
+    away), ``refused`` (the guard rails hold the plan), ``failed``. Anything else
+    is recorded as failed and raised.
+    """
+    run_id = uuid.uuid4().hex[:12]
+    scope = scope or ResyncScope()
+    with structlog.contextvars.bound_contextvars(
+        run_id=run_id, flow=flow, pipeline=context.pipeline
+    ):
+        result = FlowResult(flow)
+        if dry_run:
+            FLOWS[flow](context, result, scope, dry_run=True)
+            return result
+        with context.state.transaction() as state:
+            state.runs.start(run_id, flow, context.clock.now())
+        try:
+            _answer(context, result, scope)
+        except BaseException as error:
+            result.outcome, result.message = "failed", f"{type(error).__name__}: see the log"
+            raise
+        finally:
+            _finish(context, run_id, result)
+        return result
+
+
+def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:
+    try:
+        FLOWS[result.flow](context, result, scope)
+    except SuspiciousPlan as error:
+        result.outcome, result.message, result.plan_id = "refused", str(error), error.plan_id
+    except (TryLater, OutcomeUnknown, Conflict) as error:
+        # Every mirror write is idempotent, so the next run simply compares again.
+        result.outcome, result.message = "try_later", str(error)
+    except (AccessDenied, Misconfigured, FencedOff) as error:
+        result.outcome, result.message = "failed", str(error)
+
+
+def _finish(context: Context, run_id: str, result: FlowResult) -> None:
+    with context.state.transaction() as state:
+        state.runs.finish(
+            run_id, result.outcome, result.counts, result.message, context.clock.now()
+        )
+    told = log.info if result.outcome in ("ok", "cancelled") else log.error
+    told("run.finished", outcome=result.outcome, message=result.message, **result.counts)
+
+
+def run_cycle(
+    context: Context, flows: Sequence[str] = tuple(FLOWS), *, dry_run: bool = False
+) -> list[FlowResult]:
+    """Every flow once, in order. One that fails does not keep the next from running."""
+    return [run_flow(context, flow, dry_run=dry_run) for flow in flows]

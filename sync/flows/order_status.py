@@ -1,0 +1,78 @@
+"""What became of the imported orders in the ERP, shown at the web order (OI-3)."""
+
+from __future__ import annotations
+
+from sync.domain.ids import WebOrderId
+from sync.domain.sales_order import ErpOrderState, OrderStatus
+from sync.errors import Refusal
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.orders.aftermath import tell_store
+from sync.flows.orders.discovery import order_id_of
+from sync.ports.erp import ReadsOrderStatus
+from sync.ports.state import LedgerEntry, ResyncScope
+from sync.ports.store import ShowsImport
+
+
+def mirror_order_status(
+    context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool = False
+) -> None:
+    """Show each imported order's status, shipments and back-orders as the ERP has them.
+
+    Only what differs is written. An order that the ERP no longer finds is
+    remarked, never taken for cancelled.
+    """
+    erp = needs(context.erp, ReadsOrderStatus, "the ERP")
+    retrying = context.retrying()
+    after: WebOrderId | None = None
+    seen = 0
+    while True:
+        entries = _next(context, scope, after)
+        if not entries:
+            break
+        statuses = retrying(erp.order_statuses, [entry.key for entry in entries])
+        for entry in entries:
+            status = statuses.get(entry.key)
+            if status is None:
+                result.count("not_in_erp")
+                result.remarks.append(
+                    f"The ERP no longer finds order {entry.erp_order or entry.number}."
+                )
+            elif status == entry.status:
+                result.count("unchanged")
+            elif dry_run:
+                result.count("would_change")
+                result.samples.append(f"{entry.number}: {status.state.value}")
+            else:
+                _show(context, result, entry, status)
+        after = entries[-1].order_id
+        seen += len(entries)
+        if context.progress("order_status: comparing", seen, None):
+            result.outcome = "cancelled"
+            return
+        if scope.order is not None:
+            break
+    if not dry_run:
+        tell_store(context, result)
+
+
+def _next(context: Context, scope: ResyncScope, after: WebOrderId | None) -> list[LedgerEntry]:
+    with context.state.transaction() as state:
+        if scope.order is None:
+            return list(state.ledger.open_orders(after, context.limits.orders.batch))
+        entry = state.ledger.entry(order_id_of(context, scope.order))
+    return [entry] if entry is not None and entry.imported_at is not None else []
+
+
+def _show(context: Context, result: FlowResult, entry: LedgerEntry, status: OrderStatus) -> None:
+    store = needs(context.store, ShowsImport, "the store")
+    try:
+        context.retrying()(store.show_order_status, entry.order_id, status)
+    except Refusal as refusal:
+        result.count("not_shown")
+        result.remarks.append(f"{entry.number}: {refusal}")
+        return
+    with context.state.transaction() as state:
+        state.ledger.record_status(entry.order_id, status, context.clock.now())
+    result.count("status_shown")
+    if status.state is ErpOrderState.REFUSED:
+        result.remarks.append(f"The ERP refused {entry.number}: {status.message}")

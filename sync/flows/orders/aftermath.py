@@ -1,0 +1,58 @@
+"""After the import: changes that came too late, and what the store shows."""
+
+from __future__ import annotations
+
+from sync.domain.ids import WebOrderId
+from sync.errors import Refusal
+from sync.flows.context import Context, FlowResult, needs
+from sync.planning.changes import late_changes
+from sync.ports.notices import notice_for
+from sync.ports.store import ShowsImport
+
+
+def judge_changes(context: Context, result: FlowResult) -> None:
+    """Raise an exception for each order that changed after the ERP had it (OI-4)."""
+    while True:
+        with context.state.transaction() as state:
+            changed = state.ledger.changed_since(context.limits.orders.batch)
+            for entry, newer in changed:
+                imported = entry.imported_at is not None
+                differences = late_changes(entry.order, newer) if imported else ()
+                state.ledger.settle_change(entry.order_id, context.clock.now(), differences)
+                if differences:
+                    result.count("review")
+                    told = " ".join(differences)
+                    result.remarks.append(f"{entry.number} changed after its import: {told}")
+        if not changed:
+            return
+
+
+def tell_store(context: Context, result: FlowResult) -> None:
+    """Show at each order how far it is (WA-13); the ERP side is not touched.
+
+    A notice that the store refuses is remarked and tried again in the next run.
+    """
+    store = needs(context.store, ShowsImport, "the store")
+    retrying = context.retrying()
+    untold: set[WebOrderId] = set()
+    while True:
+        with context.state.transaction() as state:
+            entries = state.ledger.to_show(context.limits.orders.batch + len(untold))
+        entries = [entry for entry in entries if entry.order_id not in untold]
+        if not entries:
+            return
+        for entry in entries:
+            notice = notice_for(entry)
+            if notice is None:
+                untold.add(entry.order_id)
+                continue
+            try:
+                retrying(store.show_import, entry.order_id, notice)
+            except Refusal as refusal:
+                untold.add(entry.order_id)
+                result.count("not_shown")
+                result.remarks.append(f"{entry.number}: {refusal}")
+                continue
+            with context.state.transaction() as state:
+                state.ledger.record_shown(entry.order_id, notice, context.clock.now())
+            result.count("shown")

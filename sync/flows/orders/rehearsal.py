@@ -1,0 +1,50 @@
+"""What an import would do, without keeping anything anywhere (OP-2)."""
+
+from __future__ import annotations
+
+from sync.domain.decision import Admitted, Quarantined
+from sync.domain.order import StoreOrder
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.lookups import Lookups
+from sync.flows.orders.discovery import in_scope, order_id_of, reading_from
+from sync.ports.state import LedgerState, ResyncScope
+from sync.ports.store import ReadsWebOrders
+
+TOLD = 100
+_SETTLED = frozenset({LedgerState.IMPORTED, LedgerState.ACKNOWLEDGED, LedgerState.CLOSED})
+
+
+def rehearse(context: Context, result: FlowResult, scope: ResyncScope) -> None:
+    """Judge the orders that a run with this scope would look at."""
+    store = needs(context.store, ReadsWebOrders, "the store")
+    lookups = Lookups(context)
+    retrying = context.retrying()
+    if scope.order is not None:
+        order = retrying(store.order, order_id_of(context, scope.order))
+        if order is None:
+            result.remarks.append(f"The store shows no order {scope.order}.")
+        else:
+            _judge(context, lookups, result, order)
+        return
+    for page in retrying(store.changed_orders, reading_from(context, scope)):
+        for order in page.orders:
+            if in_scope(order, scope):
+                _judge(context, lookups, result, order)
+
+
+def _judge(context: Context, lookups: Lookups, result: FlowResult, order: StoreOrder) -> None:
+    with context.state.transaction() as state:
+        entry = state.ledger.entry(order.order_id)
+    if entry is not None and entry.state in _SETTLED:
+        result.count(f"already_{entry.state.value}")
+        return
+    outcome = lookups.judge(order)
+    result.count(f"would_be_{type(outcome).__name__.lower()}")
+    if isinstance(outcome, Admitted):
+        told = f"import into {outcome.order.sold_to} by {outcome.decision.rule}"
+    elif isinstance(outcome, Quarantined):
+        told = "quarantine: " + " ".join(each.sentence for each in outcome.problems)
+    else:
+        told = outcome.sentence
+    if len(result.samples) < TOLD:
+        result.samples.append(f"{order.number}: {told}")

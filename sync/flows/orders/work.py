@@ -1,0 +1,210 @@
+"""One order after the other: claim, decide, freeze, look up, submit, record."""
+
+from __future__ import annotations
+
+import structlog
+
+from sync.domain.decision import Admitted, Closed, Closing, Quarantined, Waits
+from sync.domain.ids import WebOrderId
+from sync.domain.order import StoreOrder
+from sync.domain.sales_order import FoundOrder, SalesOrder
+from sync.errors import (
+    AccessDenied,
+    Conflict,
+    FencedOff,
+    Misconfigured,
+    OutcomeUnknown,
+    Refusal,
+    TryLater,
+)
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.lookups import Lookups
+from sync.flows.orders.discovery import order_id_of
+from sync.flows.orders.records import Records
+from sync.planning.changes import same_order
+from sync.ports.erp import FindsOrders, SubmitsOrders
+from sync.ports.state import Claim, ResyncScope
+from sync.ports.store import ReadsWebOrders
+
+log = structlog.get_logger()
+
+
+class OrderWork:
+    """One run over everything that is due."""
+
+    def __init__(self, context: Context, result: FlowResult) -> None:
+        self.context, self.result = context, result
+        self.store = needs(context.store, ReadsWebOrders, "the store")
+        self.finds = needs(context.erp, FindsOrders, "the ERP")
+        self.submits = needs(context.erp, SubmitsOrders, "the ERP")
+        self.lookups = Lookups(context)
+        self.records = Records(context, result)
+
+    def run(self, scope: ResyncScope) -> None:
+        """Work on due orders, oldest first, until none is left that was not tried."""
+        limits = self.context.limits.orders
+        only = order_id_of(self.context, scope.order) if scope.order is not None else None
+        tried: set[WebOrderId] = set()
+        while self.result.outcome == "ok":
+            with self.context.state.transaction() as state:
+                due = state.ledger.due(self.context.clock.now(), limits.batch + len(tried))
+            batch = [each for each in due if each not in tried and only in (None, each)]
+            if not batch:
+                return
+            self.lookups.forget()
+            for order_id in batch[: limits.batch]:
+                tried.add(order_id)
+                self._work_on(order_id)
+                if self.context.progress("orders: importing", len(tried), None):
+                    self.result.outcome = "cancelled"
+                    return
+
+    def _work_on(self, order_id: WebOrderId) -> None:
+        with self.context.state.transaction() as state:
+            lease = self.context.limits.orders.lease_s
+            claim = state.ledger.claim(order_id, self.context.clock.now(), lease)
+        if claim is None:
+            return
+        try:
+            self._attempt(claim)
+        except FencedOff:
+            # Somebody else took the order over: whatever they record is right.
+            log.warning("order.fenced_off", web_order=order_id.value)
+            self.result.count("taken_over")
+
+    def _attempt(self, claim: Claim) -> None:
+        try:
+            if claim.frozen is not None:
+                self._resume(claim, claim.frozen)
+            else:
+                # A first attempt follows its discovery; later ones may be stale.
+                order = claim.order if claim.attempt == 1 else self._as_it_is(claim)
+                self._decide(claim, order)
+        except (TryLater, AccessDenied, Misconfigured) as error:
+            self.records.retry(claim, error, in_flight=claim.frozen is not None)
+            raise
+        except FencedOff:
+            raise
+        except Exception as error:
+            log.exception("order.failed", web_order=claim.order.number.value)
+            self._failed(claim, error)
+            self.result.count("failed")
+            self.result.remarks.append(f"{claim.order.number}: {type(error).__name__}, see the log")
+
+    def _failed(self, claim: Claim, error: Exception) -> None:
+        """An error that is none of ours: nobody knows how far it came."""
+        with self.context.state.transaction() as state:
+            entry = state.ledger.entry(claim.order_id)
+        if entry is not None and entry.frozen is not None:
+            self.records.unknown(claim, f"{type(error).__name__}: see the log")
+        else:
+            self.records.retry(claim, error, in_flight=False)
+
+    def _as_it_is(self, claim: Claim) -> StoreOrder | None:
+        """The order as the store shows it now, kept in the ledger if it is newer."""
+        order = self.context.retrying()(self.store.order, claim.order_id)
+        if order is not None and order != claim.order:
+            with self.context.state.transaction() as state:
+                state.ledger.refresh(claim, order)
+        return order
+
+    def _decide(self, claim: Claim, order: StoreOrder | None) -> None:
+        """Judge the order, and submit it if it may be imported."""
+        if order is None:
+            self._vanished(claim)
+            return
+        match self.lookups.judge(order, claim.key):
+            case Admitted() as admitted:
+                self._submit(claim, order, admitted)
+            case Waits(code, sentence, _):
+                self.records.waiting(claim, code, sentence)
+            case Quarantined() as held:
+                self.records.quarantined(claim, held)
+            case Closed(why, sentence, _):
+                self.records.closed(claim, why, sentence)
+
+    def _submit(self, claim: Claim, order: StoreOrder, admitted: Admitted) -> None:
+        """Look for our key in the ERP and read the order once more; then write it.
+
+        The instruction is frozen right before it leaves, so that a frozen one
+        always means that the ERP may have it.
+        """
+        found = self._find(claim)
+        if found is None:
+            newest = self._as_it_is(claim)
+            if newest is None or not same_order(order, newest):
+                self._decide(claim, newest)
+                return
+        self.records.frozen(claim, admitted)
+        if found is not None:
+            self._settle(claim, admitted.order, found)
+        else:
+            self._send(claim, admitted.order)
+
+    def _resume(self, claim: Claim, instruction: SalesOrder) -> None:
+        """An earlier attempt may have reached the ERP: look, then go on or think again."""
+        found = self._find(claim)
+        if found is not None:
+            self._settle(claim, instruction, found)
+            return
+        if not self.context.erp.capabilities.unique_external_key:
+            # This ERP would take the order twice, and a late commit may still come.
+            told = (
+                "An earlier attempt ended without an answer. This ERP refuses no second "
+                "order under the same key, so a person must see whether it arrived."
+            )
+            self.records.review(claim, (told,))
+            return
+        newest = self._as_it_is(claim)
+        if newest is None or not same_order(claim.order, newest):
+            self.records.thawed(claim, "the order changed in the store meanwhile")
+            self._decide(claim, newest)
+            return
+        self._send(claim, instruction)
+
+    def _find(self, claim: Claim) -> FoundOrder | None:
+        return self.context.retrying()(self.finds.find_order, claim.key)
+
+    def _send(self, claim: Claim, instruction: SalesOrder) -> None:
+        try:
+            answer = self.submits.submit_order(instruction, claim.key)
+        except Refusal as refusal:
+            self.records.refused(claim, str(refusal), refusal.remedy)
+        except OutcomeUnknown as unknown:
+            self.records.unknown(claim, str(unknown))
+        except Conflict:
+            found = self._find(claim)
+            if found is not None:
+                self._settle(claim, instruction, found)
+            else:
+                said = "the ERP says that it has the order, and does not find it"
+                self.records.unknown(claim, said)
+        except TryLater:
+            # Surely not written: the next attempt may decide anew.
+            self.records.thawed(claim, "the ERP was away, nothing was written")
+            raise
+        else:
+            self.records.imported(claim, instruction, answer.number)
+
+    def _settle(self, claim: Claim, instruction: SalesOrder, found: FoundOrder) -> None:
+        """The ERP holds something under our key: refused by it, another order, or ours."""
+        if found.refusal is not None:
+            self.records.refused(claim, found.refusal, "Correct what the ERP names, then replay.")
+            return
+        differences = found.differences(instruction)
+        if differences:
+            self.records.review(claim, differences)
+        else:
+            self.records.imported(claim, instruction, found.number)
+
+    def _vanished(self, claim: Claim) -> None:
+        """Waiting, and after a long time closed: a phantom that never became an order."""
+        with self.context.state.transaction() as state:
+            entry = state.ledger.entry(claim.order_id)
+        patience = self.context.limits.orders.vanished_close_after_s
+        gone_for = self.context.clock.now() - entry.first_seen_at if entry else None
+        if gone_for is not None and gone_for.total_seconds() > patience:
+            sentence = "The store has not shown the order for a long time."
+            self.records.closed(claim, Closing.VANISHED, sentence)
+        else:
+            self.records.waiting(claim, "order_vanished", "The store no longer shows the order.")

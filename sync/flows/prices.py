@@ -1,0 +1,143 @@
+"""Mirror of prices to the audiences that are entitled to them (WA-6, WA-7, VE-7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from sync.domain.account import Account, Location
+from sync.domain.ids import CustomerId, Sku
+from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
+from sync.domain.views import PublishedPriceKey
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.mirroring import carry_out, chunks, members_of_accounts, withdraw_retail_groups
+from sync.flows.retrying import Retrying
+from sync.planning.guards import price_moved
+from sync.planning.plan import Change, plan_mirror
+from sync.planning.prices import Entitled, audiences_of, wanted_prices
+from sync.planning.spool import Spool
+from sync.ports.erp import ReadsAccounts, ReadsPrices
+from sync.ports.state import ResyncScope
+from sync.ports.store import MirrorsPrices
+
+Partition = tuple[Audience, PriceScope]
+
+# Scopes of single owners are small and many: one statement reads several.
+OWNERS_PER_READ = 50
+
+
+def mirror_prices(
+    context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool = False
+) -> None:
+    """Make the store publish the ERP's prices, each to its audience and no other.
+
+    Prices that ended are taken away, those of the future are published with
+    their dates. A partition that nobody is entitled to any more is withdrawn
+    before anything is added. Raises SuspiciousPlan.
+    """
+    erp = needs(context.erp, ReadsPrices, "the ERP")
+    store = needs(context.store, MirrorsPrices, "the store")
+    withdraw_retail_groups(context, result, dry_run=dry_run)
+    retrying = context.retrying()
+    entitled = _entitled(context, retrying)
+    scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
+    audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
+    wanted = {(audience, each) for each in scopes for audience in audiences[each]}
+    shown = retrying(lambda: set(store.shown_price_partitions()))
+    with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
+        for audience, each in sorted(shown - wanted, key=_partition_order):
+            if _asked(each, scope) and _on_channel(audience, scope):
+                _plan(context, spool, (audience, each), {}, store, retrying, scope)
+        published = [each for each in scopes if audiences[each]]
+        done = 0
+        for batch in _batches(published):
+            entries = retrying(_read, erp, batch, scope)
+            for each in batch:
+                for audience in audiences[each]:
+                    if not _on_channel(audience, scope):
+                        continue
+                    prices = wanted_prices(
+                        entries.get(each, ()), audience, context.mapping, context.today()
+                    )
+                    _plan(context, spool, (audience, each), prices, store, retrying, scope)
+            done += len(batch)
+            if context.progress("prices: comparing", done, len(published)):
+                result.outcome = "cancelled"
+                return
+
+        def write(batch: Sequence[Change[PublishedPriceKey, PriceValue]]) -> None:
+            store.apply_prices(
+                [(change.key, change.after) for change in batch if change.after is not None],
+                [change.key for change in batch if change.after is None],
+            )
+
+        carry_out(context, result, spool, write, scope, dry_run=dry_run)
+
+
+def _entitled(context: Context, retrying: Retrying) -> Entitled:
+    erp = needs(context.erp, ReadsAccounts, "the ERP")
+    members = members_of_accounts(context, ResyncScope())
+    accounts: dict[CustomerId, Account] = {}
+    locations: list[Location] = []
+    for batch in chunks(sorted(members), context.limits.accounts_per_read):
+        accounts |= retrying(erp.accounts, batch)
+        locations.extend(retrying(erp.locations, batch))
+    retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))
+    return Entitled(accounts, tuple(locations), retail)
+
+
+def _read(
+    erp: ReadsPrices, scopes: Collection[PriceScope], scope: ResyncScope
+) -> Mapping[PriceScope, list[Price]]:
+    skus = [Sku(scope.sku)] if scope.sku is not None else None
+    found: dict[PriceScope, list[Price]] = {}
+    for entry in erp.prices(scopes, skus):
+        found.setdefault(entry.key.scope, []).append(entry)
+    return found
+
+
+def _plan(
+    context: Context,
+    spool: Spool[PublishedPriceKey, PriceValue],
+    partition: Partition,
+    wanted: Mapping[PriceKey, PriceValue],
+    store: MirrorsPrices,
+    retrying: Retrying,
+    scope: ResyncScope,
+) -> None:
+    audience, of_scope = partition
+    shown = retrying(store.shown_prices, audience, of_scope)
+    if scope.sku is not None:
+        shown = {key: value for key, value in shown.items() if key.sku.value == scope.sku}
+    tally, step = spool.tally, context.limits.guard("prices").price_step
+    tally.shown += len(shown)
+    tally.wanted += len(wanted)
+    for change in plan_mirror(wanted, shown, lambda key: key.order):
+        if change.before is not None and change.after is not None:
+            old, new = change.before.unit_price, change.after.unit_price
+            tally.prices_moved += price_moved(old, new, step)
+        key = PublishedPriceKey(audience, change.key)
+        spool.add(Change(key, change.before, change.after))
+
+
+def _batches(scopes: Sequence[PriceScope]) -> Iterator[list[PriceScope]]:
+    """Lists that everybody shares one by one, those of single owners together."""
+    owned = [each for each in scopes if each.level.name in ("ACCOUNT", "LOCATION")]
+    for each in scopes:
+        if each not in owned:
+            yield [each]
+    yield from chunks(owned, OWNERS_PER_READ)
+
+
+def _asked(each: PriceScope, scope: ResyncScope) -> bool:
+    return scope.customer is None or each.owner == scope.customer
+
+
+def _on_channel(audience: Audience, scope: ResyncScope) -> bool:
+    if scope.channel is None:
+        return True
+    return audience.channel is not None and audience.channel.value == scope.channel
+
+
+def _partition_order(partition: Partition) -> tuple[object, ...]:
+    audience, scope = partition
+    return (audience.kind is not AudienceKind.PUBLIC, audience.order, scope)
