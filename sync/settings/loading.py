@@ -1,0 +1,322 @@
+"""Reads everything that the service is told, at the start, and reports all mistakes at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from sync.mapping.checking import explained, label
+from sync.mapping.problems import FileProblem, FilesRefused, suggestion
+from sync.settings.environment import SOURCE, Overrides, override
+from sync.settings.models import (
+    FLOWS,
+    MIRRORS,
+    PipelineEntry,
+    PipelineSettings,
+    Settings,
+    SettingsFile,
+    SystemSettings,
+)
+from sync.settings.places import Path, Places, places
+from sync.settings.secrets import CredentialFiles, misplaced
+from sync.settings.site import SETTINGS_FILE, Site, resolve_site
+
+FILE = f"config/{SETTINGS_FILE}"
+MAX_BYTES = 1024 * 1024
+_AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?!:memory:)(.+)")
+
+
+def load_settings(site: Site | FilePath | str, environ: Mapping[str, str]) -> Settings:
+    """The settings of a site, with its secrets read.
+
+    Raises FilesRefused, a Misconfigured, with every problem; its messages hold
+    no value of the settings and no secret.
+    """
+    if not isinstance(site, Site):
+        site = resolve_site(site, environ)
+    data, where = _file(site.settings_file)
+    return _Loader(site, data, where, environ).settings()
+
+
+class _Loader:
+    def __init__(
+        self, site: Site, data: dict[str, Any], where: Places, environ: Mapping[str, str]
+    ) -> None:
+        self._site = site
+        self._where = where
+        self._data = data
+        self._overrides: Overrides = override(data, environ)
+        self._credentials = CredentialFiles.of(site.credentials, environ)
+        self._problems: list[FileProblem] = list(self._overrides.problems)
+
+    def settings(self) -> Settings:
+        for path, message in misplaced(self._data):
+            remedy = "put it into a credential file, and only that file's name"
+            self._note(path, message, f"{remedy} below {_secrets_of(path)}")
+        entries = self._entries()
+        if entries is None:
+            raise self._refused()
+        systems = {name: self._system(name, entries) for name in entries.systems}
+        self._stores_apart(entries)
+        pipelines = dict(self._pipelines(entries, systems))
+        password = entries.service.state_password
+        secret = self._secret(("service", "state_password"), password) if password else None
+        if self._problems:
+            raise self._refused()
+        return Settings(
+            site=self._site,
+            service=entries.service,
+            systems=systems,
+            pipelines=pipelines,
+            state_url=self._state_url(entries.service.state_url),
+            state_password=secret,
+        )
+
+    def _entries(self) -> SettingsFile | None:
+        """What fits; with problems noted, the part that can still be judged."""
+        data = self._data
+        for _ in range(2):
+            try:
+                return SettingsFile.model_validate(data)
+            except ValidationError as error:
+                details = error.errors(include_url=False, include_input=False)
+            if data is self._data:
+                for one in details:
+                    self._misfit(one)
+            data = _without(data, details)
+        return None
+
+    def _misfit(self, error: ErrorDetails) -> None:
+        path = error["loc"]
+        if path and path[-1] == "[key]":
+            message, remedy = explained(SettingsFile, error)
+            self._note(path[:-1], f"(the name) {message}", remedy, key=True)
+            return
+        message, remedy = _said(error)
+        self._note(path, message, remedy, key=error["type"] == "extra_forbidden")
+
+    def _system(self, name: str, entries: SettingsFile) -> SystemSettings:
+        entry = entries.systems[name]
+        secrets = {}
+        for key, file in entry.secrets.items():
+            secret = self._secret(("systems", name, "secrets", key), file)
+            if secret is not None:
+                secrets[key] = secret
+        return SystemSettings(name, entry.kind, entry.adapter, _plain(entry.options), secrets)
+
+    def _secret(self, path: Path, file: str) -> SecretStr | None:
+        match self._credentials.read(file):
+            case SecretStr() as secret:
+                return secret
+            case (message, remedy):
+                self._note(path, message, remedy)
+        return None
+
+    def _pipelines(
+        self, entries: SettingsFile, systems: Mapping[str, SystemSettings]
+    ) -> Iterator[tuple[str, PipelineSettings]]:
+        writers: dict[str, str] = {}
+        for name, entry in entries.pipelines.items():
+            path = ("pipelines", name)
+            self._schedule(entry, path)
+            self._patience(entry, path)
+            mappings = self._site.root / entry.mappings
+            if not mappings.is_dir():
+                remedy = "make it, or correct the name; it starts at the site's folder"
+                self._note((*path, "mappings"), "is no folder", remedy)
+            erp = self._end(entry.erp, "erp", (*path, "erp"), systems)
+            store = self._end(entry.store, "store", (*path, "store"), systems)
+            other = writers.setdefault(entry.store, name)
+            if other != name and store is not None:
+                message = (
+                    f"is the store of pipeline {other} too: its orders would be imported twice"
+                )
+                self._note((*path, "store"), message, "give each store one pipeline")
+            if erp is None or store is None:
+                continue
+            yield (
+                name,
+                PipelineSettings(
+                    name=name,
+                    erp=erp,
+                    store=store,
+                    mappings=mappings,
+                    accounts_per_read=entry.accounts_per_read,
+                    schedule=entry.schedule,
+                    guards={flow: entry.guards.of(flow) for flow in MIRRORS},
+                    orders=entry.orders,
+                    patience=entry.patience,
+                ),
+            )
+
+    def _end(
+        self, name: str, kind: str, path: Path, systems: Mapping[str, SystemSettings]
+    ) -> SystemSettings | None:
+        system = systems.get(name)
+        if system is not None and system.kind == kind:
+            return system
+        if name in self._data.get("systems", {}) and system is None:
+            return None  # it is there, and what is wrong with it is told already
+        fitting = [one.name for one in systems.values() if one.kind == kind]
+        message = "names no system" if system is None else f"names a system that is no {kind}"
+        way_out = suggestion(name, fitting) if fitting else f"write a system of kind {kind} first"
+        self._note(path, message, way_out)
+        return None
+
+    def _schedule(self, entry: PipelineEntry, path: Path) -> None:
+        for flow in FLOWS:
+            every, cron = f"{flow}_every_s", f"{flow}_cron"
+            written = entry.schedule.model_fields_set.intersection({every, cron})
+            if len(written) == 2:
+                message = f"stands beside {every}: only one of them can count"
+                self._note((*path, "schedule", cron), message, "keep one of the two", key=True)
+            elif written and flow in entry.schedule.off:
+                message = f"is set, but {flow} is off"
+                where = (*path, "schedule", written.pop())
+                self._note(where, message, f"take {flow} out of off, or this line", key=True)
+
+    def _patience(self, entry: PipelineEntry, path: Path) -> None:
+        orders, patience = entry.orders, entry.patience
+        if orders.retry_first_s > orders.retry_longest_s:
+            message = "is longer than retry_longest_s"
+            self._note((*path, "orders", "retry_first_s"), message, "exchange the two")
+        if patience.first_s > patience.longest_s:
+            self._note(
+                (*path, "patience", "first_s"), "is longer than longest_s", "exchange the two"
+            )
+
+    def _stores_apart(self, entries: SettingsFile) -> None:
+        """Two names for one store would import each of its orders twice."""
+        seen: dict[str, str] = {}
+        for name, entry in entries.systems.items():
+            if entry.kind != "store":
+                continue
+            path: Path = ("systems", name, "options")
+            store_id = entry.options.get("store_id")
+            if isinstance(store_id, str):
+                path = (*path, "store_id")
+                same, what = f"id {store_id}", "has the store_id of"
+            else:
+                same, what = f"{entry.adapter} {entry.options!r}", "are those of"
+            other = seen.setdefault(same, name)
+            if other != name:
+                message = f"{what} systems.{other}: its orders would be imported twice"
+                self._note(path, message, "give each store its own")
+
+    def _state_url(self, written: str) -> str:
+        if not written:
+            return f"sqlite:///{self._site.var / 'state.sqlite'}"
+        relative = _SQLITE.fullmatch(written)
+        return f"{relative[1]}:///{self._site.root / relative[2]}" if relative else written
+
+    def _note(self, path: Path, message: str, remedy: str, *, key: bool = False) -> None:
+        variable = self._overrides.name_of(path)
+        said = f"{label(path) or 'the file'} {message}"
+        if variable is not None:
+            said = f"{variable}: {said}"
+            self._problems.append(FileProblem(SOURCE, 0, 0, "", said, remedy))
+            return
+        line, column = (self._where.key if key else self._where.value)(path)
+        self._problems.append(FileProblem(FILE, line, column, "", said, remedy))
+
+    def _refused(self) -> FilesRefused:
+        return FilesRefused(f"the settings in {self._site.root} are refused", self._problems)
+
+
+def _file(path: FilePath) -> tuple[dict[str, Any], Places]:
+    """The file's data and where everything stands in it."""
+
+    def refuse(line: int, column: int, message: str, remedy: str) -> FilesRefused:
+        problem = FileProblem(FILE, line, column, "", message, remedy)
+        return FilesRefused(f"the settings in {path.parent.parent} are refused", [problem])
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        remedy = "write it, or make a site from the templates with: tradesync init DIR"
+        raise refuse(0, 0, "the file is missing", remedy) from error
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        raise refuse(0, 0, f"cannot be read: {why}", "look at its rights") from error
+    if len(content) > MAX_BYTES:
+        raise refuse(0, 0, "is too large for settings", "look whether it is the right file")
+    try:
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+        raise refuse(line, column, "the file is not UTF-8", "save it as UTF-8") from None
+    return _parsed(text, refuse)
+
+
+def _parsed(
+    text: str, refuse: Callable[[int, int, str, str], FilesRefused]
+) -> tuple[dict[str, Any], Places]:
+    # The causes are left out below: their messages and frames hold the text of the file.
+    try:
+        return tomllib.loads(text, parse_float=Decimal), places(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _AT_LINE.search(str(error))
+        line, column = (int(found[1]), int(found[2])) if found else (text.count("\n") + 1, 1)
+        reason = _AT_LINE.sub("", str(error)).removesuffix(" (at end of document)")
+        raise refuse(line, column, f"not TOML: {reason}", _TOML_REMEDY) from None
+    except RecursionError:
+        raise refuse(1, 1, "is nested too deeply", "settings need no such depth") from None
+    except ValueError:
+        raise refuse(1, 1, "holds a number or text that cannot be read", _TOML_REMEDY) from None
+
+
+_TOML_REMEDY = "correct this line or the one before it; texts stand in quotes, keys come once"
+
+
+def _said(error: ErrorDetails) -> tuple[str, str]:
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "is missing", f"write {error['loc'][-1]} = ..."
+        case "dict_type" | "model_type":
+            return "is not a table", f"write [{label(error['loc'])}] and its fields below"
+        case "list_type":
+            return "is not a list", 'write ["one", "two"]'
+        case "greater_than" | "greater_than_equal":
+            least = context.get("gt", context.get("ge"))
+            return "is too small", f"write {'more than' if 'gt' in context else 'at least'} {least}"
+        case "less_than_equal":
+            return "is too large", f"write at most {context['le']}"
+    return explained(SettingsFile, error)
+
+
+def _secrets_of(path: Path) -> str:
+    if path[0] == "systems" and len(path) > 1:
+        return f"[systems.{path[1]}.secrets]"
+    return "service.state_password" if path[0] == "service" else "[systems.NAME.secrets]"
+
+
+def _without(data: dict[str, Any], details: list[ErrorDetails]) -> dict[str, Any]:
+    """A copy without the systems, pipelines and sections that do not fit."""
+    units = {one["loc"][:2] for one in details}
+    kept: dict[str, Any] = {}
+    for key, value in data.items():
+        if (key,) in units or key not in SettingsFile.model_fields:
+            continue
+        kept[key] = value
+        if isinstance(value, dict):
+            kept[key] = {name: one for name, one in value.items() if (key, name) not in units}
+    return kept
+
+
+def _plain(options: Any) -> Any:
+    """Adapters get their options in TOML's usual types."""
+    if isinstance(options, Decimal):
+        return float(options)
+    if isinstance(options, dict):
+        return {key: _plain(value) for key, value in options.items()}
+    return [_plain(one) for one in options] if isinstance(options, list) else options

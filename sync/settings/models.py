@@ -1,0 +1,253 @@
+"""The settings, field by field, as they stand in config/tradesync.toml.
+
+Durations carry their unit in the name. Everything has a default but what only
+the site can know: which systems there are and which of them belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from sync.settings.site import Site
+from sync.settings.words import (
+    Adapter,
+    Count,
+    Credential,
+    Cron,
+    Factor,
+    Flag,
+    Format,
+    Kind,
+    Level,
+    Name,
+    Positive,
+    Seconds,
+    Share,
+    Text,
+    Threads,
+    TimeZone,
+    one_of,
+)
+
+FLOWS = (
+    "orders",
+    "order_status",
+    "accounts",
+    "ship_tos",
+    "prices",
+    "invoices",
+    "reconciliation",
+)
+MIRRORS = ("accounts", "ship_tos", "prices", "invoices")
+Flow = Annotated[str, one_of(*FLOWS)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class ServiceSettings(Part):
+    """The process itself. ``state_url`` empty: a SQLite file in the site's var."""
+
+    log_level: Level = "info"
+    log_format: Format = "json"
+    watchdog: Flag = True
+    worker_threads: Threads = 4
+    stop_grace_s: Seconds = 30.0
+    mapping_poll_s: Seconds = 5.0
+    state_url: Text = ""
+    state_password: Credential = ""
+
+
+class SystemEntry(Part):
+    """An ERP or a store. ``options`` are the adapter's own business."""
+
+    kind: Kind
+    adapter: Adapter
+    options: dict[str, Any] = {}
+    secrets: dict[Name, Credential] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Run again this many seconds after the last start."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cron5:
+    """Run at these moments: five cron fields, in this time zone."""
+
+    fields: str
+    time_zone: str
+
+
+Trigger = Every | Cron5
+
+DEFAULT_EVERY_S: Mapping[str, float] = {
+    "orders": 60,
+    "order_status": 300,
+    "accounts": 900,
+    "ship_tos": 900,
+    "prices": 3600,
+    "invoices": 1800,
+    "reconciliation": 86400,
+}
+
+
+class ScheduleSettings(Part):
+    """When each flow runs by itself; ``off`` names those that run on request only.
+
+    A start that was missed is made up for within ``misfire_grace_s`` seconds.
+    """
+
+    time_zone: TimeZone = "UTC"
+    misfire_grace_s: Seconds = 300.0
+    off: list[Flow] = []
+    orders_every_s: Seconds | None = None
+    orders_cron: Cron | None = None
+    order_status_every_s: Seconds | None = None
+    order_status_cron: Cron | None = None
+    accounts_every_s: Seconds | None = None
+    accounts_cron: Cron | None = None
+    ship_tos_every_s: Seconds | None = None
+    ship_tos_cron: Cron | None = None
+    prices_every_s: Seconds | None = None
+    prices_cron: Cron | None = None
+    invoices_every_s: Seconds | None = None
+    invoices_cron: Cron | None = None
+    reconciliation_every_s: Seconds | None = None
+    reconciliation_cron: Cron | None = None
+
+    def trigger(self, flow: str) -> Trigger | None:
+        """When the flow runs; None for one that is off. Raises KeyError for no flow."""
+        default = DEFAULT_EVERY_S[flow]
+        if flow in self.off:
+            return None
+        fields: str | None = getattr(self, f"{flow}_cron")
+        if fields is not None:
+            return Cron5(fields, self.time_zone)
+        seconds: float | None = getattr(self, f"{flow}_every_s")
+        return Every(default if seconds is None else seconds)
+
+
+class GuardSettings(Part):
+    """How much one run of a mirror may change by itself (MI-3).
+
+    Shares are parts of what is shown, 0.2 is a fifth; as many as the floor says
+    are always believed. A price counts as moved from ``price_step`` on.
+    """
+
+    removal_share: Share = Decimal("0.2")
+    removal_floor: Count = 20
+    price_step: Factor = Decimal("0.5")
+    price_share: Share = Decimal("0.2")
+    price_floor: Count = 50
+
+
+class GuardsEntry(GuardSettings):
+    """For every mirror, and per mirror only what is different there."""
+
+    accounts: GuardSettings = GuardSettings()
+    ship_tos: GuardSettings = GuardSettings()
+    prices: GuardSettings = GuardSettings()
+    invoices: GuardSettings = GuardSettings()
+
+    def of(self, flow: str) -> GuardSettings:
+        general = {name: getattr(self, name) for name in GuardSettings.model_fields}
+        if flow not in MIRRORS:
+            return GuardSettings.model_construct(**general)
+        special: GuardSettings = getattr(self, flow)
+        own = {name: getattr(special, name) for name in special.model_fields_set}
+        return GuardSettings.model_construct(**{**general, **own})
+
+
+class OrderSettings(Part):
+    """How the order import deals with time.
+
+    ``ambiguity_wait_s`` is how long an order rests whose outcome is unknown
+    before it is looked up in the ERP; ``waiting_recheck_s`` how often an order
+    that waits is judged again without a change in the store.
+    """
+
+    lease_s: Seconds = 300.0
+    ambiguity_wait_s: Seconds = 90.0
+    waiting_recheck_s: Seconds = 900.0
+    retry_first_s: Seconds = 30.0
+    retry_longest_s: Seconds = 3600.0
+    give_up_after_attempts: Positive = 20
+    vanished_close_after_s: Seconds = 7 * 86400.0
+    batch: Positive = 200
+
+
+class PatienceSettings(Part):
+    """Retries of one call: how many, how long between them, how long in one run."""
+
+    attempts: Positive = 4
+    first_s: Seconds = 0.5
+    longest_s: Seconds = 30.0
+    budget_s: Seconds = 120.0
+
+
+class PipelineEntry(Part):
+    """One ERP and one store. ``mappings`` is a folder, from the site's own."""
+
+    erp: Name
+    store: Name
+    mappings: Text = "mappings"
+    accounts_per_read: Positive = 200
+    schedule: ScheduleSettings = ScheduleSettings()
+    guards: GuardsEntry = GuardsEntry()
+    orders: OrderSettings = OrderSettings()
+    patience: PatienceSettings = PatienceSettings()
+
+
+class SettingsFile(Part):
+    service: ServiceSettings = ServiceSettings()
+    systems: Annotated[dict[Name, SystemEntry], Field(min_length=1)]
+    pipelines: Annotated[dict[Name, PipelineEntry], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSettings:
+    """A system with its secrets read. ``options`` go to the adapter as they are."""
+
+    name: str
+    kind: str
+    adapter: str
+    options: Mapping[str, Any]
+    secrets: Mapping[str, SecretStr]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """One ERP and one store, with their own mapping, schedule and limits (OP-8)."""
+
+    name: str
+    erp: SystemSettings
+    store: SystemSettings
+    mappings: Path
+    accounts_per_read: int
+    schedule: ScheduleSettings
+    guards: Mapping[str, GuardSettings]
+    orders: OrderSettings
+    patience: PatienceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the service is told. ``state_url`` is absolute, without a password."""
+
+    site: Site
+    service: ServiceSettings
+    systems: Mapping[str, SystemSettings]
+    pipelines: Mapping[str, PipelineSettings]
+    state_url: str
+    state_password: SecretStr | None = None

@@ -1,0 +1,135 @@
+"""What may stand in one place of the settings. No message repeats a value.
+
+A secret may have been written where it does not belong, so the values of
+settings are never shown: the file, the line and the name of the field are.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from sync.mapping.problems import suggestion
+from sync.mapping.words import refuse
+
+DAY_S = 86400
+LONGEST_TEXT = 2000
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_ADAPTER = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DAY_NUMBER = re.compile(r"[0-9]")
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        refuse("is not a text", "put it in quotes")
+    if not value.strip() or value != value.strip() or not value.isprintable():
+        refuse("is empty, padded or not printable", "write one line of text")
+    if len(value) > LONGEST_TEXT:
+        refuse(f"is longer than {LONGEST_TEXT} characters", "shorten it")
+    return value
+
+
+def name(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > 40:
+        refuse("is not a name", "use small letters, digits and single underscores, at most 40")
+    return value
+
+
+def adapter(value: str) -> str:
+    if not _ADAPTER.fullmatch(value):
+        refuse("is not the name of an adapter", "write the name it is registered under, like sql")
+    return value
+
+
+def credential(value: str) -> str:
+    if not _CREDENTIAL.fullmatch(value):
+        refuse(
+            "is not the name of a credential file",
+            "write the file's name here and the secret into that file",
+        )
+    return value
+
+
+def time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        refuse("is not a time zone", "write a name like Europe/Berlin or UTC")
+    return value
+
+
+def cron(value: str) -> str:
+    """Five fields. Days of the week only by name: numbers mean other days elsewhere."""
+    from apscheduler.triggers.cron import CronTrigger  # half the start-up time of a command
+
+    fields = value.split()
+    if len(fields) != 5:
+        refuse(
+            "is not a cron text", "write five fields: minute hour day month weekday, 15 3 * * mon"
+        )
+    if _DAY_NUMBER.search(fields[4].partition("/")[0]):
+        refuse("has a weekday as a number", "write it by name: mon, tue, ... sun, or mon-fri")
+    try:
+        CronTrigger.from_crontab(value, timezone="UTC")
+    except (ValueError, TypeError):
+        refuse("is not a cron text", "write minute hour day month weekday, like 15 3 * * mon")
+    return value
+
+
+def whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        refuse("is not a whole number", "write digits only, without quotes")
+    return value
+
+
+def exact(value: object) -> Decimal:
+    finite = isinstance(value, Decimal) and value.is_finite()
+    if (
+        not isinstance(value, int | Decimal)
+        or isinstance(value, bool)
+        or not (finite or isinstance(value, int))
+    ):
+        refuse("is not a number", "write digits, with a decimal point where needed, no quotes")
+    return Decimal(value)
+
+
+def number(value: object) -> float:
+    return float(exact(value))
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        refuse("is neither true nor false", "write true or false, without quotes")
+    return value
+
+
+def one_of(*known: str) -> BeforeValidator:
+    def chosen(value: object) -> str:
+        if not isinstance(value, str) or value not in known:
+            refuse("is not known", suggestion(value if isinstance(value, str) else "", known))
+        return value
+
+    return BeforeValidator(chosen)
+
+
+Text = Annotated[str, BeforeValidator(text)]
+Name = Annotated[Text, AfterValidator(name)]
+Adapter = Annotated[Text, AfterValidator(adapter)]
+Credential = Annotated[Text, AfterValidator(credential)]
+TimeZone = Annotated[Text, AfterValidator(time_zone)]
+Cron = Annotated[Text, AfterValidator(cron)]
+Flag = Annotated[bool, BeforeValidator(flag)]
+Count = Annotated[int, BeforeValidator(whole), Field(ge=0, le=1_000_000)]
+Positive = Annotated[int, BeforeValidator(whole), Field(ge=1, le=1_000_000)]
+Threads = Annotated[int, BeforeValidator(whole), Field(ge=1, le=64)]
+Seconds = Annotated[float, BeforeValidator(number), Field(gt=0, le=366 * DAY_S)]
+Share = Annotated[Decimal, BeforeValidator(exact), Field(ge=0, le=1)]
+Factor = Annotated[Decimal, BeforeValidator(exact), Field(gt=0, le=100)]
+Level = Annotated[str, one_of("debug", "info", "warning", "error")]
+Format = Annotated[str, one_of("json", "text")]
+Kind = Annotated[str, one_of("erp", "store")]
