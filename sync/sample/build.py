@@ -39,6 +39,7 @@ from sync.sample.price_book import build_prices
 from sync.sample.wrong_orders import WrongOrder, wrong_orders
 from sync.stores.embedded import schema as store_schema
 from sync.stores.embedded import writing
+from sync.stores.embedded.engine import create_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,16 @@ def build_sample(erp_url: str, store_url: str, *, seed: int = 7, today: date) ->
     leaves it empty, and the next one begins again.
     """
     sample = make_sample(seed=seed, today=today)
+    _make_folder(erp_url)
     with _opened(erp_url) as engine:
-        erp_schema.erp.create_all(engine)
+        erp_schema.create_erp(engine)
         with engine.begin() as connection:
             if not _filled(connection, erp_schema.customer):
                 write_erp(connection, sample.world, sample.invoices)
-    with _opened(store_url) as engine:
-        store_schema.create_schema(engine)
-        with engine.begin() as connection:
-            if not _filled(connection, store_schema.orders):
-                write_store(connection, sample)
+    create_store(make_url(store_url))
+    with _opened(store_url) as engine, engine.begin() as connection:
+        if not _filled(connection, store_schema.orders):
+            write_store(connection, sample)
     return counted(sample)
 
 
@@ -157,14 +158,17 @@ def _chance(seed: int, part: str) -> Random:
 
 @contextmanager
 def _opened(url: str) -> Iterator[Engine]:
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True)
     try:
         yield engine
     finally:
         engine.dispose()
+
+
+def _make_folder(url: str) -> None:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _is_filled(url: str, table: Table) -> bool:

@@ -42,7 +42,7 @@ def _invoices(
     retail = [customers.account(RETAIL_US), customers.account(RETAIL_EU)]
     articles = catalogue.sellable()
     for number in range(INVOICE_COUNT):
-        account = retail[number % 2] if number % 6 == 5 else chance.choice(trade)
+        account = retail[number // 6 % 2] if number % 6 == 5 else chance.choice(trade)
         kind = InvoiceKind.CREDIT if number % 12 == 7 else InvoiceKind.INVOICE
         day = today - timedelta(days=(INVOICE_COUNT - number) * 3 // 4 + 1)
         currency = account.currencies[0]
