@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 
-from sync.errors import Misconfigured
+from sync.errors import AccessDenied, Misconfigured
 from sync.state.errors import translated
 from sync.state.owner import require_owner
 from sync.state.upgrade import require_current_schema, upgrade_schema
@@ -40,12 +40,12 @@ def open_state(
     if file is not None:
         require_owner(file)
         if upgrade:
+            prepare_folder(file)
             # What is inside names buyers and their addresses: nobody else's to read.
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             file.touch(mode=0o600)
         elif not file.exists():
             raise Misconfigured(f"there is no state at {file} yet; start the service once")
-    engine = _engine(target, wait_for_lock_s)
+    engine = make_engine(target, wait_for_lock_s)
     try:
         with translated():
             if upgrade:
@@ -80,13 +80,27 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(str(url.database))
 
 
-def _engine(url: URL, wait_for_lock_s: float) -> Engine:
+def prepare_folder(file: Path) -> None:
+    """The folder of the state, made if it is missing. Raises AccessDenied."""
+    require_owner(file)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise AccessDenied(
+            f"the state's folder {file.parent} cannot be made: {error.strerror}"
+        ) from error
+
+
+def make_engine(url: URL, wait_for_lock_s: float) -> Engine:
+    """An engine with the settings of a state, whatever its schema may be."""
     # Statements carry buyers' addresses, which must not ride along in errors.
     options: dict[str, Any] = {"hide_parameters": True}
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"timeout": wait_for_lock_s}
         if sqlite_file(url) is None:
-            options["poolclass"] = StaticPool
+            # One connection is the database; threads take turns with it.
+            options |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+            options["pool_timeout"] = wait_for_lock_s
             options["connect_args"]["check_same_thread"] = False
     else:
         options["pool_pre_ping"] = True

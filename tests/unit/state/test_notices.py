@@ -1,0 +1,179 @@
+"""The store shows how far every order is, and is told only what it does not show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sync.domain.ids import ErpOrderNumber
+from sync.domain.sales_order import ErpOrderState, OrderStatus
+from sync.domain.views import ImportNotice, ImportState
+from sync.ports.notices import IN_REVIEW
+from sync.ports.state import LedgerState
+from sync.testing.builders import a_web_order, an_order_status
+from tests.unit.state.steps import CANCELLED, ORDER, SO_1, UNMAPPED, Steps, later
+
+PENDING = ImportNotice(ImportState.PENDING)
+PROCESSING = ImportNotice(ImportState.PROCESSING)
+PROCESSED = ImportNotice(ImportState.PROCESSED, SO_1)
+
+
+@pytest.mark.rule("WA-13")
+def test_the_store_shows_the_whole_way_of_an_order(ledger: Steps) -> None:
+    ledger.discover()
+    assert ledger.to_show() == [PENDING]
+    claim = ledger.claim()
+    ledger.freeze(claim)
+    assert ledger.to_show() == [PROCESSING]
+    ledger.imported(claim)
+    assert ledger.to_show() == [PROCESSED]
+    ledger.show()
+    assert ledger.to_show() == []
+    entry = ledger.entry()
+    assert entry.state is LedgerState.ACKNOWLEDGED
+    assert entry.shown == PROCESSED
+
+
+@pytest.mark.rule("MI-2", "WA-13")
+def test_what_the_store_shows_already_is_not_told_again(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.show()
+    assert ledger.to_show() == []
+    ledger.discover(later(a_web_order(), notes="new"))
+    assert ledger.to_show() == []
+    claim = ledger.claim()
+    ledger.retry(claim)
+    assert ledger.to_show() == []
+
+
+@pytest.mark.rule("WA-13")
+def test_a_waiting_order_shows_what_it_waits_for(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.waiting(ledger.claim())
+    assert ledger.to_show() == [
+        ImportNotice(ImportState.PENDING, message="The payment is pending.")
+    ]
+
+
+@pytest.mark.rule("WA-13")
+def test_a_quarantined_order_shows_its_reasons_and_nothing_internal(ledger: Steps) -> None:
+    ledger.discover()
+    second = replace(UNMAPPED, code="po_missing", sentence="The PO number is missing.")
+    ledger.quarantined(ledger.claim(), UNMAPPED, second)
+    [notice] = ledger.to_show()
+    assert notice == ImportNotice(
+        ImportState.ABORTED,
+        message="Web user u-7719 has no account. The PO number is missing.",
+    )
+
+
+@pytest.mark.rule("WA-13")
+def test_after_a_correction_the_store_shows_pending_again(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.quarantined(ledger.claim())
+    ledger.show()
+    ledger.replay()
+    assert ledger.to_show() == [PENDING]
+
+
+def test_the_differences_of_a_review_never_reach_the_store(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.review(ledger.claim())
+    assert ledger.to_show() == [ImportNotice(ImportState.ABORTED, message=IN_REVIEW)]
+
+
+@pytest.mark.rule("WA-13", "OI-3")
+def test_an_order_in_review_after_its_import_keeps_its_number_in_the_store(ledger: Steps) -> None:
+    ledger.brought_in()
+    ledger.show()
+    ledger.discover(later(a_web_order(), state=CANCELLED))
+    ledger.settle("The buyer cancelled the order.")
+    assert ledger.to_show() == []
+    assert ledger.open_orders() == [ORDER]
+
+
+def test_an_order_that_the_store_closed_itself_is_told_nothing(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.closed(ledger.claim())
+    assert ledger.to_show() == []
+
+
+@pytest.mark.rule("WA-13", "OI-2")
+def test_a_dismissed_order_shows_the_persons_reason(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.quarantined(ledger.claim())
+    ledger.show()
+    ledger.dismiss()
+    assert ledger.to_show() == [ImportNotice(ImportState.ABORTED, message="a test order")]
+
+
+@pytest.mark.rule("WA-13", "OI-3")
+def test_an_order_whose_number_follows_is_processing_until_it_comes(ledger: Steps) -> None:
+    ledger.brought_in(number=None)
+    assert ledger.to_show() == [PROCESSING]
+    ledger.show()
+    assert ledger.entry().state is LedgerState.IMPORTED
+    assert ledger.to_show() == []
+    ledger.status(OrderStatus(ErpOrderState.OPEN, SO_1))
+    assert ledger.to_show() == [PROCESSED]
+    ledger.show()
+    entry = ledger.entry()
+    assert (entry.state, entry.erp_order) == (LedgerState.ACKNOWLEDGED, SO_1)
+
+
+@pytest.mark.rule("OI-3")
+def test_a_number_that_the_erp_changes_is_shown_again(ledger: Steps) -> None:
+    ledger.brought_in()
+    ledger.show()
+    ledger.status(OrderStatus(ErpOrderState.OPEN, ErpOrderNumber("SO-1-A")))
+    assert ledger.to_show() == [ImportNotice(ImportState.PROCESSED, ErpOrderNumber("SO-1-A"))]
+
+
+@pytest.mark.rule("WA-13", "WA-14")
+def test_an_order_refused_afterwards_shows_the_erps_own_message(ledger: Steps) -> None:
+    ledger.brought_in(number=None)
+    ledger.show()
+    ledger.status(OrderStatus(ErpOrderState.REFUSED, message="Item discontinued"))
+    assert ledger.to_show() == [ImportNotice(ImportState.ABORTED, message="Item discontinued")]
+
+
+def test_the_longest_untold_order_is_told_first(ledger: Steps) -> None:
+    order = a_web_order()
+    for name in ("z", "a"):
+        ledger.discover(replace(order, order_id=type(ORDER)(name)))
+        ledger.pass_time(1)
+    with ledger.state.transaction() as on:
+        assert [entry.order_id.value for entry in on.ledger.to_show(10)] == ["z", "a"]
+
+
+@pytest.mark.rule("OI-3")
+def test_the_erps_status_is_kept_and_told_once_in_the_history(ledger: Steps) -> None:
+    ledger.brought_in()
+    status = an_order_status()
+    ledger.status(status)
+    ledger.status(status)
+    assert ledger.entry().status == status
+    assert ledger.events().count("erp_status") == 1
+
+
+@pytest.mark.rule("OI-3")
+@pytest.mark.parametrize("erp_state", ErpOrderState)
+def test_orders_stay_open_until_the_erp_is_through_with_them(
+    ledger: Steps, erp_state: ErpOrderState
+) -> None:
+    ledger.brought_in()
+    ledger.status(OrderStatus(erp_state))
+    final = erp_state in (ErpOrderState.INVOICED, ErpOrderState.CANCELLED, ErpOrderState.REFUSED)
+    assert ledger.open_orders() == ([] if final else [ORDER])
+
+
+def test_open_orders_are_read_page_by_page(ledger: Steps) -> None:
+    for name in ("c", "a", "b"):
+        order_id = type(ORDER)(name)
+        ledger.discover(a_web_order(order_id=order_id))
+        ledger.imported(ledger.claim(order_id))
+    ledger.discover()
+    first = ledger.open_orders(None, 2)
+    assert [key.value for key in first] == ["a", "b"]
+    assert [key.value for key in ledger.open_orders(first[-1], 2)] == ["c"]
