@@ -85,7 +85,7 @@ LAYERS = (
     Layer("sync.applying", _FLOWING, _FLOW_LIBRARIES),
     Layer("sync.flows", _FLOWING, _FLOW_LIBRARIES),
     Layer("sync.state", (*_PURE, "sync.kit"), None),
-    Layer("sync.mapping", _PURE, None),
+    Layer("sync.mapping", (*_PURE, "sync.routing"), None),
     Layer(
         "sync.testing",
         (*_PURE, "sync.flows", "sync.planning", "sync.routing", "sync.admission"),

@@ -1,0 +1,171 @@
+"""The one place that wires real parts together, by the names in the settings."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+import erp_adapters
+import sync.stores
+from sync.domain.ids import StoreId
+from sync.errors import Misconfigured
+from sync.flows.context import Context, Limits, OrderLimits, Progress, silent
+from sync.flows.retrying import Patience
+from sync.mapping.keeper import MappingKeeper
+from sync.mapping.source import MappingSource
+from sync.planning.guards import Guard
+from sync.ports.clock import Clock
+from sync.ports.erp import Erp
+from sync.ports.store import Store
+from sync.settings import PipelineSettings, Settings, SystemSettings
+from sync.state import SqlState, open_state
+from sync.state.keys import keys_of
+
+ENTRY_POINTS = {"erp": "tradesync.erp_adapters", "store": "tradesync.stores"}
+_REGISTRIES: Mapping[str, Mapping[str, str]] = {
+    "erp": erp_adapters.REGISTRY,
+    "store": sync.stores.REGISTRY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One ERP and one store with their state and mapping, open and ready."""
+
+    settings: PipelineSettings
+    erp: Erp
+    store: Store
+    state: SqlState
+    mapping: MappingKeeper
+    clock: Clock
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    def context(self, progress: Progress = silent) -> Context:
+        """A context on the mapping version that is in force now."""
+        loaded, accounts = self.mapping.current()
+        return Context(
+            pipeline=self.name,
+            erp=self.erp,
+            store=self.store,
+            state=self.state,
+            clock=self.clock,
+            mapping=loaded.mapping,
+            accounts=accounts,
+            limits=limits_of(self.settings),
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """All pipelines of a site, sharing systems and one state database."""
+
+    settings: Settings
+    engine: Engine
+    pipelines: Mapping[str, Pipeline]
+
+    def pipeline(self, name: str | None) -> Pipeline:
+        """The named pipeline; without a name the only one. Raises Misconfigured."""
+        known = ", ".join(sorted(self.pipelines))
+        if name is None:
+            if len(self.pipelines) == 1:
+                return next(iter(self.pipelines.values()))
+            raise Misconfigured(f"there are several pipelines, name one of: {known}")
+        if name not in self.pipelines:
+            raise Misconfigured(f"there is no pipeline {name!r}; there are: {known}")
+        return self.pipelines[name]
+
+
+@contextmanager
+def open_installation(
+    settings: Settings, clock: Clock, *, upgrade: bool = True
+) -> Iterator[Installation]:
+    """Everything that the settings name, closed again at the end.
+
+    With ``upgrade=False`` the state must exist and be as new as the code: for
+    commands that look on beside a daemon. Systems are opened without being
+    asked anything, so a system that is away does not keep the daemon from
+    starting. Raises Misconfigured and AccessDenied.
+    """
+    engine = open_state(state_address(settings), upgrade=upgrade)
+    opened: dict[str, Any] = {}
+    try:
+        pipelines = {}
+        for name, wanted in settings.pipelines.items():
+            for system in (wanted.erp, wanted.store):
+                if system.name not in opened:
+                    opened[system.name] = _open_system(system, settings)
+            erp: Erp = opened[wanted.erp.name]
+            store: Store = opened[wanted.store.name]
+            pipelines[name] = _pipeline(wanted, erp, store, engine, clock)
+        yield Installation(settings, engine, pipelines)
+    finally:
+        for system in opened.values():
+            system.close()
+        engine.dispose()
+
+
+def state_address(settings: Settings) -> str:
+    """The state's URL with its password, for opening it; never to be printed."""
+    url = make_url(settings.state_url)
+    if settings.state_password is not None:
+        url = url.set(password=settings.state_password.get_secret_value())
+    return url.render_as_string(hide_password=False)
+
+
+def limits_of(settings: PipelineSettings) -> Limits:
+    """The settings' limits in the flows' own words."""
+    patience = settings.patience
+    return Limits(
+        orders=OrderLimits(**settings.orders.model_dump()),
+        guards={name: Guard(**guard.model_dump()) for name, guard in settings.guards.items()},
+        patience=Patience(
+            patience.attempts, patience.first_s, patience.longest_s, patience.budget_s
+        ),
+        accounts_per_read=settings.accounts_per_read,
+    )
+
+
+def _pipeline(
+    settings: PipelineSettings, erp: Erp, store: Store, engine: Engine, clock: Clock
+) -> Pipeline:
+    store_id: StoreId = store.store_id
+    key_for = keys_of(store_id, erp.capabilities.external_key_length)
+    state = SqlState(engine, settings.name, store_id, key_for, clock)
+    keeper = MappingKeeper(MappingSource(settings.mappings), state, clock)
+    return Pipeline(settings, erp, store, state, keeper, clock)
+
+
+def _open_system(system: SystemSettings, settings: Settings) -> Any:
+    """The adapter object. Raises Misconfigured for an unknown name or bad options."""
+    adapter = _adapter_class(system)
+    secrets = {name: secret.get_secret_value() for name, secret in system.secrets.items()}
+    return adapter.from_settings(system.options, secrets, settings.site.root)
+
+
+def _adapter_class(system: SystemSettings) -> Any:
+    registry = _REGISTRIES[system.kind]
+    target = registry.get(system.adapter)
+    if target is not None:
+        module, _, name = target.partition(":")
+        return getattr(importlib.import_module(module), name)
+    group = ENTRY_POINTS[system.kind]
+    found = metadata.entry_points(group=group, name=system.adapter)
+    for entry_point in found:
+        load: Callable[[], Any] = entry_point.load
+        return load()
+    known = sorted({*registry, *(each.name for each in metadata.entry_points(group=group))})
+    raise Misconfigured(
+        f"systems.{system.name}: there is no {system.kind} adapter {system.adapter!r}; "
+        f"there are: {', '.join(known)}"
+    )

@@ -1,0 +1,66 @@
+"""Holds the mapping version in force for one pipeline, and swaps it as a whole."""
+
+from __future__ import annotations
+
+import threading
+
+from sync.mapping.source import LoadedMapping, MappingSource, Stamp
+from sync.ports.clock import Clock
+from sync.ports.state import State
+from sync.routing import AccountMap
+
+
+class MappingKeeper:
+    """The mapping of a pipeline. Readers get an immutable version; ``reload`` swaps it.
+
+    A bad edit leaves the last good version in force, which is also kept in the
+    state, so that a restart does not lose it (OP-4).
+    """
+
+    def __init__(self, source: MappingSource, state: State, clock: Clock) -> None:
+        self._source, self._state, self._clock = source, state, clock
+        self._lock = threading.Lock()
+        self._stamp: Stamp | None = None
+        self._held: tuple[LoadedMapping, AccountMap] | None = None
+
+    def current(self) -> tuple[LoadedMapping, AccountMap]:
+        """The version in force with its index; read from disk the first time.
+
+        Raises Misconfigured where there is no usable version at all.
+        """
+        with self._lock:
+            if self._held is None:
+                self._held = self._load()
+            return self._held
+
+    def reload(self) -> LoadedMapping:
+        """Read the folder again, whatever its stamp says."""
+        with self._lock:
+            self._held = self._load()
+            return self._held[0]
+
+    def reload_if_edited(self) -> bool:
+        """Read the folder again if somebody touched a file; whether that was so."""
+        with self._lock:
+            if self._source.stamp() == self._stamp:
+                return False
+            self._held = self._load()
+            return True
+
+    def _load(self) -> tuple[LoadedMapping, AccountMap]:
+        stamp = self._source.stamp()
+        with self._state.transaction() as state:
+            last_good = state.mappings.last_good()
+        loaded = self._source.current_or_last_good(last_good)
+        now = self._clock.now()
+        with self._state.transaction() as state:
+            if loaded.from_last_good:
+                told = tuple(str(problem) for problem in loaded.refused_problems)
+                state.mappings.note_refused(loaded.refused_version or "", told, now)
+            elif last_good is None or last_good.version != loaded.version:
+                state.mappings.save_good(loaded.version, dict(loaded.files), now)
+            elif last_good.refused_version is not None:
+                # The bad edit was taken back: nothing is refused any more.
+                state.mappings.save_good(loaded.version, dict(loaded.files), now)
+        self._stamp = stamp
+        return loaded, AccountMap.of(loaded.mapping)

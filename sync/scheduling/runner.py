@@ -1,0 +1,132 @@
+"""Runs flows for the daemon: never two of the same at once, always with progress."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import structlog
+
+from sync.bootstrap import Pipeline
+from sync.errors import SyncError
+from sync.flows.context import FlowResult, Progress
+from sync.flows.cycle import FLOWS, run_flow
+from sync.ports.state import RequestState, ResyncRequest
+from sync.scheduling.pulse import Pulse
+
+log = structlog.get_logger()
+
+# A request's progress is written at most this often, so that it costs nothing.
+TOLD_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Asks running flows to finish the change in hand and stop."""
+
+    event: threading.Event
+
+    def __bool__(self) -> bool:
+        return self.event.is_set()
+
+
+class Runner:
+    """One for the daemon; its methods are what the scheduler's threads call."""
+
+    def __init__(self, pulse: Pulse, stop: threading.Event) -> None:
+        self._pulse, self._stop = pulse, stop
+        self._guard = threading.Lock()
+        self._busy: dict[tuple[str, str], threading.Lock] = {}
+
+    def scheduled(self, pipeline: Pipeline, flow: str) -> None:
+        """A start by the clock; skipped while the same flow still runs."""
+        lock = self._lock(pipeline, flow)
+        if self._stop.is_set() or not lock.acquire(blocking=False):
+            log.info("run.skipped", pipeline=pipeline.name, flow=flow, reason="still running")
+            return
+        try:
+            self._run(pipeline, flow, None)
+        finally:
+            lock.release()
+
+    def requests(self, pipeline: Pipeline) -> None:
+        """Take what people asked for, one request after the other."""
+        self._pulse.beat()
+        while not self._stop.is_set():
+            with pipeline.state.transaction() as state:
+                request = state.requests.next(pipeline.clock.now())
+            if request is None:
+                return
+            self._requested(pipeline, request)
+
+    def _requested(self, pipeline: Pipeline, request: ResyncRequest) -> None:
+        flows = list(FLOWS) if request.flow == "all" else [request.flow]
+        results: list[FlowResult] = []
+        for flow in flows:
+            lock = self._lock(pipeline, flow)
+            while not lock.acquire(timeout=1.0):
+                if self._stop.is_set():
+                    break
+            else:
+                try:
+                    results.append(self._run(pipeline, flow, request))
+                finally:
+                    lock.release()
+            if self._stop.is_set():
+                # Not finished, not failed: after a restart it is begun again.
+                return
+        self._answer(pipeline, request, results)
+
+    def _answer(
+        self, pipeline: Pipeline, request: ResyncRequest, results: list[FlowResult]
+    ) -> None:
+        counts: dict[str, int] = {}
+        for result in results:
+            for name, number in result.counts.items():
+                counts[name] = counts.get(name, 0) + number
+        bad = [result for result in results if result.outcome not in ("ok", "cancelled")]
+        message = "; ".join(result.message for result in bad)
+        ended = RequestState.FAILED if bad else RequestState.DONE
+        if any(result.outcome == "cancelled" for result in results):
+            ended = RequestState.CANCELLED
+        lines = [line for result in results for line in (*result.samples, *result.remarks)]
+        told = "\n".join((message, *lines[:50])).strip()
+        with pipeline.state.transaction() as state:
+            state.requests.finish(request.request_id, ended, told, counts, pipeline.clock.now())
+
+    def _run(self, pipeline: Pipeline, flow: str, request: ResyncRequest | None) -> FlowResult:
+        run = f"{pipeline.name}/{flow}"
+        self._pulse.progress(run)
+        progress = self._progress(pipeline, run, request)
+        try:
+            context = pipeline.context(progress)
+            return run_flow(context, flow, request.scope if request else None)
+        except SyncError as error:
+            # Nothing to run on, such as no usable mapping: told, and tried again.
+            log.error("run.failed", pipeline=pipeline.name, flow=flow, message=str(error))
+            return FlowResult(flow, "failed", message=str(error))
+        except Exception as error:
+            log.exception("run.crashed", pipeline=pipeline.name, flow=flow)
+            return FlowResult(flow, "failed", message=f"{type(error).__name__}: see the log")
+        finally:
+            self._pulse.ended(run)
+
+    def _progress(self, pipeline: Pipeline, run: str, request: ResyncRequest | None) -> Progress:
+        told_at = 0.0
+        cancelled = False
+
+        def progress(step: str, done: int, total: int | None) -> bool:
+            nonlocal told_at, cancelled
+            self._pulse.progress(run)
+            now = pipeline.clock.monotonic()
+            if request is not None and now - told_at >= TOLD_EVERY_S:
+                told_at = now
+                with pipeline.state.transaction() as state:
+                    cancelled = state.requests.progress(request.request_id, done, total)
+            return cancelled or self._stop.is_set()
+
+        return progress
+
+    def _lock(self, pipeline: Pipeline, flow: str) -> threading.Lock:
+        with self._guard:
+            return self._busy.setdefault((pipeline.name, flow), threading.Lock())
