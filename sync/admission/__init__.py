@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sync.admission.decide import admit, unreadable
 from sync.admission.facts import AdmissionFacts, LinePrice
-from sync.admission.ready import not_ready, wants_terms
+from sync.admission.ready import not_ready
+from sync.admission.tender import wants_terms
 
 __all__ = ["AdmissionFacts", "LinePrice", "admit", "not_ready", "unreadable", "wants_terms"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from sync.admission.destination import tax_exempt
 from sync.admission.facts import AdmissionFacts, Notebook
-from sync.domain.money import total
+from sync.domain.money import Money, total
 from sync.domain.order import WebOrder
 from sync.domain.sales_order import CodedAmount
 
@@ -29,7 +28,7 @@ def plan_charges(
     table = facts.mapping.codes.charges
     planned = []
     for charge in order.charges:
-        code = _translated(table, charge.code, "charge_unmapped", "Charge", "charges", notebook)
+        code = translated(table, charge.code, "charge_unmapped", "Charge", "charges", notebook)
         planned.append(CodedAmount(code, charge.amount))
     return tuple(planned)
 
@@ -41,7 +40,7 @@ def plan_discounts(
     table = facts.mapping.codes.discounts
     planned = []
     for discount in order.discounts:
-        code = _translated(
+        code = translated(
             table, discount.code, "discount_unmapped", "Discount", "discounts", notebook
         )
         planned.append(CodedAmount(code, discount.amount))
@@ -51,32 +50,38 @@ def plan_discounts(
 def plan_taxes(
     order: WebOrder, facts: AdmissionFacts, notebook: Notebook
 ) -> tuple[CodedAmount, ...]:
-    """The store's tax as an override; where the ERP takes none, compared instead."""
+    """The store's tax by the ERP's codes, as an override where the ERP takes one.
+
+    Where it does not, the ERP's own tax is compared; the store's stays on the
+    instruction all the same, since it is part of what the buyer saw.
+    """
     charged = total((tax.amount for tax in order.taxes), order.currency)
     if charged.amount > 0 and tax_exempt(order, facts):
         notebook.flag(f"Tax of {charged} was charged although the ship-to is exempt.")
-    if not facts.capabilities.tax_override:
-        _compare_tax(charged.amount, facts, notebook)
-        return ()
     table = facts.mapping.codes.taxes
+    if not facts.capabilities.tax_override:
+        _compare_tax(charged, facts, notebook)
+        return tuple(
+            CodedAmount(table.get(tax.code, tax.code), tax.amount, tax.rate) for tax in order.taxes
+        )
     planned = []
     for tax in order.taxes:
-        code = _translated(table, tax.code, "tax_unmapped", "Tax", "taxes", notebook)
+        code = translated(table, tax.code, "tax_unmapped", "Tax", "taxes", notebook)
         planned.append(CodedAmount(code, tax.amount, tax.rate))
     return tuple(planned)
 
 
-def _compare_tax(charged: Decimal, facts: AdmissionFacts, notebook: Notebook) -> None:
+def _compare_tax(charged: Money, facts: AdmissionFacts, notebook: Notebook) -> None:
     if facts.routed is None or facts.account is None:
         return
-    if facts.erp_tax is None:
+    if facts.erp_tax is None or facts.erp_tax.currency != charged.currency:
         notebook.forbid(
             "tax_cannot_be_compared",
-            "The ERP takes no tax from outside and does not tell its own.",
+            f"The ERP takes no tax from outside and does not tell its own in {charged.currency}.",
             "Give the profile a statement that tells the tax, or let the ERP take an override.",
         )
         return
-    difference = abs(facts.erp_tax.amount - charged)
+    difference = abs((facts.erp_tax - charged).amount)
     if difference > facts.policy.tax_tolerance:
         notebook.forbid(
             "tax_differs",
@@ -88,7 +93,7 @@ def _compare_tax(charged: Decimal, facts: AdmissionFacts, notebook: Notebook) ->
 def ship_via(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> str | None:
     if order.ship_via is None:
         return None
-    return _translated(
+    return translated(
         facts.mapping.codes.ship_methods,
         order.ship_via,
         "ship_method_unmapped",
@@ -98,7 +103,7 @@ def ship_via(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> str 
     )
 
 
-def _translated(
+def translated(
     table: Mapping[str, str], code: str, problem: str, what: str, name: str, notebook: Notebook
 ) -> str:
     """The ERP's code; an empty table means that codes need no translation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sync.admission.facts import AdmissionFacts, Notebook
 from sync.domain.account import Account, AccountStatus, CreditStatus
+from sync.domain.channel import CommerceMode
 from sync.domain.ids import ContactId
 from sync.domain.mapping import PaymentKind
 from sync.domain.order import Approval, Role, WebOrder
@@ -11,6 +12,7 @@ from sync.domain.order import Approval, Role, WebOrder
 
 def check_account(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> None:
     """Does the ERP have the account, and may it be ordered under?"""
+    _check_registration(facts, notebook)
     routed, account = facts.routed, facts.account
     if routed is None:
         return
@@ -21,42 +23,46 @@ def check_account(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) ->
             "Correct the customer ID in the mapping, or create the customer in the ERP.",
         )
         return
-    _check_status(facts, account, notebook)
-    if account.currencies and order.currency not in account.currencies:
+    _check_status(account, notebook)
+    # A retail group declares its currencies itself, and routing judged them.
+    declared = routed.retail and not account.currencies
+    if not declared and order.currency not in account.currencies:
         notebook.forbid(
             "currency_not_of_account",
             f"The order is in {order.currency}, customer {account.customer_id} "
-            f"in {', '.join(account.currencies)}.",
+            f"in {', '.join(account.currencies) or 'no currency that the ERP tells'}.",
             "Allow the currency for the customer in the ERP; amounts are never converted.",
         )
 
 
-def _check_status(facts: AdmissionFacts, account: Account, notebook: Notebook) -> None:
-    customer, status = account.customer_id, account.effective_status
-    if account.prospect:
+def _check_status(account: Account, notebook: Notebook) -> None:
+    """The ERP's word: it owns the statuses from active to closed (VE-3)."""
+    customer = account.customer_id
+    if account.prospect or account.effective_status is AccountStatus.PROSPECT:
         notebook.forbid(
             "customer_prospect",
             f"Customer {customer} is only a prospect in the ERP.",
             "Make the prospect a customer in the ERP, then replay.",
         )
-    elif status in (AccountStatus.SUSPENDED, AccountStatus.CLOSED) and account.active:
-        notebook.forbid(
-            "account_not_active",
-            f"The account of customer {customer} is {status.name.lower()}.",
-            "Reactivate the account in the ERP, then replay.",
-        )
-    elif not account.active:
+    if not account.active:
         notebook.forbid(
             "customer_inactive",
             f"Customer {customer} is inactive in the ERP.",
             "Reactivate the customer in the ERP or correct the mapping, then replay.",
         )
-    elif status is not AccountStatus.ACTIVE:
-        _not_active(f"customer {customer}", status, notebook)
+    # A status that only repeats the two flags above is no reason of its own.
+    if account.status is not None and account.status is not AccountStatus.ACTIVE:
+        _not_active(f"customer {customer}", account.status, notebook)
+
+
+def _check_registration(facts: AdmissionFacts, notebook: Notebook) -> None:
+    """The store's word: registration owns the statuses below active (VE-3).
+
+    From active on the ERP's own word is newer than what the store repeats of it.
+    """
     company = facts.record.organisation
     if company is None or company.status is None or facts.retail:
         return
-    # Registration owns 0 to 8; from 9 on the ERP's own word above is newer.
     if company.status < AccountStatus.ACTIVE:
         _not_active(f"organisation {company.organisation}", company.status, notebook)
 
@@ -66,14 +72,14 @@ def _not_active(whose: str, status: AccountStatus, notebook: Notebook) -> None:
     notebook.forbid(
         "account_not_active",
         f"The account of {whose} has status {status.value} ({word}); only active ones may order.",
-        "Finish the registration of the account, then replay.",
+        "Finish its registration or reactivate it, then replay.",
     )
 
 
 def check_person(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> None:
     """May this person order, from this place?"""
     organisation = order.buyer.organisation
-    if organisation is not None and facts.record.user is not None:
+    if organisation is not None and order.buyer.signed_in and facts.record.user is not None:
         place = facts.record.user.member_of(organisation)
         if place is not None and place.role < Role.ORDER:
             notebook.forbid(
@@ -95,21 +101,27 @@ def check_person(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> 
                 "Let the buyer order again in the context of their organisation.",
             )
         return
-    own = {each.location_id for each in facts.locations}
-    place_named = order.buyer.location
-    if facts.account is not None and place_named is not None and place_named not in own:
+    location = order.buyer.location
+    if facts.account is not None and location is not None and facts.location(location) is None:
         notebook.forbid(
             "location_not_of_account",
-            f"Location {place_named} does not belong to customer {facts.account.customer_id}.",
+            f"Location {location} does not belong to customer {facts.account.customer_id}.",
             "Correct the location in the store or in the ERP, then replay.",
         )
 
 
 def _is_personal(order: WebOrder, facts: AdmissionFacts) -> bool:
+    """Whether it is certain that nobody's organisation stands behind the order.
+
+    Where the store knows no organisations, the ERP account that a user is mapped
+    to is the user's organisation; while it is not known which one, nothing is
+    said about the order's location and approval.
+    """
     if not order.personal:
         return False
-    # Where the store knows no organisations, the mapped account is the organisation.
-    return facts.store_organisations or facts.retail is not False
+    if facts.store_organisations or facts.retail:
+        return True
+    return not order.buyer.signed_in or facts.channel.mode is CommerceMode.B2C
 
 
 def contact_for(facts: AdmissionFacts, notebook: Notebook) -> ContactId | None:
@@ -169,5 +181,5 @@ def check_purchase_order(order: WebOrder, facts: AdmissionFacts, notebook: Noteb
             f"Customer {account.customer_id} orders with a PO number only, and there is none.",
             "Ask the buyer for it and add it in the store, then replay.",
         )
-    if facts.po_used is not None:
+    if order.po_number and facts.po_used is not None:
         notebook.flag(f"PO number {order.po_number} was used before, on order {facts.po_used}.")

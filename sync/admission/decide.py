@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from sync.admission import amounts, buyer, destination, goods, payment, text
+from sync.admission import amounts, buyer, destination, goods, payment
 from sync.admission.facts import AdmissionFacts, Notebook
 from sync.admission.ready import not_ready
+from sync.admission.text import Wording
+from sync.domain.address import Address
 from sync.domain.decision import Admitted, Decision, Outcome, Quarantined, Unrouted
 from sync.domain.ids import WebUserId
 from sync.domain.mapping import PaymentKind
 from sync.domain.order import UnreadableOrder, WebOrder
 from sync.domain.problem_codes import problem
-from sync.domain.sales_order import CodedAmount, SalesOrder
+from sync.domain.sales_order import (
+    CodedAmount,
+    OneOffShipTo,
+    OnFileBillTo,
+    OnFileShipTo,
+    SalesOrder,
+    SalesOrderLine,
+)
 
 
 def unreadable(order: UnreadableOrder) -> Quarantined:
@@ -35,7 +44,7 @@ def admit(order: WebOrder, facts: AdmissionFacts) -> Outcome:
     An order that both waits and is forbidden waits. Where several rules forbid
     it, all of them are named.
     """
-    early = not_ready(order, facts.channel, facts.mapping.codes)
+    early = not_ready(order, facts.channel, facts.mapping.codes, facts.now)
     if early is not None:
         return early
     notebook = Notebook()
@@ -75,12 +84,13 @@ def _plan(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> SalesOr
     discounts = amounts.plan_discounts(order, facts, notebook)
     taxes = amounts.plan_taxes(order, facts, notebook)
     via = amounts.ship_via(order, facts, notebook)
+    wording = _wording(order, ship_to, bill_to, lines, notebook, facts)
     routed = facts.routed
     if routed is None or ship_to is None or not lines:
         return None
     terms = facts.account.terms if facts.account and PaymentKind.TERMS in kinds else None
     zone = ZoneInfo(facts.capabilities.time_zone)
-    planned = SalesOrder(
+    return SalesOrder(
         sold_to=routed.customer_id,
         retail=routed.retail,
         web_order=order.order_id,
@@ -89,9 +99,9 @@ def _plan(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> SalesOr
         ordered_at=order.placed_at,
         ordered_on=order.placed_at.astimezone(zone).date(),
         currency=order.currency,
-        ship_to=ship_to,
-        bill_to=bill_to,
-        lines=lines,
+        ship_to=_ship_to_with(ship_to, wording),
+        bill_to=wording.bill_to if isinstance(bill_to, Address) else bill_to,
+        lines=wording.lines,
         total=order.total,
         charges=charges,
         discounts=discounts,
@@ -106,17 +116,50 @@ def _plan(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> SalesOr
         location=order.buyer.location,
         terms=terms,
         hold=hold,
-        po_number=order.po_number,
-        notes=order.notes or "",
+        po_number=wording.po_number,
+        notes=wording.notes,
         requested_on=order.requested_date,
         ship_complete=order.ship_complete,
         ship_via=via,
-        collect_account=order.collect_account,
-        phone=order.buyer.phone,
-        email=order.buyer.email,
+        collect_account=wording.collect_account,
+        phone=wording.phone,
+        email=wording.email,
         flags=tuple(notebook.flags),
     )
-    return text.fit(planned, facts.capabilities, notebook)
+
+
+def _wording(
+    order: WebOrder,
+    ship_to: OnFileShipTo | OneOffShipTo | None,
+    bill_to: OnFileBillTo | Address | None,
+    lines: tuple[SalesOrderLine, ...],
+    notebook: Notebook,
+    facts: AdmissionFacts,
+) -> Wording:
+    """The order's texts, made to fit; judged even where something else forbids the order."""
+    wording = Wording(
+        notes=order.notes or "",
+        ship_to=ship_to.address if isinstance(ship_to, OneOffShipTo) else None,
+        bill_to=bill_to if isinstance(bill_to, Address) else None,
+        po_number=order.po_number,
+        phone=order.buyer.phone,
+        email=order.buyer.email,
+        collect_account=order.collect_account,
+        lines=lines,
+        names=(
+            *(adjustment.name for adjustment in order.adjustments),
+            *(payment.reference for payment in order.payments if payment.reference),
+        ),
+    )
+    return wording.fitted(facts.capabilities, notebook)
+
+
+def _ship_to_with(
+    ship_to: OnFileShipTo | OneOffShipTo, wording: Wording
+) -> OnFileShipTo | OneOffShipTo:
+    if isinstance(ship_to, OneOffShipTo) and wording.ship_to is not None:
+        return OneOffShipTo(wording.ship_to, ship_to.under)
+    return ship_to
 
 
 def _proven_user(order: WebOrder) -> WebUserId | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sync.admission.countries import ISO_COUNTRIES
 from sync.admission.facts import AdmissionFacts, Notebook
 from sync.domain.address import Address, TypedAddress
 from sync.domain.ids import ShipToId
@@ -11,13 +12,20 @@ from sync.domain.sales_order import OneOffShipTo, OnFileBillTo, OnFileShipTo
 
 
 def country_of(typed: TypedAddress, codes: CodeTables) -> str | None:
-    """The ISO code of a typed country; None where it cannot be told."""
+    """The ISO code of a typed country; None where it cannot be told.
+
+    The code table goes first. "UK" is two letters and still no ISO code: it
+    needs a line in the table.
+    """
     text = (typed.country or "").strip()
     known = codes.countries.get(text)
     if known is not None:
-        return known
-    shaped = len(text) == 2 and text.isascii() and text.isalpha()
-    return text.upper() if shaped else None
+        return known if _shaped(known) else None
+    return text.upper() if text.upper() in ISO_COUNTRIES else None
+
+
+def _shaped(code: str) -> bool:
+    return len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()
 
 
 def plan_ship_to(
@@ -29,7 +37,7 @@ def plan_ship_to(
             _missing(facts, notebook)
             return None
         case SelectedShipTo(ship_to_id):
-            return _selected(ship_to_id, facts, notebook)
+            return _selected(ship_to_id, order, facts, notebook)
         case TypedAddress() as typed:
             return _typed(typed, facts, notebook)
 
@@ -44,7 +52,7 @@ def _missing(facts: AdmissionFacts, notebook: Notebook) -> None:
 
 
 def _selected(
-    ship_to_id: ShipToId, facts: AdmissionFacts, notebook: Notebook
+    ship_to_id: ShipToId, order: WebOrder, facts: AdmissionFacts, notebook: Notebook
 ) -> OnFileShipTo | None:
     if facts.retail:
         notebook.forbid(
@@ -56,11 +64,21 @@ def _selected(
         return None
     if facts.routed is None or facts.account is None:
         return None
-    if ship_to_id not in {each.ship_to_id for each in facts.ship_tos}:
+    found = facts.ship_to(ship_to_id)
+    if found is None:
         notebook.forbid(
             "ship_to_not_of_account",
             f"Ship-to {ship_to_id} is not one of customer {facts.account.customer_id}.",
             "Correct the ship-to in the store, or add it to the customer in the ERP, then replay.",
+        )
+        return None
+    place = order.buyer.location
+    if found.location is not None and place is not None and found.location != place:
+        notebook.forbid(
+            "ship_to_not_of_account",
+            f"Ship-to {ship_to_id} belongs to location {found.location}, the buyer to {place}.",
+            "Let the buyer select a ship-to of their own location, or untie it in the ERP; "
+            "then replay.",
         )
         return None
     return OnFileShipTo(ship_to_id)
@@ -125,15 +143,22 @@ def _complete(
 def plan_bill_to(
     order: WebOrder, kinds: set[PaymentKind], facts: AdmissionFacts, notebook: Notebook
 ) -> OnFileBillTo | Address | None:
-    """The bill-to for the ERP; None where the order states none or one is forbidden."""
+    """The bill-to for the ERP; None means the account's own, or that one is forbidden.
+
+    Where the order states none, that of the buyer's location wins over the
+    account's (VE-6). A typed one is the address of a card: it travels with the
+    order, but never replaces where an account on terms is invoiced (TL-2).
+    """
     match order.bill_to:
         case None:
+            location = facts.location(order.buyer.location)
+            if facts.retail is False and location is not None and location.bill_to is not None:
+                return OnFileBillTo(location.bill_to)
             return None
         case SelectedBillTo(bill_to_id):
             if facts.routed is None or facts.account is None:
                 return None
-            own = {each.bill_to_id for each in facts.bill_tos}
-            if facts.retail or bill_to_id not in own:
+            if facts.retail or facts.bill_to(bill_to_id) is None:
                 notebook.forbid(
                     "bill_to_not_of_account",
                     f"Bill-to {bill_to_id} is not one that the buyer of customer "
@@ -154,12 +179,17 @@ def plan_bill_to(
 
 
 def tax_exempt(order: WebOrder, facts: AdmissionFacts) -> bool:
-    """Whether the goods go somewhere exempt: the ship-to decides, then location, then account."""
+    """Whether the goods go somewhere exempt (VE-6).
+
+    The ship-to decides, then the location that it belongs to, then the account.
+    The buyer's own location has no say: prices follow the buyer, exemption the
+    goods.
+    """
     if isinstance(order.ship_to, SelectedShipTo):
-        for ship_to in facts.ship_tos:
-            if ship_to.ship_to_id == order.ship_to.ship_to_id and ship_to.tax_exempt is not None:
-                return ship_to.tax_exempt
-    for location in facts.locations:
-        if location.location_id == order.buyer.location and location.tax_exempt is not None:
+        ship_to = facts.ship_to(order.ship_to.ship_to_id)
+        if ship_to is not None and ship_to.tax_exempt is not None:
+            return ship_to.tax_exempt
+        location = facts.location(ship_to.location) if ship_to is not None else None
+        if location is not None and location.tax_exempt is not None:
             return location.tax_exempt
     return facts.account is not None and facts.account.tax_exempt

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.channel import Channel
 from sync.domain.decision import Problem, Routed, Unrouted
-from sync.domain.ids import ErpOrderNumber, Sku
+from sync.domain.ids import BillToId, CustomerId, ErpOrderNumber, LocationId, ShipToId, Sku
 from sync.domain.mapping import AccountPolicy, SyncMapping
 from sync.domain.money import Money
 from sync.domain.order import BuyerRecord
@@ -20,9 +20,13 @@ from sync.ports.erp import ErpCapabilities
 
 @dataclass(frozen=True, slots=True)
 class LinePrice:
-    """The ERP's own price for a line; ``unit_price`` None: it has none to show."""
+    """The ERP's own price for a line; ``unit_price`` None: it has none to show.
+
+    ``unit`` is the ERP's unit that the price is for; None: the line's own.
+    """
 
     unit_price: Decimal | None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,29 @@ class AdmissionFacts:
     def retail(self) -> bool | None:
         """Whether it is a retail order; None while there is no account."""
         return self.routing.retail if isinstance(self.routing, Routed) else None
+
+    def location(self, location_id: LocationId | None) -> Location | None:
+        """The account's own site with this ID."""
+        for each in self.locations:
+            if each.location_id == location_id and self._own(each.sold_to):
+                return each
+        return None
+
+    def ship_to(self, ship_to_id: ShipToId) -> ShipTo | None:
+        """The account's own ship-to; IDs are unique within one account only."""
+        for each in self.ship_tos:
+            if each.ship_to_id == ship_to_id and self._own(each.sold_to):
+                return each
+        return None
+
+    def bill_to(self, bill_to_id: BillToId) -> BillTo | None:
+        for each in self.bill_tos:
+            if each.bill_to_id == bill_to_id and self._own(each.sold_to):
+                return each
+        return None
+
+    def _own(self, sold_to: CustomerId) -> bool:
+        return self.routed is not None and self.routed.customer_id == sold_to
 
     @property
     def policy(self) -> AccountPolicy:

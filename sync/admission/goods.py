@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
+from sync.admission.amounts import translated
 from sync.admission.facts import AdmissionFacts, Notebook
 from sync.domain.account import Item
 from sync.domain.mapping import OnDifference
 from sync.domain.money import total
-from sync.domain.order import LineDiscount, OrderLine, WebOrder
+from sync.domain.order import OrderLine, WebOrder
 from sync.domain.sales_order import SalesOrderLine
+
+# Room for the product of any two numbers that an ERP keeps; nothing is rounded by the way.
+_EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 
 
 def plan_lines(
@@ -19,15 +23,8 @@ def plan_lines(
 
     Parts of a kit are left out: the kit goes as its parent line.
     """
-    own_ids = {line.line_id for line in order.lines}
-    for line in order.lines:
-        if line.kit_parent is not None and line.kit_parent not in own_ids:
-            notebook.forbid(
-                "kit_parent_missing",
-                f"Line {line.line_id} ({line.sku}) is part of a kit that the order does not hold.",
-                "Correct the order in the store, then replay.",
-            )
     parents = [line for line in order.lines if line.kit_parent is None]
+    _check_kits(order.lines, facts, notebook)
     if not parents:
         notebook.forbid(
             "no_lines", "The order has no lines.", "Correct the order in the store, or dismiss it."
@@ -43,6 +40,42 @@ def plan_lines(
         _plan_line(number, line, facts, notebook) for number, line in enumerate(parents, start=1)
     ]
     return tuple(line for line in planned if line is not None)
+
+
+def _check_kits(lines: tuple[OrderLine, ...], facts: AdmissionFacts, notebook: Notebook) -> None:
+    """Every part must come to the ERP by its kit, or it would never be shipped."""
+    by_id = {line.line_id: line for line in lines}
+    for part in lines:
+        if part.kit_parent is None:
+            continue
+        kit = _kit_of(part, by_id)
+        if kit is None:
+            notebook.forbid(
+                "kit_parent_missing",
+                f"Line {part.line_id} ({part.sku}) is part of a kit that the order does not hold.",
+                "Correct the order in the store, then replay.",
+            )
+            continue
+        item = facts.items.get(kit.sku)
+        if item is not None and item.active and not item.kit:
+            notebook.forbid(
+                "item_unknown",
+                f"The ERP has item {kit.sku} (line {kit.line_id}), but not as a kit, "
+                "so that its parts would not be shipped.",
+                "Make the item a kit in the ERP, or sell its parts as lines of their own.",
+            )
+        if part.note:
+            notebook.note(f"Line {kit.line_id}, part {part.sku}: {part.note}")
+
+
+def _kit_of(part: OrderLine, by_id: dict[str, OrderLine]) -> OrderLine | None:
+    """The line that a part goes with, through kits within kits; None for a broken chain."""
+    line: OrderLine | None = part
+    for _ in by_id:
+        if line is None or line.kit_parent is None:
+            break
+        line = by_id.get(line.kit_parent)
+    return line if line is not None and line.kit_parent is None else None
 
 
 def _plan_line(
@@ -61,14 +94,14 @@ def _plan_line(
     if unit is None:
         return None
     factor = item.factor(unit)
-    if factor is None:
+    if factor is None or factor <= 0:
         notebook.forbid(
             "unit_unknown",
             f"The ERP does not sell item {line.sku} in {unit} (line {line.line_id}).",
             "Add the unit to the item in the ERP, or to units in codes.yaml, then replay.",
         )
         return None
-    stock = line.quantity * factor
+    stock = _EXACT.multiply(line.quantity, factor)
     if item.whole_units_only and stock != stock.to_integral_value():
         notebook.forbid(
             "quantity_uneven",
@@ -77,8 +110,8 @@ def _plan_line(
             "Correct the quantity with the buyer, then replay.",
         )
         return None
-    _compare_price(line, facts, notebook)
-    return _sales_line(number, line, unit, stock)
+    _compare_price(line, item, factor, facts, notebook)
+    return _sales_line(number, line, unit, stock, facts, notebook)
 
 
 def _check_sellable(item: Item, line: OrderLine, facts: AdmissionFacts, notebook: Notebook) -> None:
@@ -98,35 +131,74 @@ def _check_sellable(item: Item, line: OrderLine, facts: AdmissionFacts, notebook
 
 
 def _unit(line: OrderLine, item: Item, facts: AdmissionFacts, notebook: Notebook) -> str | None:
+    """The ERP's unit, by the code table.
+
+    Where there is a table, a unit is never taken for the ERP's because both are
+    spelled alike: the store's case may hold six and the ERP's twelve.
+    """
     units = facts.mapping.codes.units
-    unit = units.get(line.unit)
-    if unit is not None:
-        return unit
-    if not units or item.factor(line.unit) is not None:
+    if not units:
         return line.unit
-    notebook.forbid(
-        "unit_unknown",
-        f'Unit "{line.unit}" of line {line.line_id} ({line.sku}) is in no code table.',
-        f'Add "{line.unit}" to units in codes.yaml, then replay.',
-    )
-    return None
+    unit = units.get(line.unit)
+    if unit is None:
+        notebook.forbid(
+            "unit_unknown",
+            f'Unit "{line.unit}" of line {line.line_id} ({line.sku}) is in no code table.',
+            f'Add "{line.unit}" to units in codes.yaml, then replay.',
+        )
+    return unit
 
 
-def _compare_price(line: OrderLine, facts: AdmissionFacts, notebook: Notebook) -> None:
+def _compare_price(
+    line: OrderLine, item: Item, factor: Decimal, facts: AdmissionFacts, notebook: Notebook
+) -> None:
+    """Is the price charged the one that the ERP would charge, and can the ERP keep it?"""
+    charged = line.unit_price.amount
+    kept = facts.capabilities.unit_price_rounding(charged)
+    if kept != charged:
+        _differs(
+            abs(charged - kept),
+            f"Line {line.line_id} ({line.sku}) was charged {line.unit_price}, "
+            f"of which the ERP keeps {kept:f}.",
+            facts,
+            notebook,
+        )
     own = facts.prices.get(line.line_id)
     if own is None:
         return
-    charged = line.unit_price.amount
     if own.unit_price is None:
-        notebook.flag(f"Line {line.line_id}: the ERP has no price for {line.sku} to compare with.")
+        _differs(
+            None, f"Line {line.line_id}: the ERP has no price for {line.sku}.", facts, notebook
+        )
         return
-    policy = facts.policy
-    if abs(charged - own.unit_price) <= policy.price_tolerance:
+    per = factor if own.unit is None else item.factor(own.unit)
+    if per is None or per <= 0:
+        _differs(
+            None,
+            f"Line {line.line_id}: the ERP's price for {line.sku} is per {own.unit}, "
+            "in which the item is not sold.",
+            facts,
+            notebook,
+        )
         return
-    sentence = (
+    # Compared per unit of the ERP's price, without dividing: a third has no decimal.
+    difference = abs(_EXACT.multiply(charged, per) - _EXACT.multiply(own.unit_price, factor))
+    _differs(
+        difference / per,
         f"Line {line.line_id} ({line.sku}) was charged {line.unit_price}, "
-        f"the ERP's price is {own.unit_price:f}."
+        f"the ERP's price is {own.unit_price:f}{f' per {own.unit}' if own.unit else ''}.",
+        facts,
+        notebook,
     )
+
+
+def _differs(
+    difference: Decimal | None, sentence: str, facts: AdmissionFacts, notebook: Notebook
+) -> None:
+    """Flag or hold what is beyond the tolerance; None: it cannot be compared at all."""
+    policy = facts.policy
+    if difference is not None and difference <= policy.price_tolerance:
+        return
     if policy.on_price_difference is OnDifference.FLAG:
         notebook.flag(sentence)
         return
@@ -137,7 +209,14 @@ def _compare_price(line: OrderLine, facts: AdmissionFacts, notebook: Notebook) -
     )
 
 
-def _sales_line(number: int, line: OrderLine, unit: str, stock: Decimal) -> SalesOrderLine:
+def _sales_line(
+    number: int,
+    line: OrderLine,
+    unit: str,
+    stock: Decimal,
+    facts: AdmissionFacts,
+    notebook: Notebook,
+) -> SalesOrderLine:
     discount = total((each.amount for each in line.discounts), line.unit_price.currency)
     only = line.discounts[0] if len(line.discounts) == 1 else None
     return SalesOrderLine(
@@ -150,11 +229,24 @@ def _sales_line(number: int, line: OrderLine, unit: str, stock: Decimal) -> Sale
         discount=discount,
         net=line.net,
         discount_rate=only.rate if only else None,
-        discount_code=_codes(line.discounts),
+        discount_code=_discount_code(number, line, facts, notebook),
         customer_part_number=line.customer_part_number,
         note=line.note,
     )
 
 
-def _codes(discounts: tuple[LineDiscount, ...]) -> str | None:
-    return "+".join(each.code for each in discounts) or None
+def _discount_code(
+    number: int, line: OrderLine, facts: AdmissionFacts, notebook: Notebook
+) -> str | None:
+    """The ERP's code. A line of the ERP has room for one: several are told in the notes."""
+    table = facts.mapping.codes.discounts
+    codes = [
+        translated(table, each.code, "discount_unmapped", "Discount", "discounts", notebook)
+        for each in line.discounts
+    ]
+    if len(codes) > 1:
+        told = ", ".join(
+            f"{code} {each.amount}" for code, each in zip(codes, line.discounts, strict=True)
+        )
+        notebook.note(f"Discounts of line {number}: {told}")
+    return codes[0] if len(set(codes)) == 1 else None

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from sync.admission.facts import AdmissionFacts, Notebook
+from sync.admission.tender import SETTLED, amount_of, ended, paid, standing
 from sync.domain.mapping import PaymentKind, PaymentMethod
-from sync.domain.money import total
 from sync.domain.order import Payment, PaymentState, WebOrder
 from sync.domain.sales_order import PayBy, SalesOrderPayment
 
-_SETTLED = frozenset({PaymentState.AUTHORISED, PaymentState.CAPTURED})
-_FAILED = frozenset({PaymentState.DECLINED, PaymentState.EXPIRED})
 _NOT_PAID = {
     PaymentState.NONE: ("payment_absent", "The store reports no card payment for the order."),
-    PaymentState.DECLINED: ("payment_declined", "The card payment was declined."),
-    PaymentState.EXPIRED: ("payment_expired", "The authorisation of the card has expired."),
-    PaymentState.REFUNDED: ("payment_refunded", "The card payment was given back."),
+    PaymentState.DECLINED: ("payment_declined", "The payment was declined."),
+    PaymentState.EXPIRED: ("payment_expired", "The authorisation of the payment has expired."),
+    PaymentState.REFUNDED: ("payment_refunded", "The payment was given back."),
     PaymentState.PENDING: ("payment_absent", "The card payment is not authorised."),
 }
 _PAY_AGAIN = (
@@ -34,33 +32,26 @@ def plan_payments(
         )
     kinds: set[PaymentKind] = set()
     planned = []
-    for payment in _standing(order.payments):
+    for payment in standing(order, facts.mapping.codes):
         method = _method(payment, facts, notebook)
         if method is None:
             continue
         kinds.add(method.kind)
         if method.kind is PaymentKind.TERMS:
-            _check_terms(facts, notebook)
+            _check_terms(payment, facts, notebook)
         else:
             _check_card(payment, facts, notebook)
         planned.append(
             SalesOrderPayment(
                 by=PayBy.TERMS if method.kind is PaymentKind.TERMS else PayBy.CARD,
                 code=method.erp_code or (payment.method or ""),
-                amount=payment.amount or order.total,
+                amount=amount_of(payment, order),
                 reference=payment.reference,
                 captured=payment.state is PaymentState.CAPTURED,
             )
         )
-    _check_sum(order, notebook)
+    _check_sum(order, facts, notebook)
     return kinds, tuple(planned)
-
-
-def _standing(payments: tuple[Payment, ...]) -> tuple[Payment, ...]:
-    """Without failed attempts, where another payment did succeed."""
-    if any(payment.state in _SETTLED for payment in payments):
-        return tuple(payment for payment in payments if payment.state not in _FAILED)
-    return payments
 
 
 def _method(payment: Payment, facts: AdmissionFacts, notebook: Notebook) -> PaymentMethod | None:
@@ -90,7 +81,11 @@ def _method(payment: Payment, facts: AdmissionFacts, notebook: Notebook) -> Paym
     return method
 
 
-def _check_terms(facts: AdmissionFacts, notebook: Notebook) -> None:
+def _check_terms(payment: Payment, facts: AdmissionFacts, notebook: Notebook) -> None:
+    if payment.state in (PaymentState.DECLINED, PaymentState.EXPIRED, PaymentState.REFUNDED):
+        # Terms need no authorisation, but a refusal that the store reports is not ignored.
+        code, sentence = _NOT_PAID[payment.state]
+        notebook.forbid(code, sentence, _PAY_AGAIN)
     if facts.retail:
         notebook.forbid(
             "terms_for_retail",
@@ -106,20 +101,18 @@ def _check_terms(facts: AdmissionFacts, notebook: Notebook) -> None:
 
 
 def _check_card(payment: Payment, facts: AdmissionFacts, notebook: Notebook) -> None:
-    if facts.retail is False and not facts.policy.card_payment:
+    # An account without terms pays by card whatever the policy says (WA-1).
+    prepaid = facts.account is not None and facts.account.terms is None
+    if facts.retail is False and not prepaid and not facts.policy.card_payment:
         notebook.forbid(
             "card_not_allowed",
             "The account's policy allows no card payment.",
             "Allow card_payment for the account in accounts.yaml, or let the buyer order on terms.",
         )
-    if payment.state not in _SETTLED:
+    if payment.state not in SETTLED:
         code, sentence = _NOT_PAID[payment.state]
         notebook.forbid(code, sentence, _PAY_AGAIN)
-    elif (
-        payment.state is PaymentState.AUTHORISED
-        and payment.expires_at is not None
-        and payment.expires_at <= facts.now
-    ):
+    elif payment.expires_at is not None and ended(payment, facts.now):
         notebook.forbid(
             "payment_expired",
             f"The authorisation of the card ended at {payment.expires_at:%Y-%m-%d %H:%M} UTC.",
@@ -127,14 +120,13 @@ def _check_card(payment: Payment, facts: AdmissionFacts, notebook: Notebook) -> 
         )
 
 
-def _check_sum(order: WebOrder, notebook: Notebook) -> None:
-    stated = [payment.amount for payment in _standing(order.payments) if payment.amount]
-    if not stated or len(stated) != len(_standing(order.payments)):
-        return
-    paid = total(stated, order.currency)
-    if paid.amount != order.total.amount:
+def _check_sum(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> None:
+    """Together the payments are the order; two that are each for the whole are one too many."""
+    payments = standing(order, facts.mapping.codes)
+    together = paid(payments, order)
+    if payments and together.amount != order.total.amount:
         notebook.forbid(
             "payments_do_not_add_up",
-            f"The payments come to {paid}, the order to {order.total}.",
+            f"The payments come to {together}, the order to {order.total}.",
             "Correct the payments in the store, then replay.",
         )

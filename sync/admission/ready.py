@@ -1,7 +1,15 @@
-"""Is it time to judge the order at all? Closing and waiting come before forbidding."""
+"""Is it time to judge the order at all? Closing and waiting come before forbidding.
+
+Only a payment that the code table calls a card can be waited for. One in no
+table, or a refused one, might stay pending for ever without anybody looking, so
+it is left to quarantine, which names it and the way out.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from sync.admission.tender import ended, kind_of, standing, wants_terms
 from sync.domain.channel import Channel
 from sync.domain.decision import Closed, Closing, Waits
 from sync.domain.mapping import CodeTables, PaymentKind
@@ -12,14 +20,14 @@ _UNPAID_YET = frozenset({PaymentState.NONE, PaymentState.DECLINED, PaymentState.
 _BEFORE_PAYMENT = frozenset({OrderState.CREATED, OrderState.AWAITING_PAYMENT})
 
 
-def wants_terms(order: WebOrder, codes: CodeTables) -> bool:
-    """Whether the order asks to be paid on account terms, by the code table."""
-    kinds = {_kind(payment, codes) for payment in order.payments}
-    return kinds == {PaymentKind.TERMS}
+def not_ready(
+    order: WebOrder, channel: Channel, codes: CodeTables, now: datetime | None = None
+) -> Closed | Waits | None:
+    """Why the order is closed or waits; None when it can be judged now.
 
-
-def not_ready(order: WebOrder, channel: Channel, codes: CodeTables) -> Closed | Waits | None:
-    """Why the order is closed or waits; None when it can be judged now."""
+    ``now`` lets an authorisation be over by the clock; without it only the
+    store's own word counts.
+    """
     if order.state is OrderState.CANCELLED:
         return _closed(Closing.CANCELLED, "The order was cancelled before it was imported.")
     if order.state is OrderState.REFUNDED:
@@ -29,15 +37,13 @@ def not_ready(order: WebOrder, channel: Channel, codes: CodeTables) -> Closed | 
 
     if order.approval is Approval.PENDING or order.state is OrderState.PENDING_APPROVAL:
         return _waits("approval_pending", "Somebody of the organisation must approve the order.")
-    if _any_card(order, codes, PaymentState.PENDING):
-        return _waits("payment_pending", "The payment is not authorised yet.")
-    unpaid = [
-        payment
-        for payment in order.payments
-        if payment.state in _UNPAID_YET and _kind(payment, codes) is PaymentKind.CARD
+    cards = [
+        payment for payment in standing(order, codes) if kind_of(payment, codes) is PaymentKind.CARD
     ]
-    if unpaid and order.state in _BEFORE_PAYMENT and not _card_settled(order, codes):
-        return _waits("payment_pending", f"The payment is {unpaid[0].state.value}.")
+    if any(payment.state is PaymentState.PENDING for payment in cards):
+        return _waits("payment_pending", "The payment is not authorised yet.")
+    if order.state in _BEFORE_PAYMENT and _unpaid(order, cards, now):
+        return _waits("payment_pending", "The store still awaits the payment.")
     if order.state is OrderState.AWAITING_PAYMENT and order.state not in channel.importable:
         if channel.import_unpaid_terms and wants_terms(order, codes):
             return None
@@ -47,22 +53,14 @@ def not_ready(order: WebOrder, channel: Channel, codes: CodeTables) -> Closed | 
     return None
 
 
-def _any_card(order: WebOrder, codes: CodeTables, state: PaymentState) -> bool:
+def _unpaid(order: WebOrder, cards: list[Payment], now: datetime | None) -> bool:
+    """Whether the buyer may still pay: nothing is chosen yet, or a card did not go through."""
+    if not order.payments or any(not payment.method for payment in order.payments):
+        return True
     return any(
-        payment.state is state and _kind(payment, codes) is PaymentKind.CARD
-        for payment in order.payments
+        payment.state in _UNPAID_YET or (now is not None and ended(payment, now))
+        for payment in cards
     )
-
-
-def _card_settled(order: WebOrder, codes: CodeTables) -> bool:
-    return _any_card(order, codes, PaymentState.AUTHORISED) or _any_card(
-        order, codes, PaymentState.CAPTURED
-    )
-
-
-def _kind(payment: Payment, codes: CodeTables) -> PaymentKind | None:
-    method = codes.payment_methods.get(payment.method) if payment.method else None
-    return method.kind if method else None
 
 
 def _closed(why: Closing, sentence: str) -> Closed:
