@@ -429,6 +429,16 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
 )
 """Every mirrored table that carries ``customer_id``."""
 
+MIRRORED: tuple[Table, ...] = (
+    *MIRRORED_BY_CUSTOMER,
+    prices,
+    order_imports,
+    order_statuses,
+    order_shipments,
+    order_line_statuses,
+)
+"""Every table that the daemon writes; it needs INSERT and DELETE there, and nowhere else."""
+
 
 def create_schema(engine: Engine) -> None:
     """Make whatever table is missing. What is there already stays as it is."""

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
+from sync.domain.address import Address, TypedAddress
 from sync.domain.times import utc
 
 # Decimal() alone would also read "NaN", "1_000" and digits of other scripts.
@@ -66,3 +68,19 @@ def read_list(text: str) -> tuple[str, ...]:
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise ValueError(f"not a list of texts: {text!r}")
     return tuple(items)
+
+
+def address_row(address: TypedAddress | Address) -> dict[str, Any]:
+    """The columns that every table with an address shares."""
+    return {
+        "name": address.name,
+        "lines": list_text(address.lines),
+        "city": address.city,
+        "country": address.country,
+        "postal_code": address.postal_code,
+        "region": address.region,
+        "attention": address.attention,
+        "phone": address.phone,
+        "email": address.email,
+        "residential": address.residential,
+    }

@@ -28,7 +28,7 @@ from sync.domain.order import (
     WebUser,
 )
 from sync.stores.embedded import schema
-from sync.stores.embedded.spelling import day_text, decimal_text, list_text, moment_text
+from sync.stores.embedded.spelling import address_row, day_text, decimal_text, moment_text
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -167,7 +167,7 @@ def tag_organisation(
 
 
 def set_own_addresses(
-    connection: Connection, web_user: WebUserId, addresses: Iterable[TypedAddress]
+    connection: Connection, web_user: WebUserId, addresses: Iterable[TypedAddress | Address]
 ) -> None:
     """Replace the address book that a user keeps in the shop."""
     table = schema.own_addresses
@@ -231,22 +231,6 @@ def spoil_order(
             .where(schema.orders.c.order_id == order_id.value)
             .values(modified_at=moment_text(modified_at))
         )
-
-
-def address_row(address: TypedAddress | Address) -> Row:
-    """The columns that every table with an address shares."""
-    return {
-        "name": address.name,
-        "lines": list_text(address.lines),
-        "city": address.city,
-        "country": address.country,
-        "postal_code": address.postal_code,
-        "region": address.region,
-        "attention": address.attention,
-        "phone": address.phone,
-        "email": address.email,
-        "residential": address.residential,
-    }
 
 
 def _order_row(order: WebOrder) -> Row:

@@ -1,0 +1,374 @@
+"""The embedded store as the daemon uses it: every capability of ``sync.ports.store``.
+
+The store's own tables are read, the mirrored ones are read and written. Every
+write sets records to what they should be, in one transaction, so that repeating
+it is harmless. ``mirror_writes`` counts records put and removed, which is how a
+test proves that an unchanged cycle writes nothing (MI-2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Table
+
+from sync.domain.account import BillTo, ShipTo
+from sync.domain.ids import (
+    BillToId,
+    CustomerId,
+    InvoiceNumber,
+    Key,
+    OrganisationId,
+    ShipToId,
+    StoreId,
+    WebOrderId,
+    WebUserId,
+)
+from sync.domain.invoice import Invoice
+from sync.domain.order import BuyerRecord, StoreOrder
+from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
+from sync.domain.sales_order import OrderStatus
+from sync.domain.times import Watermark
+from sync.domain.views import (
+    AccountProfile,
+    AccountView,
+    BillToView,
+    ImportNotice,
+    InvoiceView,
+    PublishedPriceKey,
+    ShipToView,
+)
+from sync.errors import Rejected
+from sync.ports.erp import Finding
+from sync.ports.store import OrderPage, StoreCapabilities
+from sync.stores.embedded import load, queries, schema, translate
+from sync.stores.embedded.checking import findings, settings_from
+from sync.stores.embedded.engine import reading_engine, writing_engine
+from sync.stores.embedded.errors import translated
+from sync.stores.embedded.spelling import moment_text
+
+K = TypeVar("K", bound=Key)
+Row = Mapping[str, Any]
+
+PAGE_SIZE = 200
+OVERLAP_S = 600.0
+
+
+class EmbeddedStore:
+    """One commerce store in one database, which ``create_store`` has made.
+
+    ``engine`` is the one that writes, for whoever plays the shop.
+    """
+
+    def __init__(
+        self,
+        url: URL,
+        store_id: StoreId,
+        *,
+        overlap_s: float = OVERLAP_S,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
+        self.engine = writing_engine(url)
+        self._readers = reading_engine(url)
+        self.mirror_writes = 0
+        self._store_id = store_id
+        self._capabilities = StoreCapabilities(name="embedded", overlap_s=overlap_s)
+        self._page_size = page_size
+        self._database = f"the database of store {store_id}"
+
+    @classmethod
+    def from_settings(
+        cls, options: Mapping[str, object], secrets: Mapping[str, str], base: Path
+    ) -> EmbeddedStore:
+        """The store of a site's settings: ``url``, ``store_id``, ``overlap_s``, ``page_size``.
+
+        A relative SQLite path starts at ``base``; a database password is the
+        secret ``password``. Raises Misconfigured with every problem found.
+        """
+        settings = settings_from(options, secrets, base)
+        return cls(
+            settings.url,
+            settings.store_id,
+            overlap_s=OVERLAP_S if settings.overlap_s is None else settings.overlap_s,
+            page_size=settings.page_size or PAGE_SIZE,
+        )
+
+    @property
+    def store_id(self) -> StoreId:
+        return self._store_id
+
+    @property
+    def capabilities(self) -> StoreCapabilities:
+        return self._capabilities
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the database answers, and which tables or columns it lacks."""
+        return findings(self._readers, self._database)
+
+    def close(self) -> None:
+        self._readers.dispose()
+        self.engine.dispose()
+
+    # --- ReadsWebOrders ---
+
+    def changed_orders(self, since: Watermark | None) -> Iterator[OrderPage]:
+        with self._reading() as connection:
+            end = queries.end_of_feed(connection)
+        reached = since or Watermark(datetime.min.replace(tzinfo=UTC))
+        start = moment_text(since.at) if since else None
+        after: tuple[str, str] | None = None
+        while end is not None:
+            with self._reading() as connection:
+                rows = queries.orders_between(connection, start, after, end, self._page_size)
+                orders = load.orders(connection, rows)
+            if not rows:
+                return
+            reached = max(reached, *(Watermark(order.modified_at) for order in orders))
+            yield OrderPage(orders, reached)
+            after = (rows[-1]["modified_at"], rows[-1]["order_id"])
+
+    def order(self, order_id: WebOrderId) -> StoreOrder | None:
+        with self._reading() as connection:
+            orders = load.orders(connection, queries.order_rows(connection, [order_id.value]))
+        return orders[0] if orders else None
+
+    # --- ReadsBuyers ---
+
+    def buyer(self, web_user: WebUserId | None, organisation: OrganisationId | None) -> BuyerRecord:
+        with self._reading() as connection:
+            return BuyerRecord(
+                user=load.user(connection, web_user) if web_user else None,
+                organisation=load.organisation(connection, organisation) if organisation else None,
+            )
+
+    def web_users(self) -> Iterator[WebUserId]:
+        return self._keys(schema.web_users, WebUserId)
+
+    def organisations(self) -> Iterator[OrganisationId]:
+        return self._keys(schema.organisations, OrganisationId)
+
+    # --- ShowsImport ---
+
+    def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
+        with self._writing() as connection:
+            _must_be_known(connection, order_id)
+            _replace(connection, schema.order_imports, [translate.import_row(order_id, notice)])
+        self.mirror_writes += 1
+
+    def show_order_status(self, order_id: WebOrderId, status: OrderStatus) -> None:
+        """As ``show_import``; an order that the store does not know raises Rejected."""
+        with self._writing() as connection:
+            _must_be_known(connection, order_id)
+            key = [(order_id.value,)]
+            for table in (schema.order_shipments, schema.order_line_statuses):
+                queries.delete_rows(connection, table, ["order_id"], key)
+            _replace(connection, schema.order_statuses, [translate.status_row(order_id, status)])
+            shipments = translate.shipment_rows(order_id, status)
+            queries.insert_rows(connection, schema.order_shipments, shipments)
+            lines = translate.line_status_rows(order_id, status)
+            queries.insert_rows(connection, schema.order_line_statuses, lines)
+        self.mirror_writes += 1
+
+    def shown_order_statuses(
+        self, order_ids: Collection[WebOrderId]
+    ) -> Mapping[WebOrderId, OrderStatus]:
+        with self._reading() as connection:
+            return load.order_statuses(connection, order_ids)
+
+    # --- MirrorsAccounts ---
+
+    def shown_customer_ids(self) -> Iterator[CustomerId]:
+        with self._reading() as connection:
+            found = queries.mirrored_customers(connection)
+        return iter([CustomerId(each) for each in found])
+
+    def shown_accounts(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[CustomerId, AccountProfile]:
+        with self._reading() as connection:
+            return load.accounts(connection, customer_ids)
+
+    def put_accounts(self, views: Sequence[AccountView]) -> None:
+        profiles = list({view.account.customer_id: view.profile for view in views}.values())
+        keys = [(profile.customer_id.value,) for profile in profiles]
+        rows: dict[Table, list[Row]] = {
+            schema.accounts: [translate.account_row(each) for each in profiles],
+            schema.account_locations: _flat(translate.location_rows(each) for each in profiles),
+            schema.account_organisations: _flat(
+                translate.member_rows(each, "organisation", each.organisations) for each in profiles
+            ),
+            schema.account_users: _flat(
+                translate.member_rows(each, "web_user", each.users) for each in profiles
+            ),
+        }
+        with self._writing() as connection:
+            for table, of_table in rows.items():
+                queries.delete_rows(connection, table, ["customer_id"], keys)
+                queries.insert_rows(connection, table, of_table)
+        self.mirror_writes += len(profiles)
+
+    def withdraw_account(self, customer_id: CustomerId) -> None:
+        """As the port says. Prices to the account's buyers go with it; a price to
+        the shoppers of a channel, for whom this ID may be the retail group, stays."""
+        with self._writing() as connection:
+            removed = queries.withdraw(connection, customer_id.value)
+        self.mirror_writes += removed
+
+    # --- MirrorsShipTos ---
+
+    def shown_ship_tos(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ShipToId], ShipTo]:
+        with self._reading() as connection:
+            keys = load.texts(customer_ids)
+            rows = queries.by_keys(connection, schema.ship_tos, "customer_id", keys)
+        found = [translate.ship_to(row) for row in rows]
+        return {(each.sold_to, each.ship_to_id): each for each in found}
+
+    def shown_bill_tos(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, BillToId], BillTo]:
+        with self._reading() as connection:
+            keys = load.texts(customer_ids)
+            rows = queries.by_keys(connection, schema.bill_tos, "customer_id", keys)
+        found = [translate.bill_to(row) for row in rows]
+        return {(each.sold_to, each.bill_to_id): each for each in found}
+
+    def apply_ship_tos(
+        self, put: Sequence[ShipToView], remove: Sequence[tuple[CustomerId, ShipToId]]
+    ) -> None:
+        rows = [translate.ship_to_row(view.ship_to) for view in put]
+        self._apply(schema.ship_tos, rows, [(owner.value, key.value) for owner, key in remove])
+
+    def apply_bill_tos(
+        self, put: Sequence[BillToView], remove: Sequence[tuple[CustomerId, BillToId]]
+    ) -> None:
+        rows = [translate.bill_to_row(view.bill_to) for view in put]
+        self._apply(schema.bill_tos, rows, [(owner.value, key.value) for owner, key in remove])
+
+    # --- MirrorsInvoices ---
+
+    def shown_invoices(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, InvoiceNumber], Invoice]:
+        with self._reading() as connection:
+            return load.invoices(connection, customer_ids)
+
+    def apply_invoices(
+        self, put: Sequence[InvoiceView], remove: Sequence[tuple[CustomerId, InvoiceNumber]]
+    ) -> None:
+        """As the port says. Rejected: an invoice with amounts in two currencies."""
+        latest = {(view.invoice.sold_to, view.invoice.number): view.invoice for view in put}
+        invoices = list(latest.values())
+        try:
+            rows = [translate.invoice_row(each) for each in invoices]
+            lines = _flat(translate.invoice_line_rows(each) for each in invoices)
+            dues = _flat(translate.invoice_due_rows(each) for each in invoices)
+        except ValueError as error:
+            raise Rejected(
+                str(error),
+                code="mixed_currencies",
+                remedy="correct the document in the ERP; this store keeps one currency on each",
+            ) from error
+        keys = [(owner.value, number.value) for owner, number in (*latest, *remove)]
+        with self._writing() as connection:
+            for table in (schema.invoice_lines, schema.invoice_dues):
+                queries.delete_rows(connection, table, ["customer_id", "invoice"], keys)
+            queries.delete_rows(connection, schema.invoices, ["customer_id", "number"], keys)
+            queries.insert_rows(connection, schema.invoices, rows)
+            queries.insert_rows(connection, schema.invoice_lines, lines)
+            queries.insert_rows(connection, schema.invoice_dues, dues)
+        self.mirror_writes += len(put) + len(remove)
+
+    # --- MirrorsPrices and QuotesPrices ---
+
+    def shown_price_partitions(self) -> Iterator[tuple[Audience, PriceScope]]:
+        with self._reading() as connection:
+            rows = queries.price_partitions(connection)
+        return iter([(translate.audience(row), translate.scope(row)) for row in rows])
+
+    def shown_prices(self, audience: Audience, scope: PriceScope) -> Mapping[PriceKey, PriceValue]:
+        partition = {**translate.audience_row(audience), **translate.scope_row(scope)}
+        with self._reading() as connection:
+            rows = queries.price_rows(connection, partition)
+        return {translate.price_key(row): translate.price_value(row) for row in rows}
+
+    def apply_prices(
+        self,
+        put: Sequence[tuple[PublishedPriceKey, PriceValue]],
+        remove: Sequence[PublishedPriceKey],
+    ) -> None:
+        rows = [{**_price_key_row(key), **translate.price_value_row(value)} for key, value in put]
+        names = [column.name for column in schema.prices.primary_key]
+        removed = [_price_key_row(key) for key in remove]
+        self._apply(schema.prices, rows, [tuple(row[name] for name in names) for row in removed])
+
+    def shown_to(
+        self, audiences: Collection[Audience]
+    ) -> Iterator[tuple[PublishedPriceKey, PriceValue]]:
+        for audience in sorted(set(audiences), key=lambda each: each.order):
+            with self._reading() as connection:
+                rows = queries.price_rows(connection, translate.audience_row(audience))
+            for row in rows:
+                key = PublishedPriceKey(audience, translate.price_key(row))
+                yield key, translate.price_value(row)
+
+    # --- Transactions ---
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        family = self._readers.dialect.name
+        with translated(self._database, family), self._readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        family = self.engine.dialect.name
+        with translated(self._database, family), self.engine.begin() as connection:
+            yield connection
+
+    def _apply(self, table: Table, put: Sequence[Row], remove: Sequence[tuple[Any, ...]]) -> None:
+        names = [column.name for column in table.primary_key]
+        with self._writing() as connection:
+            queries.delete_rows(connection, table, names, remove)
+            _replace(connection, table, put)
+        self.mirror_writes += len(put) + len(remove)
+
+    def _keys(self, table: Table, kind: type[K]) -> Iterator[K]:
+        after: str | None = None
+        while True:
+            with self._reading() as connection:
+                page = queries.key_page(connection, table, after, queries.CHUNK)
+            if not page:
+                return
+            yield from (kind(each) for each in page)
+            after = page[-1]
+
+
+def _must_be_known(connection: Connection, order_id: WebOrderId) -> None:
+    if not queries.order_rows(connection, [order_id.value]):
+        raise Rejected(
+            f"the store has no order {order_id}",
+            code="store_unknown_order",
+            remedy="look in the store whether the order was removed; dismiss it if it was",
+        )
+
+
+def _replace(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows in place of whatever has their keys; of equal keys the last counts."""
+    names = [column.name for column in table.primary_key]
+    latest = {tuple(row[name] for name in names): row for row in rows}
+    queries.delete_rows(connection, table, names, list(latest))
+    queries.insert_rows(connection, table, list(latest.values()))
+
+
+def _price_key_row(key: PublishedPriceKey) -> Row:
+    return {**translate.audience_row(key.audience), **translate.price_key_row(key.key)}
+
+
+def _flat(lists: Iterable[list[Row]]) -> list[Row]:
+    return [row for each in lists for row in each]

@@ -1,0 +1,242 @@
+"""What people see in the shop: an anonymous visitor, a shopper, a member of an account.
+
+This is the shop's side of the mirrors, used for demonstrations and to prove
+that nothing leaks. It therefore shows everything that was published to an
+audience and hides nothing on its own account: a price that was published to the
+public of a channel with a login wall is seen here, where a real shop's template
+might have covered it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from sync.domain.account import BillTo, ShipTo
+from sync.domain.address import TypedAddress
+from sync.domain.channel import CommerceMode
+from sync.domain.ids import ChannelId, CustomerId, LocationId, OrganisationId, WebOrderId, WebUserId
+from sync.domain.invoice import Invoice
+from sync.domain.order import StoreOrder
+from sync.domain.pricing import (
+    Audience,
+    AudienceKind,
+    EffectivePrice,
+    Price,
+    PriceKey,
+    PriceQuestion,
+    PriceValue,
+    effective_price,
+)
+from sync.domain.sales_order import OrderStatus
+from sync.domain.views import AccountProfile, ImportNotice
+from sync.stores.embedded import load, queries, schema, translate
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody on a channel; without ``web_user`` anonymous.
+
+    ``organisation`` is the one that the user has switched to, None the user's
+    own personal context. ``location`` is the site they buy for, where their
+    membership leaves the choice. ``retail_group`` is the group whose prices the
+    shop shows, where a channel has several.
+    """
+
+    channel: ChannelId
+    web_user: WebUserId | None = None
+    organisation: OrganisationId | None = None
+    location: LocationId | None = None
+    retail_group: CustomerId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrder:
+    """An order in its buyer's history, with its way into the ERP and what came of it."""
+
+    order: StoreOrder
+    notice: ImportNotice | None
+    status: OrderStatus | None
+
+
+def acts_for(
+    connection: Connection, web_user: WebUserId
+) -> dict[OrganisationId | None, AccountProfile]:
+    """For whom the user can act: the account by organisation; None is the user alone (TL-3).
+
+    An organisation without an account, or with more than one, is absent.
+    """
+    member = load.user(connection, web_user)
+    contexts = [each.organisation for each in member.memberships] if member else []
+    found: dict[OrganisationId | None, AccountProfile] = {}
+    for organisation in (*contexts, None):
+        profile = _profile(connection, web_user, organisation)
+        if profile is not None:
+            found[organisation] = profile
+    return found
+
+
+def profile(connection: Connection, visitor: Visitor) -> AccountProfile | None:
+    """The account under which the visitor buys here; None for everybody who is retail.
+
+    On a ``b2c`` channel everybody is. LookupError: the shop has no such channel.
+    """
+    modes = select(schema.channels.c.mode).where(schema.channels.c.channel == visitor.channel.value)
+    mode = connection.execute(modes).scalar()
+    if mode is None:
+        raise LookupError(f"the shop has no channel {visitor.channel}")
+    if visitor.web_user is None or CommerceMode(mode) is CommerceMode.B2C:
+        return None
+    return _profile(connection, visitor.web_user, visitor.organisation)
+
+
+def ship_tos(connection: Connection, visitor: Visitor) -> tuple[ShipTo, ...]:
+    """Addresses of the account that the visitor may select, by ID.
+
+    Those of another site than the visitor's are left out.
+    """
+    account = profile(connection, visitor)
+    if account is None:
+        return ()
+    own = [account.customer_id.value]
+    rows = queries.by_keys(connection, schema.ship_tos, "customer_id", own)
+    site = _site(connection, visitor, account)
+    found = (translate.ship_to(row) for row in rows)
+    return tuple(each for each in found if site is None or each.location in (None, site))
+
+
+def bill_tos(connection: Connection, visitor: Visitor) -> tuple[BillTo, ...]:
+    account = profile(connection, visitor)
+    if account is None:
+        return ()
+    own = [account.customer_id.value]
+    rows = queries.by_keys(connection, schema.bill_tos, "customer_id", own)
+    return tuple(translate.bill_to(row) for row in rows)
+
+
+def invoices(connection: Connection, visitor: Visitor) -> tuple[Invoice, ...]:
+    """Every invoice of the visitor's account, by number; none for the retail buyer (WA-8)."""
+    account = profile(connection, visitor)
+    if account is None:
+        return ()
+    return tuple(load.invoices(connection, [account.customer_id]).values())
+
+
+def audiences(connection: Connection, visitor: Visitor) -> tuple[Audience, ...]:
+    """The audiences that the visitor belongs to: an account's, or the channel's shoppers'."""
+    account = profile(connection, visitor)
+    if account is not None:
+        found = [
+            Audience(AudienceKind.ACCOUNTS),
+            Audience(AudienceKind.ACCOUNT, account.customer_id.value),
+        ]
+        site = _site(connection, visitor, account)
+        # Sites of other accounts have prices, too.
+        if site is not None and _has_site(account, site):
+            found.append(Audience(AudienceKind.LOCATION, site.value))
+        found.extend(Audience(AudienceKind.GROUP, code) for code in account.price_groups)
+        return tuple(found)
+    kinds = {AudienceKind.PUBLIC}
+    if visitor.web_user is not None:
+        kinds.add(AudienceKind.RETAIL)
+    published = {translate.audience(row) for row in queries.price_partitions(connection)}
+    return tuple(
+        sorted(
+            (
+                each
+                for each in published
+                if each.kind in kinds
+                and each.channel == visitor.channel
+                and (visitor.retail_group is None or each.key == visitor.retail_group.value)
+            ),
+            key=lambda each: each.order,
+        )
+    )
+
+
+def prices(connection: Connection, visitor: Visitor) -> tuple[Price, ...]:
+    """Every price entry that the visitor can see, each once, in the order of its key."""
+    found: dict[PriceKey, PriceValue] = {}
+    for audience in audiences(connection, visitor):
+        for row in queries.price_rows(connection, translate.audience_row(audience)):
+            found[translate.price_key(row)] = translate.price_value(row)
+    return tuple(Price(key, found[key]) for key in sorted(found, key=lambda key: key.order))
+
+
+def quote(
+    connection: Connection, visitor: Visitor, question: PriceQuestion
+) -> EffectivePrice | None:
+    """What the shop shows the visitor for this; None where it shows no price.
+
+    ValueError: the channel has prices of several retail groups in this
+    currency, and the visitor does not say whose are meant.
+    """
+    found: dict[PriceKey, PriceValue] = {}
+    groups = set()
+    for audience in audiences(connection, visitor):
+        wanted = {**translate.audience_row(audience), "sku": question.sku.value}
+        for row in queries.price_rows(connection, wanted):
+            if row["currency"] == question.currency:
+                found[translate.price_key(row)] = translate.price_value(row)
+                groups.add(audience.key if audience.channel else "")
+    if len(groups) > 1:
+        raise ValueError(f"{visitor.channel} has prices of several retail groups: {sorted(groups)}")
+    return effective_price((Price(key, value) for key, value in found.items()), question)
+
+
+def own_orders(connection: Connection, web_user: WebUserId) -> tuple[OwnOrder, ...]:
+    """The user's order history, newest first: what they placed signed in, and nothing else.
+
+    It follows the person, never the account (WA-9). An order that only names
+    the user, without proof of sign-in, is a guest's.
+    """
+    ids = queries.order_ids_of_user(connection, web_user.value)
+    rows = {row["order_id"]: row for row in queries.order_rows(connection, ids)}
+    mine = [rows[order_id] for order_id in ids if rows[order_id]["signed_in"]]
+    orders = load.orders(connection, mine)
+    keys = [order.order_id for order in orders]
+    statuses = load.order_statuses(connection, keys)
+    notices = import_notices(connection, keys)
+    return tuple(
+        OwnOrder(order, notices.get(order.order_id), statuses.get(order.order_id))
+        for order in orders
+    )
+
+
+def own_addresses(connection: Connection, web_user: WebUserId) -> tuple[TypedAddress, ...]:
+    """The address book that the user keeps in the shop, oldest entry first."""
+    rows = queries.by_keys(connection, schema.own_addresses, "web_user", [web_user.value])
+    return tuple(translate.own_address(row) for row in rows)
+
+
+def import_notices(
+    connection: Connection, order_ids: list[WebOrderId]
+) -> dict[WebOrderId, ImportNotice]:
+    """How far these orders are on their way into the ERP (WA-13)."""
+    rows = queries.by_keys(connection, schema.order_imports, "order_id", load.texts(order_ids))
+    return {WebOrderId(row["order_id"]): translate.import_notice(row) for row in rows}
+
+
+def _profile(
+    connection: Connection, web_user: WebUserId, organisation: OrganisationId | None
+) -> AccountProfile | None:
+    key = organisation.value if organisation else None
+    ids = queries.accounts_of(connection, web_user.value, key)
+    found = load.accounts(connection, [CustomerId(each) for each in ids])
+    # Two accounts for one buyer are a mistake in the mapping; showing either
+    # might be showing somebody else's.
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _site(connection: Connection, visitor: Visitor, account: AccountProfile) -> LocationId | None:
+    """The site that the visitor buys for: the membership's, else the one chosen."""
+    user = load.user(connection, visitor.web_user) if visitor.web_user else None
+    membership = user.member_of(visitor.organisation) if user and visitor.organisation else None
+    if membership is not None and membership.location is not None:
+        return membership.location
+    return visitor.location if _has_site(account, visitor.location) else None
+
+
+def _has_site(account: AccountProfile, site: LocationId | None) -> bool:
+    return any(location.location_id == site for location in account.locations)

@@ -1,0 +1,92 @@
+"""What can be wrong with a store before it is used: its settings and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, inspect
+
+from sync.domain.ids import StoreId, well_formed
+from sync.errors import Misconfigured, SyncError
+from sync.ports.erp import Finding, FindingLevel
+from sync.stores.embedded import schema
+from sync.stores.embedded.engine import store_url
+from sync.stores.embedded.errors import translated
+
+OPTIONS = frozenset({"url", "store_id", "overlap_s", "page_size"})
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    url: URL
+    store_id: StoreId
+    overlap_s: float | None
+    page_size: int | None
+
+
+def settings_from(
+    options: Mapping[str, object], secrets: Mapping[str, str], base: Path
+) -> StoreSettings:
+    """The options of a store, checked. Raises Misconfigured with every problem at once."""
+    problems = [f"{name}: no such option" for name in sorted(options.keys() - OPTIONS)]
+    url, store_id = options.get("url"), options.get("store_id")
+    overlap_s, page_size = options.get("overlap_s"), options.get("page_size")
+    address: URL | None = None
+    if isinstance(url, str) and url:
+        try:
+            address = store_url(url, secrets, base)
+        except Misconfigured as error:
+            problems.append(f"url: {error}")
+    else:
+        problems.append("url: missing")
+    if not isinstance(store_id, str) or not well_formed(store_id):
+        problems.append(f"store_id: not a key: {store_id!r}")
+    if not (overlap_s is None or (_is_number(overlap_s) and float(str(overlap_s)) >= 0)):
+        problems.append(f"overlap_s: not a number of seconds: {overlap_s!r}")
+    whole = isinstance(page_size, int) and not isinstance(page_size, bool)
+    if page_size is not None and not (whole and 1 <= int(str(page_size)) <= 10_000):
+        problems.append(f"page_size: not a whole number from 1 to 10000: {page_size!r}")
+    if problems or address is None:
+        raise Misconfigured("the embedded store cannot be opened", tuple(problems))
+    return StoreSettings(
+        url=address,
+        store_id=StoreId(str(store_id)),
+        overlap_s=None if overlap_s is None else float(str(overlap_s)),
+        page_size=None if page_size is None else int(str(page_size)),
+    )
+
+
+def findings(engine: Engine, database: str) -> list[Finding]:
+    """Whether the database answers and has every table and column; writes nothing."""
+    try:
+        with translated(database, engine.dialect.name):
+            missing = list(_missing(engine))
+    except SyncError as error:
+        remedy = "see that the database is there, running, and open to this login"
+        return [Finding("store database", FindingLevel.ERROR, str(error), remedy)]
+    if not missing:
+        return [Finding("store schema", FindingLevel.OK, f"{database} has every table")]
+    remedy = "create the schema: sync/stores/embedded/README.md says how"
+    return [
+        Finding("store schema", FindingLevel.ERROR, f"{database} lacks {what}", remedy)
+        for what in missing
+    ]
+
+
+def _missing(engine: Engine) -> Iterator[str]:
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        tables = set(inspector.get_table_names())
+        for table in schema.metadata.sorted_tables:
+            if table.name not in tables:
+                yield f"table {table.name}"
+                continue
+            columns = {column["name"] for column in inspector.get_columns(table.name)}
+            lacking = [column.name for column in table.columns if column.name not in columns]
+            yield from (f"column {table.name}.{name}" for name in lacking)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

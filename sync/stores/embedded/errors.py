@@ -1,0 +1,64 @@
+"""The database's errors in our classes, by what their codes mean.
+
+A lost answer to a write counts as TryLater here, not as an unknown outcome:
+everything that the daemon writes into this store sets a record to what it
+should be, so that coming again is harmless. An error whose code is in no table
+surfaces as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from sync.errors import AccessDenied, Misconfigured, Rejected, SyncError, TryLater
+from sync.kit.driver_errors import read_error
+from sync.kit.sqlstate import Failure, classify
+
+_TRY_LATER = frozenset(
+    {Failure.ROLLED_BACK, Failure.BUSY, Failure.TIMEOUT, Failure.LOST, Failure.FULL}
+)
+_ACCESS_DENIED = frozenset({Failure.LOGIN, Failure.PRIVILEGE, Failure.READ_ONLY})
+_MISCONFIGURED = frozenset({Failure.MISSING, Failure.DAMAGED})
+_REJECTED = frozenset({Failure.UNIQUE, Failure.CONSTRAINT, Failure.VALUE, Failure.RULE})
+
+
+@contextmanager
+def translated(database: str, family: str) -> Iterator[None]:
+    """Raise what happens inside as our own classes, about this database.
+
+    ``family`` is SQLAlchemy's name of the dialect.
+    """
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise TryLater(f"all connections to {database} are in use") from error
+    except DBAPIError as error:
+        ours = translate(error, database, family)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def translate(error: DBAPIError, database: str, family: str) -> SyncError | None:
+    """What to do about it; None for an error that is not recognised."""
+    if error.orig is None:
+        return None
+    read = read_error(error.orig, family)
+    failure = classify(read)
+    if failure in _TRY_LATER or error.connection_invalidated:
+        return TryLater(f"{database} cannot answer now ({read.code})")
+    if failure in _ACCESS_DENIED:
+        return AccessDenied(f"{database} refuses access ({read.code})")
+    if failure in _MISCONFIGURED:
+        return Misconfigured(f"{database} is not as its schema says: {read.text} ({read.code})")
+    if failure in _REJECTED:
+        return Rejected(
+            f"{database} refuses a record: {read.text} ({read.code})",
+            code="store_refused_record",
+            remedy="see which rule of the store's database refused it, and correct the record",
+        )
+    return None

@@ -1,0 +1,219 @@
+"""What is asked of the database, as rows. Nothing here knows a domain type.
+
+Lists of keys go in chunks, because a statement holds only so many parameters.
+The children of a page are fetched by one query per table, never one per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    union,
+)
+
+from sync.stores.embedded import schema
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+CHUNK = 500
+
+
+def chunks(items: Collection[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    ordered = list(items)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
+
+
+# --- Web orders ---
+
+
+def end_of_feed(connection: Connection) -> tuple[str, str] | None:
+    """Time of change and ID of the order that changed last; None without orders."""
+    table = schema.orders
+    newest = select(table.c.modified_at, table.c.order_id)
+    newest = newest.order_by(table.c.modified_at.desc(), table.c.order_id.desc()).limit(1)
+    found = connection.execute(newest).first()
+    return None if found is None else (found.modified_at, found.order_id)
+
+
+def orders_between(
+    connection: Connection,
+    since: str | None,
+    after: tuple[str, str] | None,
+    until: tuple[str, str],
+    limit: int,
+) -> list[Row]:
+    """The next orders of the feed: at or after ``since``, past ``after``, up to ``until``."""
+    table = schema.orders
+    wanted = select(table).where(_place_up_to(until))
+    if since is not None:
+        wanted = wanted.where(table.c.modified_at >= since)
+    if after is not None:
+        # The first half is implied by the second, and lets the index be used.
+        wanted = wanted.where(table.c.modified_at >= after[0], _place_past(after))
+    wanted = wanted.order_by(table.c.modified_at, table.c.order_id).limit(limit)
+    return rows(connection, wanted)
+
+
+def order_rows(connection: Connection, order_ids: Collection[str]) -> list[Row]:
+    return by_keys(connection, schema.orders, "order_id", order_ids)
+
+
+def order_ids_of_user(connection: Connection, web_user: str) -> list[str]:
+    """Orders that name this user, newest first."""
+    table = schema.orders
+    wanted = select(table.c.order_id).where(table.c.web_user == web_user)
+    wanted = wanted.order_by(table.c.placed_at.desc(), table.c.order_id.desc())
+    return list(connection.execute(wanted).scalars())
+
+
+def order_parts(
+    connection: Connection, order_ids: Collection[str]
+) -> dict[str, dict[str, list[Row]]]:
+    """Rows of every part table by order ID and table name, in their own order."""
+    found: dict[str, dict[str, list[Row]]] = {order_id: {} for order_id in order_ids}
+    for table in schema.ORDER_PARTS:
+        for row in by_keys(connection, table, "order_id", order_ids):
+            found[row["order_id"]].setdefault(table.name, []).append(row)
+    return found
+
+
+def _place_past(place: tuple[str, str]) -> ColumnElement[bool]:
+    table = schema.orders
+    return or_(
+        table.c.modified_at > place[0],
+        and_(table.c.modified_at == place[0], table.c.order_id > place[1]),
+    )
+
+
+def _place_up_to(place: tuple[str, str]) -> ColumnElement[bool]:
+    table = schema.orders
+    return or_(
+        table.c.modified_at < place[0],
+        and_(table.c.modified_at == place[0], table.c.order_id <= place[1]),
+    )
+
+
+# --- Keys ---
+
+
+def key_page(connection: Connection, table: Table, after: str | None, limit: int) -> list[str]:
+    """The next keys of a table with a key of one column, ascending."""
+    (key,) = table.primary_key.columns
+    wanted = select(key).order_by(key).limit(limit)
+    if after is not None:
+        wanted = wanted.where(key > after)
+    return list(connection.execute(wanted).scalars())
+
+
+def mirrored_customers(connection: Connection) -> list[str]:
+    """Customer IDs with anything mirrored under them, prices to them alone included."""
+    of_tables = [select(table.c.customer_id) for table in schema.MIRRORED_BY_CUSTOMER]
+    prices = schema.prices
+    priced = select(prices.c.audience_key).where(prices.c.audience == "account")
+    return sorted(connection.execute(union(*of_tables, priced)).scalars())
+
+
+def accounts_of(connection: Connection, web_user: str, organisation: str | None) -> list[str]:
+    """Accounts that the organisation acts for, or without one the user; by customer ID."""
+    if organisation is None:
+        table = schema.account_users
+        wanted = select(table.c.customer_id).where(table.c.web_user == web_user)
+    else:
+        members, table = schema.memberships, schema.account_organisations
+        wanted = (
+            select(table.c.customer_id)
+            .join(members, members.c.organisation == table.c.organisation)
+            .where(members.c.web_user == web_user, members.c.organisation == organisation)
+        )
+    return sorted(set(connection.execute(wanted).scalars()))
+
+
+# --- Prices ---
+
+PARTITION = ("audience", "audience_key", "audience_channel", "level", "owner")
+
+
+def price_partitions(connection: Connection) -> list[Row]:
+    columns = [schema.prices.c[name] for name in PARTITION]
+    return rows(connection, select(*columns).distinct().order_by(*columns))
+
+
+def price_rows(connection: Connection, partition: Row) -> list[Row]:
+    wanted = select(schema.prices)
+    for name, value in partition.items():
+        wanted = wanted.where(schema.prices.c[name] == value)
+    return rows(connection, wanted)
+
+
+def withdraw(connection: Connection, customer_id: str) -> int:
+    """Remove all that is mirrored under this customer ID; how many rows there were.
+
+    Prices of a site go along where no other account has a site of that key.
+    """
+    prices, sites = schema.prices, schema.account_locations
+    own = select(sites.c.location).where(sites.c.customer_id == customer_id)
+    others = select(sites.c.location).where(sites.c.customer_id != customer_id)
+    of_account = and_(prices.c.audience == "account", prices.c.audience_key == customer_id)
+    of_site = and_(
+        prices.c.audience == "location",
+        prices.c.audience_key.in_(own),
+        prices.c.audience_key.not_in(others),
+    )
+    removed = connection.execute(delete(prices).where(or_(of_account, of_site))).rowcount
+    for table in schema.MIRRORED_BY_CUSTOMER:
+        of_table = delete(table).where(table.c.customer_id == customer_id)
+        removed += connection.execute(of_table).rowcount
+    return removed
+
+
+# --- Any table ---
+
+
+def rows(connection: Connection, statement: Any) -> list[Row]:
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def by_keys(connection: Connection, table: Table, column: str, keys: Collection[str]) -> list[Row]:
+    """Rows whose ``column`` is one of the keys, by primary key within each chunk."""
+    found: list[Row] = []
+    for chunk in chunks(keys):
+        wanted = select(table).where(table.c[column].in_(chunk))
+        found += rows(connection, wanted.order_by(*table.primary_key.columns))
+    return found
+
+
+def count(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def insert_rows(connection: Connection, table: Table, new: Sequence[Row]) -> None:
+    for chunk in chunks(new):
+        connection.execute(insert(table), [dict(row) for row in chunk])
+
+
+def delete_rows(
+    connection: Connection, table: Table, columns: Sequence[str], keys: Collection[tuple[Any, ...]]
+) -> None:
+    """Remove the rows whose ``columns`` hold one of the keys; absent ones do not matter."""
+    if not keys:
+        return
+    matching = [table.c[name] == bindparam(f"key_{name}") for name in columns]
+    names = [f"key_{name}" for name in columns]
+    connection.execute(
+        delete(table).where(*matching),
+        [dict(zip(names, key, strict=True)) for key in keys],
+    )
