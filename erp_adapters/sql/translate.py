@@ -59,12 +59,16 @@ def account(
         tax_exempt=bool(row["tax_exempt"]),
         credit=CreditStatus(row["credit"] or "ok"),
         price_groups=tuple(sorted(groups)),
-        contacts=tuple(contact(each) for each in contacts),
+        contacts=tuple(contact(each) for each in sorted(contacts, key=_contact_id)),
         default_ship_to=_ship_to_id(row["default_ship_to"]),
         po_required=bool(row["po_required"]),
         status=None if row["status"] is None else _STATUSES[row["status"]],
         tax_id=row["tax_id"],
     )
+
+
+def _contact_id(row: Row) -> str:
+    return str(row["contact_id"])
 
 
 def contact(row: Row) -> Contact:

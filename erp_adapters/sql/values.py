@@ -25,6 +25,7 @@ from sync.ports.erp import ErpCapabilities
 Convert = Callable[[Any], Any]
 
 FLOAT_DIGITS = 15
+_EXACT_FLOATS = 2.0**53
 _TRUE = frozenset({"1", "true", "t", "y", "yes"})
 _FALSE = frozenset({"0", "false", "f", "n", "no"})
 
@@ -98,6 +99,8 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | uuid.UUID):
         return str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT_FLOATS:
+        return str(int(value))
     if isinstance(value, Decimal) and value == value.to_integral_value():
         return f"{value:.0f}"
     if isinstance(value, Decimal):
@@ -123,8 +126,6 @@ def as_bool(value: Any) -> bool | None:
 
 
 def as_integer(value: Any) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
     word = as_text(value)
     if not word:
         return None

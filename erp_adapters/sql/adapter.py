@@ -1,0 +1,581 @@
+"""The ERP's database as the ports see it, by its profile alone.
+
+A profile may lack statements, and the engine asks ``isinstance`` what an
+adapter can do. So each capability is a class of its own here, in the order of
+the ports, and ``SqlErpAdapter`` puts together those whose statements the
+profile has.
+
+Reads of many records leave out what cannot be read, whole: never an account
+without one of its price groups, or an invoice without a line. What was left
+out is logged and told by ``take_unreadable``, with the account whose mirror
+must stay as it is. Where of many rows not one can be read, the statement is
+wrong and the read raises.
+"""
+
+from __future__ import annotations
+
+import threading
+import types
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from erp_adapters.sql import checking, translate
+from erp_adapters.sql.database import Database, Settings
+from erp_adapters.sql.errors import Attempt, DuplicateKey, Moment, translated
+from erp_adapters.sql.profile import find_profile, load_profile
+from erp_adapters.sql.profile_model import ORDER_NUMBER, Profile
+from erp_adapters.sql.queries import Answer, BadRow, Query, Row, queries
+from erp_adapters.sql.values import as_text
+from erp_adapters.sql.writing import Execution, OrderWriter
+from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
+from sync.domain.invoice import Invoice
+from sync.domain.pricing import Price, PriceLevel, PriceScope
+from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
+from sync.domain.times import Watermark
+from sync.errors import Conflict, Misconfigured, Rejected
+from sync.ports.erp import Erp, ErpCapabilities, Feed, Finding, UnreadableRecord
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+MANY = 10
+"""From so many rows on, none of them readable is a wrong statement, not bad data."""
+
+LEVELS: Mapping[PriceLevel, tuple[str, str | None]] = {
+    PriceLevel.ITEM: ("prices_item", None),
+    PriceLevel.LOCATION: ("prices_location", "location_id"),
+    PriceLevel.ACCOUNT: ("prices_account", "customer_id"),
+    PriceLevel.GROUP: ("prices_group", "group_code"),
+    PriceLevel.DEFAULT: ("prices_default", None),
+}
+_OWNERS = {
+    "location_id": "location_ids",
+    "customer_id": "customer_ids",
+    "group_code": "group_codes",
+}
+
+
+class _Reading:
+    """One read transaction: every statement in it sees the same moment."""
+
+    def __init__(self, base: _Base, connection: Connection) -> None:
+        self._base = base
+        self._connection = connection
+        self.read_rows = 0
+        self.bad: list[BadRow] = []
+
+    def rows(self, name: str, **given: Any) -> Answer:
+        """All rows of that statement; none where the profile does not have it."""
+        query = self._base.queries.get(name)
+        if query is None:
+            return Answer()
+        answer = query.read(self._connection, given)
+        self.read_rows += len(answer.rows)
+        self.bad.extend(answer.bad)
+        return answer
+
+    def stream(self, name: str, **given: Any) -> Iterator[Row]:
+        query = self._base.queries[name]
+        for row in query.stream(self._connection, given, self.bad.append):
+            self.read_rows += 1
+            yield row
+
+    def build(self, query: Query, rows: Sequence[Row], make: Callable[[Row], T]) -> Iterator[T]:
+        """The documents of these rows; a row that makes none is bad."""
+        for row in rows:
+            try:
+                made = make(row)
+            except ValueError as error:
+                self.bad.append(BadRow(query.name, row, "", str(error), query.key_of(row)))
+            else:
+                yield made
+
+
+class _Base:
+    """What every SQL adapter has: connections, statements, a check and an end."""
+
+    def __init__(self, profile: Profile, database: Database) -> None:
+        self.profile = profile
+        self.database = database
+        self.queries: Mapping[str, Query] = queries(profile, database.dialect)
+        feeds = frozenset(feed for feed in Feed if f"changed_{feed.value}" in profile.reads)
+        self._capabilities = replace(
+            profile.capabilities,
+            change_feeds=feeds,
+            statement_timeout_s=database.settings.statement_timeout_s,
+        )
+        self._unreadable = threading.local()
+
+    @property
+    def capabilities(self) -> ErpCapabilities:
+        return self._capabilities
+
+    def check(self) -> Sequence[Finding]:
+        return checking.check(self.profile, self.database, self.queries)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def take_unreadable(self) -> Sequence[UnreadableRecord]:
+        held: list[UnreadableRecord] = getattr(self._unreadable, "records", [])
+        self._unreadable.records = []
+        return tuple(held)
+
+    @contextmanager
+    def _read(self, name: str) -> Iterator[_Reading]:
+        """A read transaction for statements that begin with ``name``'s."""
+        attempt = Attempt(f"reading {name} of {self.profile.name}")
+        with (
+            translated(attempt, self.database.dialect),
+            self.database.reader.begin() as connection,
+        ):
+            reading = _Reading(self, connection)
+            yield reading
+        self._remember(reading)
+
+    def _remember(self, reading: _Reading) -> None:
+        records = [self._record(bad) for bad in reading.bad]
+        unsound = sum(1 for bad in reading.bad if not bad.column)  # read, but no document
+        if len(records) >= MANY and reading.read_rows <= unsound:
+            raise Misconfigured(f"none of {len(records)} rows could be read", (str(records[0]),))
+        for record in records:
+            log.warning(
+                "erp.row_unreadable",
+                erp=self.profile.name,
+                statement=record.source,
+                key=record.key,
+                column=record.field,
+                reason=record.message,
+            )
+        held: list[UnreadableRecord] = getattr(self._unreadable, "records", [])
+        self._unreadable.records = [*held, *records]
+
+    def _record(self, bad: BadRow) -> UnreadableRecord:
+        customer = bad.known.get("customer_id")
+        return UnreadableRecord(
+            source=bad.statement,
+            key=bad.key,
+            field=bad.column,
+            message=bad.message,
+            customer=_customer(customer),
+        )
+
+    def _one(self, reading: _Reading, name: str, **given: Any) -> Row | None:
+        """The only row. Raises Rejected where there are several, or it cannot be read."""
+        answer = reading.rows(name, **given)
+        if answer.bad:
+            bad = answer.bad[0]
+            reading.bad.clear()
+            raise _unreadable(name, bad.key, f"{bad.column} {bad.message}")
+        if len(answer.rows) > 1:
+            raise Rejected(
+                f"{name} answers {len(answer.rows)} rows where there can be one",
+                code="erp_ambiguous",
+                remedy="look in the ERP which of them is right",
+            )
+        return answer.rows[0] if answer.rows else None
+
+
+class _ReadsAccounts(_Base):
+    def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
+        wanted = {each.value for each in customer_ids}
+        with self._read("accounts") as reading:
+            asked = {"customer_ids": wanted}
+            rows = [
+                row
+                for row in reading.rows("accounts", **asked).rows
+                if row["customer_id"] in wanted
+            ]
+            currencies = _Parts(reading.rows("account_currencies", **asked), "customer_id")
+            groups = _Parts(reading.rows("account_price_groups", **asked), "customer_id")
+            contacts = _Parts(reading.rows("contacts", **asked), "customer_id")
+
+            def make(row: Row) -> Account:
+                key = row["customer_id"]
+                return translate.account(row, currencies.of(key), groups.of(key), contacts.of(key))
+
+            whole = [
+                row
+                for row in rows
+                if not any(
+                    row["customer_id"] in parts.broken for parts in (currencies, groups, contacts)
+                )
+            ]
+            found = list(reading.build(self.queries["accounts"], whole, make))
+        return {account.customer_id: account for account in found}
+
+    def customer_ids(self) -> Iterator[CustomerId]:
+        with self._read("customer_ids") as reading:
+            rows = reading.rows("customer_ids").rows
+            found = list(
+                reading.build(
+                    self.queries["customer_ids"], rows, lambda row: CustomerId(row["customer_id"])
+                )
+            )
+        return iter(dict.fromkeys(found))
+
+    def locations(self, customer_ids: Collection[CustomerId]) -> Sequence[Location]:
+        return self._of_customers("locations", customer_ids, translate.location)
+
+    def _of_customers(
+        self, name: str, customer_ids: Collection[CustomerId], make: Callable[[Row], T]
+    ) -> list[T]:
+        """One document for each row of a statement by customer."""
+        if name not in self.queries:
+            return []
+        wanted = {each.value for each in customer_ids}
+        with self._read(name) as reading:
+            rows = reading.rows(name, customer_ids=wanted).rows
+            own = [row for row in rows if row["customer_id"] in wanted]
+            return list(reading.build(self.queries[name], own, make))
+
+
+class _FindsContacts(_Base):
+    def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
+        wanted = email.casefold()
+        with self._read("contacts_by_email") as reading:
+            rows = reading.rows("contacts_by_email", email=email.lower()).rows
+            # A collation may take é for e; an e-mail address does not.
+            exact = [row for row in rows if row["email"].casefold() == wanted]
+            found = list(
+                reading.build(
+                    self.queries["contacts_by_email"],
+                    exact,
+                    lambda row: CustomerId(row["customer_id"]),
+                )
+            )
+        return list(dict.fromkeys(found))
+
+
+class _ReadsShipTos(_ReadsAccounts):
+    def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
+        return self._of_customers("ship_tos", customer_ids, translate.ship_to)
+
+    def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
+        return self._of_customers("bill_tos", customer_ids, translate.bill_to)
+
+
+class _ReadsItems(_Base):
+    def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
+        wanted = {each.value for each in skus}
+        with self._read("items") as reading:
+            rows = reading.rows("items", skus=wanted).rows
+            units = _Parts(reading.rows("item_units", skus=wanted), "sku")
+            customers = _Parts(reading.rows("item_customers", skus=wanted), "sku")
+            whole = [
+                row
+                for row in rows
+                if row["sku"] in wanted and row["sku"] not in units.broken | customers.broken
+            ]
+            found = list(
+                reading.build(
+                    self.queries["items"],
+                    whole,
+                    lambda row: translate.item(row, units.of(row["sku"]), customers.of(row["sku"])),
+                )
+            )
+        return {item.sku: item for item in found}
+
+
+class _ReadsPrices(_Base):
+    def price_scopes(self) -> Iterator[PriceScope]:
+        with self._read("price_scopes") as reading:
+            rows = reading.rows("price_scopes").rows
+            found = list(reading.build(self.queries["price_scopes"], rows, translate.price_scope))
+        served = {level for level, (name, _) in LEVELS.items() if name in self.queries}
+        return iter({scope for scope in found if scope.level in served})
+
+    def prices(
+        self, scopes: Collection[PriceScope], skus: Collection[Sku] | None = None
+    ) -> Iterator[Price]:
+        owners: dict[PriceLevel, set[str]] = defaultdict(set)
+        for scope in scopes:
+            owners[scope.level].add(scope.owner)
+        named = None if skus is None else {sku.value for sku in skus}
+        if named is not None and not named:
+            return
+        for level in sorted(owners):
+            if LEVELS[level][0] in self.queries:
+                yield from self._prices(level, owners[level], named)
+
+    def _prices(
+        self, level: PriceLevel, owners: set[str], skus: set[str] | None
+    ) -> Iterator[Price]:
+        name, column = LEVELS[level]
+        given: dict[str, Any] = {"skus": skus}
+        if column is not None:
+            given[_OWNERS[column]] = owners
+
+        def make(row: Row) -> Price:
+            return translate.price(row, level, row[column] if column else "")
+
+        with self._read(name) as reading:
+            for row in reading.stream(name, **given):
+                if column is not None and row[column] not in owners:
+                    continue
+                if skus is None or row["sku"] in skus:
+                    yield from reading.build(self.queries[name], (row,), make)
+
+
+class _ReadsInvoices(_Base):
+    def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
+        wanted = {each.value for each in customer_ids}
+        with self._read("invoices") as reading:
+            answer = reading.rows("invoices", customer_ids=wanted)
+            rows = [row for row in answer.rows if row["customer_id"] in wanted]
+            asked = {
+                "customer_ids": {row["customer_id"] for row in rows},
+                "invoice_numbers": {row["invoice_number"] for row in rows},
+            }
+            owner = {row["invoice_number"]: row["customer_id"] for row in rows}
+            lines = _Parts(reading.rows("invoice_lines", **asked), "invoice_number", owner)
+            dues = _Parts(reading.rows("invoice_dues", **asked), "invoice_number", owner)
+
+            def make(row: Row) -> Invoice:
+                number = row["invoice_number"]
+                return translate.invoice(row, lines.of(number), dues.of(number))
+
+            broken = lines.broken | dues.broken
+            whole = [row for row in rows if row["invoice_number"] not in broken]
+            return list(reading.build(self.queries["invoices"], whole, make))
+
+
+class _TellsChanges(_Base):
+    def changed_customers(
+        self, feed: Feed, since: Watermark
+    ) -> tuple[Collection[CustomerId], Watermark]:
+        name = self._feed(feed)
+        with self._read(name) as reading:
+            reached = self._now(reading)
+            rows = reading.rows(name, since=since.at).rows
+            found = list(
+                reading.build(self.queries[name], rows, lambda row: CustomerId(row["customer_id"]))
+            )
+        return list(dict.fromkeys(found)), reached
+
+    def feed_now(self, feed: Feed) -> Watermark:
+        self._feed(feed)
+        with self._read("clock") as reading:
+            return self._now(reading)
+
+    def _feed(self, feed: Feed) -> str:
+        if feed not in self.capabilities.change_feeds:
+            raise ValueError(f"{self.profile.name} tells no changes of {feed.value}")
+        return f"changed_{feed.value}"
+
+    def _now(self, reading: _Reading) -> Watermark:
+        row = self._one(reading, "clock")
+        if row is None:
+            raise Misconfigured("the statement clock answers no row")
+        # Whole seconds: the columns that tell changes often keep no fractions,
+        # and a change stamped within this second would look older than it.
+        return Watermark(row["now"].astimezone(UTC).replace(microsecond=0))
+
+
+class _FindsOrders(_Base):
+    def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
+        with self._read("find_order") as reading:
+            return self._found(reading, key)
+
+    def _found(self, reading: _Reading, key: IdempotencyKey) -> FoundOrder | None:
+        row = self._one(reading, "find_order", external_key=key.value)
+        if row is None:
+            return None
+        try:
+            return translate.found_order(row)
+        except ValueError as error:
+            raise _unreadable("find_order", key.value, str(error)) from error
+
+
+class _SubmitsOrders(_FindsOrders):
+    def __init__(self, profile: Profile, database: Database) -> None:
+        super().__init__(profile, database)
+        self._orders = OrderWriter(profile, database.dialect)
+
+    def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+        planned = self._orders.plan(order, key)
+        for last in (False, True):
+            try:
+                return self._submit(order, key, planned)
+            except DuplicateKey as stopped:
+                held = self.find_order(key)
+                if held is not None:
+                    return self._same(held, order, key)
+                # Not our key: perhaps two orders reached for the same number.
+                if last:
+                    raise Rejected(
+                        f"order {order.web_number}: a unique index of the ERP refuses it"
+                        f" ({stopped.told.code})",
+                        code="erp_duplicate",
+                        remedy="look in the ERP for the record that is there already, then replay",
+                    ) from stopped.error
+        raise AssertionError("unreachable")
+
+    def _submit(
+        self, order: SalesOrder, key: IdempotencyKey, planned: Sequence[Execution]
+    ) -> OrderAcknowledgement:
+        attempt = Attempt(f"writing order {order.web_number} into {self.profile.name}")
+        with (
+            translated(attempt, self.database.dialect),
+            self.database.writer.begin() as connection,
+        ):
+            held = self._found(_Reading(self, connection), key)
+            # A refused one may be sent again; the steps say what becomes of it.
+            if held is not None and held.refusal is None:
+                return self._same(held, order, key)
+            attempt.moment = Moment.WRITING
+            captured = self._orders.run(connection, planned)
+        number = captured.get(ORDER_NUMBER)
+        return OrderAcknowledgement(None if number is None else ErpOrderNumber(as_text(number)))
+
+    def _same(
+        self, held: FoundOrder, order: SalesOrder, key: IdempotencyKey
+    ) -> OrderAcknowledgement:
+        if held.refusal is not None:
+            raise Rejected(
+                f"order {order.web_number}: the ERP refused it: {held.refusal}",
+                code="erp_refused",
+                remedy="put right in the ERP what it names, then replay",
+            )
+        differences = held.differences(order)
+        if differences:
+            raise Conflict(
+                f"order {order.web_number} is in the ERP under {key} already,"
+                f" and differs: {'; '.join(differences)}"
+            )
+        return OrderAcknowledgement(held.number)
+
+
+class _ReadsOrderStatus(_Base):
+    def order_statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> Mapping[IdempotencyKey, OrderStatus]:
+        wanted = {each.value for each in keys}
+        with self._read("order_status") as reading:
+            asked = {"external_keys": wanted}
+            answer = reading.rows("order_status", **asked)
+            rows = [row for row in answer.rows if row["external_key"] in wanted]
+            shipments = _Parts(reading.rows("order_shipments", **asked), "external_key")
+            lines = _Parts(reading.rows("order_line_status", **asked), "external_key")
+            broken = shipments.broken | lines.broken
+
+            def make(row: Row) -> tuple[IdempotencyKey, OrderStatus]:
+                key = row["external_key"]
+                status = translate.order_status(row, shipments.of(key), lines.of(key))
+                return IdempotencyKey(key), status
+
+            whole = [row for row in rows if row["external_key"] not in broken]
+            return dict(reading.build(self.queries["order_status"], whole, make))
+
+
+class _ChecksPurchaseOrders(_Base):
+    def purchase_order_used(
+        self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
+    ) -> ErpOrderNumber | None:
+        with self._read("purchase_order_used") as reading:
+            asked = {
+                "customer_id": customer_id.value,
+                "po_number": po_number,
+                "external_key": key.value,
+            }
+            rows = reading.rows("purchase_order_used", **asked).rows
+        numbers = sorted(row["order_number"] for row in rows)
+        return ErpOrderNumber(numbers[0]) if numbers else None
+
+
+_SERVES: tuple[tuple[str, type[_Base]], ...] = (
+    ("accounts", _ReadsAccounts),
+    ("contacts_by_email", _FindsContacts),
+    ("ship_tos", _ReadsShipTos),
+    ("items", _ReadsItems),
+    ("price_scopes", _ReadsPrices),
+    ("invoices", _ReadsInvoices),
+    ("clock", _TellsChanges),
+    ("find_order", _FindsOrders),
+    ("order_status", _ReadsOrderStatus),
+    ("purchase_order_used", _ChecksPurchaseOrders),
+)
+"""Statement -> what a profile that has it can do."""
+
+
+class SqlErpAdapter:
+    """Makes the adapter that a profile describes. It is never one itself."""
+
+    @classmethod
+    def from_settings(
+        cls, options: Mapping[str, object], secrets: Mapping[str, str], base: Path
+    ) -> Erp:
+        """The adapter of a site whose folder is ``base``.
+
+        Does not connect. Raises Misconfigured for options, a profile or a
+        driver that will not do.
+        """
+        settings = Settings.read(options, secrets, base)
+        profile = load_profile(find_profile(settings.profile, base))
+        return cls.build(profile, settings)
+
+    @classmethod
+    def build(cls, profile: Profile, settings: Settings) -> Erp:
+        """An object that satisfies the protocols that the profile serves, and no others."""
+        database = Database(settings)
+        profile.require_dialect(database.dialect)
+        return _class_for(profile)(profile, database)
+
+
+def _class_for(profile: Profile) -> type[_Base]:
+    parts: list[type[_Base]] = [serves for name, serves in _SERVES if name in profile.reads]
+    if profile.steps:
+        parts.append(_SubmitsOrders)
+    # A class that another one contains already would have no place in the order.
+    chosen = [
+        part
+        for part in parts
+        if not any(other is not part and issubclass(other, part) for other in parts)
+    ]
+    made: type[_Base] = types.new_class("SqlErp", (*chosen,) or (_Base,))
+    return made
+
+
+class _Parts:
+    """Rows that belong to a document, by its key; ``broken`` are keys with a bad one.
+
+    ``owner`` tells the account of a document whose parts do not name it.
+    """
+
+    def __init__(self, answer: Answer, key: str, owner: Mapping[str, str] | None = None) -> None:
+        self._rows: dict[str, list[Row]] = defaultdict(list)
+        for row in answer.rows:
+            self._rows[row[key]].append(row)
+        self.broken = {bad.known[key] for bad in answer.bad if bad.known.get(key) is not None}
+        for bad in answer.bad:
+            customer = (owner or {}).get(bad.known.get(key, ""))
+            if customer is not None:
+                bad.known["customer_id"] = customer
+
+    def of(self, key: str) -> list[Row]:
+        return self._rows.get(key, [])
+
+
+def _unreadable(name: str, key: str, why: str) -> Rejected:
+    return Rejected(
+        f"{name} {key}: {why}",
+        code="erp_unreadable",
+        remedy="correct the record in the ERP or the statement in the profile",
+    )
+
+
+def _customer(value: object) -> CustomerId | None:
+    try:
+        return CustomerId(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
