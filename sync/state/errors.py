@@ -7,6 +7,7 @@ be repeated, and a repeated one finds the order in its new state.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,14 @@ _POSTGRESQL: dict[str, tuple[type[SyncError], str]] = {
     "42501": (AccessDenied, "the user of the state database lacks a right"),
 }
 
+# A connection that is refused at the door brings no SQLSTATE, only the words of
+# the server. Not to recognise a wrong password would lock the account in the end.
+_AT_THE_DOOR = (
+    (re.compile(r'role ".*" does not exist|authentication failed|no password supplied'), "28"),
+    (re.compile(r"no pg_hba\.conf entry"), "28"),
+    (re.compile(r'database ".*" does not exist'), "3D000"),
+)
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -87,8 +96,12 @@ def _sqlite(cause: sqlite3.Error) -> tuple[type[SyncError], str] | None:
 def _postgresql(cause: BaseException | None) -> tuple[type[SyncError], str] | None:
     state: str | None = getattr(cause, "sqlstate", None)
     if state is None:
-        # A server that cannot be reached has not answered with any state.
-        return _POSTGRESQL["08"] if type(cause).__name__ == "OperationalError" else None
+        if type(cause).__name__ != "OperationalError":
+            return None
+        for words, known in _AT_THE_DOOR:
+            if words.search(str(cause)):
+                return _POSTGRESQL[known]
+        return _POSTGRESQL["08"]
     for width in (5, 3, 2):
         if state[:width] in _POSTGRESQL:
             return _POSTGRESQL[state[:width]]

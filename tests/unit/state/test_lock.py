@@ -1,0 +1,91 @@
+"""One writer per state, on both databases."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from sync.errors import StateInUse
+from sync.state.lock import hold_writer_lock
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/var/state.db"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.mark.rule("OP-1")
+def test_a_second_writer_is_refused_with_the_first_ones_process(url: str) -> None:
+    with hold_writer_lock(url) as lock:
+        assert lock.still_held()
+        with pytest.raises(StateInUse, match=rf"process {os.getpid()}\b"):
+            hold_writer_lock(url)
+    assert not lock.still_held()
+    hold_writer_lock(url).release()
+
+
+def test_a_lock_may_be_released_twice(url: str) -> None:
+    lock = hold_writer_lock(url)
+    lock.release()
+    lock.release()
+
+
+@pytest.mark.rule("OP-1")
+def test_the_lock_dies_with_its_process(url: str) -> None:
+    program = (
+        "import sys, time; from sync.state.lock import hold_writer_lock;"
+        f"lock = hold_writer_lock({url!r}); print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StateInUse, match=f"process {holder.pid}"):
+            hold_writer_lock(url)
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    _hold_once_the_server_noticed(url)
+
+
+def _hold_once_the_server_noticed(url: str) -> None:
+    """A server ends a dead client's session by itself, if not in the same instant."""
+    for _ in range(10_000):
+        try:
+            hold_writer_lock(url).release()
+        except StateInUse:
+            continue
+        return
+    raise AssertionError("the lock of a dead process was never freed")
+
+
+def test_a_writer_that_lost_its_connection_knows_that_it_lost_the_lock(postgres_url: str) -> None:
+    with hold_writer_lock(postgres_url) as lock:
+        engine = create_engine(postgres_url, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        assert not lock.still_held()
+
+
+def test_two_states_have_two_writers(tmp_path: Path) -> None:
+    with hold_writer_lock(f"sqlite:///{tmp_path}/a.db"):
+        hold_writer_lock(f"sqlite:///{tmp_path}/b.db").release()
+
+
+def test_a_state_in_memory_needs_no_lock() -> None:
+    with hold_writer_lock("sqlite://"), hold_writer_lock("sqlite://") as second:
+        assert second.still_held()

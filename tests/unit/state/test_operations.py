@@ -1,0 +1,289 @@
+"""Watermarks, runs, requests, held plans, mapping versions and the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from sync.domain.times import Watermark
+from sync.ports.state import HeldPlan, RequestState, ResyncScope
+from sync.state import SqlState, mappings
+from sync.state.runs import KEEP
+from sync.testing.builders import a_web_order
+from sync.testing.clock import ManualClock
+from tests.unit.state.steps import Steps
+
+EVERYTHING = ResyncScope()
+
+
+@pytest.mark.rule("OP-1")
+def test_the_watermark_and_what_lies_behind_it_commit_together(
+    state: SqlState, clock: ManualClock
+) -> None:
+    reached = Watermark(clock.now())
+
+    def crash() -> None:
+        with state.transaction() as on:
+            on.ledger.discover(a_web_order(), clock.now())
+            on.watermarks.set("orders", reached)
+            raise ConnectionError("killed here")
+
+    with pytest.raises(ConnectionError):
+        crash()
+    with state.transaction() as on:
+        assert on.watermarks.get("orders") is None
+        assert on.ledger.counts() == {}
+        on.watermarks.set("orders", reached)
+    with state.transaction() as on:
+        assert on.watermarks.get("orders") == reached
+        on.watermarks.set("orders", Watermark(clock.now() - timedelta(days=1)))
+    with state.transaction() as on:
+        assert on.watermarks.get("orders") == Watermark(clock.now() - timedelta(days=1))
+        assert on.watermarks.get("prices") is None
+
+
+@pytest.mark.rule("OP-1")
+def test_runs_of_a_dead_process_are_marked_as_such(state: SqlState, clock: ManualClock) -> None:
+    with state.transaction() as on:
+        on.runs.start("r-1", "orders", clock.now())
+        on.runs.finish("r-1", "ok", {"imported": 3}, "", clock.now())
+    clock.advance(60)
+    with state.transaction() as on:
+        on.runs.start("r-2", "orders", clock.now())
+        on.runs.start("r-3", "prices", clock.now())
+    clock.advance(60)
+    with state.transaction() as on:
+        assert on.runs.abandon_running(clock.now()) == 2
+        assert on.runs.abandon_running(clock.now()) == 0
+        newest, oldest = on.runs.last("orders")
+    assert (newest.run_id, newest.outcome) == ("r-2", "failed")
+    assert newest.finished_at == clock.now()
+    assert (oldest.outcome, oldest.counts) == ("ok", {"imported": 3})
+
+
+def test_a_run_that_never_started_cannot_finish(state: SqlState, clock: ManualClock) -> None:
+    with pytest.raises(KeyError), state.transaction() as on:
+        on.runs.finish("r-9", "ok", {}, "", clock.now())
+
+
+def test_old_runs_make_room(state: SqlState, clock: ManualClock) -> None:
+    with state.transaction() as on:
+        on.runs.start("old", "orders", clock.now())
+        on.runs.start("other", "prices", clock.now())
+    clock.advance(KEEP.total_seconds() + 1)
+    with state.transaction() as on:
+        on.runs.start("new", "orders", clock.now())
+        assert [run.run_id for run in on.runs.last()] == ["new", "other"]
+
+
+@pytest.mark.rule("OP-2")
+def test_requests_are_taken_in_the_order_in_which_they_were_asked(
+    state: SqlState, clock: ManualClock
+) -> None:
+    scope = ResyncScope(customer="C-1", since=clock.now())
+    with state.transaction() as on:
+        first = on.requests.ask("prices", scope, "alice", clock.now())
+        second = on.requests.ask("orders", EVERYTHING, "bob", clock.now())
+    with state.transaction() as on:
+        taken = on.requests.next(clock.now())
+        assert taken is not None
+        assert (taken.request_id, taken.scope, taken.actor) == (first, scope, "alice")
+        assert taken.state is RequestState.RUNNING
+        following = on.requests.next(clock.now())
+        assert following is not None
+        assert following.request_id == second
+        assert on.requests.next(clock.now()) is None
+        assert [request.request_id for request in on.requests.last()] == [second, first]
+
+
+@pytest.mark.rule("OP-2")
+def test_a_request_shows_progress_and_a_result(state: SqlState, clock: ManualClock) -> None:
+    with state.transaction() as on:
+        name = on.requests.ask("prices", EVERYTHING, "alice", clock.now())
+        on.requests.next(clock.now())
+        assert on.requests.progress(name, 5, 20) is False
+        running = on.requests.get(name)
+        assert running is not None
+        assert (running.done, running.total) == (5, 20)
+        on.requests.finish(name, RequestState.DONE, "fine", {"changed": 7}, clock.now())
+        over = on.requests.get(name)
+    assert over is not None
+    assert (over.state, over.message, over.result) == (RequestState.DONE, "fine", {"changed": 7})
+
+
+@pytest.mark.rule("OP-2")
+def test_a_queued_request_is_cancelled_at_once_a_running_one_when_it_next_looks(
+    state: SqlState, clock: ManualClock
+) -> None:
+    with state.transaction() as on:
+        running = on.requests.ask("prices", EVERYTHING, "alice", clock.now())
+        on.requests.next(clock.now())
+        queued = on.requests.ask("orders", EVERYTHING, "alice", clock.now())
+        assert on.requests.cancel(queued)
+        assert on.requests.cancel(running)
+        assert on.requests.next(clock.now()) is None
+        assert on.requests.progress(running, 1, None) is True
+        on.requests.finish(running, RequestState.CANCELLED, "", {}, clock.now())
+        assert not on.requests.cancel(running)
+        assert not on.requests.cancel(queued)
+
+
+@pytest.mark.rule("OP-1", "OP-2")
+def test_a_request_that_a_dead_process_had_begun_is_queued_again(
+    state: SqlState, clock: ManualClock
+) -> None:
+    with state.transaction() as on:
+        again = on.requests.ask("prices", EVERYTHING, "alice", clock.now())
+        given_up = on.requests.ask("orders", EVERYTHING, "alice", clock.now())
+        on.requests.next(clock.now())
+        on.requests.next(clock.now())
+        on.requests.progress(again, 5, 20)
+        on.requests.cancel(given_up)
+    with state.transaction() as on:
+        assert on.requests.requeue_running() == 1
+        taken = on.requests.next(clock.now())
+        assert taken is not None
+        assert (taken.request_id, taken.done, taken.total) == (again, 0, None)
+        cancelled = on.requests.get(given_up)
+        assert cancelled is not None
+        assert cancelled.state is RequestState.CANCELLED
+
+
+@pytest.mark.rule("OP-8")
+def test_the_request_of_another_pipeline_is_unknown(
+    state_of: Callable[..., SqlState], clock: ManualClock
+) -> None:
+    mine, other = state_of(), state_of()
+    with mine.transaction() as on:
+        name = on.requests.ask("prices", EVERYTHING, "alice", clock.now())
+    with other.transaction() as on:
+        assert on.requests.next(clock.now()) is None
+        assert on.requests.get(name) is None
+        assert not on.requests.cancel(name)
+        with pytest.raises(KeyError):
+            on.requests.progress(name, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["", "r", "7x", "r-1", "r99999999999999999999", "r²"])
+def test_a_request_id_that_is_none_is_just_unknown(state: SqlState, name: str) -> None:
+    with state.transaction() as on:
+        assert on.requests.get(name) is None
+        assert not on.requests.cancel(name)
+
+
+def held(clock: ManualClock, plan_id: str = "prices-1", digest: str = "d1") -> HeldPlan:
+    reason = "90 of 100 would disappear"
+    return HeldPlan(plan_id, "prices", digest, reason, {"removed": 90}, clock.now())
+
+
+@pytest.mark.rule("MI-3")
+def test_only_exactly_the_confirmed_plan_may_go_through(
+    state: SqlState, clock: ManualClock
+) -> None:
+    with state.transaction() as on:
+        on.plans.hold(held(clock))
+        assert not on.plans.confirmed("prices", "d1")
+        confirmed = on.plans.confirm("prices-1", "alice", clock.now())
+        assert confirmed is not None
+        assert (confirmed.confirmed_by, confirmed.counts) == ("alice", {"removed": 90})
+    with state.transaction() as on:
+        assert on.plans.confirmed("prices", "d1")
+        assert not on.plans.confirmed("prices", "d2")
+        assert not on.plans.confirmed("invoices", "d1")
+
+
+@pytest.mark.rule("MI-3")
+def test_the_same_plan_held_again_keeps_its_id_and_its_confirmation(
+    state: SqlState, clock: ManualClock
+) -> None:
+    first = held(clock)
+    with state.transaction() as on:
+        on.plans.hold(first)
+        on.plans.confirm("prices-1", "alice", clock.now())
+        on.plans.hold(held(clock, plan_id="prices-2"))
+        assert [plan.plan_id for plan in on.plans.open()] == ["prices-1"]
+        assert on.plans.confirmed("prices", "d1")
+
+
+@pytest.mark.rule("MI-3")
+def test_a_plan_that_went_through_must_be_confirmed_anew_when_it_returns(
+    state: SqlState, clock: ManualClock
+) -> None:
+    with state.transaction() as on:
+        on.plans.hold(held(clock))
+        on.plans.confirm("prices-1", "alice", clock.now())
+        on.plans.clear("invoices")
+        assert len(on.plans.open()) == 1
+        on.plans.clear("prices")
+        assert on.plans.open() == []
+        assert not on.plans.confirmed("prices", "d1")
+        assert on.plans.confirm("prices-1", "alice", clock.now()) is None
+        on.plans.hold(held(clock))
+        assert not on.plans.confirmed("prices", "d1")
+        assert len(on.plans.open()) == 1
+
+
+def test_one_plan_id_never_stands_for_two_plans(state: SqlState, clock: ManualClock) -> None:
+    with state.transaction() as on:
+        on.plans.hold(held(clock))
+        with pytest.raises(ValueError, match="its ID is taken"):
+            on.plans.hold(held(clock, digest="d2"))
+
+
+@pytest.mark.rule("OP-4")
+def test_the_last_good_mapping_survives_with_its_files(state: SqlState, clock: ManualClock) -> None:
+    files = {"customers.yaml": "# Größe\nu-1: C-1\n"}
+    with state.transaction() as on:
+        assert on.mappings.last_good() is None
+        on.mappings.save_good("v1", files, clock.now())
+        on.mappings.note_refused("v2", ("customers.yaml:2: unknown column",), clock.now())
+    with state.transaction() as on:
+        good = on.mappings.last_good()
+        assert good is not None
+        assert (good.version, good.files, good.at) == ("v1", files, clock.now())
+        assert good.refused_version == "v2"
+        assert good.refused_problems == ("customers.yaml:2: unknown column",)
+        on.mappings.note_refused("v3", ("still wrong",), clock.now())
+        on.mappings.save_good("v4", files, clock.now())
+        later = on.mappings.last_good()
+    assert later is not None
+    assert (later.version, later.refused_version, later.refused_problems) == ("v4", None, ())
+
+
+def test_going_back_to_an_earlier_mapping_makes_it_the_last_good_one(
+    state: SqlState, clock: ManualClock
+) -> None:
+    with state.transaction() as on:
+        for version in ("v1", "v2", "v1"):
+            on.mappings.save_good(version, {"a": version}, clock.now())
+        for number in range(mappings.KEEP * 2):
+            on.mappings.save_good(f"w{number}", {}, clock.now())
+        on.mappings.save_good("v1", {"a": "v1"}, clock.now())
+        good = on.mappings.last_good()
+    assert good is not None
+    assert good.version == "v1"
+
+
+@pytest.mark.rule("OI-2")
+def test_what_people_did_is_kept_newest_first(state: SqlState, clock: ManualClock) -> None:
+    with state.transaction() as on:
+        on.audit.note("alice", "plan.confirmed", "prices-1", "year-end prices", clock.now())
+        on.audit.note("bob", "service.paused", "prices", "", clock.now())
+        newest, oldest = on.audit.last()
+        assert len(on.audit.last(1)) == 1
+    assert (newest.actor, newest.event, newest.detail) == ("bob", "service.paused", "prices")
+    assert oldest.detail == "prices-1: year-end prices"
+
+
+def test_a_transaction_within_another_is_a_programming_error(
+    state: SqlState, state_of: Callable[..., SqlState], clock: ManualClock
+) -> None:
+    def nested() -> None:
+        with state.transaction(), state_of().transaction():
+            pass
+
+    with pytest.raises(RuntimeError, match="open already"):
+        nested()
+    assert Steps(state, clock).due() == []
