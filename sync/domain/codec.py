@@ -50,8 +50,10 @@ def encode(value: object) -> Any:
         body = {"is": type(value).__name__}
         for field in dataclasses.fields(value):
             item = getattr(value, field.name)
-            if item is not None and item != ():
-                body[field.name] = encode(item)
+            # Left out only where reading puts it back: what has no default must stand there.
+            if (item is None or item == ()) and item == field.default:
+                continue
+            body[field.name] = encode(item)
         return body
     raise TypeError(f"no encoding for {type(value).__name__}")
 
@@ -85,6 +87,9 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
     arguments = typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return _union(arguments)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        parts = [_decoder(argument) for argument in arguments]
+        return lambda value: tuple(part(each) for part, each in zip(parts, value, strict=True))
     if origin is tuple:
         item = _decoder(arguments[0])
         return lambda value: tuple(item(each) for each in value)

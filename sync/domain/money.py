@@ -77,7 +77,7 @@ class Money:
         return Money(_EXACT.subtract(self.amount, other.amount), self.currency)
 
     def __neg__(self) -> Money:
-        return Money(-self.amount, self.currency)
+        return Money(_EXACT.minus(self.amount), self.currency)
 
     def times(self, factor: Decimal) -> Money:
         """The exact product; nothing is rounded."""

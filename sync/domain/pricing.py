@@ -246,23 +246,31 @@ def _steps(fitting: Iterable[Price]) -> list[Price]:
             key.warehouse,
         )
         held = best.get(ladder)
-        if held is None or held.key.min_quantity < key.min_quantity:
+        if held is None or _beats(entry, held):
             best[ladder] = entry
     return list(best.values())
 
 
-def _ranked(steps: list[Price], level: PriceLevel) -> list[Price]:
-    def amount(step: Price) -> Decimal:
-        # "Call for pricing" loses to any price of the same rank.
-        return step.value.unit_price if step.value.unit_price is not None else Decimal("Infinity")
+def _beats(entry: Price, held: Price) -> bool:
+    """The greater step; where an ERP states one step twice, the lower price."""
+    if entry.key.min_quantity == held.key.min_quantity:
+        return _amount(entry) < _amount(held)
+    return entry.key.min_quantity > held.key.min_quantity
 
+
+def _amount(step: Price) -> Decimal:
+    # "Call for pricing" loses to any price of the same rank.
+    return step.value.unit_price if step.value.unit_price is not None else Decimal("Infinity")
+
+
+def _ranked(steps: list[Price], level: PriceLevel) -> list[Price]:
     def rank(step: Price) -> tuple[object, ...]:
         started = step.key.valid_from or date.min
         return (
             step.key.warehouse is None,
             -step.key.priority,
             -started.toordinal(),
-            amount(step),
+            _amount(step),
             step.key.order,
         )
 
@@ -272,5 +280,5 @@ def _ranked(steps: list[Price], level: PriceLevel) -> list[Price]:
     winners: dict[PriceScope, Price] = {}
     for step in ordered:
         winners.setdefault(step.key.scope, step)
-    best = sorted(winners.values(), key=lambda step: (amount(step), rank(step)))
+    best = sorted(winners.values(), key=lambda step: (_amount(step), rank(step)))
     return best + [step for step in ordered if step not in best]
