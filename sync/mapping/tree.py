@@ -105,13 +105,15 @@ def parse(file: str, text: str) -> tuple[Node | None, list[FileProblem]]:
     except yaml.MarkedYAMLError as error:
         builder.problems.append(_syntax(file, text, error))
         return None, builder.problems
-    if builder.root is None and not builder.problems:
+    root = builder.root
+    if root is None or (isinstance(root, Scalar) and root.kind == "null" and not root.text):
         builder.problems.append(
             FileProblem(
                 file, 1, 1, "", "the file is empty", "put its content back, or delete the file"
             )
         )
-    return builder.root, builder.problems
+        return None, builder.problems
+    return root, builder.problems
 
 
 def plain(node: Node) -> object:

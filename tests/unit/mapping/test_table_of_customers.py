@@ -1,0 +1,102 @@
+"""customers.csv, as people and spreadsheets write it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sync.domain.mapping import Assignment
+from sync.mapping import FileProblem, check_texts
+
+B2B = "channels:\n  trade: {commerce_mode: b2b}\n"
+
+
+def told(text: str) -> list[FileProblem]:
+    return list(check_texts({"channels.yaml": B2B, "customers.csv": text}).problems)
+
+
+def accepted(text: str) -> tuple[Assignment, ...]:
+    checked = check_texts({"channels.yaml": B2B, "customers.csv": text})
+    assert checked.mapping is not None, checked.problems
+    return checked.mapping.assignments
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_any_spreadsheet_dialect_keeps_leading_zeros(
+    separator: str, line_end: str, mark: str
+) -> None:
+    rows = [("user", "customer_id"), ("0007", "000123"), ("7", "123")]
+    text = mark + line_end.join(separator.join(row) for row in rows)
+    assert [(str(one.user), str(one.customer_id)) for one in accepted(text)] == rows[1:]
+
+
+def test_comments_empty_lines_and_spaces_are_skipped() -> None:
+    text = "# who\n\ncustomer_id , user\n# then\n000101 , u-1 \n   \n"
+    (one,) = accepted(text)
+    assert (str(one.customer_id), str(one.user), one.origin) == ("000101", "u-1", "customers.csv:5")
+
+
+def test_quoted_cells_may_hold_the_separator_and_quotes() -> None:
+    text = 'customer_id,user,note\n"000101","u,1","said ""yes"""\n'
+    assert str(accepted(text)[0].user) == "u,1"
+
+
+def test_a_header_alone_is_an_empty_table() -> None:
+    assert accepted("customer_id,user\n") == ()
+
+
+@pytest.mark.parametrize(
+    "text, line, column, message",
+    [
+        ("", 1, 1, "the header line is missing"),
+        ("# nothing\n\n", 1, 1, "the header line is missing"),
+        ("000101,u-1\n", 1, 1, "unknown column"),
+        ("customer_id,usr\n", 1, 13, "unknown column"),
+        ("customer_id,user,\n", 1, 18, "unknown column"),
+        ("user,contact\n", 1, 1, "the column customer_id is missing"),
+        ("customer_id,contact\n", 1, 1, "neither a column user nor"),
+        ("customer_id,user,user\n", 1, 18, "the column stands here twice"),
+        ('customer_id,"user\n', 1, 13, "a quotation mark is not closed"),
+        ("customer_id,user\n000101\n", 2, 1, "1 cells where the header has 2"),
+        ("customer_id,user\n000101,u-1,x\n", 2, 1, "3 cells where the header has 2"),
+        ("customer_id|user\n", 1, 1, "unknown column"),
+        ("customer_id,user\n,u-1\n", 2, 1, "customer_id is empty"),
+        ("user,customer_id\nu-1,\n", 2, 5, "customer_id is empty"),
+        ("user,customer_id\nu-1,1.23E+11\n", 2, 5, "was turned into a number"),
+        ("user,customer_id\nu-1,00\x0001\n", 2, 5, "cannot be seen"),
+        ("user,customer_id\nu\u200b1,000101\n", 2, 1, "user holds characters that cannot"),
+        (f"user,customer_id\nu-1,{'1' * 256}\n", 2, 5, "longer than 255"),
+        ("user,customer_id,contact\nu-1,000101,\x07\n", 2, 12, "contact holds characters"),
+        ('user,customer_id\n"u-1,000101\n', 2, 1, "a quotation mark is not closed"),
+        ('user,customer_id\n"u"1,000101\n', 2, 1, "a quotation mark is not closed"),
+        ("user,customer_id\n,000101\n", 2, 2, "names neither a user nor an organisation"),
+        ("\x89PNG\r\n\x1a\n\x00\x00", 1, 1, "unknown column"),
+    ],
+)
+@pytest.mark.rule("OP-4")
+def test_a_wrong_line_is_told_with_its_place(
+    text: str, line: int, column: int, message: str
+) -> None:
+    problem = told(text)[0]
+    assert (problem.file, problem.line, problem.column) == ("customers.csv", line, column)
+    assert message in problem.message
+    assert problem.remedy
+
+
+def test_an_unclosed_quotation_mark_does_not_swallow_the_next_line() -> None:
+    text = 'customer_id,user\n"000101,u-1\n000102,u-2\n,u-3\n'
+    assert [problem.line for problem in told(text)] == [2, 4]
+
+
+def test_the_place_of_a_cell_is_found_behind_a_quoted_separator() -> None:
+    assert told('note,customer_id,user\n"a,b",,u-1\n')[0].column == 7
+
+
+def test_a_hundred_thousand_lines_are_checked_quickly() -> None:
+    rows = "".join(f"{number:07d},user-{number},,,moved\n" for number in range(100_000))
+    begun = time.process_time()
+    assert len(accepted("customer_id,user,organisation,contact,note\n" + rows)) == 100_000
+    assert time.process_time() - begun < 5
