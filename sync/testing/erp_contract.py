@@ -38,6 +38,7 @@ from sync.domain.ids import (
     Sku,
 )
 from sync.domain.invoice import DueDate, InvoiceKind, InvoiceLine
+from sync.domain.money import Money, total
 from sync.domain.pricing import DEFAULT_LIST, ITEM_OVERRIDES, Price, PriceScope
 from sync.domain.sales_order import (
     ErpOrderState,
@@ -292,7 +293,7 @@ class ErpAdapterContract:
         written = erp_world.written(a.KEY)
 
         assert written is not None
-        assert written.po_number == order.po_number
+        assert written.po_number in (order.po_number, None)
         assert written.notes is None or order.notes in written.notes
 
     @pytest.mark.rule("OI-9")
@@ -334,7 +335,56 @@ class ErpAdapterContract:
         assert written is not None
         assert written.lines[0].quantity == Decimal("2.125")
         assert written.lines[0].unit_price == Decimal("0.0001")
-        assert written.payment_references in (("pay_123",), ())
+        assert written.payment_references in (("pay_123",), None)
+
+    @pytest.mark.rule("OI-1", "OI-6", "OI-7")
+    def test_an_order_with_everything_is_written_with_everything(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        submits = self._order_world(erp, erp_world)
+        erp_world.add_bill_to(a.a_bill_to())
+        full = a.a_full_sales_order(hold=erp.capabilities.order_hold, location=None)
+        order = self._off_file(erp, full, a.an_address(lines=("Pier 3",)))
+        submits.submit_order(order, a.KEY)
+
+        written = erp_world.written(a.KEY)
+
+        assert written is not None
+        amounts = (*order.charges, *order.discounts, *order.taxes, *order.adjustments)
+        assert written.amounts in (
+            tuple(sorted((each.code, each.amount.amount) for each in amounts)),
+            None,
+        )
+        references = tuple(payment.reference for payment in order.payments)
+        assert written.payment_references in (references, None)
+        assert written.po_number in (order.po_number, None)
+        assert len(written.lines) == len(order.lines)
+        if isinstance(erp, FindsOrders):
+            found = erp.find_order(a.KEY)
+            assert found is not None
+            assert found.differences(order) == ()
+
+    @pytest.mark.rule("OI-1")
+    def test_many_lines_are_written_in_their_order(self, erp: Erp, erp_world: ErpWorld) -> None:
+        submits = self._order_world(erp, erp_world)
+        count = min(120, erp.capabilities.max_order_lines or 120)
+        lines = tuple(
+            a.a_sales_line(
+                number=number,
+                quantity=Decimal(number),
+                stock_quantity=Decimal(number),
+                unit_price=a.money("1.0000"),
+                net=Money(Decimal(number), "EUR"),
+            )
+            for number in range(1, count + 1)
+        )
+        value = total((line.net for line in lines), "EUR")
+        submits.submit_order(a.a_sales_order(lines=lines, total=value), a.KEY)
+
+        written = erp_world.written(a.KEY)
+
+        assert written is not None
+        assert [line.quantity for line in written.lines] == [line.quantity for line in lines]
 
     @pytest.mark.rule("WA-15")
     def test_a_purchase_order_number_is_known_to_be_used(

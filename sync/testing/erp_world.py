@@ -47,8 +47,11 @@ class WrittenOrder:
     """One order as it stands in the ERP's own tables, lines by their number.
 
     ``ship_to_id`` is the ship-to on file that the order names, ``one_off`` the
-    address written on the order itself. None and empty: the ERP has no place
-    for it, or nothing was written.
+    address written on the order itself; None where nothing was written.
+    ``amounts`` are charges, discounts, taxes and adjustments as pairs of code
+    and amount, sorted, discounts positive. ``amounts``, ``payment_references``
+    and ``po_number`` are None where the ERP has no place for such a thing at
+    all, otherwise empty at least: what has a place must have been written.
     """
 
     sold_to: CustomerId
@@ -57,7 +60,8 @@ class WrittenOrder:
     one_off: Address | None = None
     po_number: str | None = None
     notes: str | None = None
-    payment_references: tuple[str, ...] = ()
+    payment_references: tuple[str, ...] | None = None
+    amounts: tuple[tuple[str, Decimal], ...] | None = None
 
 
 class ErpWorld(Protocol):

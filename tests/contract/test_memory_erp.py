@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
-from datetime import datetime
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import pytest
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
-from sync.domain.ids import CustomerId, IdempotencyKey, ShipToId, Sku
+from sync.domain.ids import BillToId, CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
-from sync.domain.pricing import Price
-from sync.domain.sales_order import OneOffShipTo, OnFileShipTo, OrderStatus
-from sync.ports.erp import Feed
-from sync.testing.erp import MemoryErp
+from sync.domain.pricing import DEFAULT_LIST, Price, PriceScope
+from sync.domain.sales_order import (
+    ErpOrderState,
+    OneOffShipTo,
+    OnFileBillTo,
+    OnFileShipTo,
+    OrderStatus,
+    SalesOrder,
+)
+from sync.domain.times import Watermark
+from sync.errors import AccessDenied, Conflict, Rejected
+from sync.ports.erp import Feed, FindingLevel
+from sync.testing import builders as a
+from sync.testing.clock import ManualClock
+from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from sync.testing.erp_contract import ErpAdapterContract
 from sync.testing.erp_world import OrderRows, WrittenLine, WrittenOrder
 
 T = TypeVar("T")
+
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class MemoryWorld:
@@ -97,6 +111,17 @@ class MemoryWorld:
                     payment_references=tuple(
                         payment.reference for payment in order.payments if payment.reference
                     ),
+                    amounts=tuple(
+                        sorted(
+                            (each.code, each.amount.amount)
+                            for each in (
+                                *order.charges,
+                                *order.discounts,
+                                *order.taxes,
+                                *order.adjustments,
+                            )
+                        )
+                    ),
                 )
         return None
 
@@ -112,3 +137,147 @@ class TestMemoryErp(ErpAdapterContract):
     @pytest.fixture
     def erp_world(self, erp: MemoryErp) -> MemoryWorld:
         return MemoryWorld(erp)
+
+
+def an_erp(**capabilities: Any) -> MemoryErp:
+    erp = MemoryErp(capabilities=dataclasses.replace(MEMORY_CAPABILITIES, **capabilities))
+    erp.add_account(a.an_account())
+    erp.add_ship_to(a.a_ship_to())
+    erp.add_item(a.an_item())
+    return erp
+
+
+def test_an_erp_without_a_unique_key_takes_an_order_twice() -> None:
+    erp = an_erp(unique_external_key=False)
+    first = erp.submit_order(a.a_sales_order(), a.KEY)
+    second = erp.submit_order(a.a_sales_order(), a.KEY)
+
+    assert first != second
+    assert len(erp.orders) == 2
+
+
+@pytest.mark.rule("OI-1")
+def test_another_order_under_a_used_key_is_a_conflict() -> None:
+    erp = an_erp()
+    erp.submit_order(a.a_sales_order(), a.KEY)
+
+    with pytest.raises(Conflict):
+        erp.submit_order(a.a_sales_order(po_number="another"), a.KEY)
+
+
+def test_an_order_number_that_follows_is_told_with_the_status() -> None:
+    erp = an_erp(number_follows=True)
+
+    assert erp.submit_order(a.a_sales_order(), a.KEY).number is None
+    found = erp.find_order(a.KEY)
+    assert found is not None
+    assert found.number is None
+    assert erp.order_statuses([a.KEY])[a.KEY].number == ErpOrderNumber("SO-1")
+
+
+@pytest.mark.rule("OI-1")
+@pytest.mark.parametrize(
+    "order",
+    [
+        a.a_sales_order(sold_to=CustomerId("NOBODY")),
+        a.a_sales_order(ship_to=OnFileShipTo(ShipToId("NOWHERE"))),
+        a.a_sales_order(ship_to=OneOffShipTo(a.an_address(), under=ShipToId("NOWHERE"))),
+        a.a_sales_order(bill_to=OnFileBillTo(BillToId("NOWHERE"))),
+        a.a_sales_order(lines=(a.a_sales_line(), a.a_sales_line(number=2, sku=Sku("NOTHING")))),
+    ],
+    ids=["customer", "ship_to", "one_off_under", "bill_to", "second_line"],
+)
+def test_a_refused_order_leaves_nothing_behind(order: SalesOrder) -> None:
+    erp = an_erp()
+    before = erp.changed_customers(Feed.ORDER_STATUS, Watermark(LONG_AGO))
+
+    with pytest.raises(Rejected) as refusal:
+        erp.submit_order(order, a.KEY)
+
+    assert refusal.value.remedy
+    assert erp.orders == ()
+    assert erp.find_order(a.KEY) is None
+    assert dict(erp.order_statuses([a.KEY])) == {}
+    assert erp.changed_customers(Feed.ORDER_STATUS, Watermark(LONG_AGO)) == before
+
+
+@pytest.mark.rule("WA-15")
+def test_an_order_on_hold_is_told_to_be_on_hold() -> None:
+    erp = an_erp()
+    erp.submit_order(a.a_sales_order(hold=True), a.KEY)
+
+    assert erp.order_statuses([a.KEY])[a.KEY].state is ErpOrderState.ON_HOLD
+
+
+def test_changes_are_told_by_the_erps_own_clock() -> None:
+    clock = ManualClock()
+    erp = MemoryErp(clock)
+    erp.add_account(a.an_account(price_groups=("GOLD",)))
+    erp.add_account(a.an_account(customer_id=CustomerId("C-2002")))
+    clock.advance(60)
+    since = erp.feed_now(Feed.PRICES)
+    assert erp.changed_customers(Feed.PRICES, since) == ([], since)
+
+    # A price of a group concerns the accounts in it, and only those.
+    erp.set_price(a.a_price(scope=PriceScope.group("GOLD")))
+    assert erp.changed_customers(Feed.PRICES, since) == ([a.ACCOUNT], since)
+    assert erp.changed_customers(Feed.SHIP_TOS, since) == ([], since)
+
+    erp.set_price(a.a_price(scope=DEFAULT_LIST))
+    changed, _ = erp.changed_customers(Feed.PRICES, since)
+    assert set(changed) == {a.ACCOUNT, CustomerId("C-2002")}
+
+
+def test_a_feed_that_is_not_claimed_cannot_be_read() -> None:
+    erp = an_erp(change_feeds=frozenset({Feed.ACCOUNTS}))
+
+    with pytest.raises(ValueError, match="tells no changes of prices"):
+        erp.feed_now(Feed.PRICES)
+
+
+def test_without_access_nothing_is_told_and_the_check_says_why() -> None:
+    erp = an_erp()
+    erp.deny_access()
+
+    with pytest.raises(AccessDenied):
+        erp.accounts([a.ACCOUNT])
+    [finding] = erp.check()
+    assert finding.level is FindingLevel.ERROR
+    assert finding.remedy
+
+
+def test_removing_a_customer_is_a_change_of_everything_it_had() -> None:
+    clock = ManualClock()
+    erp = MemoryErp(clock)
+    erp.add_account(a.an_account())
+    erp.add_ship_to(a.a_ship_to())
+    erp.add_invoice(a.an_invoice())
+    erp.set_price(a.a_price())
+    clock.advance(60)
+    since = erp.feed_now(Feed.INVOICES)
+    erp.remove_account(a.ACCOUNT)
+
+    assert list(erp.ship_tos([a.ACCOUNT])) == []
+    assert list(erp.invoices([a.ACCOUNT])) == []
+    assert list(erp.price_scopes()) == []
+    for feed in Feed:
+        assert erp.changed_customers(feed, since)[0] == [a.ACCOUNT]
+
+
+def test_time_goes_on_only_when_told() -> None:
+    clock = ManualClock()
+    start, monotonic = clock.now(), clock.monotonic()
+    assert clock.now() == start
+
+    clock.sleep(90)
+    clock.advance(30)
+    assert clock.now() == start + timedelta(minutes=2)
+    assert clock.monotonic() == monotonic + 120
+    assert clock.slept == [90]
+
+    # The wall clock may be set back; waiting time cannot.
+    clock.set_wall_clock(start)
+    assert clock.now() == start
+    assert clock.monotonic() == monotonic + 120
+    with pytest.raises(ValueError, match="time does not run backwards"):
+        clock.advance(-1)
