@@ -16,56 +16,33 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sync.errors import AccessDenied, Misconfigured, SyncError, TryLater
+from sync.kit.driver_errors import read_error
+from sync.kit.sqlstate import DatabaseError, Failure, classify
 
 _NO_LEDGER = "no order is imported without a ledger"
 
-_SQLITE: dict[int, tuple[type[SyncError], str]] = {
-    sqlite3.SQLITE_BUSY: (TryLater, "the state database is locked by another process"),
-    sqlite3.SQLITE_LOCKED: (TryLater, "the state database is locked by another connection"),
-    sqlite3.SQLITE_FULL: (
-        TryLater,
-        f"the state database is full: {_NO_LEDGER}; make room on its disk",
-    ),
-    sqlite3.SQLITE_READONLY: (
+_ANSWERS: dict[Failure, tuple[type[SyncError], str]] = {
+    Failure.BUSY: (TryLater, "the state database is locked by another process, or overloaded"),
+    Failure.ROLLED_BACK: (TryLater, "the state database gave way to another transaction"),
+    Failure.TIMEOUT: (TryLater, "the state database took too long"),
+    Failure.LOST: (TryLater, "the state database is away, or the connection to it was lost"),
+    Failure.FULL: (TryLater, f"the state database is full: {_NO_LEDGER}; make room on its disk"),
+    Failure.READ_ONLY: (
         Misconfigured,
         f"the state database is read-only: {_NO_LEDGER}; check the owner and mode of its folder",
     ),
-    sqlite3.SQLITE_CANTOPEN: (
+    Failure.DAMAGED: (
         Misconfigured,
-        "the state database cannot be opened; check that its folder exists and may be written",
+        f"the state database is damaged, or is none: {_NO_LEDGER}; restore the last backup",
     ),
-    sqlite3.SQLITE_PERM: (AccessDenied, "the state database may not be accessed"),
-    sqlite3.SQLITE_NOTADB: (
-        Misconfigured,
-        "the state file is no SQLite database; restore it from the last backup",
-    ),
-    sqlite3.SQLITE_CORRUPT: (
-        Misconfigured,
-        f"the state database is damaged: {_NO_LEDGER}; restore it from the last backup",
-    ),
+    Failure.LOGIN: (AccessDenied, "the state database refused the user or password"),
+    Failure.PRIVILEGE: (AccessDenied, "the user of the state database lacks a right"),
 }
+_NO_DATABASE = (Misconfigured, "the state database does not exist on its server; create it")
 
-# By SQLSTATE, or by its class of two characters.
-_POSTGRESQL: dict[str, tuple[type[SyncError], str]] = {
-    "08": (TryLater, "the connection to the state database was lost"),
-    "40": (TryLater, "the state database rolled the transaction back in favour of another one"),
-    "53": (TryLater, f"the state database is out of resources: {_NO_LEDGER}"),
-    "55P03": (TryLater, "the state database is locked by another process"),
-    "57014": (TryLater, "the state database took too long"),
-    "57P": (TryLater, "the state database is shutting down or starting"),
-    "25006": (Misconfigured, f"the state database is read-only: {_NO_LEDGER}"),
-    "28": (AccessDenied, "the state database refused the user or password"),
-    "3D000": (Misconfigured, "the state database does not exist on its server; create it"),
-    "42501": (AccessDenied, "the user of the state database lacks a right"),
-}
-
-# A connection that is refused at the door brings no SQLSTATE, only the words of
-# the server. Not to recognise a wrong password would lock the account in the end.
-_AT_THE_DOOR = (
-    (re.compile(r'role ".*" does not exist|authentication failed|no password supplied'), "28"),
-    (re.compile(r"no pg_hba\.conf entry"), "28"),
-    (re.compile(r'database ".*" does not exist'), "3D000"),
-)
+# A server that turns us away at the door gives no code for it, only words.
+# Taken for a server that is away, it would be asked again for ever.
+_TURNED_AWAY = re.compile(r'role ".*" does not exist|no pg_hba\.conf entry')
 
 
 @contextmanager
@@ -78,31 +55,19 @@ def translated() -> Iterator[None]:
     except (DBAPIError, sqlite3.Error) as error:
         # While a connection is being prepared, the driver's error comes bare.
         cause = error.orig if isinstance(error, DBAPIError) else error
-        known = _sqlite(cause) if isinstance(cause, sqlite3.Error) else _postgresql(cause)
-        if known is None:
+        family = "sqlite" if isinstance(cause, sqlite3.Error) else "postgresql"
+        told = read_error(cause or error, family)
+        answer = _answer(told, str(cause))
+        if answer is None:
             raise
-        kind, words = known
-        said = str(cause).strip().partition("\n")[0]
-        raise kind(f"{words} ({said})") from error
+        kind, words = answer
+        raise kind(f"{words} ({told.text or told.code})") from error
 
 
-def _sqlite(cause: sqlite3.Error) -> tuple[type[SyncError], str] | None:
-    # The low byte is the primary code; what is above it only narrows it down.
-    # Errors that the driver makes up itself have no code at all.
-    code: int | None = getattr(cause, "sqlite_errorcode", None)
-    return None if code is None else _SQLITE.get(code & 0xFF)
-
-
-def _postgresql(cause: BaseException | None) -> tuple[type[SyncError], str] | None:
-    state: str | None = getattr(cause, "sqlstate", None)
-    if state is None:
-        if type(cause).__name__ != "OperationalError":
-            return None
-        for words, known in _AT_THE_DOOR:
-            if words.search(str(cause)):
-                return _POSTGRESQL[known]
-        return _POSTGRESQL["08"]
-    for width in (5, 3, 2):
-        if state[:width] in _POSTGRESQL:
-            return _POSTGRESQL[state[:width]]
-    return None
+def _answer(told: DatabaseError, words: str) -> tuple[type[SyncError], str] | None:
+    if told.sqlstate == "3D000":
+        return _NO_DATABASE
+    failure = classify(told)
+    if failure is Failure.LOST and _TURNED_AWAY.search(words):
+        failure = Failure.LOGIN
+    return None if failure is None else _ANSWERS.get(failure)

@@ -210,7 +210,7 @@ def test_a_read_only_database_imports_nothing_and_says_so(
 def test_a_file_that_is_no_database_is_refused(file: Path) -> None:
     file.parent.mkdir()
     file.write_text("this is a letter, not a ledger\n" * 100)
-    with pytest.raises(Misconfigured, match="no SQLite database"):
+    with pytest.raises(Misconfigured, match="is none: no order is imported"):
         open_state(f"sqlite:///{file}")
 
 
@@ -224,7 +224,7 @@ def test_an_error_never_shows_what_was_written(sqlite_engine: Engine, clock: Man
 
 
 def test_a_server_that_is_away_is_tried_later(tmp_path: Path) -> None:
-    with pytest.raises(TryLater, match="connection to the state database"):
+    with pytest.raises(TryLater, match="connection to it was lost"):
         open_state(f"postgresql://nobody@/state?host={tmp_path}")
 
 
