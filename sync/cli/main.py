@@ -27,7 +27,16 @@ class CommandEntry:
 
 
 COMMANDS: Mapping[str, CommandEntry] = {
+    "check": CommandEntry("sync.cli.check:check", "Check settings, mapping, ERP and store."),
+    "demo": CommandEntry("sync.cli.demo:demo", "Run a whole cycle on a made-up distributor."),
+    "explain": CommandEntry("sync.cli.explain:explain", "Tell why: user, order, price, invoice."),
+    "init": CommandEntry("sync.cli.init:init", "Make a new site from the templates."),
+    "plan": CommandEntry("sync.cli.plan:plan", "Tell what a flow would change."),
+    "quarantine": CommandEntry("sync.cli.quarantine:quarantine", "Orders that wait for a person."),
+    "resync": CommandEntry("sync.cli.resync:resync", "Run a flow again, for all or for a part."),
     "rules": CommandEntry("sync.cli.rules:rules", "List the business rules that are kept."),
+    "run": CommandEntry("sync.cli.run:run", "Run the daemon."),
+    "status": CommandEntry("sync.cli.status:status", "Show how the service is."),
 }
 
 

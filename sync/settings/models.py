@@ -182,7 +182,7 @@ class OrderSettings(Part):
     waiting_recheck_s: Seconds = 900.0
     retry_first_s: Seconds = 30.0
     retry_longest_s: Seconds = 3600.0
-    give_up_after_attempts: Positive = 20
+    give_up_after_attempts: Positive = 60
     vanished_close_after_s: Seconds = 7 * 86400.0
     batch: Positive = 200
 

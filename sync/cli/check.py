@@ -1,0 +1,111 @@
+"""``tradesync check``: is everything there that the service will need?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.cli.output import Exit, emit, json_option
+from sync.cli.site import settings_of, site_options
+from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from sync.bootstrap import Pipeline
+    from sync.ports.erp import Finding
+
+
+@click.command(epilog="\b\nExamples:\n  tradesync check\n  tradesync check --json --pipeline main")
+@json_option
+@site_options
+def check(as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """Check settings, mapping files, state, ERP and store, without writing.
+
+    Every statement that the ERP profile holds is tried against the live
+    database; what is missing is named: table, column, type, privilege.
+    """
+    from sync.bootstrap import open_installation
+    from sync.scheduling.clock import SystemClock
+
+    settings = settings_of(site)
+    records = [_record("settings", _ok("settings", f"{settings.site.settings_file} is good"))]
+    with open_installation(settings, SystemClock(), upgrade=True) as installation:
+        wanted = [installation.pipeline(pipeline)] if pipeline else installation.pipelines.values()
+        for line in wanted:
+            for where, finding in _findings(line):
+                records.append(_record(f"{line.name}: {where}", finding))
+    emit(
+        records,
+        {
+            "where": "Where",
+            "subject": "What",
+            "level": "Result",
+            "message": "Found",
+            "remedy": "Way out",
+        },
+        as_json,
+        "Check",
+    )
+    levels = {record["level"] for record in records}
+    raise click.exceptions.Exit(Exit.FAILED if "error" in levels else Exit.DONE)
+
+
+def _findings(line: Pipeline) -> list[tuple[str, Finding]]:
+    found = [("mapping", each) for each in _mapping_findings(line)]
+    for where, system in (("erp", line.erp), ("store", line.store)):
+        try:
+            found.extend((where, each) for each in system.check())
+        except SyncError as error:
+            found.append((where, _error(where, str(error), "See whether the system is up.")))
+    found.extend(("mapping", each) for each in _live_findings(line))
+    return found
+
+
+def _mapping_findings(line: Pipeline) -> list[Finding]:
+    try:
+        loaded, _ = line.mapping.current()
+    except SyncError as error:
+        return [_error("mapping", str(error), "Correct the files named here.")]
+    told = f"version {loaded.version}, {len(loaded.mapping.assignments)} assignments"
+    found = [_ok("mapping", told)]
+    found.extend(_error("mapping", str(each), each.remedy) for each in loaded.refused_problems)
+    found.extend(_warning("mapping", str(each), each.remedy) for each in loaded.warnings)
+    return found
+
+
+def _live_findings(line: Pipeline) -> list[Finding]:
+    """What the mapping says and the live ERP does not have (WA-2c)."""
+    from sync.explaining import mapping_findings
+
+    try:
+        return mapping_findings(line.context())
+    except SyncError as error:
+        return [_error("mapping", f"not compared with the ERP: {error}", "")]
+
+
+def _record(where: str, finding: Finding) -> dict[str, object]:
+    return {
+        "where": where,
+        "subject": finding.subject,
+        "level": finding.level.value,
+        "message": finding.message,
+        "remedy": finding.remedy,
+    }
+
+
+def _ok(subject: str, message: str) -> Finding:
+    from sync.ports.erp import Finding, FindingLevel
+
+    return Finding(subject, FindingLevel.OK, message)
+
+
+def _warning(subject: str, message: str, remedy: str) -> Finding:
+    from sync.ports.erp import Finding, FindingLevel
+
+    return Finding(subject, FindingLevel.WARNING, message, remedy)
+
+
+def _error(subject: str, message: str, remedy: str) -> Finding:
+    from sync.ports.erp import Finding, FindingLevel
+
+    return Finding(subject, FindingLevel.ERROR, message, remedy)

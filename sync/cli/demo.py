@@ -1,0 +1,178 @@
+"""``tradesync demo``: the whole main job on a made-up distributor."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.output import Exit, json_option
+from sync.cli.shown import as_record, show_result
+from sync.cli.site import guarded
+
+if TYPE_CHECKING:
+    from sync.bootstrap import Pipeline
+    from sync.flows.context import FlowResult
+
+# Fixed, so that the sample is the same everywhere and on every day.
+SAMPLE_DAY = date(2026, 11, 1)
+
+
+@click.command(epilog="\b\nExamples:\n  tradesync demo\n  tradesync demo --keep-running")
+@click.option("--keep-running", is_flag=True, help="Afterwards run the daemon on the sample.")
+@click.option(
+    "--site", default=None, metavar="DIR", help="The sample site. Default: the source tree."
+)
+@json_option
+@guarded
+def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
+    """Build the sample once, run one cycle of all flows, and tell what came of it.
+
+    The sample is an ERP database and a store in SQLite files under var/sample of
+    the site. A second run finds nothing to do, and says so.
+    """
+    from sync.cli.progress import terminal_progress
+    from sync.cli.resync import resume
+    from sync.cli.site import settings_of
+    from sync.flows.cycle import FLOWS, run_flow
+
+    home = site or _source_tree()
+    settings = settings_of(home)
+    started = time.monotonic()
+    _build(settings, quiet=as_json)
+    results: list[FlowResult] = []
+    took: dict[str, float] = {}
+    from sync.bootstrap import open_installation, state_address
+    from sync.scheduling.clock import SystemClock
+    from sync.state.lock import hold_writer_lock
+
+    with (
+        hold_writer_lock(state_address(settings)),
+        open_installation(settings, SystemClock()) as installation,
+        terminal_progress(enabled=not as_json) as progress,
+    ):
+        line = installation.pipeline(None)
+        resume(line)
+        for flow in FLOWS:
+            begun = time.monotonic()
+            result = run_flow(line.context(progress), flow)
+            took[flow] = time.monotonic() - begun
+            results.append(result)
+            if not as_json:
+                show_result(result, lines=3)
+        told = _story(line, results)
+    seconds = time.monotonic() - started
+    if as_json:
+        body = {
+            "flows": [as_record(each) for each in results],
+            **told,
+            "seconds": round(seconds, 2),
+        }
+        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    else:
+        _tell(told, results, sum(took.values()), seconds)
+    if any(result.outcome not in ("ok",) for result in results):
+        raise click.exceptions.Exit(Exit.FAILED)
+    if keep_running:
+        _keep_running(home)
+
+
+def _source_tree() -> str:
+    """The folder with the sample's config/ and mappings/."""
+    here = Path(__file__).resolve().parents[2]
+    if (here / "config").is_dir():
+        return str(here)
+    return os.environ.get("TRADESYNC_SITE", ".")
+
+
+def _build(settings: Any, *, quiet: bool) -> None:
+    from sync.sample.build import build_sample, sample_is_built
+
+    urls = {}
+    for system in settings.systems.values():
+        urls[system.kind] = _absolute(str(system.options["url"]), settings.site.root)
+    if sample_is_built(urls["erp"], urls["store"]):
+        return
+    if not quiet:
+        click.echo("Building the sample distributor (ERP and store databases) ...")
+    counts = build_sample(urls["erp"], urls["store"], today=SAMPLE_DAY)
+    if not quiet:
+        click.echo(f"Built: {counts}")
+
+
+def _absolute(url: str, base: Path) -> str:
+    """A SQLite URL with its file below the site."""
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return url
+    return parsed.set(database=str(base / parsed.database)).render_as_string(hide_password=False)
+
+
+def _story(line: Pipeline, results: list[FlowResult]) -> dict[str, Any]:
+    from sync.ports.state import LedgerFilter, LedgerState
+
+    with line.state.transaction() as state:
+        counts = state.ledger.counts()
+        held = state.ledger.entries(LedgerFilter(states=frozenset({LedgerState.QUARANTINED})))
+    return {
+        "orders": {each.value: number for each, number in counts.items() if number},
+        "writes": sum(result.writes for result in results),
+        "quarantined": [
+            {
+                "order": entry.number,
+                "code": problem.code,
+                "rule": problem.rule,
+                "why": problem.sentence,
+                "fix": problem.remedy,
+            }
+            for entry in held
+            for problem in entry.problems
+        ],
+    }
+
+
+def _tell(told: dict[str, Any], results: list[FlowResult], cycle_s: float, all_s: float) -> None:
+    from sync.cli.output import emit
+
+    if told["writes"] == 0 and all(result.outcome == "ok" for result in results):
+        click.echo("\nNothing to do: both sides agree, and nothing was written.")
+    if told["quarantined"]:
+        click.echo("")
+        emit(
+            sorted(told["quarantined"], key=lambda row: (row["code"], row["order"])),
+            {"order": "Order", "code": "Code", "rule": "Rule", "why": "Why"},
+            False,
+            "In quarantine, each with a way out",
+        )
+    orders = ", ".join(f"{number} {name}" for name, number in told["orders"].items())
+    click.echo(f"\nOrders: {orders}.")
+    click.echo(f"The cycle took {cycle_s:.1f} s, everything {all_s:.1f} s.")
+    example = told["quarantined"][0]["order"] if told["quarantined"] else "ORDER"
+    click.echo(
+        "\nTry next:\n"
+        "  tradesync --help\n"
+        f"  tradesync explain order {example} --site .\n"
+        "  tradesync quarantine list --site .\n"
+        "  tradesync plan all --site .\n"
+        "  make up            (keeps the daemon running on the sample)"
+    )
+
+
+def _keep_running(site: str) -> None:
+    from sync.logs import configure
+    from sync.scheduling.daemon import Daemon
+    from sync.settings import load_settings, resolve_site
+
+    settings = load_settings(resolve_site(site, os.environ), os.environ)
+    configure(settings.service.log_level, "text")
+    click.echo("\nThe daemon runs on the sample. Ctrl-C stops it.")
+    daemon = Daemon(settings, os.environ)
+    daemon.listen_to_signals()
+    daemon.run()

@@ -1,0 +1,129 @@
+"""``tradesync explain``: why things are as they are."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+
+from sync.cli.output import json_option
+from sync.cli.scope import Moment
+from sync.cli.site import opened, site_options
+
+
+@click.group(epilog="\b\nExample:\n  tradesync explain order W-10482")
+def explain() -> None:
+    """Tell why: which rule routed a user or an order, where a price or invoice comes from."""
+
+
+class Exact(click.ParamType[Decimal]):
+    """A quantity, exact."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            self.fail(f"{value!r} is no number")
+        if not number.is_finite() or number <= 0:
+            self.fail(f"{value!r} is no quantity")
+        return number
+
+
+@explain.command(epilog="\b\nExample:\n  tradesync explain order W-10482")
+@click.argument("order")
+@json_option
+@site_options
+def order(order: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """What became of ORDER, which rule decided, and what would become of it now."""
+    from sync.explaining import explain_order
+
+    with opened(site, pipeline, upgrade=True) as line:
+        _show(explain_order(line.context(), order), as_json)
+
+
+@explain.command(epilog="\b\nExample:\n  tradesync explain user u-17 --organisation o-3")
+@click.argument("user")
+@click.option("--organisation", help="Only in the context of this organisation.")
+@json_option
+@site_options
+def user(
+    user: str, organisation: str | None, as_json: bool, site: str | None, pipeline: str | None
+) -> None:
+    """Under which ERP account USER orders, and what says so."""
+    from sync.explaining import explain_user
+
+    with opened(site, pipeline, upgrade=True) as line:
+        _show(explain_user(line.context(), user, organisation), as_json)
+
+
+@explain.command(epilog="\b\nExample:\n  tradesync explain price 000101 SKU-0001 --qty 12")
+@click.argument("customer")
+@click.argument("sku")
+@click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
+@click.option("--unit", help="Unit of the quantity; default: the item's first price unit.")
+@click.option("--currency", help="Default: the account's own currency.")
+@click.option("--at", type=Moment(), help="A day in the ERP's calendar; default: today.")
+@click.option("--location", help="A site of the account.")
+@json_option
+@site_options
+def price(
+    customer: str,
+    sku: str,
+    qty: Decimal,
+    unit: str | None,
+    currency: str | None,
+    at: Any,
+    location: str | None,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+) -> None:
+    """What SKU costs CUSTOMER (an account or retail group), and which entry decides."""
+    from sync.explaining import explain_price
+
+    with opened(site, pipeline, upgrade=True) as line:
+        answer = explain_price(
+            line.context(),
+            customer,
+            sku,
+            quantity=qty,
+            unit=unit,
+            currency=currency,
+            day=at.date() if at else None,
+            location=location,
+        )
+    _show(answer, as_json)
+
+
+@explain.command(epilog="\b\nExample:\n  tradesync explain invoice 000101 INV-2001")
+@click.argument("customer")
+@click.argument("number")
+@json_option
+@site_options
+def invoice(
+    customer: str, number: str, as_json: bool, site: str | None, pipeline: str | None
+) -> None:
+    """Whether the store shows invoice NUMBER of CUSTOMER, to whom, and why."""
+    from sync.explaining import explain_invoice
+
+    with opened(site, pipeline, upgrade=True) as line:
+        _show(explain_invoice(line.context(), customer, number), as_json)
+
+
+def _show(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        return
+    for name, value in answer.items():
+        if isinstance(value, list):
+            click.echo(f"{name}:" if value else f"{name}: none")
+            for line in value:
+                click.echo(f"  {line}")
+        elif isinstance(value, dict):
+            click.echo(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+        elif value is not None:
+            click.echo(f"{name}: {value}")

@@ -1,0 +1,240 @@
+"""``tradesync quarantine``: orders that wait for a person.
+
+Replaying and dismissing change one ledger entry in one transaction, which the
+ledger itself guards; a daemon that runs sees the order as due at its next run.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.output import Exit, emit, fail, json_option
+from sync.cli.site import actor, opened, site_options
+
+if TYPE_CHECKING:
+    from sync.bootstrap import Pipeline
+    from sync.ports.state import LedgerEntry, LedgerFilter
+
+
+@click.group(epilog="\b\nExample:\n  tradesync quarantine list")
+def quarantine() -> None:
+    """List, show, replay or dismiss orders that wait for a person."""
+
+
+def _filters(command: Any) -> Any:
+    for option in (
+        click.option("--older-than-h", type=float, help="Only those seen more hours ago."),
+        click.option("--channel", help="Only this channel."),
+        click.option("--customer", help="Only this ERP customer ID."),
+        click.option("--code", help="Only with this code, such as user_unmapped."),
+    ):
+        command = option(command)
+    return command
+
+
+@quarantine.command("list", epilog="\b\nExample:\n  tradesync quarantine list --code user_unmapped")
+@_filters
+@json_option
+@site_options
+def list_(as_json: bool, site: str | None, pipeline: str | None, **filters: Any) -> None:
+    """List orders in quarantine and in review, newest first."""
+    with opened(site, pipeline, upgrade=True) as line:
+        entries = _entries(line, filters)
+    emit(
+        [_row(entry) for entry in entries],
+        {
+            "order": "Order",
+            "state": "State",
+            "seen": "First seen",
+            "codes": "Code",
+            "why": "Why",
+            "fix": "Way out",
+        },
+        as_json,
+        "Quarantine",
+    )
+
+
+@quarantine.command(epilog="\b\nExample:\n  tradesync quarantine show W-10482")
+@click.argument("order")
+@json_option
+@site_options
+def show(order: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """Show ORDER (its number or key) with reasons, decision trail and payload."""
+    from sync.domain.codec import encode
+
+    with opened(site, pipeline, upgrade=True) as line:
+        entry = _one(line, order)
+        with line.state.transaction() as state:
+            history = state.ledger.history(entry.order_id)
+    told = {
+        **_row(entry),
+        "key": entry.key.value,
+        "trail": list(entry.trail),
+        "problems": [encode(problem) for problem in entry.problems],
+        "differences": list(entry.differences),
+        "history": [
+            {
+                "at": event.at.isoformat(timespec="seconds"),
+                "event": event.event,
+                "by": event.actor,
+                "detail": event.detail,
+            }
+            for event in history
+        ],
+        "payload": encode(entry.order),
+    }
+    if as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"Order {entry.number} ({entry.order_id}) is {entry.state.value}")
+    for problem in entry.problems:
+        click.echo(f"  {problem.code} ({problem.rule}): {problem.sentence}")
+        click.echo(f"    way out: {problem.remedy}")
+    for difference in entry.differences:
+        click.echo(f"  {difference}")
+    for step in entry.trail:
+        click.echo(f"  because {step}")
+    for event in history:
+        click.echo(f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.event}  {event.actor}  {event.detail}")
+    click.echo(json.dumps(told["payload"], indent=2, ensure_ascii=False))
+
+
+@quarantine.command(
+    epilog="\b\nExamples:\n  tradesync quarantine replay W-10482 --reason 'user mapped'\n"
+    "  tradesync quarantine replay --code user_unmapped --reason 'users mapped'"
+)
+@click.argument("orders", nargs=-1)
+@_filters
+@click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+@click.option("--dry-run", is_flag=True, help="Only tell which orders.")
+@json_option
+@site_options
+def replay(
+    orders: tuple[str, ...],
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+    **filters: Any,
+) -> None:
+    """Judge ORDERS (or all that the filters name) anew, at the next run of orders."""
+    with opened(site, pipeline, upgrade=True) as line:
+        entries = _chosen(line, orders, filters)
+        done = [entry for entry in entries if dry_run or _replayed(line, entry, reason)]
+    _told(done, entries, "would be replayed" if dry_run else "replayed", as_json)
+
+
+@quarantine.command(
+    epilog="\b\nExample:\n  tradesync quarantine dismiss W-10482 --reason 'ordered by phone'"
+)
+@click.argument("orders", nargs=-1)
+@_filters
+@click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+@click.option("--dry-run", is_flag=True, help="Only tell which orders.")
+@json_option
+@site_options
+def dismiss(
+    orders: tuple[str, ...],
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+    **filters: Any,
+) -> None:
+    """Close ORDERS for ever: they are never imported, and stay counted."""
+    with opened(site, pipeline, upgrade=True) as line:
+        entries = _chosen(line, orders, filters)
+        done = [entry for entry in entries if dry_run or _dismissed(line, entry, reason)]
+    _told(done, entries, "would be dismissed" if dry_run else "dismissed", as_json)
+
+
+def _replayed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:
+    with line.state.transaction() as state:
+        now = line.clock.now()
+        done = state.ledger.replay(entry.order_id, actor(), reason, now)
+        if done:
+            state.audit.note(actor(), "order.replayed", entry.number, reason, now)
+        return done
+
+
+def _dismissed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:
+    with line.state.transaction() as state:
+        now = line.clock.now()
+        done = state.ledger.dismiss(entry.order_id, actor(), reason, now)
+        if done:
+            state.audit.note(actor(), "order.dismissed", entry.number, reason, now)
+        return done
+
+
+def _told(done: list[LedgerEntry], asked: list[LedgerEntry], word: str, as_json: bool) -> None:
+    kept = [entry for entry in asked if entry not in done]
+    if as_json:
+        body = {
+            word.replace(" ", "_"): [entry.number for entry in done],
+            "left_alone": [entry.number for entry in kept],
+        }
+        click.echo(json.dumps(body, indent=2))
+    else:
+        click.echo(f"{len(done)} {word}: {', '.join(entry.number for entry in done) or 'none'}")
+        for entry in kept:
+            click.echo(f"{entry.number} is {entry.state.value}, which cannot be {word}.")
+    raise click.exceptions.Exit(Exit.FAILED if kept else Exit.DONE)
+
+
+def _chosen(line: Pipeline, orders: tuple[str, ...], filters: dict[str, Any]) -> list[LedgerEntry]:
+    if orders:
+        return [_one(line, order) for order in orders]
+    if not any(value is not None for value in filters.values()):
+        raise click.UsageError("Name orders, or filter by --code, --customer or --channel.")
+    return list(_entries(line, filters))
+
+
+def _entries(line: Pipeline, filters: dict[str, Any]) -> list[LedgerEntry]:
+    with line.state.transaction() as state:
+        return list(state.ledger.entries(_filter(line, filters)))
+
+
+def _filter(line: Pipeline, filters: dict[str, Any]) -> LedgerFilter:
+    from sync.domain.ids import ChannelId, CustomerId
+    from sync.ports.state import LedgerFilter, LedgerState
+
+    hours = filters.get("older_than_h")
+    customer, channel = filters.get("customer"), filters.get("channel")
+    return LedgerFilter(
+        states=frozenset({LedgerState.QUARANTINED, LedgerState.REVIEW}),
+        code=filters.get("code"),
+        customer_id=CustomerId(customer) if customer else None,
+        channel=ChannelId(channel) if channel else None,
+        seen_before=line.clock.now() - timedelta(hours=hours) if hours is not None else None,
+    )
+
+
+def _one(line: Pipeline, order: str) -> LedgerEntry:
+    from sync.domain.ids import WebOrderId
+    from sync.ports.state import LedgerFilter
+
+    with line.state.transaction() as state:
+        found = state.ledger.entries(LedgerFilter(numbers=frozenset({order}), limit=1))
+        entry = found[0] if found else state.ledger.entry(WebOrderId(order))
+    if entry is None:
+        fail(f"The ledger knows no order {order}.")
+    return entry
+
+
+def _row(entry: LedgerEntry) -> dict[str, object]:
+    return {
+        "order": entry.number,
+        "state": entry.state.value,
+        "seen": entry.first_seen_at.isoformat(timespec="minutes"),
+        "codes": [problem.code for problem in entry.problems] or ["review"],
+        "why": " ".join(problem.sentence for problem in entry.problems)
+        or " ".join(entry.differences),
+        "fix": " ".join(dict.fromkeys(problem.remedy for problem in entry.problems)),
+    }

@@ -1,0 +1,221 @@
+"""``tradesync resync``: a person asks for a flow to run again."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.output import Exit, emit, fail, json_option
+from sync.cli.scope import FLOW_NAMES, scope_from, scope_options
+from sync.cli.shown import as_record, counts_text, end, show_result
+from sync.cli.site import actor, settings_of, site_options
+from sync.errors import StateInUse
+
+if TYPE_CHECKING:
+    from sync.bootstrap import Installation, Pipeline
+    from sync.ports.state import ResyncRequest, ResyncScope
+
+POLL_S = 0.5
+
+
+@click.command(
+    epilog="\b\nExamples:\n  tradesync resync prices --customer 000101\n"
+    "  tradesync resync invoices --confirm invoices-3f2a91c07d55\n"
+    "  tradesync resync --list\n  tradesync resync --cancel REQUEST"
+)
+@click.argument("flow", required=False, type=click.Choice([*FLOW_NAMES, "all"]))
+@scope_options
+@click.option("--confirm", metavar="PLAN", help="Confirm a plan that the guard rails refused.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would change (as `plan` does).")
+@click.option("--no-wait", is_flag=True, help="Leave the request and return at once.")
+@click.option("--cancel", metavar="REQUEST", help="Cancel a request, queued or running.")
+@click.option("--list", "listing", is_flag=True, help="Show the last requests.")
+@json_option
+@site_options
+def resync(
+    flow: str | None,
+    confirm: str | None,
+    dry_run: bool,
+    no_wait: bool,
+    cancel: str | None,
+    listing: bool,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+    **scope: Any,
+) -> None:
+    """Run FLOW again, for everything or for a part.
+
+    While the daemon runs it does the work: the request is queued, and its
+    progress is shown until it ends. Without a daemon the flow runs here.
+    """
+    from sync.bootstrap import open_installation, state_address
+    from sync.scheduling.clock import SystemClock
+    from sync.state.lock import hold_writer_lock
+
+    if flow is None and cancel is None and not listing:
+        raise click.UsageError("Name a flow, or use --list or --cancel.")
+    wanted = scope_from(scope, confirm)
+    settings = settings_of(site)
+    try:
+        lock = hold_writer_lock(state_address(settings))
+    except StateInUse:
+        lock = None
+    try:
+        with open_installation(settings, SystemClock(), upgrade=lock is not None) as installation:
+            line = installation.pipeline(pipeline)
+            if listing:
+                _list(line, as_json)
+            elif cancel is not None:
+                _cancel(line, cancel)
+            elif flow is not None and dry_run:
+                _here(line, flow, wanted, as_json, dry_run=True)
+            elif flow is not None:
+                _confirm(line, confirm)
+                if lock is not None:
+                    _here(line, flow, wanted, as_json, dry_run=False)
+                else:
+                    _ask(installation, line, flow, wanted, as_json, no_wait)
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _confirm(line: Pipeline, plan_id: str | None) -> None:
+    if plan_id is None:
+        return
+    with line.state.transaction() as state:
+        held = state.plans.confirm(plan_id, actor(), line.clock.now())
+        if held is None:
+            fail(f"There is no refused plan {plan_id}. `tradesync status` lists them.")
+        state.audit.note(actor(), "plan.confirmed", plan_id, held.reason, line.clock.now())
+
+
+def _here(line: Pipeline, flow: str, scope: ResyncScope, as_json: bool, *, dry_run: bool) -> None:
+    from sync.cli.progress import terminal_progress
+    from sync.flows.cycle import run_flow
+
+    if not dry_run:
+        resume(line)
+    flows = FLOW_NAMES if flow == "all" else (flow,)
+    results = []
+    with terminal_progress(enabled=not as_json) as progress:
+        for each in flows:
+            context = line.context(progress)
+            results.append(run_flow(context, each, scope, dry_run=dry_run))
+    if as_json:
+        click.echo(json.dumps([as_record(result) for result in results], indent=2))
+    else:
+        for result in results:
+            show_result(result)
+    end(results)
+
+
+def resume(line: Pipeline) -> None:
+    """We are the writer now: take up what a daemon that is gone left behind."""
+    with line.state.transaction() as state:
+        now = line.clock.now()
+        state.ledger.release_expired(now)
+        state.runs.abandon_running(now)
+
+
+def _ask(
+    installation: Installation,
+    line: Pipeline,
+    flow: str,
+    scope: ResyncScope,
+    as_json: bool,
+    no_wait: bool,
+) -> None:
+    with line.state.transaction() as state:
+        request_id = state.requests.ask(flow, scope, actor(), line.clock.now())
+        state.audit.note(actor(), "resync.asked", flow, str(scope), line.clock.now())
+    if no_wait:
+        click.echo(json.dumps({"request": request_id}) if as_json else f"Request {request_id}.")
+        return
+    if not as_json:
+        click.echo(f"Request {request_id} is with the daemon. Ctrl-C stops watching, not the run.")
+    request = _watch(line, request_id, as_json)
+    _answer(request, as_json)
+
+
+def _watch(line: Pipeline, request_id: str, as_json: bool) -> ResyncRequest:
+    from sync.ports.state import RequestState
+
+    told = ""
+    while True:
+        with line.state.transaction() as state:
+            request = state.requests.get(request_id)
+        if request is None:
+            fail(f"Request {request_id} is gone.")
+        if request.state not in (RequestState.QUEUED, RequestState.RUNNING):
+            return request
+        of = f" of {request.total}" if request.total else ""
+        line_now = f"{request.state.value}: {request.done}{of}"
+        if line_now != told and not as_json:
+            click.echo(f"  {line_now}")
+            told = line_now
+        time.sleep(POLL_S)
+
+
+def _answer(request: ResyncRequest, as_json: bool) -> None:
+    from sync.ports.state import RequestState
+
+    if as_json:
+        click.echo(json.dumps(_record(request), indent=2))
+    else:
+        click.echo(f"{request.flow}: {request.state.value}, {counts_text(request.result)}")
+        if request.message:
+            click.echo(request.message)
+    if request.state is RequestState.FAILED:
+        refused = "--confirm" in request.message
+        raise click.exceptions.Exit(Exit.NEEDS_PERSON if refused else Exit.FAILED)
+    waiting = request.result.get("quarantined") or request.result.get("review")
+    raise click.exceptions.Exit(Exit.NEEDS_PERSON if waiting else Exit.DONE)
+
+
+def _list(line: Pipeline, as_json: bool) -> None:
+    with line.state.transaction() as state:
+        requests = state.requests.last()
+    emit(
+        [_record(request) for request in requests],
+        {
+            "request": "Request",
+            "flow": "Flow",
+            "state": "State",
+            "asked_at": "Asked at",
+            "actor": "By",
+            "done": "Done",
+            "total": "Of",
+            "message": "Message",
+        },
+        as_json,
+        "Requests",
+    )
+
+
+def _record(request: ResyncRequest) -> dict[str, object]:
+    return {
+        "request": request.request_id,
+        "flow": request.flow,
+        "state": request.state.value,
+        "asked_at": request.asked_at.isoformat(timespec="seconds"),
+        "actor": request.actor,
+        "done": request.done,
+        "total": request.total,
+        "message": request.message,
+        "result": dict(request.result),
+    }
+
+
+def _cancel(line: Pipeline, request_id: str) -> None:
+    with line.state.transaction() as state:
+        done = state.requests.cancel(request_id)
+        if done:
+            state.audit.note(actor(), "resync.cancelled", request_id, "", line.clock.now())
+    if not done:
+        fail(f"Request {request_id} is not queued or running. `tradesync resync --list` shows all.")
+    click.echo(f"Request {request_id} will stop at the next change.")

@@ -1,0 +1,68 @@
+"""The options that narrow a run to a part: customer, order, SKU, channel, time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from sync.ports.state import ResyncScope
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+FLOW_NAMES = ("accounts", "ship_tos", "prices", "invoices", "orders", "order_status")
+
+
+class Moment(click.ParamType[datetime]):
+    """A day (its beginning, in UTC) or a moment with its offset."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            if len(value) == 10:
+                return datetime.combine(date.fromisoformat(value), time.min, UTC)
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date (2026-11-22) or moment (2026-11-22T08:00:00+01:00)")
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} has no offset from UTC, such as +01:00 or Z")
+        return moment.astimezone(UTC)
+
+
+def scope_options(command: Decorated) -> Decorated:
+    for option in reversed(
+        (
+            click.option("--customer", help="Only this ERP customer ID, as the ERP spells it."),
+            click.option("--order", help="Only this web order: its number or its key."),
+            click.option("--sku", help="Only this item (prices)."),
+            click.option("--channel", help="Only this channel (orders, prices)."),
+            click.option("--since", type=Moment(), help="Orders changed at or after this time."),
+            click.option("--until", type=Moment(), help="Orders changed at or before this time."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def scope_from(options: dict[str, Any], confirm: str | None = None) -> ResyncScope:
+    """The scope that the options name. Raises UsageError for one that cannot be."""
+    from sync.ports.state import ResyncScope
+
+    since, until = options.get("since"), options.get("until")
+    if since is not None and until is not None and until < since:
+        raise click.UsageError("--until lies before --since.")
+    return ResyncScope(
+        customer=options.get("customer"),
+        order=options.get("order"),
+        sku=options.get("sku"),
+        channel=options.get("channel"),
+        since=since,
+        until=until,
+        confirm_plan=confirm,
+    )

@@ -1,0 +1,78 @@
+"""How results of flows look: one line of counts each, then what a person should see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.output import Exit
+
+if TYPE_CHECKING:
+    from sync.flows.context import FlowResult
+
+COUNTS_NAMES = {
+    "orders_new": "new in the store",
+    "orders_changed": "changed in the store",
+    "imported": "imported",
+    "imported_retail": "of these retail",
+    "imported_wholesale": "of these wholesale",
+    "status_shown": "order statuses shown",
+    "shown": "notices shown",
+    "accounts_touched": "accounts touched in the ERP",
+}
+
+
+def as_record(result: FlowResult) -> dict[str, object]:
+    return {
+        "flow": result.flow,
+        "outcome": result.outcome,
+        "counts": dict(result.counts),
+        "message": result.message,
+        "plan": result.plan_id,
+        "samples": result.samples,
+        "remarks": result.remarks,
+    }
+
+
+def counts_text(counts: dict[str, int]) -> str:
+    """ "12 added, 3 removed", or a sentence where there was nothing to do."""
+    words = [
+        f"{number} {COUNTS_NAMES.get(name, name.replace('_', ' '))}"
+        for name, number in counts.items()
+        if number
+    ]
+    return ", ".join(words) or "nothing to do"
+
+
+def show_result(result: FlowResult, *, lines: int = 12) -> None:
+    """The flow's story on the terminal."""
+    mark = "" if result.outcome == "ok" else f" [{result.outcome}]"
+    click.echo(f"{result.flow:13}{mark} {counts_text(result.counts)}")
+    if result.message:
+        click.echo(f"    {result.message}")
+    told = [*result.samples, *result.remarks]
+    for line in told[:lines]:
+        click.echo(f"    {line}")
+    if len(told) > lines:
+        click.echo(f"    ... and {len(told) - lines} more (--json shows them)")
+
+
+def exit_for(results: Sequence[FlowResult]) -> Exit:
+    """The worst outcome decides."""
+    outcomes = {result.outcome for result in results}
+    if "failed" in outcomes:
+        return Exit.FAILED
+    if "refused" in outcomes:
+        return Exit.NEEDS_PERSON
+    if "try_later" in outcomes:
+        return Exit.TRY_LATER
+    waiting = any(
+        result.counts.get(name) for result in results for name in ("quarantined", "review")
+    )
+    return Exit.NEEDS_PERSON if waiting else Exit.DONE
+
+
+def end(results: Sequence[FlowResult]) -> Any:
+    raise click.exceptions.Exit(exit_for(results))
