@@ -455,6 +455,18 @@ class ErpAdapterContract:
             ErpOrderState.OPEN,
         )
 
+    @pytest.mark.rule("OI-3")
+    def test_statuses_are_those_of_the_orders_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsOrderStatus)
+        submits = self._order_world(erp, erp_world)
+        submits.submit_order(a.a_sales_order(), a.KEY)
+        submits.submit_order(a.a_sales_order(), OTHER_KEY)
+        unknown = [IdempotencyKey(f"shop/none-{number}") for number in range(1200)]
+
+        assert set(reads.order_statuses([OTHER_KEY])) == {OTHER_KEY}
+        assert set(reads.order_statuses([*unknown, a.KEY])) == {a.KEY}
+        assert dict(reads.order_statuses([])) == {}
+
     # Accounts.
 
     @pytest.mark.rule("MI-1")
