@@ -12,24 +12,14 @@ from sync.domain.money import ROUNDING_MODES, Rounding
 from sync.ports.erp import ErpCapabilities
 
 ROUNDINGS = ("unit_price_rounding", "amount_rounding")
-SWITCHES = (
-    "ship_to_override",
-    "needs_ship_to_id",
-    "needs_contact",
-    "unique_external_key",
-    "tax_override",
-    "order_hold",
-    "number_follows",
-)
-LENGTHS = (
-    "external_key_length",
-    "max_order_lines",
-    "address_lines",
-    "address_line_length",
-    "name_length",
-    "po_number_length",
-    "notes_length",
-)
+_STATED = [
+    each
+    for each in dataclasses.fields(ErpCapabilities)
+    # The settings tell the time-out, the statements the feeds.
+    if each.name not in ("name", "statement_timeout_s", "change_feeds")
+]
+SWITCHES = tuple(each.name for each in _STATED if isinstance(each.default, bool))
+LENGTHS = tuple(each.name for each in _STATED if each.name.endswith(("_length", "_lines")))
 FACTS = (*ROUNDINGS, "time_zone", *SWITCHES, *LENGTHS, "text_encoding")
 
 _UNTOLD = Rounding(2, "ROUND_HALF_UP")  # stands in until the problem has been reported
@@ -63,12 +53,6 @@ def read_facts(node: Node | None, name: str) -> tuple[ErpCapabilities, bool]:
 def rounding_modes() -> list[str]:
     """The names that a profile uses: ``half_up`` for ROUND_HALF_UP."""
     return sorted(mode.removeprefix("ROUND_").lower() for mode in ROUNDING_MODES)
-
-
-def fact_names() -> set[str]:
-    """Facts that a profile can state; the rest of the capabilities is found out."""
-    names = {field.name for field in dataclasses.fields(ErpCapabilities)}
-    return names - {"name", "change_feeds", "statement_timeout_s"}
 
 
 def _rounding(node: Node, what: str) -> Rounding:
