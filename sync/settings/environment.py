@@ -37,6 +37,11 @@ class Overrides:
             path = path[:-1]
         return None
 
+    def name_below(self, path: Path) -> str | None:
+        """A variable that made this section, where the file has none."""
+        below = (name for given, name in self.names.items() if given[: len(path)] == path)
+        return next(below, None)
+
 
 def override(data: dict[str, Any], environ: Mapping[str, str]) -> Overrides:
     """Put what the environment says into ``data``, over what is there."""

@@ -178,10 +178,6 @@ class _Loader:
             if len(written) == 2:
                 message = f"stands beside {every}: only one of them can count"
                 self._note((*path, "schedule", cron), message, "keep one of the two", key=True)
-            elif written and flow in entry.schedule.off:
-                message = f"is set, but {flow} is off"
-                where = (*path, "schedule", written.pop())
-                self._note(where, message, f"take {flow} out of off, or this line", key=True)
 
     def _patience(self, entry: PipelineEntry, path: Path) -> None:
         orders, patience = entry.orders, entry.patience
@@ -219,6 +215,8 @@ class _Loader:
 
     def _note(self, path: Path, message: str, remedy: str, *, key: bool = False) -> None:
         variable = self._overrides.name_of(path)
+        if variable is None and path not in self._where.keys:
+            variable = self._overrides.name_below(path)
         said = f"{label(path) or 'the file'} {message}"
         if variable is not None:
             said = f"{variable}: {said}"

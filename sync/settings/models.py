@@ -103,7 +103,8 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
 
 
 class ScheduleSettings(Part):
-    """When each flow runs by itself; ``off`` names those that run on request only.
+    """When each flow runs by itself; ``off`` names those that run on request
+    only, whatever else is written for them.
 
     A start that was missed is made up for within ``misfire_grace_s`` seconds.
     """
