@@ -218,13 +218,13 @@ class Counter:
         amount: Money | None = None,
         method: str = "card",
     ) -> Payment:
-        """A card payment; without an amount it is for the whole order."""
-        expires = None
-        if state is PaymentState.AUTHORISED:
-            day = self.world.today + timedelta(days=30)
-            expires = datetime.combine(day, time(12), UTC)
+        """A card payment; without an amount it is for the whole order.
+
+        It carries no end of its authorisation: the sample is played on days long
+        after the one that it was made for.
+        """
         reference = f"pay_{self.chance.getrandbits(48):012x}"
-        return Payment(method, state, amount, reference, expires)
+        return Payment(method, state, amount, reference)
 
     def _moment(self) -> datetime:
         """In the last five days, while it is the same day in Chicago and in Europe."""

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Protocol, cast
 
 import pytest
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.domain.ids import IdempotencyKey, InvoiceNumber
-from sync.ports.erp import Feed, FindingLevel
+from sync.ports.erp import (
+    ChecksPurchaseOrders,
+    Erp,
+    Feed,
+    FindingLevel,
+    FindsContacts,
+    ReadsAccounts,
+    ReadsInvoices,
+    ReadsItems,
+    ReadsPrices,
+    ReadsShipTos,
+    TellsChanges,
+)
 from sync.sample import build_sample
 from sync.sample.build import Sample, make_sample
 from sync.sample.customers import RETAIL_US, SHARE_A_MAILBOX, SHARED_EMAIL, trade
@@ -21,6 +34,21 @@ from tests.postgres import database
 TODAY = date(2026, 3, 2)
 
 
+class SampleErp(
+    Erp,
+    ReadsAccounts,
+    FindsContacts,
+    ReadsShipTos,
+    ReadsItems,
+    ReadsPrices,
+    ReadsInvoices,
+    TellsChanges,
+    ChecksPurchaseOrders,
+    Protocol,
+):
+    """All that the sample's profile lets an adapter read."""
+
+
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     return make_sample(seed=7, today=TODAY)
@@ -29,7 +57,7 @@ def sample() -> Sample:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def erp(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SqlErpAdapter]:
+) -> Iterator[SampleErp]:
     """The sample ERP on each database that the profile says it is written for."""
     folder: Path = tmp_path_factory.mktemp("sample")
     store = f"sqlite:///{folder / 'store.sqlite'}"
@@ -40,20 +68,20 @@ def erp(
             yield from _opened(url, store, folder)
 
 
-def _opened(url: str, store: str, folder: Path) -> Iterator[SqlErpAdapter]:
+def _opened(url: str, store: str, folder: Path) -> Iterator[SampleErp]:
     build_sample(url, store, today=TODAY)
     adapter = SqlErpAdapter.from_settings({"url": url, "profile": "sample"}, {}, folder)
-    yield adapter
+    yield cast("SampleErp", adapter)
     adapter.close()
 
 
 @pytest.mark.rule("OP-4")
-def test_check_finds_nothing_to_object_to(erp: SqlErpAdapter) -> None:
+def test_check_finds_nothing_to_object_to(erp: SampleErp) -> None:
     assert [each for each in erp.check() if each.level is not FindingLevel.OK] == []
 
 
 @pytest.mark.rule("WA-1")
-def test_counter_customers_are_no_accounts(erp: SqlErpAdapter, sample: Sample) -> None:
+def test_counter_customers_are_no_accounts(erp: SampleErp, sample: Sample) -> None:
     own = {account.customer_id for account in sample.world.customers.accounts()}
     assert set(erp.customer_ids()) == own
     consumers = [
@@ -66,7 +94,7 @@ def test_counter_customers_are_no_accounts(erp: SqlErpAdapter, sample: Sample) -
 
 
 @pytest.mark.rule("MI-1")
-def test_accounts_and_their_places_are_read_as_they_are(erp: SqlErpAdapter, sample: Sample) -> None:
+def test_accounts_and_their_places_are_read_as_they_are(erp: SampleErp, sample: Sample) -> None:
     customers = sample.world.customers
     accounts = {account.customer_id: account for account in customers.accounts()}
     assert erp.accounts(list(accounts)) == accounts
@@ -76,9 +104,7 @@ def test_accounts_and_their_places_are_read_as_they_are(erp: SqlErpAdapter, samp
     assert set(erp.bill_tos(list(accounts))) == set(customers.bill_tos)
 
 
-def test_items_are_read_with_their_units_and_restrictions(
-    erp: SqlErpAdapter, sample: Sample
-) -> None:
+def test_items_are_read_with_their_units_and_restrictions(erp: SampleErp, sample: Sample) -> None:
     items = {item.sku: item for item in sample.world.catalogue.items}
     read = erp.items(list(items))
     assert read.keys() == items.keys()
@@ -92,9 +118,7 @@ def test_items_are_read_with_their_units_and_restrictions(
 
 
 @pytest.mark.rule("WA-6", "WA-7", "VE-12")
-def test_prices_of_every_level_are_read_to_the_last_place(
-    erp: SqlErpAdapter, sample: Sample
-) -> None:
+def test_prices_of_every_level_are_read_to_the_last_place(erp: SampleErp, sample: Sample) -> None:
     entries = sample.world.prices.entries
     scopes = set(erp.price_scopes())
     assert scopes == {entry.key.scope for entry in entries}
@@ -103,7 +127,7 @@ def test_prices_of_every_level_are_read_to_the_last_place(
 
 @pytest.mark.rule("MI-6")
 def test_invoices_are_read_with_lines_and_instalments_and_drafts_are_not(
-    erp: SqlErpAdapter, sample: Sample
+    erp: SampleErp, sample: Sample
 ) -> None:
     read = {invoice.number: invoice for invoice in erp.invoices(list(erp.customer_ids()))}
     assert read == {invoice.number: invoice for invoice in sample.invoices}
@@ -111,24 +135,24 @@ def test_invoices_are_read_with_lines_and_instalments_and_drafts_are_not(
 
 
 @pytest.mark.rule("WA-3a")
-def test_retail_group_has_no_addresses_on_file(erp: SqlErpAdapter) -> None:
+def test_retail_group_has_no_addresses_on_file(erp: SampleErp) -> None:
     assert not erp.ship_tos([RETAIL_US])
     assert not erp.bill_tos([RETAIL_US])
 
 
 @pytest.mark.rule("WA-2")
-def test_shared_mailbox_belongs_to_two_accounts(erp: SqlErpAdapter) -> None:
+def test_shared_mailbox_belongs_to_two_accounts(erp: SampleErp) -> None:
     assert set(erp.accounts_by_email(SHARED_EMAIL.upper())) == set(SHARE_A_MAILBOX)
 
 
 @pytest.mark.rule("WA-15")
-def test_po_number_of_a_desk_order_counts_as_used(erp: SqlErpAdapter) -> None:
+def test_po_number_of_a_desk_order_counts_as_used(erp: SampleErp) -> None:
     key = IdempotencyKey("sample-none")
     assert erp.purchase_order_used(trade(22), USED_PO, key) is not None
     assert erp.purchase_order_used(trade(21), USED_PO, key) is None
 
 
-def test_nothing_has_changed_since_now_and_everything_since_before(erp: SqlErpAdapter) -> None:
+def test_nothing_has_changed_since_now_and_everything_since_before(erp: SampleErp) -> None:
     assert erp.capabilities.change_feeds == frozenset(Feed)
     for feed in (Feed.ACCOUNTS, Feed.SHIP_TOS, Feed.INVOICES, Feed.PRICES):
         changed, reached = erp.changed_customers(feed, erp.feed_now(feed))
@@ -136,6 +160,6 @@ def test_nothing_has_changed_since_now_and_everything_since_before(erp: SqlErpAd
         assert reached.at.tzinfo is not None
 
 
-def test_limits_of_the_profile_are_those_that_the_wrong_orders_exceed(erp: SqlErpAdapter) -> None:
+def test_limits_of_the_profile_are_those_that_the_wrong_orders_exceed(erp: SampleErp) -> None:
     assert erp.capabilities.max_order_lines == MAX_ORDER_LINES
     assert erp.capabilities.notes_length == NOTES_LENGTH
