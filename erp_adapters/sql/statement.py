@@ -84,6 +84,14 @@ class Statement:
             clause = self._ready[chosen] = self._clause(chosen)
         return clause
 
+    def with_nulls(self) -> str:
+        """The text with NULL in place of every parameter, to be compiled and never run."""
+        whole = "".join(part.sql for part in self.parts)
+        for name in self.parameters:
+            null = "(NULL)" if name in self.lists else "NULL"
+            whole = re.sub(rf"(?<!\\):{name}\b", null, whole)
+        return whole.replace("\\:", ":")
+
     def _clause(self, chosen: tuple[bool, ...]) -> TextClause:
         parts = [part for part, wanted in zip(self.parts, chosen, strict=True) if wanted]
         names = {name for part in parts for name in part.names}

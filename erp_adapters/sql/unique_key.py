@@ -1,0 +1,98 @@
+"""Does the database itself refuse a second order with the same key?
+
+Exactly-once rests on it when two writers meet. The profile claims it; here the
+claim is held against the indexes of the table that the key is written to.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import DBAPIError, NoSuchTableError
+
+from erp_adapters.sql.database import Database
+from erp_adapters.sql.profile_model import Profile
+from erp_adapters.sql.statement import Statement
+from sync.ports.erp import Finding, FindingLevel
+
+SUBJECT = "unique external key"
+
+_INSERT = re.compile(
+    r"INSERT\s+INTO\s+(?P<table>[\w.\"\[\]`]+)\s*\((?P<columns>[^()]*)\)"
+    r"(?:\s*OUTPUT\s+[^()]*?)?\s*VALUES\s*\((?P<values>[^()]*)\)",
+    re.IGNORECASE,
+)
+
+
+def unique_key_finding(profile: Profile, database: Database) -> Finding:
+    """Whether the claim ``unique_external_key`` holds, as far as it can be told."""
+    claimed = profile.capabilities.unique_external_key
+    place = _key_column(profile, database.dialect)
+    if place is None:
+        return _untold(claimed, "the profile's steps do not show where the key is kept")
+    table, column = place
+    try:
+        unique = _is_unique(database.writer, table, column)
+    except (NoSuchTableError, DBAPIError):
+        return _untold(claimed, f"the indexes of {table} cannot be read")
+    if unique:
+        return Finding(SUBJECT, FindingLevel.OK, f"{table}.{column} has a unique index")
+    if not claimed:
+        return Finding(SUBJECT, FindingLevel.WARNING, f"{table}.{column} has no unique index", _FIX)
+    return Finding(
+        SUBJECT,
+        FindingLevel.ERROR,
+        f"the profile claims unique_external_key, and {table}.{column} has no unique index",
+        _FIX,
+    )
+
+
+_FIX = "add a unique index, or say unique_external_key: false"
+
+
+def _untold(claimed: bool, why: str) -> Finding:
+    level = FindingLevel.WARNING if claimed else FindingLevel.OK
+    return Finding(SUBJECT, level, why, "look by hand for a unique index on the external key")
+
+
+def _key_column(profile: Profile, dialect: str) -> tuple[str, str] | None:
+    """Table and column that the first step with ``order.key`` inserts it into."""
+    for step in profile.steps:
+        sql = step.sql.of(dialect)
+        for parameter, bound in step.bind.items():
+            if bound.field == "order.key" and sql is not None:
+                return _inserted(sql, parameter)
+    return None
+
+
+def _inserted(sql: Statement, parameter: str) -> tuple[str, str] | None:
+    match = _INSERT.match(sql.source)
+    if match is None:
+        return None
+    columns = [_bare(column) for column in match["columns"].split(",")]
+    values = [value.strip() for value in match["values"].split(",")]
+    mark = f":{parameter}"
+    if len(columns) != len(values) or mark not in values:
+        return None
+    table = ".".join(_bare(part) for part in match["table"].split("."))
+    return table, columns[values.index(mark)]
+
+
+def _bare(name: str) -> str:
+    return name.strip().strip('"[]`')
+
+
+def _is_unique(engine: Engine, table: str, column: str) -> bool:
+    schema, _, name = table.rpartition(".")
+    inspector = inspect(engine)
+    sets = [inspector.get_pk_constraint(name, schema or None)["constrained_columns"]]
+    sets += [
+        each["column_names"] for each in inspector.get_unique_constraints(name, schema or None)
+    ]
+    sets += [
+        [part for part in index["column_names"] if part is not None]
+        for index in inspector.get_indexes(name, schema)
+        if index["unique"]
+    ]
+    return any([part.lower() for part in parts] == [column.lower()] for parts in sets)
