@@ -22,6 +22,7 @@ ATTEMPTS = 3
 log = structlog.get_logger(__name__)
 
 Stamp = tuple[tuple[str, int, int, int], ...]
+_UNREADABLE: Stamp = (("", 0, 0, 0),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,14 @@ class MappingSource:
     folder: Path
 
     def stamp(self) -> Stamp:
-        """Cheap to take and to compare: another one means that somebody edited a file."""
-        return _stamp(self.folder)
+        """Cheap to take and to compare: another one means that somebody edited a file.
+
+        Never raises: a folder that cannot be read has a stamp of its own.
+        """
+        try:
+            return _stamp(self.folder)
+        except FilesRefused:
+            return _UNREADABLE
 
     def check(self) -> CheckedFiles:
         """Judge the files as they are. Raises FilesRefused when they cannot even be read."""
@@ -137,7 +144,9 @@ def _stamp(folder: Path) -> Stamp:
                     continue
                 seen = one.stat()
                 if stat.S_ISREG(seen.st_mode):
-                    found.append((one.name, seen.st_mtime_ns, seen.st_size, seen.st_ino))
+                    # The time of change, not of modification: it also tells of
+                    # new rights, and no copying tool sets it back.
+                    found.append((one.name, seen.st_ctime_ns, seen.st_size, seen.st_ino))
     except OSError as error:
         raise FilesRefused(_refused(folder), [_unreadable(folder, error)]) from error
     return tuple(sorted(found))

@@ -131,6 +131,11 @@ def test_the_stamp_changes_with_every_kind_of_edit(folder: Path) -> None:
     assert len(stamps) == 4
 
 
+def test_a_folder_that_went_away_is_an_edit_too_and_no_crash(folder: Path) -> None:
+    there = MappingSource(folder).stamp()
+    assert MappingSource(folder / "unmounted").stamp() not in {there, ()}
+
+
 class TestLastGoodVersion:
     @pytest.mark.rule("OP-4")
     def test_a_good_edit_is_taken_up(self, folder: Path) -> None:
