@@ -54,6 +54,14 @@ class LocationProfile:
     tax_exempt: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Exceptional:
+    """A user who acts for this account within one organisation, not for the organisation's."""
+
+    organisation: OrganisationId
+    user: WebUserId
+
+
 @dataclass(frozen=True, slots=True)
 class AccountProfile:
     """What the store shows of an account (MI-1), and who acts for it (TL-3).
@@ -72,6 +80,7 @@ class AccountProfile:
     locations: tuple[LocationProfile, ...] = ()
     organisations: tuple[OrganisationId, ...] = ()
     users: tuple[WebUserId, ...] = ()
+    exceptions: tuple[Exceptional, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sync.flows.mirroring import (
     individual,
     members_of_accounts,
     shown_ids,
+    take_unreadable,
     withdraw_retail_groups,
 )
 from sync.planning.accounts import profile_of
@@ -50,10 +51,15 @@ def mirror_accounts(
                 for each in mapped
                 if each in accounts
             }
-            missing = [each for each in mapped if each not in accounts]
+            unreadable = take_unreadable(context, result)
+            missing = [
+                each
+                for each in mapped
+                if each not in accounts and not unreadable.shields(each.value)
+            ]
             result.count("not_in_erp", len(missing))
             result.remarks.extend(f"The ERP has no customer {each}." for each in missing[:20])
-            compare(spool, wanted, shown, lambda key: key.value)
+            compare(spool, wanted, shown, lambda key: key.value, unreadable, lambda key: key.value)
             seen += len(batch)
             if context.progress("accounts: comparing", seen, len(ids)):
                 result.outcome = "cancelled"

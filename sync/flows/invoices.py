@@ -16,6 +16,7 @@ from sync.flows.mirroring import (
     individual,
     members_of_accounts,
     shown_ids,
+    take_unreadable,
     withdraw_retail_groups,
 )
 from sync.planning.plan import Change
@@ -54,7 +55,8 @@ def mirror_invoices(
             shown: dict[InvoiceKey, Invoice] = {
                 (owner.value, number.value): each for (owner, number), each in held.items()
             }
-            compare(spool, wanted, shown, lambda key: key)
+            unreadable = take_unreadable(context, result)
+            compare(spool, wanted, shown, lambda key: key, unreadable, lambda key: key[0])
             seen += len(batch)
             if context.progress("invoices: comparing", seen, len(ids)):
                 result.outcome = "cancelled"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from sync.planning.guards import suspicion
 from sync.planning.membership import Members, mapped_accounts
 from sync.planning.plan import Change, plan_mirror
 from sync.planning.spool import Spool
+from sync.ports.erp import TellsUnreadable
 from sync.ports.state import HeldPlan, ResyncScope
 from sync.ports.store import ListsStaffAttributes, MirrorsAccounts
 
@@ -93,12 +95,44 @@ def compare(
     wanted: Mapping[K, V],
     shown: Mapping[K, V],
     order: Callable[[K], Any],
+    unreadable: Unreadable,
+    owner: Callable[[K], str],
 ) -> None:
-    """Plan one partition into the spool and count both sides."""
+    """Plan one partition into the spool and count both sides.
+
+    Where the ERP holds a record that could not be read, what the store shows of
+    its owner is left as it is: the record has not vanished.
+    """
     spool.tally.shown += len(shown)
     spool.tally.wanted += len(wanted)
     for change in plan_mirror(wanted, shown, order):
+        if change.after is None and unreadable.shields(owner(change.key)):
+            spool.tally.wanted += 1
+            continue
         spool.add(change)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Owners of records that a read had to leave out; ``everybody`` where one is unknown."""
+
+    owners: frozenset[str]
+    everybody: bool
+
+    def shields(self, owner: str) -> bool:
+        return self.everybody or owner in self.owners
+
+
+def take_unreadable(context: Context, result: FlowResult) -> Unreadable:
+    """What the last reads of this run could not understand, counted and remarked."""
+    source = context.erp
+    records = source.take_unreadable() if isinstance(source, TellsUnreadable) else ()
+    result.count("unreadable", len(records))
+    for record in records:
+        log.error("record.unreadable", source=record.source, key=record.key, field=record.field)
+        result.remarks.append(f"The ERP's {record}; what is shown of it stays as it is.")
+    owners = frozenset(record.customer.value for record in records if record.customer)
+    return Unreadable(owners, any(record.customer is None for record in records))
 
 
 def carry_out(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sync.domain.ids import WebOrderId
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.errors import Refusal
 from sync.flows.context import Context, FlowResult, needs
-from sync.flows.orders.aftermath import tell_store
+from sync.flows.mirroring import chunks
+from sync.flows.orders.aftermath import RECORDED_TOGETHER, tell_store
 from sync.flows.orders.discovery import order_id_of
 from sync.ports.erp import ReadsOrderStatus
 from sync.ports.state import LedgerEntry, ResyncScope
@@ -30,6 +33,7 @@ def mirror_order_status(
         if not entries:
             break
         statuses = retrying(erp.order_statuses, [entry.key for entry in entries])
+        changed: list[tuple[LedgerEntry, OrderStatus]] = []
         for entry in entries:
             status = statuses.get(entry.key)
             if status is None:
@@ -43,7 +47,9 @@ def mirror_order_status(
                 result.count("would_change")
                 result.samples.append(f"{entry.number}: {status.state.value}")
             else:
-                _show(context, result, entry, status)
+                changed.append((entry, status))
+        for some in chunks(changed, RECORDED_TOGETHER):
+            _show(context, result, some)
         after = entries[-1].order_id
         seen += len(entries)
         if context.progress("order_status: comparing", seen, None):
@@ -63,16 +69,25 @@ def _next(context: Context, scope: ResyncScope, after: WebOrderId | None) -> lis
     return [entry] if entry is not None and entry.imported_at is not None else []
 
 
-def _show(context: Context, result: FlowResult, entry: LedgerEntry, status: OrderStatus) -> None:
+def _show(
+    context: Context, result: FlowResult, changed: Sequence[tuple[LedgerEntry, OrderStatus]]
+) -> None:
     store = needs(context.store, ShowsImport, "the store")
+    retrying = context.retrying()
+    shown: list[tuple[WebOrderId, OrderStatus]] = []
     try:
-        context.retrying()(store.show_order_status, entry.order_id, status)
-    except Refusal as refusal:
-        result.count("not_shown")
-        result.remarks.append(f"{entry.number}: {refusal}")
-        return
-    with context.state.transaction() as state:
-        state.ledger.record_status(entry.order_id, status, context.clock.now())
-    result.count("status_shown")
-    if status.state is ErpOrderState.REFUSED:
-        result.remarks.append(f"The ERP refused {entry.number}: {status.message}")
+        for entry, status in changed:
+            try:
+                retrying(store.show_order_status, entry.order_id, status)
+            except Refusal as refusal:
+                result.count("not_shown")
+                result.remarks.append(f"{entry.number}: {refusal}")
+                continue
+            shown.append((entry.order_id, status))
+            if status.state is ErpOrderState.REFUSED:
+                result.remarks.append(f"The ERP refused {entry.number}: {status.message}")
+    finally:
+        with context.state.transaction() as state:
+            for order_id, status in shown:
+                state.ledger.record_status(order_id, status, context.clock.now())
+        result.count("status_shown", len(shown))

@@ -9,7 +9,13 @@ from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.flows.context import Context, FlowResult, needs
-from sync.flows.mirroring import carry_out, chunks, members_of_accounts, withdraw_retail_groups
+from sync.flows.mirroring import (
+    carry_out,
+    chunks,
+    members_of_accounts,
+    take_unreadable,
+    withdraw_retail_groups,
+)
 from sync.flows.retrying import Retrying
 from sync.planning.guards import price_moved
 from sync.planning.plan import Change, plan_mirror
@@ -51,6 +57,7 @@ def mirror_prices(
         done = 0
         for batch in _batches(published):
             entries = retrying(_read, erp, batch, scope)
+            unreadable = take_unreadable(context, result)
             for each in batch:
                 for audience in audiences[each]:
                     if not _on_channel(audience, scope):
@@ -58,7 +65,9 @@ def mirror_prices(
                     prices = wanted_prices(
                         entries.get(each, ()), audience, context.mapping, context.today()
                     )
-                    _plan(context, spool, (audience, each), prices, store, retrying, scope)
+                    whole = not unreadable.shields(each.owner)
+                    partition = (audience, each)
+                    _plan(context, spool, partition, prices, store, retrying, scope, whole=whole)
             done += len(batch)
             if context.progress("prices: comparing", done, len(published)):
                 result.outcome = "cancelled"
@@ -103,7 +112,10 @@ def _plan(
     store: MirrorsPrices,
     retrying: Retrying,
     scope: ResyncScope,
+    *,
+    whole: bool = True,
 ) -> None:
+    """Plan one partition; with ``whole=False`` an entry that is not wanted stays."""
     audience, of_scope = partition
     shown = retrying(store.shown_prices, audience, of_scope)
     if scope.sku is not None:
@@ -112,6 +124,9 @@ def _plan(
     tally.shown += len(shown)
     tally.wanted += len(wanted)
     for change in plan_mirror(wanted, shown, lambda key: key.order):
+        if change.after is None and not whole:
+            tally.wanted += 1
+            continue
         if change.before is not None and change.after is not None:
             old, new = change.before.unit_price, change.after.unit_price
             tally.prices_moved += price_moved(old, new, step)

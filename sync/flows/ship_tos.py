@@ -16,6 +16,7 @@ from sync.flows.mirroring import (
     individual,
     members_of_accounts,
     shown_ids,
+    take_unreadable,
     withdraw_retail_groups,
 )
 from sync.planning.plan import Change
@@ -67,7 +68,8 @@ def mirror_ship_tos(
                 (_BILL_TO, owner.value, key.value): each
                 for (owner, key), each in shown_bill_tos.items()
             }
-            compare(spool, wanted, shown, lambda key: key)
+            unreadable = take_unreadable(context, result)
+            compare(spool, wanted, shown, lambda key: key, unreadable, lambda key: key[1])
             seen += len(batch)
             if context.progress("ship_tos: comparing", seen, len(ids)):
                 result.outcome = "cancelled"

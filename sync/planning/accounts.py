@@ -32,4 +32,5 @@ def profile_of(account: Account, locations: Iterable[Location], members: Members
         ),
         organisations=members.organisations,
         users=members.users,
+        exceptions=members.exceptions,
     )

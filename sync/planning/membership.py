@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sync.domain.ids import CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import SyncMapping
 from sync.domain.order import BuyerRecord, Organisation, WebUser
+from sync.domain.views import Exceptional
 from sync.routing import AccountMap, Usable
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Who acts for an account; both sorted."""
+    """Who acts for an account; all sorted."""
 
     organisations: tuple[OrganisationId, ...] = ()
     users: tuple[WebUserId, ...] = ()
+    exceptions: tuple[Exceptional, ...] = ()
 
 
 def mapped_accounts(
@@ -38,29 +40,39 @@ def mapped_accounts(
             records[each.organisation] = BuyerRecord(organisation=each)
     organisations = {a.organisation for a in mapping.assignments if a.organisation and not a.user}
     users = {a.user for a in mapping.assignments if a.user and not a.organisation}
-    exceptions = [a for a in mapping.assignments if a.user and a.organisation]
+    exceptions = {
+        (a.user, a.organisation) for a in mapping.assignments if a.user and a.organisation
+    }
     organisations |= {key for key in records if isinstance(key, OrganisationId)}
     users |= {key for key in records if isinstance(key, WebUserId)}
 
-    found: dict[CustomerId, tuple[set[OrganisationId], set[WebUserId]]] = {}
+    gathered: dict[CustomerId, _Gathered] = {}
     nobody = BuyerRecord()
     for organisation in organisations:
         usable = accounts.find(None, organisation, records.get(organisation, nobody))
         if isinstance(usable, Usable):
-            found.setdefault(usable.customer_id, (set(), set()))[0].add(organisation)
+            gathered.setdefault(usable.customer_id, _Gathered()).organisations.add(organisation)
     for user in users:
         usable = accounts.find(user, None, records.get(user, nobody))
         if isinstance(usable, Usable):
-            found.setdefault(usable.customer_id, (set(), set()))[1].add(user)
-    for exception in exceptions:
-        # The account needs its ship-tos and prices in the store, but the user
-        # acts for it only within one organisation: no general membership.
-        usable = accounts.find(exception.user, exception.organisation, nobody)
+            gathered.setdefault(usable.customer_id, _Gathered()).users.add(user)
+    for user, organisation in exceptions:
+        usable = accounts.find(user, organisation, nobody)
         if isinstance(usable, Usable):
-            found.setdefault(usable.customer_id, (set(), set()))
-    return {
-        customer_id: Members(
-            tuple(sorted(found[customer_id][0])), tuple(sorted(found[customer_id][1]))
+            held = gathered.setdefault(usable.customer_id, _Gathered())
+            held.exceptions.add(Exceptional(organisation, user))
+    return {customer_id: gathered[customer_id].members() for customer_id in sorted(gathered)}
+
+
+@dataclass(slots=True)
+class _Gathered:
+    organisations: set[OrganisationId] = field(default_factory=set)
+    users: set[WebUserId] = field(default_factory=set)
+    exceptions: set[Exceptional] = field(default_factory=set)
+
+    def members(self) -> Members:
+        return Members(
+            tuple(sorted(self.organisations)),
+            tuple(sorted(self.users)),
+            tuple(sorted(self.exceptions)),
         )
-        for customer_id in sorted(found)
-    }

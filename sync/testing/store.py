@@ -143,6 +143,14 @@ class MemoryStore:
         self._admit()
         return iter(list(self._organisations))
 
+    def with_staff_attribute(self) -> Iterator[WebUser | Organisation]:
+        self._admit()
+        holders: list[WebUser | Organisation] = [
+            *self._users.values(),
+            *self._organisations.values(),
+        ]
+        return iter([each for each in holders if each.staff_customer_id is not None])
+
     def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
         self._note(order_id)
         self._notices[order_id] = notice

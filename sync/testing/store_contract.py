@@ -69,6 +69,7 @@ from sync.domain.views import (
 from sync.errors import Rejected, SyncError
 from sync.ports.erp import FindingLevel
 from sync.ports.store import (
+    ListsStaffAttributes,
     MirrorsAccounts,
     MirrorsInvoices,
     MirrorsPrices,
@@ -391,6 +392,23 @@ class StoreContract:
         assert told.organisation == store_world.told(organisation)
 
     @pytest.mark.rule("WA-2e")
+    def test_only_holders_of_a_staff_attribute_are_listed(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = having(store, ListsStaffAttributes)
+        mapped = a.a_web_user(web_user=WebUserId("u-staff"), staff_customer_id="000123")
+        company = a.an_organisation(
+            organisation=OrganisationId("org-staff"), staff_customer_id="000124"
+        )
+        store_world.add_organisation(company)
+        store_world.add_user(mapped)
+        store_world.add_user(a.a_web_user(web_user=WebUserId("u-plain"), staff_customer_id=None))
+
+        listed = list(lists.with_staff_attribute())
+
+        found = {(type(each).__name__, each.staff_customer_id) for each in listed}
+        assert found == {("WebUser", "000123"), ("Organisation", "000124")}
+
     def test_a_key_that_the_directory_does_not_know_gives_none(
         self, store: Store, store_world: StoreWorld
     ) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sync.domain.ids import WebOrderId
+from sync.domain.views import ImportNotice
 from sync.errors import Refusal
 from sync.flows.context import Context, FlowResult, needs
+from sync.flows.mirroring import chunks
 from sync.planning.changes import late_changes
 from sync.ports.notices import notice_for
 from sync.ports.store import ShowsImport
@@ -27,6 +31,10 @@ def judge_changes(context: Context, result: FlowResult) -> None:
             return
 
 
+# Showing is idempotent, so a crash that loses a few of these records repeats them.
+RECORDED_TOGETHER = 50
+
+
 def tell_store(context: Context, result: FlowResult) -> None:
     """Show at each order how far it is (WA-13); the ERP side is not touched.
 
@@ -41,18 +49,32 @@ def tell_store(context: Context, result: FlowResult) -> None:
         entries = [entry for entry in entries if entry.order_id not in untold]
         if not entries:
             return
-        for entry in entries:
-            notice = notice_for(entry)
-            if notice is None:
-                untold.add(entry.order_id)
-                continue
+        for some in chunks(entries, RECORDED_TOGETHER):
+            shown: list[tuple[WebOrderId, ImportNotice]] = []
             try:
-                retrying(store.show_import, entry.order_id, notice)
-            except Refusal as refusal:
-                untold.add(entry.order_id)
-                result.count("not_shown")
-                result.remarks.append(f"{entry.number}: {refusal}")
-                continue
-            with context.state.transaction() as state:
-                state.ledger.record_shown(entry.order_id, notice, context.clock.now())
-            result.count("shown")
+                for entry in some:
+                    notice = notice_for(entry)
+                    if notice is None:
+                        untold.add(entry.order_id)
+                        continue
+                    try:
+                        retrying(store.show_import, entry.order_id, notice)
+                    except Refusal as refusal:
+                        untold.add(entry.order_id)
+                        result.count("not_shown")
+                        result.remarks.append(f"{entry.number}: {refusal}")
+                        continue
+                    shown.append((entry.order_id, notice))
+            finally:
+                _record_shown(context, result, shown)
+
+
+def _record_shown(
+    context: Context, result: FlowResult, shown: Sequence[tuple[WebOrderId, ImportNotice]]
+) -> None:
+    if not shown:
+        return
+    with context.state.transaction() as state:
+        for order_id, notice in shown:
+            state.ledger.record_shown(order_id, notice, context.clock.now())
+    result.count("shown", len(shown))

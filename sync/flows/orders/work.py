@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from sync.domain.decision import Admitted, Closed, Closing, Quarantined, Waits
@@ -23,7 +25,7 @@ from sync.flows.orders.discovery import order_id_of
 from sync.flows.orders.records import Records
 from sync.planning.changes import same_order
 from sync.ports.erp import FindsOrders, SubmitsOrders
-from sync.ports.state import Claim, ResyncScope
+from sync.ports.state import Claim, LedgerFilter, ResyncScope
 from sync.ports.store import ReadsWebOrders
 
 log = structlog.get_logger()
@@ -51,13 +53,20 @@ class OrderWork:
             batch = [each for each in due if each not in tried and only in (None, each)]
             if not batch:
                 return
-            self.lookups.forget()
+            self._read_ahead(batch[: limits.batch])
             for order_id in batch[: limits.batch]:
                 tried.add(order_id)
                 self._work_on(order_id)
                 if self.context.progress("orders: importing", len(tried), None):
                     self.result.outcome = "cancelled"
                     return
+
+    def _read_ahead(self, batch: Sequence[WebOrderId]) -> None:
+        """The batch's items in one read; nothing of an earlier batch is kept."""
+        self.lookups.forget()
+        with self.context.state.transaction() as state:
+            entries = state.ledger.entries(LedgerFilter(order_ids=frozenset(batch)))
+        self.lookups.prefetch(entry.order for entry in entries)
 
     def _work_on(self, order_id: WebOrderId) -> None:
         with self.context.state.transaction() as state:

@@ -29,7 +29,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
-from sync.domain.order import BuyerRecord, StoreOrder
+from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
@@ -151,6 +151,15 @@ class EmbeddedStore:
     def organisations(self) -> Iterator[OrganisationId]:
         return self._keys(schema.organisations, OrganisationId)
 
+    # --- ListsStaffAttributes ---
+
+    def with_staff_attribute(self) -> Iterator[WebUser | Organisation]:
+        with self._reading() as connection:
+            users = queries.staff_attributed(connection, schema.web_users)
+            companies = queries.staff_attributed(connection, schema.organisations)
+        yield from (translate.web_user(row, ()) for row in users)
+        yield from (translate.organisation(row) for row in companies)
+
     # --- ShowsImport ---
 
     def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
@@ -204,6 +213,7 @@ class EmbeddedStore:
             schema.account_users: _flat(
                 translate.member_rows(each, "web_user", each.users) for each in profiles
             ),
+            schema.account_exceptions: _flat(translate.exception_rows(each) for each in profiles),
         }
         with self._writing() as connection:
             for table, of_table in rows.items():

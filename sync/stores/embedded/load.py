@@ -58,11 +58,16 @@ def accounts(
     locations = grouped(connection, schema.account_locations, own, keys)
     organisations = grouped(connection, schema.account_organisations, own, keys)
     users = grouped(connection, schema.account_users, own, keys)
+    exceptions = grouped(connection, schema.account_exceptions, own, keys)
     found = {}
     for row in queries.by_keys(connection, schema.accounts, "customer_id", keys):
         key = (row["customer_id"],)
         found[CustomerId(row["customer_id"])] = translate.account_profile(
-            row, locations.get(key, ()), organisations.get(key, ()), users.get(key, ())
+            row,
+            locations.get(key, ()),
+            organisations.get(key, ()),
+            users.get(key, ()),
+            exceptions.get(key, ()),
         )
     return found
 

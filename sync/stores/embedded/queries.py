@@ -128,7 +128,18 @@ def mirrored_customers(connection: Connection) -> list[str]:
 
 
 def accounts_of(connection: Connection, web_user: str, organisation: str | None) -> list[str]:
-    """Accounts that the organisation acts for, or without one the user; by customer ID."""
+    """Accounts that the organisation acts for, or without one the user; by customer ID.
+
+    A user's own exception within an organisation wins over the organisation's account.
+    """
+    if organisation is not None:
+        own = schema.account_exceptions
+        excepted = select(own.c.customer_id).where(
+            own.c.web_user == web_user, own.c.organisation == organisation
+        )
+        found = sorted(set(connection.execute(excepted).scalars()))
+        if found:
+            return found
     if organisation is None:
         table = schema.account_users
         wanted = select(table.c.customer_id).where(table.c.web_user == web_user)
@@ -140,6 +151,12 @@ def accounts_of(connection: Connection, web_user: str, organisation: str | None)
             .where(members.c.web_user == web_user, members.c.organisation == organisation)
         )
     return sorted(set(connection.execute(wanted).scalars()))
+
+
+def staff_attributed(connection: Connection, table: Table) -> list[Row]:
+    """Users or organisations whose staff-only attribute names an account, by key."""
+    wanted = select(table).where(table.c.staff_customer_id.is_not(None))
+    return rows(connection, wanted.order_by(*table.primary_key.columns))
 
 
 # --- Prices ---

@@ -328,6 +328,16 @@ account_users = Table(
     Index("account_users_by_user", "web_user"),
 )
 
+account_exceptions = Table(
+    "account_exceptions",
+    metadata,
+    _key("customer_id"),
+    _position(),
+    _needed("organisation"),
+    _needed("web_user"),
+    Index("account_exceptions_by_user", "web_user", "organisation"),
+)
+
 ship_tos = Table(
     "ship_tos",
     metadata,
@@ -421,6 +431,7 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     account_locations,
     account_organisations,
     account_users,
+    account_exceptions,
     ship_tos,
     bill_tos,
     invoices,

@@ -37,7 +37,13 @@ from sync.domain.pricing import (
     PriceValue,
 )
 from sync.domain.sales_order import ErpOrderState, LineStatus, OrderStatus, Shipment
-from sync.domain.views import AccountProfile, ImportNotice, ImportState, LocationProfile
+from sync.domain.views import (
+    AccountProfile,
+    Exceptional,
+    ImportNotice,
+    ImportState,
+    LocationProfile,
+)
 from sync.stores.embedded.spelling import (
     address_row,
     day_text,
@@ -207,8 +213,24 @@ def member_rows(
     ]
 
 
+def exception_rows(profile: AccountProfile) -> list[Row]:
+    return [
+        {
+            "customer_id": profile.customer_id.value,
+            "position": position,
+            "organisation": each.organisation.value,
+            "web_user": each.user.value,
+        }
+        for position, each in enumerate(profile.exceptions)
+    ]
+
+
 def account_profile(
-    row: Row, locations: Sequence[Row], organisations: Sequence[Row], users: Sequence[Row]
+    row: Row,
+    locations: Sequence[Row],
+    organisations: Sequence[Row],
+    users: Sequence[Row],
+    exceptions: Sequence[Row],
 ) -> AccountProfile:
     return AccountProfile(
         customer_id=CustomerId(row["customer_id"]),
@@ -225,6 +247,10 @@ def account_profile(
         ),
         organisations=tuple(OrganisationId(each["organisation"]) for each in organisations),
         users=tuple(WebUserId(each["web_user"]) for each in users),
+        exceptions=tuple(
+            Exceptional(OrganisationId(each["organisation"]), WebUserId(each["web_user"]))
+            for each in exceptions
+        ),
     )
 
 

@@ -37,6 +37,7 @@ from sync.domain.views import (
     AccountProfile,
     AccountView,
     BillToView,
+    Exceptional,
     ImportNotice,
     ImportState,
     InvoiceView,
@@ -211,7 +212,11 @@ def test_a_withdrawn_customer_id_leaves_nothing_in_the_store(
     for customer_id in (ACCOUNT, OTHER):
         site = LocationProfile(LocationId(f"{customer_id}-1"), "Yard")
         shared = LocationProfile(LocationId("SHARED"), "Market hall")
-        store.put_accounts([account_view(customer_id=customer_id, locations=(site, shared))])
+        exception = Exceptional(OrganisationId("org-7"), WebUserId(f"u-{customer_id}"))
+        view = account_view(
+            customer_id=customer_id, locations=(site, shared), exceptions=(exception,)
+        )
+        store.put_accounts([view])
         store.apply_ship_tos([ship_to_view(customer_id)], [])
         bill_to = builders.a_bill_to(sold_to=customer_id)
         store.apply_bill_tos([BillToView(individual(customer_id), bill_to)], [])
@@ -430,3 +435,21 @@ def test_readers_go_on_while_a_shopper_checks_out(store: EmbeddedStore) -> None:
         assert len(store.shown_ship_tos([ACCOUNT])) == 1
         assert store.order(WebOrderId("order-1")) is None
     assert store.order(WebOrderId("order-1")) is not None
+
+
+@pytest.mark.rule("WA-2", "TL-3")
+def test_a_users_exception_within_an_organisation_wins_over_its_account(
+    store: EmbeddedStore, shop: Shop
+) -> None:
+    user, company = builders.a_web_user(), builders.an_organisation()
+    shop(writing.add_organisation, company)
+    shop(writing.add_user, user, name="Ada")
+    exception = Exceptional(company.organisation, user.web_user)
+    store.put_accounts(
+        [
+            account_view(organisations=(company.organisation,)),
+            account_view(customer_id=OTHER, exceptions=(exception,)),
+        ]
+    )
+    acting = shop(buyer_view.acts_for, user.web_user)
+    assert acting[company.organisation].customer_id == OTHER
