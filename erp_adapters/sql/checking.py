@@ -236,7 +236,9 @@ class _Checking:
             if bound.values:
                 examples[name] = next(iter(bound.values.values()))
                 continue
-            examples[name] = writer(bound.kind, facts, dialect, bound.stored)(_EXAMPLES[bound.kind])
+            numbered = bound.stored is not None and bound.stored.storage is Storage.INTEGER
+            kind = Kind.KEY if numbered and bound.kind is Kind.TEXT else bound.kind
+            examples[name] = writer(kind, facts, dialect, bound.stored)(_EXAMPLES[kind])
         return examples
 
     def _losses(self) -> Finding:
@@ -257,7 +259,7 @@ class _Checking:
     def _try(self, subject: str, remedy: str, work: Callable[[], None]) -> Finding | None:
         """None when it went well, otherwise what went wrong."""
         try:
-            with translated(Attempt("check"), self._database.dialect):
+            with translated(Attempt(subject), self._database.dialect):
                 work()
         except AccessDenied as error:
             return Finding(subject, FindingLevel.ERROR, str(error), "grant the right it names")

@@ -20,8 +20,8 @@ SUBJECT = "unique external key"
 
 _INSERT = re.compile(
     r"INSERT\s+INTO\s+(?P<table>[\w.\"\[\]`]+)\s*\((?P<columns>[^()]*)\)"
-    r"(?:\s*OUTPUT\s+[^()]*?)?\s*VALUES\s*\((?P<values>[^()]*)\)",
-    re.IGNORECASE,
+    r"[^()]*?(?:VALUES\s*\(|SELECT\s)(?P<values>.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -71,7 +71,7 @@ def _inserted(sql: Statement, parameter: str) -> tuple[str, str] | None:
     if match is None:
         return None
     columns = [_bare(column) for column in match["columns"].split(",")]
-    values = [value.strip() for value in match["values"].split(",")]
+    values = _top_level(match["values"])[: len(columns)]
     mark = f":{parameter}"
     if len(columns) != len(values) or mark not in values:
         return None
@@ -79,17 +79,30 @@ def _inserted(sql: Statement, parameter: str) -> tuple[str, str] | None:
     return table, columns[values.index(mark)]
 
 
+def _top_level(text: str) -> list[str]:
+    """The parts between the commas that stand in no parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if depth < 0:
+            break
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
 def _bare(name: str) -> str:
     return name.strip().strip('"[]`')
 
 
 def _is_unique(engine: Engine, table: str, column: str) -> bool:
-    schema, _, name = table.rpartition(".")
+    before, _, name = table.rpartition(".")
+    schema = before or None
     inspector = inspect(engine)
-    sets = [inspector.get_pk_constraint(name, schema or None)["constrained_columns"]]
-    sets += [
-        each["column_names"] for each in inspector.get_unique_constraints(name, schema or None)
-    ]
+    sets = [inspector.get_pk_constraint(name, schema)["constrained_columns"]]
+    sets += [each["column_names"] for each in inspector.get_unique_constraints(name, schema)]
     sets += [
         [part for part in index["column_names"] if part is not None]
         for index in inspector.get_indexes(name, schema)
