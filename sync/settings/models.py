@@ -35,15 +35,7 @@ from sync.settings.words import (
     one_of,
 )
 
-FLOWS = (
-    "orders",
-    "order_status",
-    "accounts",
-    "ship_tos",
-    "prices",
-    "invoices",
-    "reconciliation",
-)
+FLOWS = ("orders", "order_status", "accounts", "ship_tos", "prices", "invoices")
 MIRRORS = ("accounts", "ship_tos", "prices", "invoices")
 Flow = Annotated[str, one_of(*FLOWS)]
 
@@ -98,7 +90,6 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "ship_tos": 900,
     "prices": 3600,
     "invoices": 1800,
-    "reconciliation": 86400,
 }
 
 
@@ -124,8 +115,6 @@ class ScheduleSettings(Part):
     prices_cron: Cron | None = None
     invoices_every_s: Seconds | None = None
     invoices_cron: Cron | None = None
-    reconciliation_every_s: Seconds | None = None
-    reconciliation_cron: Cron | None = None
 
     def trigger(self, flow: str) -> Trigger | None:
         """When the flow runs; None for one that is off. Raises KeyError for no flow."""

@@ -11,12 +11,14 @@ import pytest
 from pydantic import BaseModel
 
 from sync.flows.context import Limits, OrderLimits
+from sync.flows import cycle
 from sync.flows.retrying import Patience
 from sync.mapping import FilesRefused
 from sync.mapping.checking import label
 from sync.planning.guards import Guard
-from sync.settings import FLOWS, load_settings
+from sync.settings import FLOWS, MIRRORS, load_settings
 from sync.settings.models import (
+    DEFAULT_EVERY_S,
     GuardSettings,
     OrderSettings,
     PatienceSettings,
@@ -195,6 +197,13 @@ def test_settings_and_engine_agree_on_names_and_defaults(
     model: type[BaseModel], theirs: type[Any]
 ) -> None:
     assert model().model_dump() == dataclasses.asdict(theirs())
+
+
+def test_exactly_the_flows_that_exist_can_be_scheduled_and_guarded() -> None:
+    assert len(FLOWS) == len(set(FLOWS))
+    assert set(FLOWS) == set(cycle.FLOWS)
+    assert set(MIRRORS) < set(FLOWS)
+    assert DEFAULT_EVERY_S.keys() == set(FLOWS)
 
 
 def test_settings_and_engine_agree_on_the_size_of_a_read() -> None:
