@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
+from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     carry_out,
@@ -20,7 +21,7 @@ from sync.flows.mirroring import (
 from sync.planning.accounts import profile_of
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
-from sync.ports.erp import ReadsAccounts
+from sync.ports.erp import Feed, ReadsAccounts
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsAccounts
 
@@ -37,7 +38,9 @@ def mirror_accounts(
     store = needs(context.store, MirrorsAccounts, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     members = members_of_accounts(context, scope)
+    touched = touched_accounts(context, result, Feed.ACCOUNTS, scope, members)
     ids = sorted(members.keys() | set(shown_ids(context, scope)))
+    ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile) as spool:
         seen = 0
@@ -77,4 +80,5 @@ def mirror_accounts(
             if views:
                 store.put_accounts(views)
 
-        carry_out(context, result, spool, write, scope, dry_run=dry_run)
+        carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
+    touched.done(context, result, dry_run=dry_run)

@@ -7,12 +7,15 @@ clock at the moment when the read began, and moves only after the run succeeded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sync.domain.codec import fingerprint
 from sync.domain.ids import CustomerId
 from sync.domain.times import Watermark
 from sync.flows.context import Context, FlowResult
+from sync.planning.membership import Members
 from sync.ports.erp import Feed, TellsChanges
 from sync.ports.state import ResyncScope
 
@@ -23,12 +26,15 @@ FULL_EVERY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """The accounts to look at; ``customer_ids`` None means every one."""
+    """The accounts to look at; ``customer_ids`` None means every one.
+
+    ``people`` is a digest of who is mapped to what at this run.
+    """
 
     feed: Feed
     customer_ids: frozenset[CustomerId] | None
     reached: Watermark | None
-    mapping_version: str
+    people: str
 
     @property
     def everything(self) -> bool:
@@ -43,38 +49,52 @@ class Touched:
             return
         if result.counts.get("refused_by_store"):
             return
-        name = self.feed.value
         with context.state.transaction() as state:
-            state.watermarks.set(name, self.reached)
+            state.watermarks.set(self.feed.value, self.reached)
             if self.everything:
-                state.watermarks.set(_full(name, self.mapping_version), self.reached)
+                state.watermarks.set(_full(self.feed), self.reached)
+                state.watermarks.set(_full_for(self.feed, self.people), self.reached)
 
 
 def touched_accounts(
-    context: Context, result: FlowResult, feed: Feed, scope: ResyncScope
+    context: Context,
+    result: FlowResult,
+    feed: Feed,
+    scope: ResyncScope,
+    members: Mapping[CustomerId, Members],
 ) -> Touched:
     """Which accounts this run must look at.
 
-    Everything: when the ERP cannot tell changes, when a person named a customer,
-    when the mapping is another than at the last full run, and once a day.
+    Everything: when the ERP cannot tell changes, when a person named a part,
+    when somebody was mapped otherwise since the last full run (the ERP's feed
+    knows nothing of that), and once a day.
     """
-    erp, version = context.erp, context.mapping.version
-    if not isinstance(erp, TellsChanges) or feed not in erp.capabilities.change_feeds:
-        return Touched(feed, None, None, version)
-    if scope != ResyncScope():
-        return Touched(feed, None, None, version)
+    erp = context.erp
+    people = fingerprint([[each, members[each]] for each in sorted(members)])
+    people = f"{people[:16]}-{fingerprint(context.mapping.retail_groups)[:8]}"
+    able = isinstance(erp, TellsChanges) and feed in erp.capabilities.change_feeds
+    if not isinstance(erp, TellsChanges) or not able or scope != ResyncScope():
+        return Touched(feed, None, None, people)
     with context.state.transaction() as state:
         watermark = state.watermarks.get(feed.value)
-        last_full = state.watermarks.get(_full(feed.value, version))
+        full = state.watermarks.get(_full(feed))
+        full_for_these = state.watermarks.get(_full_for(feed, people))
     retrying = context.retrying()
     now = retrying(erp.feed_now, feed)
-    if watermark is None or last_full is None or now.at - last_full.at >= FULL_EVERY:
-        return Touched(feed, None, now, version)
+    # Equal, not merely present: between two full runs for the same people there
+    # may have been one for others, which withdrew what these should see.
+    same_people = full is not None and full == full_for_these
+    if watermark is None or full is None or not same_people or now.at - full.at >= FULL_EVERY:
+        return Touched(feed, None, now, people)
     since = Watermark(watermark.at - OVERLAP)
     customer_ids, reached = retrying(erp.changed_customers, feed, since)
     result.count("accounts_touched", len(customer_ids))
-    return Touched(feed, frozenset(customer_ids), reached, version)
+    return Touched(feed, frozenset(customer_ids), reached, people)
 
 
-def _full(name: str, mapping_version: str) -> str:
-    return f"{name}:full:{mapping_version}"
+def _full(feed: Feed) -> str:
+    return f"{feed.value}:full"
+
+
+def _full_for(feed: Feed, people: str) -> str:
+    return f"{feed.value}:full:{people}"

@@ -39,7 +39,7 @@ def mirror_invoices(
     store = needs(context.store, MirrorsInvoices, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     mapped = members_of_accounts(context, scope)
-    touched = touched_accounts(context, result, Feed.INVOICES, scope)
+    touched = touched_accounts(context, result, Feed.INVOICES, scope, mapped)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()

@@ -42,7 +42,7 @@ def mirror_ship_tos(
     store = needs(context.store, MirrorsShipTos, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     mapped = members_of_accounts(context, scope)
-    touched = touched_accounts(context, result, Feed.SHIP_TOS, scope)
+    touched = touched_accounts(context, result, Feed.SHIP_TOS, scope, mapped)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
