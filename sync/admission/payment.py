@@ -102,8 +102,8 @@ def _check_terms(payment: Payment, facts: AdmissionFacts, notebook: Notebook) ->
 
 def _check_card(payment: Payment, facts: AdmissionFacts, notebook: Notebook) -> None:
     # An account without terms pays by card whatever the policy says (WA-1).
-    prepaid = facts.account is not None and facts.account.terms is None
-    if facts.retail is False and not prepaid and not facts.policy.card_payment:
+    on_terms = facts.account is not None and facts.account.terms is not None
+    if facts.retail is False and on_terms and not facts.policy.card_payment:
         notebook.forbid(
             "card_not_allowed",
             "The account's policy allows no card payment.",
