@@ -52,6 +52,7 @@ class Claim:
 
     ``frozen`` is the instruction of an earlier attempt: where there is one, the
     ERP may already hold the order, and exactly this is what must be sent again.
+    ``was`` is the state before the claim: what waited may be stale by now.
     """
 
     order_id: WebOrderId
@@ -61,6 +62,7 @@ class Claim:
     order: StoreOrder
     key: IdempotencyKey
     frozen: SalesOrder | None = None
+    was: LedgerState = LedgerState.DISCOVERED
 
 
 @dataclass(frozen=True, slots=True)

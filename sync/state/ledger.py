@@ -147,7 +147,8 @@ class SqlLedger(LedgerReads):
             "attempts": row["attempts"] + 1,
         }
         # An order may wait for weeks; its history need not tell of every look at it.
-        event = None if row["state"] == LedgerState.WAITING.value else "claimed"
+        was = LedgerState(row["state"])
+        event = None if was is LedgerState.WAITING else "claimed"
         row = self._step(row, now, event, f"attempt {changes['attempts']}", **changes)
         return Claim(
             order_id=order_id,
@@ -157,6 +158,7 @@ class SqlLedger(LedgerReads):
             order=versions.read(row["payload"]),
             key=IdempotencyKey(row["key"]),
             frozen=rows.document(SalesOrder, row["frozen"]),
+            was=was,
         )
 
     def freeze(self, claim: Claim, order: SalesOrder, decision: Decision, now: datetime) -> None:

@@ -25,7 +25,7 @@ from sync.flows.orders.discovery import order_id_of
 from sync.flows.orders.records import Records
 from sync.planning.changes import same_order
 from sync.ports.erp import FindsOrders, SubmitsOrders
-from sync.ports.state import Claim, LedgerFilter, ResyncScope
+from sync.ports.state import Claim, LedgerFilter, LedgerState, ResyncScope
 from sync.ports.store import ReadsWebOrders
 
 log = structlog.get_logger()
@@ -86,8 +86,10 @@ class OrderWork:
             if claim.frozen is not None:
                 self._resume(claim, claim.frozen)
             else:
-                # A first attempt follows its discovery; later ones may be stale.
-                order = claim.order if claim.attempt == 1 else self._as_it_is(claim)
+                # What was just discovered is fresh; what waited or failed may have
+                # changed or vanished since.
+                fresh = claim.was is LedgerState.DISCOVERED and claim.attempt == 1
+                order = claim.order if fresh else self._as_it_is(claim)
                 self._decide(claim, order)
         except (TryLater, AccessDenied, Misconfigured) as error:
             self.records.retry(claim, error, in_flight=claim.frozen is not None)
