@@ -160,6 +160,7 @@ def test_a_retry_under_an_instruction_keeps_it(ledger: Steps) -> None:
     claim = ledger.claim()
     ledger.freeze(claim)
     ledger.retry(claim, wait_s=60)
+    assert ledger.entry().state is LedgerState.SUBMITTING
     ledger.discover(later(a_web_order(), notes="meanwhile"))
     ledger.pass_time(60)
     again = ledger.claim()

@@ -199,8 +199,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def judge_changes(self) -> None:
         with self.state.transaction() as on:
             for entry, newer in on.ledger.changed_since(10):
-                assert newer == self.known[entry.order_id].newest
-                said = ("It differs.",) if isinstance(newer, WebOrder) and newer.notes else ()
+                newest = self.known[entry.order_id].newest
+                assert newer == newest
+                said = ("It differs.",) if newest.notes else ()
                 on.ledger.settle_change(entry.order_id, self.clock.now(), said)
         assert self.steps.changed() == []
 
