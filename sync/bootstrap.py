@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -18,6 +18,7 @@ from sync.domain.ids import StoreId
 from sync.errors import Misconfigured
 from sync.flows.context import Context, Limits, OrderLimits, Progress, silent
 from sync.flows.retrying import Patience
+from sync.logs import conceal
 from sync.mapping.keeper import MappingKeeper
 from sync.mapping.source import MappingSource
 from sync.planning.guards import Guard
@@ -26,6 +27,7 @@ from sync.ports.erp import Erp
 from sync.ports.store import Store
 from sync.settings import PipelineSettings, Settings, SystemSettings
 from sync.state import SqlState, open_state
+from sync.state.engine import sqlite_file
 from sync.state.keys import keys_of
 
 ENTRY_POINTS = {"erp": "tradesync.erp_adapters", "store": "tradesync.stores"}
@@ -88,39 +90,63 @@ class Installation:
 
 @contextmanager
 def open_installation(
-    settings: Settings, clock: Clock, *, upgrade: bool = True
+    settings: Settings, clock: Clock, *, upgrade: bool = True, looks_on: bool = False
 ) -> Iterator[Installation]:
     """Everything that the settings name, closed again at the end.
 
     With ``upgrade=False`` the state must exist and be as new as the code: for
-    commands that look on beside a daemon. Systems are opened without being
-    asked anything, so a system that is away does not keep the daemon from
-    starting. Raises Misconfigured and AccessDenied.
+    commands that write beside a daemon. With ``looks_on`` nothing is ever
+    written into the state; before the first start it counts as empty. Systems
+    are opened without being asked anything, so a system that is away does not
+    keep the daemon from starting. Raises Misconfigured and AccessDenied.
     """
-    engine = open_state(state_address(settings), upgrade=upgrade)
-    opened: dict[str, Any] = {}
-    try:
+    _conceal_secrets(settings)
+    with ExitStack() as opened:
+        engine = _open_state(settings, upgrade=upgrade and not looks_on, looks_on=looks_on)
+        opened.callback(engine.dispose)
+        systems: dict[str, Any] = {}
         pipelines = {}
         for name, wanted in settings.pipelines.items():
             for system in (wanted.erp, wanted.store):
-                if system.name not in opened:
-                    opened[system.name] = _open_system(system, settings)
-            erp: Erp = opened[wanted.erp.name]
-            store: Store = opened[wanted.store.name]
-            pipelines[name] = _pipeline(wanted, erp, store, engine, clock)
+                if system.name not in systems:
+                    systems[system.name] = _open_system(system, settings)
+                    opened.callback(systems[system.name].close)
+            pipelines[name] = _pipeline(
+                wanted,
+                systems[wanted.erp.name],
+                systems[wanted.store.name],
+                engine,
+                clock,
+                looks_on=looks_on,
+            )
         yield Installation(settings, engine, pipelines)
-    finally:
-        for system in opened.values():
-            system.close()
-        engine.dispose()
 
 
 def state_address(settings: Settings) -> str:
     """The state's URL with its password, for opening it; never to be printed."""
+    _conceal_secrets(settings)
     url = make_url(settings.state_url)
     if settings.state_password is not None:
         url = url.set(password=settings.state_password.get_secret_value())
     return url.render_as_string(hide_password=False)
+
+
+def _conceal_secrets(settings: Settings) -> None:
+    """From here on no log line or error shows them, whatever a driver says (OP-7)."""
+    secrets = [each for system in settings.systems.values() for each in system.secrets.values()]
+    if settings.state_password is not None:
+        secrets.append(settings.state_password)
+    conceal(each.get_secret_value() for each in secrets)
+
+
+def _open_state(settings: Settings, *, upgrade: bool, looks_on: bool) -> Engine:
+    address = state_address(settings)
+    if looks_on:
+        file = sqlite_file(make_url(address))
+        if file is not None and not file.exists():
+            # The service was never started: to look at what it would do needs no state.
+            return open_state("sqlite://", upgrade=True)
+    return open_state(address, upgrade=upgrade)
 
 
 def limits_of(settings: PipelineSettings) -> Limits:
@@ -137,12 +163,19 @@ def limits_of(settings: PipelineSettings) -> Limits:
 
 
 def _pipeline(
-    settings: PipelineSettings, erp: Erp, store: Store, engine: Engine, clock: Clock
+    settings: PipelineSettings,
+    erp: Erp,
+    store: Store,
+    engine: Engine,
+    clock: Clock,
+    *,
+    looks_on: bool,
 ) -> Pipeline:
     store_id: StoreId = store.store_id
     key_for = keys_of(store_id, erp.capabilities.external_key_length)
     state = SqlState(engine, settings.name, store_id, key_for, clock)
-    keeper = MappingKeeper(MappingSource(settings.mappings), state, clock)
+    source = MappingSource(settings.mappings)
+    keeper = MappingKeeper(source, state, clock, looks_on=looks_on)
     return Pipeline(settings, erp, store, state, keeper, clock)
 
 
@@ -156,14 +189,19 @@ def _open_system(system: SystemSettings, settings: Settings) -> Any:
 def _adapter_class(system: SystemSettings) -> Any:
     registry = _REGISTRIES[system.kind]
     target = registry.get(system.adapter)
-    if target is not None:
-        module, _, name = target.partition(":")
-        return getattr(importlib.import_module(module), name)
     group = ENTRY_POINTS[system.kind]
-    found = metadata.entry_points(group=group, name=system.adapter)
-    for entry_point in found:
-        load: Callable[[], Any] = entry_point.load
-        return load()
+    try:
+        if target is not None:
+            module, _, name = target.partition(":")
+            return getattr(importlib.import_module(module), name)
+        for entry_point in metadata.entry_points(group=group, name=system.adapter):
+            load: Callable[[], Any] = entry_point.load
+            return load()
+    except ImportError as error:
+        raise Misconfigured(
+            f"systems.{system.name}: the adapter {system.adapter!r} cannot be loaded: {error}; "
+            "install what it needs (the adapter's README names the package or extra)"
+        ) from error
     known = sorted({*registry, *(each.name for each in metadata.entry_points(group=group))})
     raise Misconfigured(
         f"systems.{system.name}: there is no {system.kind} adapter {system.adapter!r}; "

@@ -29,7 +29,7 @@ def check(as_json: bool, site: str | None, pipeline: str | None) -> None:
 
     settings = settings_of(site)
     records = [_record("settings", _ok("settings", f"{settings.site.settings_file} is good"))]
-    with open_installation(settings, SystemClock(), upgrade=True) as installation:
+    with open_installation(settings, SystemClock(), looks_on=True) as installation:
         wanted = [installation.pipeline(pipeline)] if pipeline else installation.pipelines.values()
         for line in wanted:
             for where, finding in _findings(line):

@@ -41,7 +41,7 @@ def order(order: str, as_json: bool, site: str | None, pipeline: str | None) -> 
     """What became of ORDER, which rule decided, and what would become of it now."""
     from sync.explaining import explain_order
 
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline) as line:
         _show(explain_order(line.context(), order), as_json)
 
 
@@ -56,7 +56,7 @@ def user(
     """Under which ERP account USER orders, and what says so."""
     from sync.explaining import explain_user
 
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline) as line:
         _show(explain_user(line.context(), user, organisation), as_json)
 
 
@@ -85,7 +85,7 @@ def price(
     """What SKU costs CUSTOMER (an account or retail group), and which entry decides."""
     from sync.explaining import explain_price
 
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline) as line:
         answer = explain_price(
             line.context(),
             customer,
@@ -110,7 +110,7 @@ def invoice(
     """Whether the store shows invoice NUMBER of CUSTOMER, to whom, and why."""
     from sync.explaining import explain_invoice
 
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline) as line:
         _show(explain_invoice(line.context(), customer, number), as_json)
 
 

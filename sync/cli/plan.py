@@ -24,7 +24,7 @@ def plan(flow: str, as_json: bool, site: str | None, pipeline: str | None, **sco
 
     wanted = scope_from(scope)
     flows = FLOW_NAMES if flow == "all" else (flow,)
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline) as line:
         results = [run_flow(line.context(), each, wanted, dry_run=True) for each in flows]
     if as_json:
         click.echo(json.dumps([as_record(result) for result in results], indent=2))

@@ -42,7 +42,7 @@ def _filters(command: Any) -> Any:
 @site_options
 def list_(as_json: bool, site: str | None, pipeline: str | None, **filters: Any) -> None:
     """List orders in quarantine and in review, newest first."""
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline) as line:
         entries = _entries(line, filters)
     emit(
         [_row(entry) for entry in entries],
@@ -67,7 +67,7 @@ def show(order: str, as_json: bool, site: str | None, pipeline: str | None) -> N
     """Show ORDER (its number or key) with reasons, decision trail and payload."""
     from sync.domain.codec import encode
 
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline) as line:
         entry = _one(line, order)
         with line.state.transaction() as state:
             history = state.ledger.history(entry.order_id)
@@ -124,7 +124,7 @@ def replay(
     **filters: Any,
 ) -> None:
     """Judge ORDERS (or all that the filters name) anew, at the next run of orders."""
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline, writes=not dry_run) as line:
         entries = _chosen(line, orders, filters)
         done = [entry for entry in entries if dry_run or _replayed(line, entry, reason)]
     _told(done, entries, "would be replayed" if dry_run else "replayed", as_json)
@@ -149,7 +149,7 @@ def dismiss(
     **filters: Any,
 ) -> None:
     """Close ORDERS for ever: they are never imported, and stay counted."""
-    with opened(site, pipeline, upgrade=True) as line:
+    with opened(site, pipeline, writes=not dry_run) as line:
         entries = _chosen(line, orders, filters)
         done = [entry for entry in entries if dry_run or _dismissed(line, entry, reason)]
     _told(done, entries, "would be dismissed" if dry_run else "dismissed", as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,16 @@ import click
 from sync.cli.output import Exit, emit, fail, json_option
 from sync.cli.scope import FLOW_NAMES, scope_from, scope_options
 from sync.cli.shown import as_record, counts_text, end, show_result
-from sync.cli.site import actor, settings_of, site_options
+from sync.cli.site import actor, daemon_runs, opened, settings_of, site_options
 from sync.errors import StateInUse
 
 if TYPE_CHECKING:
-    from sync.bootstrap import Installation, Pipeline
+    from sync.bootstrap import Pipeline
     from sync.ports.state import ResyncRequest, ResyncScope
+    from sync.settings import Settings
 
 POLL_S = 0.5
+LOOKS_PER_PROBE = 10
 
 
 @click.command(
@@ -52,13 +55,37 @@ def resync(
     While the daemon runs it does the work: the request is queued, and its
     progress is shown until it ends. Without a daemon the flow runs here.
     """
+    if flow is None and cancel is None and not listing:
+        raise click.UsageError("Name a flow, or use --list or --cancel.")
+    wanted = scope_from(scope, confirm)
+    if confirm is not None and (flow is None or confirm.rsplit("-", 1)[0] != flow):
+        raise click.UsageError(f"{confirm} is no plan of {flow}: name the flow that it belongs to.")
+    if listing:
+        with opened(site, pipeline) as line:
+            _list(line, as_json)
+    elif cancel is not None:
+        with opened(site, pipeline, writes=True) as line:
+            _cancel(line, cancel, as_json)
+    elif flow is not None and dry_run:
+        with opened(site, pipeline) as line:
+            _here(line, flow, wanted, as_json, dry_run=True)
+    elif flow is not None:
+        _run_or_ask(site, pipeline, flow, wanted, as_json, no_wait)
+
+
+def _run_or_ask(
+    site: str | None,
+    pipeline: str | None,
+    flow: str,
+    wanted: ResyncScope,
+    as_json: bool,
+    no_wait: bool,
+) -> None:
+    """Whoever is the writer runs the flow: the daemon, or this command where there is none."""
     from sync.bootstrap import open_installation, state_address
     from sync.scheduling.clock import SystemClock
     from sync.state.lock import hold_writer_lock
 
-    if flow is None and cancel is None and not listing:
-        raise click.UsageError("Name a flow, or use --list or --cancel.")
-    wanted = scope_from(scope, confirm)
     settings = settings_of(site)
     try:
         lock = hold_writer_lock(state_address(settings))
@@ -67,18 +94,11 @@ def resync(
     try:
         with open_installation(settings, SystemClock(), upgrade=lock is not None) as installation:
             line = installation.pipeline(pipeline)
-            if listing:
-                _list(line, as_json)
-            elif cancel is not None:
-                _cancel(line, cancel)
-            elif flow is not None and dry_run:
-                _here(line, flow, wanted, as_json, dry_run=True)
-            elif flow is not None:
-                _confirm(line, confirm)
-                if lock is not None:
-                    _here(line, flow, wanted, as_json, dry_run=False)
-                else:
-                    _ask(installation, line, flow, wanted, as_json, no_wait)
+            _confirm(line, wanted.confirm_plan)
+            if lock is not None:
+                _here(line, flow, wanted, as_json, dry_run=False)
+            else:
+                _ask(settings, line, flow, wanted, as_json, no_wait)
     finally:
         if lock is not None:
             lock.release()
@@ -123,7 +143,7 @@ def resume(line: Pipeline) -> None:
 
 
 def _ask(
-    installation: Installation,
+    settings: Settings,
     line: Pipeline,
     flow: str,
     scope: ResyncScope,
@@ -138,15 +158,15 @@ def _ask(
         return
     if not as_json:
         click.echo(f"Request {request_id} is with the daemon. Ctrl-C stops watching, not the run.")
-    request = _watch(line, request_id, as_json)
+    request = _watch(settings, line, request_id, as_json)
     _answer(request, as_json)
 
 
-def _watch(line: Pipeline, request_id: str, as_json: bool) -> ResyncRequest:
+def _watch(settings: Settings, line: Pipeline, request_id: str, as_json: bool) -> ResyncRequest:
     from sync.ports.state import RequestState
 
     told = ""
-    while True:
+    for look in itertools.count(1):
         with line.state.transaction() as state:
             request = state.requests.get(request_id)
         if request is None:
@@ -158,7 +178,13 @@ def _watch(line: Pipeline, request_id: str, as_json: bool) -> ResyncRequest:
         if line_now != told and not as_json:
             click.echo(f"  {line_now}")
             told = line_now
+        if look % LOOKS_PER_PROBE == 0 and not daemon_runs(settings):
+            fail(
+                f"The daemon is gone. It takes request {request_id} up when it starts again.",
+                Exit.TRY_LATER,
+            )
         time.sleep(POLL_S)
+    raise AssertionError("itertools.count never ends")
 
 
 def _answer(request: ResyncRequest, as_json: bool) -> None:
@@ -170,10 +196,13 @@ def _answer(request: ResyncRequest, as_json: bool) -> None:
         click.echo(f"{request.flow}: {request.state.value}, {counts_text(request.result)}")
         if request.message:
             click.echo(request.message)
+    counts = request.result
     if request.state is RequestState.FAILED:
-        refused = "--confirm" in request.message
-        raise click.exceptions.Exit(Exit.NEEDS_PERSON if refused else Exit.FAILED)
-    waiting = request.result.get("quarantined") or request.result.get("review")
+        if counts.get("flow_refused") and not counts.get("flow_failed"):
+            raise click.exceptions.Exit(Exit.NEEDS_PERSON)
+        later = counts.get("flow_try_later") and not counts.get("flow_failed")
+        raise click.exceptions.Exit(Exit.TRY_LATER if later else Exit.FAILED)
+    waiting = counts.get("quarantined") or counts.get("review")
     raise click.exceptions.Exit(Exit.NEEDS_PERSON if waiting else Exit.DONE)
 
 
@@ -211,11 +240,12 @@ def _record(request: ResyncRequest) -> dict[str, object]:
     }
 
 
-def _cancel(line: Pipeline, request_id: str) -> None:
+def _cancel(line: Pipeline, request_id: str, as_json: bool) -> None:
     with line.state.transaction() as state:
         done = state.requests.cancel(request_id)
         if done:
             state.audit.note(actor(), "resync.cancelled", request_id, "", line.clock.now())
     if not done:
         fail(f"Request {request_id} is not queued or running. `tradesync resync --list` shows all.")
-    click.echo(f"Request {request_id} will stop at the next change.")
+    told = f"Request {request_id} will stop at the next change."
+    click.echo(json.dumps({"cancelled": request_id}) if as_json else told)

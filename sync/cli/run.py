@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
+from sync.cli.output import Exit
 from sync.cli.site import guarded
+from sync.errors import AccessDenied, Misconfigured
 
 
 @click.command(epilog="\b\nExample:\n  tradesync run --site /etc/tradesync")
@@ -32,4 +35,11 @@ def run(site: str | None) -> None:
     configure(settings.service.log_level, settings.service.log_format)
     daemon = Daemon(settings, os.environ)
     daemon.listen_to_signals()
-    daemon.run()
+    try:
+        ended = daemon.run()
+    except AccessDenied as error:
+        # A wrong password is a wrong setting: starting again would lock the account.
+        raise Misconfigured(str(error)) from error
+    if not ended:
+        sys.stderr.flush()
+        os._exit(Exit.DONE)

@@ -21,6 +21,9 @@ COUNTS_NAMES = {
     "status_shown": "order statuses shown",
     "shown": "notices shown",
     "accounts_touched": "accounts touched in the ERP",
+    "flow_refused": "flow refused",
+    "flow_failed": "flow failed",
+    "flow_try_later": "flow to be tried later",
 }
 
 

@@ -49,6 +49,12 @@ def guarded(command: Decorated) -> Decorated:
             fail(_said(error), Exit.TRY_LATER)
         except (AccessDenied, SyncError) as error:
             fail(_said(error), Exit.FAILED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            # Nobody foresaw it: a traceback for whoever repairs it, secrets taken out.
+            click.echo(_traced(error), err=True)
+            raise click.exceptions.Exit(Exit.FAILED) from error
 
     return call  # type: ignore[return-value]
 
@@ -57,6 +63,14 @@ def _said(error: Exception) -> str:
     from sync.logs import scrubbed
 
     return scrubbed(str(error))
+
+
+def _traced(error: Exception) -> str:
+    import traceback
+
+    from sync.logs import scrubbed
+
+    return scrubbed("".join(traceback.format_exception(error)))
 
 
 def settings_of(site: str | None) -> Settings:
@@ -71,14 +85,39 @@ def settings_of(site: str | None) -> Settings:
 
 
 @contextmanager
-def opened(site: str | None, pipeline: str | None, *, upgrade: bool = False) -> Iterator[Pipeline]:
-    """One pipeline of the site, with its systems and state."""
+def opened(site: str | None, pipeline: str | None, *, writes: bool = False) -> Iterator[Pipeline]:
+    """One pipeline of the site, with its systems and state.
+
+    Without ``writes`` nothing is written into the state, which need not exist
+    yet; with it the state must be there and as new as the code.
+    """
     from sync.bootstrap import open_installation
     from sync.scheduling.clock import SystemClock
 
     settings = settings_of(site)
-    with open_installation(settings, SystemClock(), upgrade=upgrade) as installation:
+    with open_installation(
+        settings, SystemClock(), upgrade=False, looks_on=not writes
+    ) as installation:
         yield installation.pipeline(pipeline)
+
+
+def daemon_runs(settings: Settings) -> bool:
+    """Whether a process is the writer of the state; asks by trying to become it."""
+    from sqlalchemy.engine import make_url
+
+    from sync.bootstrap import state_address
+    from sync.state.engine import sqlite_file
+    from sync.state.lock import hold_writer_lock
+
+    address = state_address(settings)
+    file = sqlite_file(make_url(address))
+    if file is not None and not file.exists():
+        return False
+    try:
+        hold_writer_lock(address).release()
+    except StateInUse:
+        return True
+    return False
 
 
 def actor() -> str:

@@ -9,12 +9,10 @@ import click
 
 from sync.cli.output import Exit, json_option
 from sync.cli.shown import counts_text
-from sync.cli.site import settings_of, site_options
-from sync.errors import StateInUse
+from sync.cli.site import daemon_runs, settings_of, site_options
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
-    from sync.settings import Settings
 
 
 @click.command(epilog="\b\nExample:\n  tradesync status --json")
@@ -29,8 +27,8 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
     from sync.scheduling.clock import SystemClock
 
     settings = settings_of(site)
-    running = _daemon_runs(settings)
-    with open_installation(settings, SystemClock(), upgrade=not running) as installation:
+    running = daemon_runs(settings)
+    with open_installation(settings, SystemClock(), looks_on=True) as installation:
         wanted = (
             [installation.pipeline(pipeline)] if pipeline else list(installation.pipelines.values())
         )
@@ -49,17 +47,6 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
         for each in lines
     )
     raise click.exceptions.Exit(Exit.NEEDS_PERSON if waits else Exit.DONE)
-
-
-def _daemon_runs(settings: Settings) -> bool:
-    from sync.bootstrap import state_address
-    from sync.state.lock import hold_writer_lock
-
-    try:
-        hold_writer_lock(state_address(settings)).release()
-    except StateInUse:
-        return True
-    return False
 
 
 def _pipeline(line: Pipeline) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import threading
 
 from sync.mapping.source import LoadedMapping, MappingSource, Stamp
 from sync.ports.clock import Clock
-from sync.ports.state import State
+from sync.ports.state import GoodMapping, State
 from sync.routing import AccountMap
 
 
@@ -17,8 +17,12 @@ class MappingKeeper:
     state, so that a restart does not lose it (OP-4).
     """
 
-    def __init__(self, source: MappingSource, state: State, clock: Clock) -> None:
+    def __init__(
+        self, source: MappingSource, state: State, clock: Clock, *, looks_on: bool = False
+    ) -> None:
+        """``looks_on``: for commands beside a daemon; nothing is written into the state."""
         self._source, self._state, self._clock = source, state, clock
+        self._looks_on = looks_on
         self._lock = threading.Lock()
         self._stamp: Stamp | None = None
         self._held: tuple[LoadedMapping, AccountMap] | None = None
@@ -52,6 +56,12 @@ class MappingKeeper:
         with self._state.transaction() as state:
             last_good = state.mappings.last_good()
         loaded = self._source.current_or_last_good(last_good)
+        if not self._looks_on:
+            self._keep(loaded, last_good)
+        self._stamp = stamp
+        return loaded, AccountMap.of(loaded.mapping)
+
+    def _keep(self, loaded: LoadedMapping, last_good: GoodMapping | None) -> None:
         now = self._clock.now()
         with self._state.transaction() as state:
             if loaded.from_last_good:
@@ -62,5 +72,3 @@ class MappingKeeper:
             elif last_good.refused_version is not None:
                 # The bad edit was taken back: nothing is refused any more.
                 state.mappings.save_good(loaded.version, dict(loaded.files), now)
-        self._stamp = stamp
-        return loaded, AccountMap.of(loaded.mapping)

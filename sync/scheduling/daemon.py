@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
 
 import structlog
 from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
@@ -14,18 +16,21 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from sync.bootstrap import Installation, Pipeline, open_installation, state_address
-from sync.errors import SyncError
+from sync.errors import StateInUse, SyncError, TryLater
 from sync.flows.cycle import FLOWS
 from sync.scheduling.clock import SystemClock
 from sync.scheduling.notify import Notifier
 from sync.scheduling.pulse import Pulse
 from sync.scheduling.runner import Runner
 from sync.settings import Cron5, Settings, Trigger
-from sync.state.lock import hold_writer_lock
+from sync.state.lock import WriterLock, hold_writer_lock
 
 log = structlog.get_logger()
 
 REQUESTS_EVERY_S = 1.0
+# A command that asks whether the service runs holds the writer's lock for a moment.
+LOCK_WAIT_S = 2.0
+STOP, RELOAD, TICK = "stop", "reload", "tick"
 
 
 class Daemon:
@@ -34,26 +39,31 @@ class Daemon:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._stop = threading.Event()
-        self._reload = threading.Event()
-        self._woken = threading.Event()
+        # A signal arrives anywhere in the main thread, which may hold an event's
+        # lock just then; this queue is made to be filled from there.
+        self._words: SimpleQueue[str] = SimpleQueue()
         self._clock = SystemClock(self._stop)
         self._notifier = Notifier(environ)
         self._pulse = Pulse(self._clock, idle_s=60.0)
 
     def stop(self) -> None:
         """Ask for a graceful stop; safe to call from a signal handler."""
-        self._stop.set()
-        self._woken.set()
+        self._words.put(STOP)
 
     def reload(self) -> None:
-        """Ask for the mapping files to be read again."""
-        self._reload.set()
-        self._woken.set()
+        """Ask for the mapping files to be read again; safe to call from a signal handler."""
+        self._words.put(RELOAD)
 
-    def run(self) -> None:
-        """Until stopped. Raises StateInUse, Misconfigured, AccessDenied at the start."""
+    def run(self) -> bool:
+        """Until stopped; False where flows were still busy after ``stop_grace_s``.
+
+        Threads of such flows are left behind: the process must end without
+        waiting for them, which is as safe as any other sudden end. Raises
+        StateInUse, Misconfigured, AccessDenied and TryLater at the start, and
+        TryLater when the writer's lock is lost.
+        """
         with (
-            hold_writer_lock(state_address(self._settings)) as lock,
+            self._become_writer() as lock,
             open_installation(self._settings, self._clock) as installation,
         ):
             self._resume(installation)
@@ -62,20 +72,46 @@ class Daemon:
             log.info("daemon.started", pipelines=sorted(installation.pipelines))
             self._notifier.ready(_status(installation))
             try:
-                while not self._stop.is_set():
-                    self._woken.wait(self._tick_s())
-                    self._woken.clear()
-                    if self._stop.is_set():
-                        break
+                while (word := self._next_word()) != STOP:
                     if not lock.still_held():
-                        log.error("daemon.lock_lost")
-                        break
-                    self._look_after(installation)
+                        raise TryLater("the connection that holds the writer's lock was lost")
+                    self._look_after(installation, reload=word == RELOAD)
             finally:
-                self._notifier.stopping()
-                self._stop.set()
-                scheduler.shutdown(wait=True)
-                log.info("daemon.stopped")
+                ended = self._wind_down(scheduler)
+        return ended
+
+    def _become_writer(self) -> WriterLock:
+        give_up_at = self._clock.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                return hold_writer_lock(state_address(self._settings))
+            except StateInUse:
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+            self._clock.sleep(0.1)
+
+    def _next_word(self) -> str:
+        try:
+            return self._words.get(timeout=self._tick_s())
+        except Empty:
+            return TICK
+
+    def _wind_down(self, scheduler: BackgroundScheduler) -> bool:
+        """Let running flows finish the change in hand; whether all did so in time."""
+        self._notifier.stopping()
+        self._stop.set()
+        ended = threading.Event()
+
+        def shut_down() -> None:
+            scheduler.shutdown(wait=True)
+            ended.set()
+
+        threading.Thread(target=shut_down, name="shutdown", daemon=True).start()
+        if ended.wait(self._settings.service.stop_grace_s):
+            log.info("daemon.stopped")
+            return True
+        log.error("daemon.stopped_hard", still_running=self._pulse.running())
+        return False
 
     def listen_to_signals(self) -> None:
         """SIGTERM and SIGINT stop, SIGHUP reads the mapping again."""
@@ -140,45 +176,65 @@ class Daemon:
             trigger = schedule.trigger(flow)
             if trigger is None:
                 continue
+            job_trigger = _aps_trigger(trigger)
+            first = self._first_run(pipeline, flow, job_trigger)
             # A start that a busy or sleeping machine missed is made up for once.
             scheduler.add_job(
                 runner.scheduled,
-                _aps_trigger(trigger),
+                job_trigger,
                 args=[pipeline, flow],
                 id=f"{pipeline.name}/{flow}",
                 coalesce=True,
                 max_instances=1,
                 misfire_grace_time=max(1, round(schedule.misfire_grace_s)),
-                # Catch up at once after a start, whatever was missed while away.
-                **({} if isinstance(trigger, Cron5) else {"next_run_time": self._clock.now()}),
+                **({} if first is None else {"next_run_time": first}),
             )
 
-    def _look_after(self, installation: Installation) -> None:
-        if self._reload.is_set():
-            self._reload.clear()
+    def _first_run(
+        self, pipeline: Pipeline, flow: str, trigger: IntervalTrigger | CronTrigger
+    ) -> datetime | None:
+        """Now, for what is due; None for a time of day that has not passed since the last run."""
+        now = self._clock.now()
+        if isinstance(trigger, IntervalTrigger):
+            return now
+        with pipeline.state.transaction() as state:
+            runs = state.runs.last(flow)
+        if not runs:
+            # A new installation keeps to the hours that its administrator chose.
+            return None
+        made = [run.started_at for run in runs if run.outcome in ("ok", "refused")]
+        if not made:
+            return now
+        due = trigger.get_next_fire_time(None, max(made) + timedelta(seconds=1))
+        return now if due is not None and due <= now else None
+
+    def _look_after(self, installation: Installation, *, reload: bool) -> None:
+        if reload:
             self._notifier.reloading()
-            for pipeline in installation.pipelines.values():
-                self._reloaded(pipeline, forced=True)
+        changed = [
+            self._reloaded(pipeline, forced=reload) for pipeline in installation.pipelines.values()
+        ]
+        if reload:
             self._notifier.ready(_status(installation))
-        else:
-            for pipeline in installation.pipelines.values():
-                self._reloaded(pipeline, forced=False)
-        stalled = self._pulse.stalled()
+        elif any(changed):
+            self._notifier.status(_status(installation))
+        stalled = self._pulse.stalled() if self._settings.service.watchdog else None
         if stalled is None:
             self._notifier.alive()
         else:
             log.error("daemon.stalled", reason=stalled)
 
-    def _reloaded(self, pipeline: Pipeline, *, forced: bool) -> None:
+    def _reloaded(self, pipeline: Pipeline, *, forced: bool) -> bool:
+        """Read the mapping files again if that is called for; whether they were read."""
         try:
             if forced:
                 pipeline.mapping.reload()
             elif not pipeline.mapping.reload_if_edited():
-                return
+                return False
         except SyncError as error:
             # What is in force stays in force; the folder is looked at again.
             log.error("mapping.reload_failed", pipeline=pipeline.name, message=str(error))
-            return
+            return False
         loaded, _ = pipeline.mapping.current()
         log.info(
             "mapping.in_force",
@@ -186,6 +242,7 @@ class Daemon:
             version=loaded.version,
             newer_refused=loaded.from_last_good,
         )
+        return True
 
     def _tick_s(self) -> float:
         poll = self._settings.service.mapping_poll_s
@@ -204,5 +261,9 @@ def _missed(event: JobExecutionEvent) -> None:
 
 
 def _status(installation: Installation) -> str:
-    names = ", ".join(sorted(installation.pipelines))
-    return f"running {names}"
+    told = []
+    for name, pipeline in sorted(installation.pipelines.items()):
+        loaded, _ = pipeline.mapping.current()
+        refused = ", a newer mapping is refused" if loaded.from_last_good else ""
+        told.append(f"{name} on mapping {loaded.version}{refused}")
+    return "running " + "; ".join(told)

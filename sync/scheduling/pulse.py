@@ -24,7 +24,7 @@ class Pulse:
         self._idle = clock.monotonic()
 
     def beat(self) -> None:
-        """A worker took a job and could read the state."""
+        """A worker took a job and looked into the state."""
         with self._lock:
             self._idle = self._clock.monotonic()
 
@@ -36,6 +36,11 @@ class Pulse:
         with self._lock:
             self._running.pop(run, None)
             self._idle = self._clock.monotonic()
+
+    def running(self) -> tuple[str, ...]:
+        """The flows that are at work now, sorted."""
+        with self._lock:
+            return tuple(sorted(self._running))
 
     def stalled(self) -> str | None:
         """What has fallen silent; None while all is well."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from dataclasses import dataclass
 
 import structlog
 
@@ -20,16 +20,6 @@ log = structlog.get_logger()
 TOLD_EVERY_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """Asks running flows to finish the change in hand and stop."""
-
-    event: threading.Event
-
-    def __bool__(self) -> bool:
-        return self.event.is_set()
-
-
 class Runner:
     """One for the daemon; its methods are what the scheduler's threads call."""
 
@@ -41,7 +31,9 @@ class Runner:
     def scheduled(self, pipeline: Pipeline, flow: str) -> None:
         """A start by the clock; skipped while the same flow still runs."""
         lock = self._lock(pipeline, flow)
-        if self._stop.is_set() or not lock.acquire(blocking=False):
+        if self._stop.is_set():
+            return
+        if not lock.acquire(blocking=False):
             log.info("run.skipped", pipeline=pipeline.name, flow=flow, reason="still running")
             return
         try:
@@ -50,14 +42,22 @@ class Runner:
             lock.release()
 
     def requests(self, pipeline: Pipeline) -> None:
-        """Take what people asked for, one request after the other."""
-        self._pulse.beat()
-        while not self._stop.is_set():
-            with pipeline.state.transaction() as state:
-                request = state.requests.next(pipeline.clock.now())
-            if request is None:
-                return
-            self._requested(pipeline, request)
+        """Take what people asked for, one request after the other.
+
+        Each look into the state is a beat of the pulse, also one that finds the
+        state away: that is known, and looked at again. Only one that hangs is not.
+        """
+        try:
+            while not self._stop.is_set():
+                with pipeline.state.transaction() as state:
+                    request = state.requests.next(pipeline.clock.now())
+                self._pulse.beat()
+                if request is None:
+                    return
+                self._requested(pipeline, request)
+        except SyncError as error:
+            self._pulse.beat()
+            log.error("requests.unreadable", pipeline=pipeline.name, message=str(error))
 
     def _requested(self, pipeline: Pipeline, request: ResyncRequest) -> None:
         flows = list(FLOWS) if request.flow == "all" else [request.flow]
@@ -66,15 +66,18 @@ class Runner:
             lock = self._lock(pipeline, flow)
             while not lock.acquire(timeout=1.0):
                 if self._stop.is_set():
-                    break
-            else:
-                try:
-                    results.append(self._run(pipeline, flow, request))
-                finally:
-                    lock.release()
-            if self._stop.is_set():
-                # Not finished, not failed: after a restart it is begun again.
+                    return
+            try:
+                results.append(self._run(pipeline, flow, request))
+            finally:
+                lock.release()
+            if results[-1].outcome == "cancelled":
+                break
+            if self._stop.is_set() and len(results) < len(flows):
                 return
+        if self._stop.is_set() and results[-1].outcome == "cancelled":
+            # Not finished, not failed: after a restart it is begun again.
+            return
         self._answer(pipeline, request, results)
 
     def _answer(
@@ -85,6 +88,9 @@ class Runner:
             for name, number in result.counts.items():
                 counts[name] = counts.get(name, 0) + number
         bad = [result for result in results if result.outcome not in ("ok", "cancelled")]
+        for result in bad:
+            # Whoever asked ends with the exit status that this calls for.
+            counts[f"flow_{result.outcome}"] = counts.get(f"flow_{result.outcome}", 0) + 1
         message = "; ".join(result.message for result in bad)
         ended = RequestState.FAILED if bad else RequestState.DONE
         if any(result.outcome == "cancelled" for result in results):
@@ -112,7 +118,7 @@ class Runner:
             self._pulse.ended(run)
 
     def _progress(self, pipeline: Pipeline, run: str, request: ResyncRequest | None) -> Progress:
-        told_at = 0.0
+        told_at = -math.inf
         cancelled = False
 
         def progress(step: str, done: int, total: int | None) -> bool:
