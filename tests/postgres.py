@@ -7,9 +7,11 @@ per process, at the first test that asks for it.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -30,6 +32,8 @@ def _server() -> str | Exception:
     # The package picks its socket folder when it is imported; the usual one is
     # shared by every user of the machine.
     folder = Path(tempfile.mkdtemp(prefix="tradesync-pg-"))
+    # Registered first, so it runs after the server has stopped.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
     before = os.environ.get("XDG_RUNTIME_DIR")
