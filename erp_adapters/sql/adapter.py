@@ -127,8 +127,8 @@ class _Base:
         self.database.close()
 
     def take_unreadable(self) -> Sequence[UnreadableRecord]:
-        held: list[UnreadableRecord] = getattr(self._unreadable, "records", [])
-        self._unreadable.records = []
+        held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
+        self._unreadable.records = {}
         return tuple(held)
 
     @contextmanager
@@ -148,17 +148,19 @@ class _Base:
         unsound = sum(1 for bad in reading.bad if not bad.column)  # read, but no document
         if len(records) >= MANY and reading.read_rows <= unsound:
             raise Misconfigured(f"none of {len(records)} rows could be read", (str(records[0]),))
+        # One entry for each, however often it is read before anybody asks.
+        held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
         for record in records:
-            log.warning(
-                "erp.row_unreadable",
-                erp=self.profile.name,
-                statement=record.source,
-                key=record.key,
-                column=record.field,
-                reason=record.message,
-            )
-        held: list[UnreadableRecord] = getattr(self._unreadable, "records", [])
-        self._unreadable.records = [*held, *records]
+            if record not in held:
+                log.warning(
+                    "erp.row_unreadable",
+                    erp=self.profile.name,
+                    statement=record.source,
+                    key=record.key,
+                    column=record.field,
+                    reason=record.message,
+                )
+        self._unreadable.records = {**held, **dict.fromkeys(records)}
 
     def _record(self, bad: BadRow) -> UnreadableRecord:
         customer = bad.known.get("customer_id")

@@ -1,0 +1,107 @@
+"""The page for profile writers says what the code does, and all of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from erp_adapters.sql.catalogue import READS
+from erp_adapters.sql.database import OPTIONS, SECRETS
+from erp_adapters.sql.facts import FACTS, rounding_modes
+from erp_adapters.sql.fields import FIELDS, FOR_EACH
+from erp_adapters.sql.profile import SHIPPED, TOP, load_profile
+from erp_adapters.sql.profile_model import Storage
+from erp_adapters.sql.profile_steps import STEP
+
+README = (SHIPPED / "README.md").read_text(encoding="utf-8")
+WORDS = frozenset(re.findall(r"`([^`\n]+)`", README))
+
+
+def section(title: str) -> str:
+    """The text under a heading, up to the next of any level."""
+    match = re.search(
+        rf"^#+ [^\n]*\b{re.escape(title)}\b[^\n]*\n(.*?)(?=^#|\Z)", README, re.M | re.S
+    )
+    assert match, f"the README has no section {title}"
+    return match[1]
+
+
+def spelled_out(text: str) -> set[str]:
+    """The words in backticks; ``line1` … `line4`` stands for all four."""
+    words = set(re.findall(r"`([^`\n]+)`", text))
+    for first, last in re.findall(r"`([\w.]*\d)` … `([\w.]*\d)`", text):
+        stem = first.rstrip("0123456789")
+        words |= {f"{stem}{n}" for n in range(int(first[len(stem) :]), int(last[len(stem) :]) + 1)}
+    return words
+
+
+@pytest.mark.parametrize("name", READS)
+def test_every_statement_is_described_with_its_columns_and_parameters(name: str) -> None:
+    text = section(name)
+    read = READS[name]
+
+    told = spelled_out(text)
+    assert {column.name for column in read.columns} <= told | spelled_out(section("prices_item"))
+    for parameter in read.parameters:
+        assert f":{parameter}" in text, parameter
+    for column in read.columns:
+        for word in column.words:
+            assert word in told or re.match(r"verification_[23]", word), word
+
+
+def test_every_row_of_a_column_table_is_a_column() -> None:
+    columns = {column.name for read in READS.values() for column in read.columns}
+    reads = README[README.index("## Reads") : README.index("## Writes")]
+    rows = re.findall(r"^\| (`[^|]*) \|", reads, re.M)
+
+    named = set().union(*(spelled_out(row) for row in rows))
+    assert named - columns - READS.keys() == set()
+
+
+def test_required_columns_are_called_required() -> None:
+    for read in READS.values():
+        for column in read.columns:
+            row = re.search(rf"^\| [^|\n]*`{column.name}`[^\n]*$", section(read.name), re.M)
+            if row is not None and "as for" not in row[0]:
+                assert (
+                    bool(re.search(r"\brequired\b", row[0].rpartition("|")[0].rpartition("|")[2]))
+                    == column.required
+                ), (read.name, row[0])
+
+
+def test_every_field_of_an_order_is_described_and_no_other() -> None:
+    told = spelled_out(README)
+
+    assert FIELDS.keys() - told == set()
+    groups = "|".join({path.partition(".")[0] for path in FIELDS})
+    mentioned = {word for word in told if re.fullmatch(rf"({groups})\.\w+", word)}
+    assert mentioned - FIELDS.keys() == set()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [TOP, FACTS, STEP, OPTIONS, SECRETS, tuple(FOR_EACH), ("not_kept",)],
+    ids=["header", "facts", "steps", "options", "secrets", "for_each", "writes"],
+)
+def test_every_key_is_described(names: tuple[str, ...]) -> None:
+    assert set(names) - WORDS == set()
+
+
+def test_every_rounding_mode_and_type_is_described() -> None:
+    assert set(rounding_modes()) - WORDS == set()
+    assert {storage.value for storage in Storage} - {
+        word.partition("(")[0] for word in WORDS
+    } == set()
+
+
+def test_the_examples_on_the_page_are_sound_profiles(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    blocks = re.findall(r"```yaml\n(name: .*?)```", README, re.S)
+
+    assert len(blocks) >= 2
+    for block in blocks:
+        path = tmp_path_factory.mktemp("readme") / "example.yaml"
+        path.write_text(block, encoding="utf-8")
+        load_profile(path)

@@ -1,0 +1,115 @@
+"""The grammar of one SQL text: parameters, lists, optional parts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erp_adapters.sql.statement import StatementError, names_column, scan
+
+LISTS = {"skus", "customer_ids"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 'at 12:30 :not' AS t",
+        'SELECT ":not" FROM t',
+        "SELECT 1 -- :not here",
+        "SELECT /* :not\n here */ 1",
+        "SELECT x::text, '[[' FROM t",
+        "SELECT $$ :not $$, $tag$ :not $tag$",
+        "SELECT 'it''s :not'",
+        "SELECT `:not` FROM t",
+    ],
+)
+def test_colons_in_quotes_comments_and_casts_are_text(sql: str) -> None:
+    statement = scan(sql)
+
+    assert statement.parameters == frozenset()
+    assert str(statement.ready(())).replace("\\:", ":") == sql
+
+
+def test_a_parameter_is_bound_and_never_part_of_the_text() -> None:
+    statement = scan("SELECT 1 FROM t WHERE a = :name AND b::text = :other;")
+
+    assert statement.parameters == {"name", "other"}
+    compiled = statement.ready({"name", "other"}).compile()
+    assert set(compiled.params) == {"name", "other"}
+    assert "b::text" in str(compiled)
+
+
+def test_an_optional_part_needs_all_of_its_parameters() -> None:
+    statement = scan(
+        "SELECT 1 WHERE a = :a [[ AND b = :b AND c = :c ]] [[ AND d IN :skus ]]", LISTS
+    )
+
+    assert statement.always == {"a"}
+    assert statement.used({"a", "b"}) == {"a"}
+    assert statement.used({"a", "b", "c"}) == {"a", "b", "c"}
+    assert "AND b" not in str(statement.ready({"a", "b"}))
+    assert "AND c = :c" in str(statement.ready({"a", "b", "c"}))
+    assert "AND d IN" in str(statement.ready({"a", "skus"}))
+
+
+def test_brackets_of_other_languages_are_left_alone() -> None:
+    assert str(scan("SELECT [a b] FROM t WHERE x[1] = y[2]]").ready(())).endswith("y[2]]")
+
+
+@pytest.mark.parametrize(
+    "sql, complaint, line",
+    [
+        ("", "empty", 0),
+        ("SELECT 1\n WHERE a IN (:skus)", "without parentheses", 1),
+        ("SELECT 1 WHERE a = :skus", "IN :skus", 0),
+        ("SELECT 1\n[[ AND a = 1 ]]", "without a parameter", 1),
+        ("SELECT 1 [[ AND a = :a", "without its", 0),
+        ("SELECT 1 [[ AND a = :a [[ AND b = :b ]] ]]", r"\[\[ inside", 0),
+    ],
+)
+def test_a_slip_is_told_with_its_line(sql: str, complaint: str, line: int) -> None:
+    with pytest.raises(StatementError, match=complaint) as caught:
+        scan(sql, LISTS)
+    assert caught.value.line == line
+
+
+def test_the_same_choice_is_compiled_once() -> None:
+    statement = scan("SELECT 1 WHERE a = :a [[ AND b = :b ]]")
+
+    assert statement.ready({"a"}) is statement.ready({"a", "x"})
+    assert statement.ready({"a"}) is not statement.ready({"a", "b"})
+
+
+def test_compiling_without_running_puts_null_for_every_parameter() -> None:
+    statement = scan("INSERT INTO t VALUES (:a, ':a', :ab) /* x::int */", ())
+    assert statement.with_nulls() == "INSERT INTO t VALUES (NULL, ':a', NULL) /* x::int */"
+    assert scan("SELECT 1 WHERE a IN :skus", LISTS).with_nulls() == "SELECT 1 WHERE a IN (NULL)"
+
+
+@pytest.mark.parametrize(
+    "sql, found",
+    [
+        ("SELECT a AS name FROM t", True),
+        ("SELECT a AS names FROM t", False),
+        ("SELECT t.* FROM t", True),
+        ("SELECT count(*) AS n FROM t", False),
+        ("EXEC web.customers", True),
+    ],
+)
+def test_what_a_text_can_answer(sql: str, found: bool) -> None:
+    assert names_column(sql, "name") is found
+
+
+@given(st.text(alphabet="ab :'\"[]-/*$\n\\", max_size=40))
+def test_no_text_is_changed_by_the_scan(sql: str) -> None:
+    try:
+        statement = scan(sql)
+    except StatementError:
+        return
+    whole = "".join(part.sql for part in statement.parts).replace("\\:", ":")
+    wanted = statement.source
+    if len(statement.parts) > 1:
+        wanted = wanted.replace("[[", "").replace("]]", "")
+        whole = whole.replace("[[", "").replace("]]", "")
+    assert whole == wanted
