@@ -1,76 +1,106 @@
 """Settings from the environment: TRADESYNC_SERVICE__LOG_LEVEL is service.log_level.
 
 Values are read as TOML would read them, so that a number is a number in both
-places; what is no TOML value is text. A name that is no setting is refused like
-a key in the file, instead of being ignored: that is why a settings library that
-looks for the names it knows does not serve here.
+places; what is no TOML value is text. A table is laid over the file's, field by
+field. A name that is no setting is refused like a key in the file.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from sync.mapping.problems import FileProblem
 from sync.settings.places import Path
 from sync.settings.site import ENVIRONMENT
 
 PREFIX = "TRADESYNC_"
+DELIMITER = "__"
 SOURCE = "environment"
 
 
-@dataclass(slots=True)
-class Overrides:
-    """``names`` tells which variable a path came from."""
+class EnvironmentSource(EnvSettingsSource):
+    """What ``environ`` says, below the field ``section``; ``beneath`` is what the file says.
 
-    names: dict[Path, str] = field(default_factory=dict)
-    problems: list[FileProblem] = field(default_factory=list)
+    The library's own source looks only for the names that it knows, so that a
+    misspelt one would be ignored in silence, and reads values as JSON. The
+    prefix and the delimiter are those of ``settings_cls``.
+    """
+
+    def __init__(
+        self,
+        settings_cls: type[BaseSettings],
+        environ: Mapping[str, str],
+        section: str,
+        beneath: Mapping[str, Any],
+    ) -> None:
+        super().__init__(settings_cls)
+        self.env_vars = dict(environ)
+        self.problems: list[FileProblem] = []
+        self._section = section
+        self._beneath = beneath
+        self._names: dict[Path, str] = {}
+        self._data: dict[str, Any] = {}
+        for name in sorted(environ):
+            if name.startswith(self.env_prefix) and name != ENVIRONMENT:
+                self._take(name, environ[name])
+
+    def __call__(self) -> dict[str, Any]:
+        return {self._section: self._data}
 
     def name_of(self, path: Path) -> str | None:
         """The variable that gave this value or something above it."""
         while path:
-            if path in self.names:
-                return self.names[path]
+            if path in self._names:
+                return self._names[path]
             path = path[:-1]
         return None
 
     def name_below(self, path: Path) -> str | None:
         """A variable that made this section, where the file has none."""
-        below = (name for given, name in self.names.items() if given[: len(path)] == path)
+        below = (name for given, name in self._names.items() if given[: len(path)] == path)
         return next(below, None)
 
-
-def override(data: dict[str, Any], environ: Mapping[str, str]) -> Overrides:
-    """Put what the environment says into ``data``, over what is there."""
-    overrides = Overrides()
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name == ENVIRONMENT:
-            continue
-        path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        problem = _place(data, path, environ[name])
-        if problem:
-            message, remedy = problem
-            said = f"{name} {message}"
-            overrides.problems.append(FileProblem(SOURCE, 0, 0, "", said, remedy))
+    def _take(self, name: str, written: str) -> None:
+        delimiter = self.env_nested_delimiter or DELIMITER
+        path = tuple(name.removeprefix(self.env_prefix).lower().split(delimiter))
+        if len(path) < 2 or not all(path):
+            self._refuse(name, "is no setting", f"write {PREFIX}SECTION__NAME, or unset it")
+        elif path[0] == "systems" and "secrets" in path[2:]:
+            remedy = "name the credential file in the settings file"
+            self._refuse(name, "is about a secret", remedy)
+        elif _blocked(self._beneath, path) or _blocked(self._data, path):
+            self._refuse(name, "goes below a setting that has nothing below it", "unset it")
         else:
-            overrides.names[path] = name
-    return overrides
+            value = _value(written)
+            table, beneath = self._data, self._beneath
+            for step in path[:-1]:
+                table, beneath = table.setdefault(step, {}), beneath.get(step, {})
+            table[path[-1]] = value
+            self._note(name, path, value, beneath.get(path[-1]))
+
+    def _note(self, name: str, path: Path, value: object, beneath: object) -> None:
+        if isinstance(value, dict) and isinstance(beneath, dict):
+            for key, one in value.items():
+                self._note(name, (*path, key), one, beneath.get(key))
+        else:
+            self._names[path] = name
+
+    def _refuse(self, name: str, message: str, remedy: str) -> None:
+        self.problems.append(FileProblem(SOURCE, 0, 0, "", f"{name} {message}", remedy))
 
 
-def _place(data: dict[str, Any], path: tuple[str, ...], written: str) -> tuple[str, str] | None:
-    if len(path) < 2 or not all(path):
-        return "is no setting", f"write {PREFIX}SECTION__NAME, or unset it"
-    if path[0] == "systems" and "secrets" in path[2:]:
-        return "is about a secret", "name the credential file in the settings file"
+def _blocked(data: object, path: tuple[str, ...]) -> bool:
+    """Whether something that is no table stands on the way to this place."""
     for step in path[:-1]:
-        data = data.setdefault(step, {})
-        if not isinstance(data, dict):
-            return "goes below a setting that has nothing below it", "unset it"
-    data[path[-1]] = _value(written)
-    return None
+        if not isinstance(data, Mapping):
+            return True
+        data = data.get(step, {})
+    return not isinstance(data, Mapping)
 
 
 def _value(written: str) -> object:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
@@ -14,7 +13,8 @@ from pydantic_core import ErrorDetails
 
 from sync.mapping.checking import explained, label
 from sync.mapping.problems import FileProblem, FilesRefused, suggestion
-from sync.settings.environment import SOURCE, Overrides, override
+from sync.settings.composing import Composed, Sources
+from sync.settings.environment import SOURCE
 from sync.settings.models import (
     FLOWS,
     MIRRORS,
@@ -24,13 +24,11 @@ from sync.settings.models import (
     SettingsFile,
     SystemSettings,
 )
-from sync.settings.places import Path, Places, places
-from sync.settings.secrets import CredentialFiles, misplaced
-from sync.settings.site import SETTINGS_FILE, Site, resolve_site
+from sync.settings.places import Path
+from sync.settings.secrets import misplaced
+from sync.settings.site import Site, resolve_site
+from sync.settings.toml_file import FILE
 
-FILE = f"config/{SETTINGS_FILE}"
-MAX_BYTES = 1024 * 1024
-_AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?!:memory:)(.+)")
 
 
@@ -42,26 +40,26 @@ def load_settings(site: Site | FilePath | str, environ: Mapping[str, str]) -> Se
     """
     if not isinstance(site, Site):
         site = resolve_site(site, environ)
-    data, where = _file(site.settings_file)
-    return _Loader(site, data, where, environ).settings()
+    return _Loader(site, Sources(site, environ)).settings()
 
 
 class _Loader:
-    def __init__(
-        self, site: Site, data: dict[str, Any], where: Places, environ: Mapping[str, str]
-    ) -> None:
+    def __init__(self, site: Site, sources: Sources) -> None:
         self._site = site
-        self._where = where
-        self._data = data
-        self._overrides: Overrides = override(data, environ)
-        self._credentials = CredentialFiles.of(site.credentials, environ)
-        self._problems: list[FileProblem] = list(self._overrides.problems)
+        self._sources = sources
+        self._secrets: dict[str, SecretStr] = {}
+        self._problems: list[FileProblem] = list(sources.environment.problems)
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        """What the sources came to, whether it fits or not; empty before they are read."""
+        return self._sources.credentials.written
 
     def settings(self) -> Settings:
+        entries = self._entries()
         for path, message in misplaced(self._data):
             remedy = "put it into a credential file, and only that file's name"
             self._note(path, message, f"{remedy} below {_secrets_of(path)}")
-        entries = self._entries()
         if entries is None:
             raise self._refused()
         systems = {name: self._system(name, entries) for name in entries.systems}
@@ -82,17 +80,20 @@ class _Loader:
 
     def _entries(self) -> SettingsFile | None:
         """What fits; with problems noted, the part that can still be judged."""
-        data = self._data
-        for _ in range(2):
-            try:
-                return SettingsFile.model_validate(data)
-            except ValidationError as error:
-                details = error.errors(include_url=False, include_input=False)
-            if data is self._data:
-                for one in details:
-                    self._misfit(one)
-            data = _without(data, details)
-        return None
+        try:
+            composed = Composed(self._sources)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)
+        else:
+            self._secrets = composed.credentials
+            return composed.written
+        for one in details:
+            one["loc"] = one["loc"][1:]
+            self._misfit(one)
+        try:
+            return SettingsFile.model_validate(_without(self._data, details))
+        except ValidationError:
+            return None
 
     def _misfit(self, error: ErrorDetails) -> None:
         path = error["loc"]
@@ -113,12 +114,10 @@ class _Loader:
         return SystemSettings(name, entry.kind, entry.adapter, _plain(entry.options), secrets)
 
     def _secret(self, path: Path, file: str) -> SecretStr | None:
-        match self._credentials.read(file):
-            case SecretStr() as secret:
-                return secret
-            case (message, remedy):
-                self._note(path, message, remedy)
-        return None
+        refused = self._sources.credentials.refused.get(file)
+        if refused is not None:
+            self._note(path, *refused)
+        return self._secrets.get(file)
 
     def _pipelines(
         self, entries: SettingsFile, systems: Mapping[str, SystemSettings]
@@ -214,65 +213,20 @@ class _Loader:
         return f"{relative[1]}:///{self._site.root / relative[2]}" if relative else written
 
     def _note(self, path: Path, message: str, remedy: str, *, key: bool = False) -> None:
-        variable = self._overrides.name_of(path)
-        if variable is None and path not in self._where.keys:
-            variable = self._overrides.name_below(path)
+        where, environment = self._sources.file.where, self._sources.environment
+        variable = environment.name_of(path)
+        if variable is None and path not in where.keys:
+            variable = environment.name_below(path)
         said = f"{label(path) or 'the file'} {message}"
         if variable is not None:
             said = f"{variable}: {said}"
             self._problems.append(FileProblem(SOURCE, 0, 0, "", said, remedy))
             return
-        line, column = (self._where.key if key else self._where.value)(path)
+        line, column = (where.key if key else where.value)(path)
         self._problems.append(FileProblem(FILE, line, column, "", said, remedy))
 
     def _refused(self) -> FilesRefused:
         return FilesRefused(f"the settings in {self._site.root} are refused", self._problems)
-
-
-def _file(path: FilePath) -> tuple[dict[str, Any], Places]:
-    """The file's data and where everything stands in it."""
-
-    def refuse(line: int, column: int, message: str, remedy: str) -> FilesRefused:
-        problem = FileProblem(FILE, line, column, "", message, remedy)
-        return FilesRefused(f"the settings in {path.parent.parent} are refused", [problem])
-
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        remedy = "write it, or make a site from the templates with: tradesync init DIR"
-        raise refuse(0, 0, "the file is missing", remedy) from error
-    except OSError as error:
-        why = (error.strerror or type(error).__name__).lower()
-        raise refuse(0, 0, f"cannot be read: {why}", "look at its rights") from error
-    if len(content) > MAX_BYTES:
-        raise refuse(0, 0, "is too large for settings", "look whether it is the right file")
-    try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise refuse(line, column, "the file is not UTF-8", "save it as UTF-8") from None
-    return _parsed(text, refuse)
-
-
-def _parsed(
-    text: str, refuse: Callable[[int, int, str, str], FilesRefused]
-) -> tuple[dict[str, Any], Places]:
-    # The causes are left out below: their messages and frames hold the text of the file.
-    try:
-        return tomllib.loads(text, parse_float=Decimal), places(text)
-    except tomllib.TOMLDecodeError as error:
-        found = _AT_LINE.search(str(error))
-        line, column = (int(found[1]), int(found[2])) if found else (text.count("\n") + 1, 1)
-        reason = _AT_LINE.sub("", str(error)).removesuffix(" (at end of document)")
-        raise refuse(line, column, f"not TOML: {reason}", _TOML_REMEDY) from None
-    except RecursionError:
-        raise refuse(1, 1, "is nested too deeply", "settings need no such depth") from None
-    except ValueError:
-        raise refuse(1, 1, "holds a number or text that cannot be read", _TOML_REMEDY) from None
-
-
-_TOML_REMEDY = "correct this line or the one before it; texts stand in quotes, keys come once"
 
 
 def _said(error: ErrorDetails) -> tuple[str, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SecretsSettingsSource
 
 from sync.settings.places import Path as KeyPath
+from sync.settings.words import is_credential
 
 MAX_BYTES = 64 * 1024
 _IN_URL = re.compile(r"://[^/\s@]*:[^@\s]+@")
@@ -24,36 +25,60 @@ _KEY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialFiles:
-    """systemd's folder of credentials, where there is one, and the site's own."""
+class CredentialsSource(SecretsSettingsSource):
+    """The credential files that the settings name, as SecretStr by file name.
 
-    from_systemd: Path | None
-    own: Path
+    systemd's folder of credentials goes first, where there is one, then the
+    site's own. The library's own source takes every file that has a field's
+    name, whoever else can open it. ``refused`` tells why a file that is named
+    gives no secret and what to do, without its content; ``written`` is what the
+    other sources came to, below the field ``section``.
+    """
 
-    @classmethod
-    def of(cls, own: Path, environ: Mapping[str, str]) -> CredentialFiles:
+    def __init__(
+        self,
+        settings_cls: type[BaseSettings],
+        own: Path,
+        environ: Mapping[str, str],
+        section: str,
+    ) -> None:
+        super().__init__(settings_cls, secrets_dir=own)
         given = environ.get("CREDENTIALS_DIRECTORY")
-        return cls(Path(given) if given else None, own)
+        self._from_systemd = Path(given) if given else None
+        self._own = own
+        self._section = section
+        self.written: dict[str, Any] = {}
+        self.refused: dict[str, tuple[str, str]] = {}
 
-    def read(self, name: str) -> SecretStr | tuple[str, str]:
-        """The secret, or why there is none and what to do. Neither names its content.
+    def __call__(self) -> dict[str, Any]:
+        self.written = self.current_state[self._section]
+        secrets = {}
+        for name in sorted(_named(self.written)):
+            found = self._read(name)
+            if isinstance(found, SecretStr):
+                secrets[name] = found
+            else:
+                self.refused[name] = found
+        return {"credentials": secrets}
 
-        A line break at the end is not part of it. systemd sees to the rights in
-        its own folder; a file of the site must be closed to everybody else.
+    def _read(self, name: str) -> SecretStr | tuple[str, str]:
+        """The secret without a line break at its end.
+
+        systemd sees to the rights in its own folder; a file of the site must be
+        closed to everybody else.
         """
-        if self.from_systemd is not None and (self.from_systemd / name).is_file():
-            return _content(self.from_systemd / name)
-        path = self.own / name
+        if self._from_systemd is not None and (self._from_systemd / name).is_file():
+            return _content(self._from_systemd / name)
+        path = self._own / name
         try:
             mode = path.stat().st_mode
         except (OSError, ValueError):
             return (
                 "names a credential that is not there",
-                f"write it to a file of mode 0600 in {self.own}, or load it with LoadCredential=",
+                f"write it to a file of mode 0600 in {self._own}, or load it with LoadCredential=",
             )
         if not stat.S_ISREG(mode):
-            return "names something that is no file", f"put a file of mode 0600 in {self.own}"
+            return "names something that is no file", f"put a file of mode 0600 in {self._own}"
         if stat.S_IMODE(mode) & 0o077:
             return (
                 f"names a file that others can open (mode {stat.S_IMODE(mode):04o})",
@@ -90,6 +115,16 @@ def _holds_names(path: KeyPath) -> bool:
     return path == ("service", "state_password") or (
         len(path) == 3 and path[0] == "systems" and path[2] == "secrets"
     )
+
+
+def _named(written: Mapping[str, Any]) -> set[str]:
+    """The names that could be file names. What else stands in their places is told elsewhere."""
+    service, systems = written.get("service"), written.get("systems")
+    found = [service.get("state_password")] if isinstance(service, dict) else []
+    for entry in systems.values() if isinstance(systems, dict) else ():
+        secrets = entry.get("secrets") if isinstance(entry, dict) else None
+        found.extend(secrets.values() if isinstance(secrets, dict) else ())
+    return {name for name in found if isinstance(name, str) and is_credential(name)}
 
 
 def _content(path: Path) -> SecretStr | tuple[str, str]:

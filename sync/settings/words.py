@@ -46,8 +46,13 @@ def adapter(value: str) -> str:
     return value
 
 
+def is_credential(name: str) -> bool:
+    """Whether it names a file in a folder, and nothing beside or above that folder."""
+    return bool(_CREDENTIAL.fullmatch(name))
+
+
 def credential(value: str) -> str:
-    if not _CREDENTIAL.fullmatch(value):
+    if not is_credential(value):
         refuse(
             "is not the name of a credential file",
             "write the file's name here and the secret into that file",

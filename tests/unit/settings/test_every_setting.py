@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from sync.flows.context import Limits, OrderLimits
 from sync.flows import cycle
+from sync.flows.context import Limits, OrderLimits
 from sync.flows.retrying import Patience
 from sync.mapping import FilesRefused
 from sync.mapping.checking import label

@@ -14,6 +14,7 @@ from sync.errors import Misconfigured
 from sync.mapping import FileProblem, FilesRefused
 from sync.settings import Cron5, Every, load_settings, resolve_site
 from sync.settings.models import DEFAULT_EVERY_S, GuardSettings, ScheduleSettings
+from tests.unit.mapping.samples import changed
 from tests.unit.settings.samples import SAMPLE, site_with, written
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -229,9 +230,36 @@ class TestEnvironment:
         assert loaded.systems["erp"].options["url"] == "sqlite:///other.sqlite"
         assert loaded.service.log_format == "text"
 
+    def test_a_table_is_laid_over_the_files_field_by_field(self, tmp_path: Path) -> None:
+        environ = {
+            "TRADESYNC_SYSTEMS__ERP__OPTIONS": '{url = "sqlite:///other.sqlite", deep = [1]}'
+        }
+        loaded = load_settings(site_with(tmp_path, written(SAMPLE).text), environ)
+        wanted = {"url": "sqlite:///other.sqlite", "page_size": 50, "deep": [1]}
+        assert loaded.systems["erp"].options == wanted
+
+    def test_a_mistake_beside_what_a_variable_says_is_the_files_own(self, tmp_path: Path) -> None:
+        page = written(changed(SAMPLE, ("pipelines", "main", "guards", "price_floor"), "many"))
+        environ = {"TRADESYNC_PIPELINES__MAIN__GUARDS": "{removal_floor = -1}"}
+        in_file, in_environment = told(tmp_path, page.text, **environ)
+        assert in_file.startswith("config/tradesync.toml:")
+        assert "guards.price_floor is not a whole number" in in_file
+        assert in_environment.startswith("environment: TRADESYNC_PIPELINES__MAIN__GUARDS: ")
+        assert "guards.removal_floor is too small" in in_environment
+
+    def test_only_the_environment_that_was_given_counts(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TRADESYNC_SERVICE__LOG_LEVEL", "error")
+        monkeypatch.setenv("TRADESYNC_WRITTEN", "{}")
+        loaded = load_settings(site_with(tmp_path, written(SAMPLE).text), {})
+        assert loaded.service.log_level == "debug"
+
     @pytest.mark.parametrize(
         "name, value, message",
         [
+            ("TRADESYNC_WRITTEN__SERVICE__LOG_LEVEL", "x", "written is not known here"),
+            ("TRADESYNC_CREDENTIALS__ERP", "x", "credentials is not known here"),
             ("TRADESYNC_SERVICE__LOG_LEVL", "x", "service.log_levl is not known here"),
             ("TRADESYNC_SERVCE__LOG_LEVEL", "x", "servce is not known here"),
             ("TRADESYNC_SERVICE", "x", "is no setting"),

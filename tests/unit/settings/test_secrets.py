@@ -193,3 +193,33 @@ def test_the_environment_carries_no_secrets(site: Path, name: str, value: str) -
 def test_a_file_that_is_no_toml_is_told_without_its_text(site: Path, text: str) -> None:
     (site / "config" / "tradesync.toml").write_text(text, encoding="utf-8")
     assert "not TOML" in refused(site).found[0].message
+
+
+@pytest.mark.rule("OP-7")
+def test_a_secret_cannot_be_handed_over_in_the_settings_file(site: Path) -> None:
+    text = f'{PLAIN}[credentials]\nerp-password = "{CANARY}"\n'
+    (site / "config" / "tradesync.toml").write_text(text, encoding="utf-8")
+    problem = refused(site).found[0]
+    assert problem.line == len(PLAIN.splitlines()) + 1
+    assert "credentials is not known here" in problem.message
+
+
+@pytest.mark.rule("OP-7")
+def test_the_librarys_debug_log_shows_nothing_of_the_settings(
+    site: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    page = written(changed(SAMPLE, ("systems", "erp", "options", "password"), CANARY))
+    site_with(site, page.text)
+    with caplog.at_level("DEBUG"):
+        refused(site)
+    assert not caplog.records
+
+
+@pytest.mark.rule("OP-7")
+@pytest.mark.parametrize("named", ["../config/tradesync.toml", "/etc/hostname", ".", ".."])
+def test_only_files_in_the_folder_of_credentials_are_opened(site: Path, named: str) -> None:
+    text = PLAIN.replace('"erp-password"', f'"{named}"')
+    (site / "config" / "tradesync.toml").write_text(text, encoding="utf-8")
+    (problem,) = refused(site).found
+    assert "is not the name of a credential file" in problem.message
