@@ -59,8 +59,16 @@ def encode(value: object) -> Any:
 
 
 def dumps(value: object) -> str:
-    """Canonical JSON text: equal values give equal text."""
-    return json.dumps(encode(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """Canonical JSON text: equal values give equal text.
+
+    A lone surrogate, which a broken client may send and no database stores,
+    makes the whole text ASCII with escapes, so that nothing is lost over it.
+    """
+    body = encode(value)
+    text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        text = json.dumps(body, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return text
 
 
 def loads(kind: type[T] | Any, text: str) -> Any:

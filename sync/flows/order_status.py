@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sync.domain.ids import WebOrderId
+from sync.domain.problem_codes import problem
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.errors import Refusal
 from sync.flows.context import Context, FlowResult, needs
@@ -84,10 +85,19 @@ def _show(
                 result.remarks.append(f"{entry.number}: {refusal}")
                 continue
             shown.append((entry.order_id, status))
-            if status.state is ErpOrderState.REFUSED:
-                result.remarks.append(f"The ERP refused {entry.number}: {status.message}")
     finally:
         with context.state.transaction() as state:
             for order_id, status in shown:
-                state.ledger.record_status(order_id, status, context.clock.now())
+                now = context.clock.now()
+                if status.state is ErpOrderState.REFUSED:
+                    said = status.message or "it gave no reason"
+                    reason = problem(
+                        "erp_refused",
+                        f"The ERP took the order and refused it later: {said}",
+                        "Correct what the ERP names, then replay.",
+                    )
+                    state.ledger.record_refused(order_id, status, reason, now)
+                    result.count("quarantined")
+                else:
+                    state.ledger.record_status(order_id, status, now)
         result.count("status_shown", len(shown))

@@ -14,7 +14,7 @@ from sync.domain.order import (
     WebOrder,
 )
 
-_STOPPED = frozenset({OrderState.CANCELLED, OrderState.REFUNDED})
+STOPPED = frozenset({OrderState.CANCELLED, OrderState.REFUNDED})
 _PARTS = (
     "charges",
     "discounts",
@@ -43,8 +43,8 @@ def late_changes(before: StoreOrder, after: StoreOrder) -> tuple[str, ...]:
     if isinstance(after, UnreadableOrder):
         return tuple(f"The order can no longer be read: {each}." for each in after.problems)
     found = []
-    was_stopped = isinstance(before, WebOrder) and before.state in _STOPPED
-    if after.state in _STOPPED and not was_stopped:
+    was_stopped = isinstance(before, WebOrder) and before.state in STOPPED
+    if after.state in STOPPED and not was_stopped:
         found.append(f"The order was {after.state.value} in the store after its import.")
     if isinstance(before, UnreadableOrder):
         return tuple(found)

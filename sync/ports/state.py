@@ -236,6 +236,12 @@ class Ledger(Protocol):
 
     def record_status(self, order_id: WebOrderId, status: OrderStatus, now: datetime) -> None: ...
 
+    def record_refused(
+        self, order_id: WebOrderId, status: OrderStatus, problem: Problem, now: datetime
+    ) -> None:
+        """The ERP took the order and refused it afterwards: quarantined, to be replayed."""
+        ...
+
     def entry(self, order_id: WebOrderId) -> LedgerEntry | None: ...
 
     def entries(self, wanted: LedgerFilter) -> Sequence[LedgerEntry]:

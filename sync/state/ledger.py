@@ -365,6 +365,24 @@ class SqlLedger(LedgerReads):
         news = before is None or before.state is not status.state or "erp_order" in changes
         self._step(row, now, "erp_status" if news else None, said, **changes)
 
+    def record_refused(
+        self, order_id: WebOrderId, status: OrderStatus, problem: Problem, now: datetime
+    ) -> None:
+        row = self._known(order_id)
+        if row["imported_at"] is None:
+            return
+        changes = NOTHING_WRONG | NOT_DECIDED | versions.adopted(row)
+        changes |= {
+            "state": LedgerState.QUARANTINED.value,
+            "status": codec.dumps(status),
+            "imported_at": None,
+            "erp_order": None,
+            "change_due_at": None,
+            "problems": codec.dumps((problem,)),
+            "codes": rows.codes((problem.code,)),
+        }
+        self._step(row, now, "refused_by_erp", problem.sentence, **changes)
+
     # One row
 
     def _known(self, order_id: WebOrderId) -> Row:

@@ -4,31 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sync.domain.decision import Closing
 from sync.domain.ids import WebOrderId
+from sync.domain.order import Approval, StoreOrder, WebOrder
 from sync.domain.views import ImportNotice
 from sync.errors import Refusal
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
-from sync.planning.changes import late_changes
+from sync.planning.changes import STOPPED, late_changes
 from sync.ports.notices import notice_for
+from sync.ports.state import LedgerEntry, LedgerState
 from sync.ports.store import ShowsImport
 
 
 def judge_changes(context: Context, result: FlowResult) -> None:
-    """Raise an exception for each order that changed after the ERP had it (OI-4)."""
+    """Send to review each order that changed after it left our hands (OI-4)."""
     while True:
         with context.state.transaction() as state:
             changed = state.ledger.changed_since(context.limits.orders.batch)
             for entry, newer in changed:
-                imported = entry.imported_at is not None
-                differences = late_changes(entry.order, newer) if imported else ()
+                differences = _differences(entry, newer)
                 state.ledger.settle_change(entry.order_id, context.clock.now(), differences)
                 if differences:
                     result.count("review")
                     told = " ".join(differences)
-                    result.remarks.append(f"{entry.number} changed after its import: {told}")
+                    result.remarks.append(f"{entry.number} changed too late: {told}")
         if not changed:
             return
+
+
+def _differences(entry: LedgerEntry, newer: StoreOrder) -> tuple[str, ...]:
+    if entry.imported_at is not None:
+        return late_changes(entry.order, newer)
+    if entry.state is LedgerState.CLOSED and entry.closing is not Closing.DISMISSED:
+        still = isinstance(newer, WebOrder) and (
+            newer.state in STOPPED or newer.approval is Approval.REFUSED
+        )
+        if not still:
+            # Not imported by itself: whoever closed it may not want it twice.
+            return ("The order was closed before it was imported, and is open again.",)
+    return ()
 
 
 # Showing is idempotent, so a crash that loses a few of these records repeats them.
