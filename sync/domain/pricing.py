@@ -272,6 +272,7 @@ def _ranked(steps: list[Price], level: PriceLevel) -> list[Price]:
             -started.toordinal(),
             _amount(step),
             step.key.order,
+            step.value.valid_until or date.max,
         )
 
     ordered = sorted(steps, key=rank)
