@@ -1,0 +1,140 @@
+"""The real daemon as a process, with this test in the place of systemd."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from tests.system.site import SampleSite, command, environment
+
+WAIT_S = 90.0
+_numbers = itertools.count(1)
+
+Event = dict[str, Any]
+
+
+class Daemon:
+    """``tradesync run`` on a site. What it logs and what it tells systemd is kept, in order."""
+
+    def __init__(self, site: SampleSite, **environ: str) -> None:
+        self.site = site
+        self._news = threading.Condition()
+        self.events: list[Event] = []
+        self.told: list[str] = []
+        self.text = ""
+        name = f"tradesync-test-{os.getpid()}-{next(_numbers)}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(f"\0{name}")
+        self.process = subprocess.Popen(
+            command("run", "--site", str(site.root)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=site.root,
+            env=environment(**{"NOTIFY_SOCKET": f"@{name}", **site.environ, **environ}),
+        )
+        self._readers = [
+            threading.Thread(target=self._read_log, daemon=True),
+            threading.Thread(target=self._read_notices, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    # What it says
+
+    def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
+        """Until it holds; looked at after each thing that the daemon says."""
+        with self._news:
+            if not self._news.wait_for(holds, WAIT_S):
+                raise AssertionError(f"waited in vain for {what}; it said:\n{self.text[-4000:]}")
+
+    def wait_for(self, event: str, *, times: int = 1, **facts: object) -> Event:
+        """The log line with these facts, the ``times``-th one."""
+        told = ", ".join(f"{key}={value}" for key, value in facts.items())
+        self.wait_until(f"{event} {told}", lambda: len(self.found(event, **facts)) >= times)
+        return self.found(event, **facts)[times - 1]
+
+    def found(self, event: str, **facts: object) -> list[Event]:
+        return [
+            each
+            for each in self.events
+            if each.get("event") == event
+            and all(each.get(key) == value for key, value in facts.items())
+        ]
+
+    def wait_for_notice(self, field: str, *, times: int = 1) -> None:
+        """Until systemd was told so, such as READY=1."""
+        self.wait_until(
+            field, lambda: sum(field in each.split("\n") for each in self.told) >= times
+        )
+
+    def fields(self) -> list[str]:
+        """Everything that systemd was told, without texts and times."""
+        return [
+            field
+            for each in self.told
+            for field in each.split("\n")
+            if not field.startswith(("STATUS=", "MONOTONIC_USEC="))
+        ]
+
+    # What is done to it
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 30.0) -> int:
+        """Send the signal and wait; the exit status."""
+        self.send(number)
+        return self.ended(timeout_s)
+
+    def ended(self, timeout_s: float = 60.0) -> int:
+        """Wait until the process is gone and all it said was read."""
+        code = self.process.wait(timeout_s)
+        self._readers[0].join(WAIT_S)
+        return code
+
+    def __enter__(self) -> Daemon:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._readers[0].join(WAIT_S)
+        # Ends the other reader, which waits for a datagram.
+        self._socket.shutdown(socket.SHUT_RD)
+        self._readers[1].join(WAIT_S)
+        self._socket.close()
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as lines:
+            for line in lines:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    event = None
+                with self._news:
+                    self.text += line
+                    if isinstance(event, dict):
+                        self.events.append(event)
+                    self._news.notify_all()
+
+    def _read_notices(self) -> None:
+        while message := self._socket.recv(4096):
+            with self._news:
+                self.told.append(message.decode())
+                self._news.notify_all()

@@ -1,0 +1,167 @@
+"""A copy of the sample site in a folder of its own, and the command on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+FLOWS = ("accounts", "ship_tos", "prices", "invoices", "orders", "order_status")
+# As sync.sample makes it.
+GOOD_ORDERS = 270
+
+
+def command(*words: str) -> list[str]:
+    """Our own command, from this tree."""
+    return [sys.executable, "-m", "sync", *words]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment without anything that the machine says about a site."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TRADESYNC_", "COV_", "COVERAGE_"))
+        and name not in ("NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY")
+    }
+    return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **more}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class SampleSite:
+    """``root`` is the site; its databases are in var/sample."""
+
+    root: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copied(cls, root: Path, databases: Path) -> SampleSite:
+        for name in ("config", "mappings"):
+            shutil.copytree(REPOSITORY / name, root / name)
+        shutil.copytree(databases, root / "var" / "sample")
+        return cls(root)
+
+    def tradesync(self, *words: str, timeout_s: float = 100) -> Ended:
+        done = subprocess.run(
+            command(*words, "--site", str(self.root)),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.root,
+            env=environment(**self.environ),
+            timeout=timeout_s,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    # What is in the settings
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "config" / "tradesync.toml"
+
+    def schedule(self, **every_s: float | str) -> None:
+        """Run these flows that often (or by these cron fields), and no others."""
+        lines = ["[pipelines.main.schedule]", 'time_zone = "UTC"']
+        for flow, when in every_s.items():
+            key = "cron" if isinstance(when, str) else "every_s"
+            lines.append(f"{flow}_{key} = {json.dumps(when)}")
+        lines.append(f"off = {json.dumps([each for each in FLOWS if each not in every_s])}")
+        self._replace(r"\[pipelines\.main\.schedule\].*?(?=\n\[|\n#[^\n]*\n\[|\Z)", lines)
+
+    def orders(self, **limits: float) -> None:
+        lines = ["[pipelines.main.orders]", *(f"{key} = {value}" for key, value in limits.items())]
+        self._replace(r"\[pipelines\.main\.orders\].*?(?=\n\[|\n#[^\n]*\n\[|\Z)", lines)
+
+    def service(self, **settings: object) -> None:
+        lines = ["[service]", *(f"{key} = {json.dumps(it)}" for key, it in settings.items())]
+        self._replace(r"\[service\].*?(?=\n# ---)", lines)
+
+    def _replace(self, pattern: str, lines: list[str]) -> None:
+        text = self.settings.read_text(encoding="utf-8")
+        block = "\n".join(lines) + "\n"
+        text, count = re.subn(pattern, lambda _: block, text, count=1, flags=re.DOTALL)
+        assert count == 1, f"the sample's settings have no {lines[0]}"
+        self.settings.write_text(text, encoding="utf-8")
+
+    def mapping(self, name: str, old: str, new: str) -> None:
+        """Edit a mapping file as an administrator would: the whole file at once."""
+        file = self.root / "mappings" / name
+        text = file.read_text(encoding="utf-8")
+        assert old in text, f"{name} has no {old!r}"
+        beside = file.with_name(f".{name}.new")
+        beside.write_text(text.replace(old, new, 1), encoding="utf-8")
+        beside.replace(file)
+
+    # What is in the databases
+
+    @property
+    def state(self) -> Path:
+        return self.root / "var" / "state.sqlite"
+
+    def database(self, name: str) -> Path:
+        return self.root / "var" / "sample" / f"{name}.sqlite"
+
+    def rows(self, database: Path, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(database, timeout=30)) as connection:
+            return connection.execute(query).fetchall()
+
+    def change(self, database: Path, *statements: str) -> None:
+        with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def erp_orders(self) -> list[str]:
+        """The keys under which the ERP has web orders, with repetitions if there are any."""
+        query = "SELECT web_order_id FROM sales_order WHERE external_key IS NOT NULL"
+        return sorted(str(row[0]) for row in self.rows(self.database("erp"), query))
+
+    def ledger(self) -> dict[str, int]:
+        """How many orders are in each state."""
+        found = self.rows(self.state, "SELECT state, count(*) FROM ledger GROUP BY state")
+        return dict(found)
+
+    def imported(self) -> list[str]:
+        """The keys of orders that the ledger calls imported."""
+        query = "SELECT order_id FROM ledger WHERE state IN ('imported', 'acknowledged')"
+        return sorted(str(row[0]) for row in self.rows(self.state, query))
+
+    def contents(self) -> dict[str, list[str]]:
+        """Every row of every table of the three databases."""
+        return {
+            f"{file.stem}.{table}": rows
+            for file in (self.database("erp"), self.database("store"), self.state)
+            for table, rows in _tables(file)
+        }
+
+
+def _tables(file: Path) -> Iterator[tuple[str, list[str]]]:
+    if not file.exists():
+        return
+    with closing(sqlite3.connect(file, timeout=30)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (name,) in sorted(names.fetchall()):
+            rows = connection.execute(f'SELECT * FROM "{name}"').fetchall()
+            yield name, sorted(map(repr, rows))

@@ -1,0 +1,130 @@
+"""Mapping files edited while the real daemon runs."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.system.daemon import Daemon
+from tests.system.site import SampleSite
+
+pytestmark = [pytest.mark.system, pytest.mark.rule("OP-4")]
+
+
+def told(site: SampleSite) -> dict[str, Any]:
+    """What ``tradesync status`` says of the only pipeline."""
+    ended = site.tradesync("status", "--json")
+    assert ended.code in (0, 3), ended.err
+    line: dict[str, Any] = ended.json["pipelines"][0]
+    return line
+
+
+def test_sighup_takes_a_good_edit_up_without_a_restart(site: SampleSite) -> None:
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=3600)
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        before = told(site)["mapping"]
+        site.mapping("customers.csv", "000104,org-104", "000105,org-104")
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for_notice("READY=1", times=2)
+        assert daemon.fields() == ["READY=1", "RELOADING=1", "READY=1"]
+        after = daemon.wait_for("mapping.in_force")
+        assert after["version"] == told(site)["mapping"] != before
+        assert daemon.end() == 0
+
+
+def test_a_good_edit_is_noticed_by_itself_and_orders_follow_it(site: SampleSite) -> None:
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=0.1)
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        site.mapping("customers.csv", "000104,org-104", "000105,org-104")
+        version = daemon.wait_for("mapping.in_force")["version"]
+        site.tradesync("resync", "orders", "--order", order_of(site, "org-104"))
+        imported = daemon.wait_for("order.imported")
+        assert imported["sold_to"] == "000105"
+        assert daemon.end() == 0
+    decided = site.rows(site.state, "SELECT decision FROM ledger WHERE decision IS NOT NULL")
+    assert [version in row[0] for row in decided] == [True]
+
+
+def test_a_bad_edit_changes_nothing_and_is_told_also_after_a_restart(site: SampleSite) -> None:
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=0.1)
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        before = told(site)
+        assert before["mapping_refused"] == []
+        site.mapping("channels.yaml", "guest_checkout: true", "guest_checkot: true")
+        refused = daemon.wait_for("mapping.in_force", newer_refused=True)
+        assert refused["version"] == before["mapping"]
+        assert_refused(told(site), before)
+        assert daemon.end() == 0
+
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        assert "a newer mapping is refused" in daemon.told[0]
+        assert daemon.found("mapping.refused")
+        assert_refused(told(site), before)
+        assert site.tradesync("check").code == 1
+
+        site.mapping("channels.yaml", "guest_checkot: true", "guest_checkout: true")
+        daemon.wait_for("mapping.in_force", newer_refused=False)
+        assert told(site)["mapping_refused"] == []
+        assert daemon.end() == 0
+
+
+def test_a_file_that_vanishes_changes_nothing(site: SampleSite) -> None:
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=0.1)
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        before = told(site)
+        (site.root / "mappings" / "customers.csv").unlink()
+        daemon.wait_for("mapping.in_force", newer_refused=True)
+        now = told(site)
+        assert now["mapping"] == before["mapping"]
+        assert "customers.csv" in now["mapping_refused"][0]
+        assert daemon.end() == 0
+
+
+@pytest.mark.rule("WA-2b")
+def test_a_retail_group_as_somebodys_customer_id_never_comes_into_force(site: SampleSite) -> None:
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=0.1)
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        before = told(site)
+        site.mapping("customers.csv", "000104,org-104", "RETAIL-US,org-104")
+        daemon.wait_for("mapping.in_force", newer_refused=True)
+        now = told(site)
+        assert now["mapping"] == before["mapping"]
+        assert "customers.csv:" in now["mapping_refused"][0]
+        assert "RETAIL-US" in now["mapping_refused"][0]
+        assert daemon.end() == 0
+
+
+def assert_refused(now: dict[str, Any], before: dict[str, Any]) -> None:
+    assert now["mapping"] == before["mapping"]
+    (problem,) = now["mapping_refused"]
+    assert problem.startswith("channels.yaml:")
+    assert "guest_checkot" in problem
+    assert "did you mean guest_checkout?" in problem
+
+
+def order_of(site: SampleSite, organisation: str) -> str:
+    """An importable order of the organisation, by its key in the store."""
+    ended = site.tradesync("plan", "orders", "--json")
+    admitted = {
+        line.partition(":")[0]
+        for line in ended.json[0]["samples"] + ended.json[0]["remarks"]
+        if ": import into 000105 " in line
+    }
+    found = site.rows(
+        site.database("store"),
+        f"SELECT order_id, number FROM orders WHERE organisation = '{organisation}'",
+    )
+    return next(str(key) for key, number in found if number in admitted)
