@@ -1,0 +1,83 @@
+"""A fresh world for every scenario."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from sqlalchemy import Engine
+
+from sync.ports.erp import ErpCapabilities
+from sync.state import open_state
+from sync.testing.clock import ManualClock
+from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
+from sync.testing.store import MemoryStore
+from tests.scenarios.world import MakeWorld, World, fill_erp, fill_store
+
+
+@pytest.fixture(scope="session")
+def empty_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state with its schema and nothing in it, to be copied."""
+    file = tmp_path_factory.mktemp("state") / "empty.sqlite"
+    engine = open_state(f"sqlite:///{file}")
+    engine.dispose()  # the last connection to close leaves no write-ahead log behind
+    return file
+
+
+@pytest.fixture
+def open_engine(empty_state: Path, tmp_path: Path) -> Iterator[Callable[[], Engine]]:
+    """Opens a new, empty state each time it is called."""
+    opened: list[Engine] = []
+
+    def make() -> Engine:
+        file = tmp_path / f"state-{len(opened)}.sqlite"
+        shutil.copy(empty_state, file)
+        opened.append(open_state(f"sqlite:///{file}", upgrade=False))
+        return opened[-1]
+
+    yield make
+    for engine in opened:
+        engine.dispose()
+
+
+@pytest.fixture
+def make_world(open_engine: Callable[[], Engine]) -> MakeWorld:
+    """Makes worlds; keywords are fields of World, and ``capabilities`` those of its ERP."""
+
+    def make(
+        *,
+        clock: ManualClock | None = None,
+        erp: MemoryErp | None = None,
+        store: MemoryStore | None = None,
+        engine: Engine | None = None,
+        capabilities: ErpCapabilities = MEMORY_CAPABILITIES,
+        **given: Any,
+    ) -> World:
+        clock = clock or ManualClock()
+        if erp is None:
+            erp = MemoryErp(clock, capabilities)
+            fill_erp(erp)
+        if store is None:
+            store = MemoryStore(clock=clock)
+            fill_store(store)
+        return World(engine or open_engine(), erp, store, clock, **given)
+
+    return make
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    return make_world()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet() -> Iterator[None]:
+    """Thousands of runs would otherwise be told line by line to nobody."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
