@@ -1,0 +1,340 @@
+"""What the engine is told when a real database fails in the middle.
+
+The faults happen in the database itself: triggers of the ledger break the
+connection, take too long or refuse, at the very moment that the test names.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url
+
+from erp_adapters.sql.adapter import SqlErpAdapter
+from sync.domain.ids import IdempotencyKey
+from sync.errors import (
+    AccessDenied,
+    Misconfigured,
+    OutcomeUnknown,
+    Rejected,
+    SyncError,
+    TryLater,
+)
+from sync.ports.erp import Erp, FindingLevel
+from sync.testing import builders as a
+from sync.testing.erp_world import OrderRows
+from tests import postgres
+from tests.contract.harbour import PROFILE, HarbourWorld, create_tables
+
+KILL = "PERFORM pg_terminate_backend(pg_backend_pid());"
+SLEEP = "PERFORM pg_sleep(30);"
+SERIALIZATION = "RAISE EXCEPTION 'could not serialize' USING ERRCODE = '40001';"
+DEADLOCK = "RAISE EXCEPTION 'deadlock' USING ERRCODE = '40P01';"
+LOCK = "RAISE EXCEPTION 'lock not available' USING ERRCODE = '55P03';"
+RULE = "RAISE EXCEPTION 'The period is closed';"
+
+
+@pytest.fixture
+def ledger(postgres_url: str) -> Iterator[Engine]:
+    engine = create_engine(postgres_url)
+    create_tables(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def world(ledger: Engine) -> HarbourWorld:
+    world = HarbourWorld(ledger)
+    world.add_account(a.an_account())
+    world.add_item(a.an_item())
+    return world
+
+
+@pytest.fixture
+def made(ledger: Engine, world: HarbourWorld) -> Iterator[Callable[..., Any]]:
+    """Makes the adapter; by default it loses patience after a fifth of a second."""
+    adapters: list[Erp] = []
+
+    def make(**options: object) -> Erp:
+        settings = {
+            "url": ledger.url.render_as_string(hide_password=False),
+            "profile": str(PROFILE),
+            "statement_timeout_s": 0.2,
+            **options,
+        }
+        adapters.append(SqlErpAdapter.from_settings(settings, {}, Path("/")))
+        return adapters[-1]
+
+    yield make
+    for adapter in adapters:
+        adapter.close()
+
+
+def on_insert(ledger: Engine, table: str, action: str, *, at_commit: bool = False) -> None:
+    """Lets the ledger do this whenever a row is written, or when its transaction commits."""
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN {action} RETURN NEW; END $$"
+        )
+        kind = "CONSTRAINT TRIGGER" if at_commit else "TRIGGER"
+        when = "DEFERRABLE INITIALLY DEFERRED" if at_commit else ""
+        connection.exec_driver_sql(
+            f"CREATE {kind} fault AFTER INSERT ON {table} {when} FOR EACH ROW"
+            " EXECUTE FUNCTION fault()"
+        )
+
+
+def no_fault(ledger: Engine) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("DROP FUNCTION fault CASCADE")
+
+
+NOTHING = OrderRows(headers=0, lines=0)
+ONE = OrderRows(headers=1, lines=1)
+
+
+@pytest.mark.rule("OI-1")
+@pytest.mark.parametrize(
+    "action, at_commit",
+    [(KILL, False), (KILL, True), (SLEEP, False)],
+    ids=["lost at a line", "lost at the commit", "too slow at a line"],
+)
+def test_an_answer_lost_while_writing_leaves_the_outcome_unknown(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any], action: str, at_commit: bool
+) -> None:
+    on_insert(ledger, "order_lines", action, at_commit=at_commit)
+    erp = made()
+
+    with pytest.raises(OutcomeUnknown, match="W-10482") as caught:
+        erp.submit_order(a.a_sales_order(), a.KEY)
+
+    assert caught.value.__cause__ is not None
+    assert world.order_rows() == NOTHING
+    no_fault(ledger)
+    assert erp.find_order(a.KEY) is None
+    assert erp.submit_order(a.a_sales_order(), a.KEY).number is not None
+
+
+@pytest.mark.rule("OI-1")
+@pytest.mark.parametrize(
+    "action", [SERIALIZATION, DEADLOCK, LOCK], ids=["serialization", "deadlock", "lock"]
+)
+@pytest.mark.parametrize("at_commit", [False, True], ids=["at a line", "at the commit"])
+def test_what_the_database_itself_undid_may_be_tried_again(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any], action: str, at_commit: bool
+) -> None:
+    on_insert(ledger, "order_lines", action, at_commit=at_commit)
+
+    with pytest.raises(TryLater):
+        made().submit_order(a.a_sales_order(), a.KEY)
+
+    assert world.order_rows() == NOTHING
+
+
+@pytest.mark.rule("WA-13")
+@pytest.mark.parametrize("at_commit", [False, True], ids=["at a line", "at the commit"])
+def test_a_rule_of_the_erp_refuses_in_its_own_words(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any], at_commit: bool
+) -> None:
+    on_insert(ledger, "order_lines", RULE, at_commit=at_commit)
+
+    with pytest.raises(Rejected, match="The period is closed"):
+        made().submit_order(a.a_sales_order(), a.KEY)
+
+    assert world.order_rows() == NOTHING
+
+
+def test_a_read_that_takes_too_long_may_be_tried_again(
+    ledger: Engine, made: Callable[..., Any]
+) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE customers RENAME TO slow")
+        connection.exec_driver_sql(
+            "CREATE VIEW customers AS SELECT slow.* FROM slow, pg_sleep(30) AS napping"
+        )
+
+    with pytest.raises(TryLater, match="too long"):
+        list(made().customer_ids())
+
+
+def test_a_lost_connection_is_replaced_at_the_next_read(
+    ledger: Engine, made: Callable[..., Any]
+) -> None:
+    erp = made()
+    assert len(list(erp.customer_ids())) == 1
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+
+    assert len(list(erp.customer_ids())) == 1
+
+
+@pytest.mark.rule("OI-1")
+def test_the_same_order_submitted_by_two_workers_at_once_is_one_order(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any]
+) -> None:
+    adapters = [made(statement_timeout_s=10) for _ in range(4)]
+    together = threading.Barrier(len(adapters))
+
+    def submit(erp: Any) -> object:
+        together.wait()
+        return erp.submit_order(a.a_sales_order(), a.KEY)
+
+    with ThreadPoolExecutor(len(adapters)) as pool:
+        answers = set(pool.map(submit, adapters))
+
+    assert len(answers) == 1
+    assert world.order_rows() == ONE
+
+
+@pytest.mark.rule("OP-7")
+def test_no_error_repeats_what_was_bound(ledger: Engine, made: Callable[..., Any]) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE orders ADD CHECK (notes IS NULL)")
+
+    with pytest.raises(Rejected) as caught:
+        made().submit_order(a.a_sales_order(notes="Ring for Ada Visser"), a.KEY)
+
+    assert caught.value.code == "erp_constraint"
+    assert "Ada Visser" not in str(caught.value)
+
+
+def test_a_text_too_long_for_its_column_is_refused_and_never_cut(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any]
+) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE orders ALTER COLUMN po_number TYPE VARCHAR(5)")
+
+    with pytest.raises(Rejected) as caught:
+        made().submit_order(a.a_sales_order(po_number="PO 4711/A"), a.KEY)
+
+    assert caught.value.code == "erp_value"
+    assert world.order_rows() == NOTHING
+
+
+@pytest.fixture
+def clerk(ledger: Engine) -> Iterator[str]:
+    """A database account that may read the customers and nothing else."""
+    name = f"clerk_{ledger.url.database}"
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN")
+        connection.exec_driver_sql(f"GRANT SELECT ON customers TO {name}")
+    yield make_url(ledger.url).set(username=name).render_as_string(hide_password=False)
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(f"DROP OWNED BY {name}")
+        connection.exec_driver_sql(f"DROP ROLE {name}")
+
+
+def test_a_missing_right_stops_the_flow(made: Callable[..., Any], clerk: str) -> None:
+    erp = made(url=clerk)
+
+    assert len(list(erp.customer_ids())) == 1
+    with pytest.raises(AccessDenied, match="lacks a right"):
+        erp.ship_tos([a.ACCOUNT])
+
+
+def test_a_check_names_every_missing_right_without_writing(
+    world: HarbourWorld, made: Callable[..., Any], clerk: str
+) -> None:
+    erp = made(write_url=clerk)
+
+    errors = {f.subject: f.message for f in erp.check() if f.level is FindingLevel.ERROR}
+
+    assert {"step header", "step lines", "step payments"} <= errors.keys()
+    assert all("lacks a right" in message for message in errors.values())
+    assert world.order_rows() == NOTHING
+
+
+def test_a_reading_account_is_kept_from_writing_even_where_it_could(
+    ledger: Engine, made: Callable[..., Any]
+) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION spy() RETURNS text LANGUAGE sql AS"
+            " $$ INSERT INTO item_customers VALUES ('BOLT-M8', 'x') RETURNING customer_no $$"
+        )
+        connection.exec_driver_sql("ALTER TABLE customers RENAME TO real_customers")
+        connection.exec_driver_sql(
+            "CREATE VIEW customers AS SELECT spy() AS customer_no FROM real_customers"
+        )
+
+    with pytest.raises(Misconfigured, match="read only"):
+        list(made().customer_ids())
+
+
+def test_a_server_that_is_not_there_may_come_back(made: Callable[..., Any], tmp_path: Path) -> None:
+    erp = made(url=f"postgresql+psycopg:///acme?host={tmp_path}")
+
+    with pytest.raises(TryLater):
+        list(erp.customer_ids())
+    [finding] = erp.check()
+    assert finding.level is FindingLevel.ERROR
+
+
+def test_a_database_that_does_not_exist_is_a_wrong_login(
+    made: Callable[..., Any], ledger: Engine
+) -> None:
+    url = ledger.url.set(database="nowhere").render_as_string(hide_password=False)
+
+    with pytest.raises(AccessDenied):
+        list(made(url=url).customer_ids())
+
+
+@pytest.mark.rule("OI-1")
+def test_sqlite_busy_writing_another_order_may_be_tried_again(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}")
+    create_tables(engine)
+    world = HarbourWorld(engine)
+    world.add_account(a.an_account())
+    world.add_item(a.an_item())
+    options = {"url": "sqlite:///harbour.db", "profile": str(PROFILE), "statement_timeout_s": 0.05}
+    erp: Any = SqlErpAdapter.from_settings(options, {}, tmp_path)
+
+    with engine.connect() as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE")
+        with pytest.raises(TryLater, match="busy"):
+            erp.submit_order(a.a_sales_order(), a.KEY)
+        other.rollback()
+    erp.submit_order(a.a_sales_order(), a.KEY)
+
+    assert world.order_rows() == ONE
+    erp.close()
+    engine.dispose()
+
+
+@pytest.mark.rule("OI-1")
+def test_two_workers_on_sqlite_write_one_order_each_time(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}")
+    create_tables(engine)
+    world = HarbourWorld(engine)
+    world.add_account(a.an_account())
+    world.add_item(a.an_item())
+    options = {"url": "sqlite:///harbour.db", "profile": str(PROFILE)}
+    erp: Any = SqlErpAdapter.from_settings(options, {}, tmp_path)
+    keys = [IdempotencyKey(f"shop/order-{number % 3}") for number in range(9)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda key: erp.submit_order(a.a_sales_order(), key), keys))
+
+    assert world.order_rows() == OrderRows(headers=3, lines=3)
+    erp.close()
+    engine.dispose()
+
+
+def test_every_failure_is_one_of_ours(ledger: Engine, made: Callable[..., Any]) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE order_payments")
+
+    with pytest.raises(SyncError, match="order_payments"):
+        made().submit_order(a.a_sales_order(), a.KEY)
+
+
+postgres_url = postgres.postgres_url

@@ -1,0 +1,524 @@
+"""What the adapter does with a profile: what it claims, leaves out and refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erp_adapters.sql.adapter import SqlErpAdapter
+from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
+from sync.domain.pricing import PriceScope
+from sync.domain.sales_order import CodedAmount, OneOffShipTo, SalesOrder
+from sync.errors import Conflict, Misconfigured, Rejected
+from sync.ports.erp import (
+    ChecksPurchaseOrders,
+    Erp,
+    Finding,
+    FindingLevel,
+    FindsContacts,
+    FindsOrders,
+    ReadsAccounts,
+    ReadsInvoices,
+    ReadsItems,
+    ReadsOrderStatus,
+    ReadsPrices,
+    ReadsShipTos,
+    SubmitsOrders,
+    TellsChanges,
+    TellsUnreadable,
+)
+from sync.testing import builders as a
+
+HEADER = """\
+name: acme
+description: Acme Books 7
+dialects: [sqlite]
+facts:
+  unit_price_rounding: {places: 4, mode: half_up}
+  amount_rounding: {places: 2, mode: half_up}
+constants: {currency: EUR, unit: EA}
+reads:
+  customer_ids: SELECT no AS customer_id FROM customers
+  accounts: SELECT no AS customer_id, name, terms FROM customers WHERE no IN :customer_ids
+"""
+GROUPS = """\
+  account_price_groups: |
+    SELECT no AS customer_id, grp AS price_group FROM groups WHERE no IN :customer_ids
+"""
+INVOICES = """\
+  invoices: |
+    SELECT inv AS invoice_number, no AS customer_id, day AS invoiced_on, total
+      FROM invoices WHERE no IN :customer_ids
+  invoice_lines: |
+    SELECT inv AS invoice_number, line AS line_number, qty AS quantity, net
+      FROM invoice_lines WHERE inv IN :invoice_numbers
+"""
+PRICES = """\
+  price_scopes: SELECT 'account' AS level, no AS owner FROM prices GROUP BY no
+  prices_account: |
+    SELECT no AS customer_id, 'NET' AS price_list, item AS sku, 1 AS min_quantity,
+           price AS unit_price
+      FROM prices WHERE no IN :customer_ids
+"""
+ORDERS = """\
+  find_order: |
+    SELECT order_no AS order_number, customer AS customer_id, refusal FROM orders
+     WHERE web_key = :external_key ORDER BY refusal IS NOT NULL
+writes:
+  submit_order:
+    not_kept: [order.terms]
+    steps:
+      - name: header
+        sql: |
+          INSERT INTO orders (web_key, customer, total, ship_to)
+          VALUES (:key, :customer, :total, :to)
+          RETURNING order_no
+        bind: {key: order.key, customer: order.sold_to, total: order.total, to: ship_to.id}
+        capture: {order_number: order_no}
+      - name: lines
+        for_each: lines
+        sql: INSERT INTO order_lines VALUES (:order_number, :line, :item, :qty, :net)
+        bind: {line: line.number, item: line.sku, qty: line.quantity, net: line.net}
+        expect_rows: 1
+"""
+TABLES = """
+CREATE TABLE customers (no TEXT, name TEXT, terms TEXT);
+CREATE TABLE groups (no TEXT, grp TEXT);
+CREATE TABLE prices (no TEXT, item TEXT, price REAL);
+CREATE TABLE invoices (inv TEXT, no TEXT, day TEXT, total DECIMAL(15,2));
+CREATE TABLE invoice_lines (inv TEXT, line INTEGER, qty REAL, net DECIMAL(15,2));
+CREATE TABLE orders (order_no INTEGER PRIMARY KEY, web_key TEXT UNIQUE, customer TEXT,
+                     total TEXT, ship_to TEXT, refusal TEXT);
+CREATE TABLE order_lines (order_no INTEGER, line INTEGER, item TEXT, qty TEXT, net TEXT);
+INSERT INTO customers VALUES ('C-1001', 'Harbour Hardware', 'NET30'), ('C-2', 'Quay Bolts', NULL);
+"""
+
+Run = Callable[..., list[tuple[Any, ...]]]
+Made = Callable[..., Any]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs SQL on the ERP's own file; the tables are there."""
+    path = tmp_path / "erp.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(TABLES)
+
+    def execute(sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            return connection.execute(sql, values).fetchall()
+
+    return execute
+
+
+@pytest.fixture
+def made(tmp_path: Path, run: Run) -> Iterator[Made]:
+    """Makes the adapter of a profile put together from these parts."""
+    adapters: list[Erp] = []
+
+    def make(*parts: str, **options: object) -> Erp:
+        (tmp_path / "acme.yaml").write_text("".join(parts), encoding="utf-8")
+        settings = {"url": "sqlite:///erp.db", "profile": "acme.yaml", **options}
+        adapters.append(SqlErpAdapter.from_settings(settings, {}, tmp_path))
+        return adapters[-1]
+
+    yield make
+    for adapter in adapters:
+        adapter.close()
+
+
+def order(**changes: Any) -> SalesOrder:
+    base = a.a_sales_order(payments=())
+    return dataclasses.replace(base, **changes)
+
+
+def claims(erp: Erp) -> set[str]:
+    protocols: tuple[type, ...] = (
+        ReadsAccounts,
+        FindsContacts,
+        ReadsShipTos,
+        ReadsItems,
+        ReadsPrices,
+        ReadsInvoices,
+        TellsChanges,
+        FindsOrders,
+        SubmitsOrders,
+        ReadsOrderStatus,
+        ChecksPurchaseOrders,
+        TellsUnreadable,
+    )
+    return {protocol.__name__ for protocol in protocols if isinstance(erp, protocol)}
+
+
+def test_an_adapter_claims_what_its_profile_serves_and_nothing_else(made: Made) -> None:
+    assert claims(made(HEADER)) == {"ReadsAccounts", "TellsUnreadable"}
+    assert claims(made(HEADER, PRICES, INVOICES, ORDERS)) == {
+        "ReadsAccounts",
+        "ReadsPrices",
+        "ReadsInvoices",
+        "FindsOrders",
+        "SubmitsOrders",
+        "TellsUnreadable",
+    }
+
+
+def test_an_account_is_read_as_it_is_and_what_is_missing_stays_missing(made: Made) -> None:
+    told = made(HEADER).accounts([CustomerId("C-2")])
+
+    assert told[CustomerId("C-2")].terms is None
+    assert told[CustomerId("C-2")].currencies == ("EUR",)
+
+
+# Records that cannot be read.
+
+
+def test_a_row_without_its_key_is_left_out_and_told(made: Made, run: Run) -> None:
+    run("INSERT INTO customers VALUES (NULL, 'Nobody', NULL)")
+    erp = made(HEADER)
+
+    assert sorted(erp.customer_ids()) == [CustomerId("C-1001"), CustomerId("C-2")]
+
+    [record] = erp.take_unreadable()
+    assert (record.source, record.field, record.message) == (
+        "customer_ids",
+        "customer_id",
+        "is missing",
+    )
+    assert erp.take_unreadable() == ()
+
+
+def test_an_account_with_an_unreadable_part_is_left_out_whole(made: Made, run: Run) -> None:
+    run("INSERT INTO groups VALUES ('C-1001', 'GOLD'), ('C-1001', NULL), ('C-2', 'TRADE')")
+    erp = made(HEADER, GROUPS)
+
+    told = erp.accounts([CustomerId("C-1001"), CustomerId("C-2")])
+
+    # With one group less it would be shown other prices.
+    assert set(told) == {CustomerId("C-2")}
+    [record] = erp.take_unreadable()
+    assert record.customer == CustomerId("C-1001")
+
+
+def test_an_invoice_with_an_unreadable_line_is_left_out_and_its_account_named(
+    made: Made, run: Run
+) -> None:
+    run(
+        "INSERT INTO invoices VALUES ('I-1', 'C-1001', '2025-03-03', 121),"
+        " ('I-2', 'C-2', '2025-03-04', 5)"
+    )
+    run(
+        "INSERT INTO invoice_lines VALUES ('I-1', 1, 10, 100), ('I-1', 2, 'many', 0),"
+        " ('I-2', 1, 1, 5)"
+    )
+    erp = made(HEADER, INVOICES)
+
+    told = erp.invoices([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert [invoice.number.value for invoice in told] == ["I-2"]
+    [record] = erp.take_unreadable()
+    assert (record.key, record.field, record.customer) == (
+        "I-1/2",
+        "quantity",
+        CustomerId("C-1001"),
+    )
+
+
+def test_a_document_that_makes_no_sense_is_left_out_and_told(made: Made, run: Run) -> None:
+    run("INSERT INTO customers VALUES ('C-3', 'Bad' || char(9), 'X'), ('C-4', 'Dots', 'T')")
+    erp = made(HEADER.replace("currency: EUR", "currency: EURO"))
+
+    assert erp.accounts([CustomerId("C-4")]) == {}
+    [record] = erp.take_unreadable()
+    assert "ISO 4217" in record.message
+    assert record.customer == CustomerId("C-4")
+
+
+def test_the_same_unreadable_row_is_told_once_however_often_it_is_read(
+    made: Made, run: Run
+) -> None:
+    run("UPDATE customers SET name = NULL WHERE no = 'C-2'")
+    erp = made(HEADER)
+
+    for _ in range(3):
+        erp.accounts([CustomerId("C-2")])
+
+    assert len(erp.take_unreadable()) == 1
+
+
+def test_where_no_row_at_all_can_be_read_the_statement_is_wrong(made: Made, run: Run) -> None:
+    for number in range(12):
+        run("INSERT INTO prices VALUES (?, 'BOLT', 123456789012.3456)", f"C-{number}")
+    erp = made(HEADER, PRICES)
+    scopes = [PriceScope.account(CustomerId(f"C-{number}")) for number in range(12)]
+
+    with pytest.raises(Misconfigured, match="none of 12 rows"):
+        list(erp.prices(scopes))
+
+
+@pytest.mark.rule("WA-7")
+def test_a_price_out_of_a_floating_point_column_is_what_was_entered(made: Made, run: Run) -> None:
+    run("INSERT INTO prices VALUES ('C-1001', 'BOLT', 9.99), ('C-1001', 'NUT', NULL)")
+
+    told = {
+        p.key.sku: p.value.unit_price for p in made(HEADER, PRICES).prices([a.a_price().key.scope])
+    }
+
+    assert told == {Sku("BOLT"): Decimal("9.9900"), Sku("NUT"): None}
+
+
+def test_a_column_that_no_statement_knows_stops_the_read(made: Made) -> None:
+    erp = made(HEADER.replace("name, terms FROM", "name, terms AS term FROM"))
+
+    with pytest.raises(Misconfigured, match="'term', which it does not know"):
+        erp.accounts([CustomerId("C-2")])
+
+
+# Orders.
+
+
+@pytest.mark.rule("OI-1")
+def test_an_order_is_refused_rather_than_written_without_something(made: Made, run: Run) -> None:
+    erp = made(HEADER, ORDERS)
+    rich = order(
+        po_number="PO 1",
+        charges=(CodedAmount("FRT", a.money("5.00")),),
+        ship_to=OneOffShipTo(a.an_address(phone="+31 10 555")),
+        payments=a.a_retail_sales_order().payments,
+    )
+
+    with pytest.raises(Rejected) as caught:
+        erp.submit_order(rich, a.KEY)
+
+    assert caught.value.code == "erp_cannot_keep"
+    for path in ("order.po_number", "charge.amount", "ship_to.phone", "ship_to.name",
+                 "payment.amount", "payment.reference"):  # fmt: skip
+        assert path in str(caught.value)
+    assert "order.terms" not in str(caught.value)
+    assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+@pytest.mark.rule("OI-1")
+def test_a_field_bound_in_a_step_that_does_not_run_is_not_kept(made: Made) -> None:
+    step = """\
+      - name: po
+        when_present: order.hold
+        sql: UPDATE orders SET ship_to = :po WHERE order_no = :order_number
+        bind: {po: order.po_number}
+"""
+    erp = made(HEADER, ORDERS, step)
+
+    with pytest.raises(Rejected, match=r"no place for order\.po_number"):
+        erp.submit_order(order(po_number="PO 1"), a.KEY)
+    erp.submit_order(order(po_number="PO 1", hold=True), a.KEY)
+
+
+@pytest.mark.rule("OI-1")
+def test_the_same_key_with_another_customer_is_a_conflict(made: Made) -> None:
+    erp = made(HEADER, ORDERS)
+    first = erp.submit_order(order(), a.KEY)
+
+    assert erp.submit_order(order(), a.KEY) == first
+    with pytest.raises(Conflict, match="under C-1001, not C-2"):
+        erp.submit_order(order(sold_to=CustomerId("C-2")), a.KEY)
+
+
+@pytest.mark.rule("WA-13")
+def test_an_order_that_the_erp_refused_can_be_sent_again(made: Made, run: Run) -> None:
+    again = """\
+      - name: clear
+        sql: DELETE FROM orders WHERE web_key = :key AND refusal IS NOT NULL
+        bind: {key: order.key}
+"""
+    head, steps, tail = ORDERS.partition("    steps:\n")
+    run(
+        "INSERT INTO orders (web_key, customer, refusal) VALUES (?, 'C-1001', 'closed')",
+        a.KEY.value,
+    )
+
+    with pytest.raises(Rejected, match="closed"):
+        made(HEADER, ORDERS).submit_order(order(), a.KEY)
+    told = made(HEADER, head, steps, again, tail).submit_order(order(), a.KEY)
+
+    assert run("SELECT order_no, refusal FROM orders") == [(int(str(told.number)), None)]
+
+
+def test_two_orders_under_one_key_are_for_a_person_to_sort_out(made: Made, run: Run) -> None:
+    run("DROP TABLE orders")
+    run("CREATE TABLE orders (order_no INTEGER, web_key TEXT, customer TEXT, refusal TEXT)")
+    run("INSERT INTO orders VALUES (1, 'k', 'C-2', NULL), (2, 'k', 'C-2', NULL)")
+
+    with pytest.raises(Rejected) as caught:
+        made(HEADER, ORDERS).find_order(IdempotencyKey("k"))
+    assert caught.value.code == "erp_ambiguous"
+
+
+def test_a_step_that_wrote_nothing_refuses_the_order_with_the_profiles_words(
+    made: Made, run: Run
+) -> None:
+    step = """\
+      - name: open period
+        sql: UPDATE customers SET terms = terms WHERE no = :customer AND name = 'open'
+        bind: {customer: order.sold_to}
+        expect_rows: 1
+        otherwise: the period is closed
+"""
+    with pytest.raises(Rejected, match="open period: the period is closed"):
+        made(HEADER, ORDERS, step).submit_order(order(), a.KEY)
+    assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+def test_the_erps_own_rule_refuses_the_order_in_its_own_words(made: Made, run: Run) -> None:
+    run(
+        "CREATE TRIGGER rule BEFORE INSERT ON order_lines"
+        " BEGIN SELECT RAISE(ABORT, 'Item is on allocation'); END"
+    )
+    with pytest.raises(Rejected, match="Item is on allocation") as caught:
+        made(HEADER, ORDERS).submit_order(order(), a.KEY)
+    assert caught.value.code == "erp_rule"
+    assert isinstance(caught.value.__cause__, sqlite3.Error)
+    assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+def test_a_unique_index_that_is_not_ours_refuses_the_order(made: Made, run: Run) -> None:
+    run("CREATE UNIQUE INDEX one_each ON orders (customer)")
+    erp = made(HEADER, ORDERS)
+    erp.submit_order(order(), a.KEY)
+
+    with pytest.raises(Rejected) as caught:
+        erp.submit_order(order(), IdempotencyKey("shop/order-2"))
+    assert caught.value.code == "erp_duplicate"
+
+
+def test_notes_are_cut_into_pieces_that_lose_nothing(made: Made, run: Run) -> None:
+    run("CREATE TABLE notes (order_no INTEGER, piece INTEGER, txt TEXT)")
+    step = """\
+      - name: notes
+        for_each: notes
+        wrap: 10
+        sql: INSERT INTO notes VALUES (:order_number, :no, :txt)
+        bind: {no: note.number, txt: note.text}
+"""
+    made(HEADER, ORDERS, step).submit_order(
+        order(notes="Ring twice, then wait\n\nBackdoorWithoutSpaces"), a.KEY
+    )
+
+    pieces = [row[0] for row in run("SELECT txt FROM notes ORDER BY piece")]
+    assert pieces == ["Ring", "twice,", "then wait", "BackdoorWi", "thoutSpace", "s"]
+
+
+def test_a_number_that_follows_is_not_made_up(made: Made, run: Run) -> None:
+    parts = (
+        HEADER.replace("facts:", "facts:\n  number_follows: true"),
+        ORDERS.replace("        capture: {order_number: order_no}\n", "")
+        .replace("VALUES (:order_number, ", "VALUES (NULL, ")
+        .replace("          RETURNING order_no\n", "")
+        .replace("order_no AS order_number", "NULL AS order_number"),
+    )
+    erp = made(*parts)
+
+    assert erp.submit_order(order(), a.KEY).number is None
+    assert erp.find_order(a.KEY).number is None
+
+
+# Checking.
+
+
+def problems(findings: tuple[Finding, ...]) -> dict[str, str]:
+    return {f.subject: f.message for f in findings if f.level is not FindingLevel.OK}
+
+
+def test_a_sound_profile_has_no_findings_but_what_it_cannot_keep(made: Made, run: Run) -> None:
+    assert set(problems(made(HEADER, GROUPS, INVOICES, PRICES, ORDERS).check())) == {
+        "fields of an order"
+    }
+    assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "break_it, subject, complaint",
+    [
+        ("DROP TABLE customers", "statement accounts", "no such table: customers"),
+        ("ALTER TABLE customers DROP COLUMN terms", "statement accounts", "no such column: terms"),
+        ("DROP TABLE order_lines", "step lines", "no such table: order_lines"),
+        ("ALTER TABLE orders DROP COLUMN total", "step header", "no column named total"),
+        ("UPDATE customers SET name = NULL", "statement accounts", "2 of 2 rows cannot be read"),
+        ("DELETE FROM customers", "statement customer_ids", "no account at all"),
+        (
+            (
+                "CREATE TABLE o AS SELECT * FROM orders; DROP TABLE orders;"
+                " ALTER TABLE o RENAME TO orders"
+            ),
+            "unique external key",
+            "no unique index",
+        ),
+    ],
+)
+def test_a_check_finds_what_the_database_lacks(
+    made: Made, run: Run, break_it: str, subject: str, complaint: str
+) -> None:
+    for statement in break_it.split("; "):
+        run(statement)
+
+    found = problems(made(HEADER, ORDERS).check())
+
+    assert complaint in found[subject]
+
+
+def test_a_check_without_a_database_says_so_and_stops(made: Made, tmp_path: Path) -> None:
+    [finding] = made(HEADER, url="sqlite:///typo.db").check()
+
+    assert (finding.subject, finding.level) == ("connection", FindingLevel.ERROR)
+    assert not (tmp_path / "typo.db").exists()
+
+
+def test_a_clock_in_another_zone_is_found(made: Made) -> None:
+    clock = (
+        "  clock: SELECT datetime('now', '-5 hours') AS now\n"
+        "  changed_accounts: SELECT no AS customer_id FROM customers WHERE terms >= :since\n"
+    )
+    found = problems(made(HEADER, clock).check())
+
+    assert "-300 minutes off" in found["statement clock"]
+
+
+# Settings.
+
+
+@pytest.mark.rule("OP-7")
+@pytest.mark.parametrize(
+    "options, secrets, complaint",
+    [
+        ({"profile": "acme.yaml"}, {}, "url is missing"),
+        ({"url": "sqlite:///erp.db"}, {}, "profile is missing"),
+        ({"url": "x", "profile": "y", "pool": 3}, {}, "did you mean 'pool_size'?"),
+        ({"url": "x", "profile": "y", "pool_size": 0}, {}, "pool_size must be a positive number"),
+        ({"url": "x", "profile": "y"}, {"pasword": "z"}, "did you mean 'password'?"),
+        (
+            {"url": "sqlite:///a.db", "write_url": "mysql+pymysql://h/b", "profile": "y"},
+            {},
+            "of different dialects",
+        ),
+    ],
+)
+def test_options_that_will_not_do_are_told(
+    options: dict[str, object], secrets: dict[str, str], complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        SqlErpAdapter.from_settings(options, secrets, tmp_path)
+    assert complaint in str(caught.value)
+
+
+def test_a_profile_for_another_database_is_refused(made: Made) -> None:
+    with pytest.raises(Misconfigured, match="written for postgresql"):
+        made(HEADER.replace("[sqlite]", "[postgresql]"))
+
+
+def test_the_order_number_is_text_as_the_erp_spells_it(made: Made) -> None:
+    assert made(HEADER, ORDERS).submit_order(order(), a.KEY).number == ErpOrderNumber("1")
