@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import sync
+from sync.cli.init import SUFFIXES
+from sync.cli.output import Exit
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "tests/requirements.lock")
@@ -145,31 +150,39 @@ def test_version_is_the_same_everywhere() -> None:
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_wheel_holds_two_packages_and_the_templates_as_shared_data(tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy of the tree, with a few files planted in it."""
+    scratch = tmp_path_factory.mktemp("wheel")
+    tree = scratch / "tree"
     for name in ("sync", "erp_adapters", "config", "mappings"):
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-        (tree / name).mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "LICENSE"):
         shutil.copy(ROOT / name, tree / name)
-    (tree / "config" / "planted.yaml").write_text("# a template\n")
     (tree / "config" / "planted.py").write_text("raise RuntimeError\n")
-    (tree / "mappings" / "planted.csv").write_text("# a template\n")
     (tree / "erp_adapters" / "planted").mkdir()
     (tree / "erp_adapters" / "planted" / "__init__.py").touch()
     (tree / "erp_adapters" / "planted" / "profile.yaml").write_text("# a profile\n")
+    pip("wheel", "--no-build-isolation", "--wheel-dir", str(scratch), str(tree))
+    (built,) = scratch.glob("*.whl")
+    return built
 
-    build = "import setuptools.build_meta as b, sys; print(b.build_wheel(sys.argv[1]))"
-    done = subprocess.run(
-        [sys.executable, "-c", build, str(tmp_path)],
-        cwd=tree,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (wheel,) = tmp_path.glob("*.whl")
+
+def pip(*arguments: str, python: Path | None = None) -> None:
+    """Run the environment's own pip, for itself or for another one; nothing is fetched."""
+    always = ["--disable-pip-version-check", "--no-cache-dir"]
+    for_whom = ["--python", str(python)] if python else []
+    offline = ["--no-deps", "--no-index"]
+    run([sys.executable, "-m", "pip", *always, *for_whom, *arguments, *offline], ROOT)
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_wheel_holds_two_packages_and_the_templates_as_shared_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     stem = f"tradesync-{sync.__version__}"
     assert {name.partition("/")[0] for name in names} == {
@@ -178,8 +191,70 @@ def test_wheel_holds_two_packages_and_the_templates_as_shared_data(tmp_path: Pat
         f"{stem}.dist-info",
         f"{stem}.data",
     }
-    assert f"{stem}.data/data/share/tradesync/config/planted.yaml" in names
-    assert f"{stem}.data/data/share/tradesync/mappings/planted.csv" in names
-    assert "erp_adapters/planted/profile.yaml" in names
-    assert "sync/py.typed" in names
+    share = f"{stem}.data/data/share/tradesync/"
+    templates = {name.removeprefix(share) for name in names if name.startswith(share)}
+    assert templates == {
+        f"{folder}/{file.name}"
+        for folder in ("config", "mappings")
+        for file in (wheel.parent / "tree" / folder).iterdir()
+        if file.suffix in SUFFIXES
+    }
+    assert {"config/tradesync.toml", "config/README.md", "mappings/customers.csv"} < templates
     assert not [name for name in names if name.endswith("planted.py")]
+
+
+def test_wheel_holds_what_the_code_reads_beside_itself(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tree = wheel.parent / "tree"
+    assert "sync/py.typed" in names
+    assert "erp_adapters/planted/profile.yaml" in names
+    beside = [
+        path.relative_to(tree).as_posix()
+        for package in ("sync", "erp_adapters")
+        for path in (tree / package).rglob("*")
+        if path.is_file()
+    ]
+    assert set(beside) <= names, sorted(set(beside) - names)
+    for kind in (
+        "erp_adapters/sql/profiles/README.md",
+        "erp_adapters/sql/profiles/*.yaml",
+        "sync/state/migrations/script.py.mako",
+        "sync/state/migrations/versions/*.py",
+    ):
+        assert fnmatch.filter(beside, kind), f"nothing is {kind}: this test looks in vain"
+
+
+@pytest.mark.system
+def test_an_installed_service_makes_a_site_that_is_accepted(wheel: Path, tmp_path: Path) -> None:
+    """In an environment of its own, which has the other packages but not this tree."""
+    home, site = tmp_path / "home", tmp_path / "site"
+    venv.create(home, symlinks=True)
+    python = home / "bin" / "python"
+    pip("install", str(wheel), python=python)
+    (packages,) = home.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    told = run([str(home / "bin" / "tradesync"), "init", str(site)], tmp_path)
+    assert f"tradesync check --site {site}" in told
+    assert {file.name for file in site.iterdir()} == {"config", "mappings", "credentials"}
+    assert (site / "credentials").stat().st_mode & 0o777 == 0o700
+    shown = run([str(python), "-c", ACCEPT, str(site)], tmp_path)
+    module, systems, assignments = shown.splitlines()[-1].split()
+    assert Path(module).is_relative_to(home)
+    assert (systems, assignments) == ("erp,store", "True")
+
+    again = subprocess.run(
+        [home / "bin" / "tradesync", "init", site], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == Exit.FAILED
+    assert "is there already; nothing was changed" in again.stderr
+
+
+ACCEPT = """
+import sys
+from sync.mapping import read_mapping
+from sync.settings import load_settings
+settings = load_settings(sys.argv[1], {})
+mapping = read_mapping(settings.pipelines["main"].mappings)
+print(sys.modules["sync"].__file__, ",".join(settings.systems), len(mapping.assignments) > 0)
+"""
