@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     | /\*.*?\*/
     | \$(\w*)\$.*?\$\1\$            # PostgreSQL's other quotes
     | ::                            # a cast
-    | (?<![\w:]):(?P<name>[A-Za-z_]\w*)
+    | (?<![\w:\\]):(?P<name>[A-Za-z_]\w*)
     | (?P<open>\[\[)
     | (?P<close>\]\])
     """,
