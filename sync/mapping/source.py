@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from sync.domain.mapping import SyncMapping
+from sync.mapping.losses import doubted_losses
 from sync.mapping.problems import FileProblem, FilesRefused, sentences
 from sync.mapping.reading import CheckedFiles, check_texts, version_of
 from sync.mapping.tree import MAX_CHARACTERS, position
@@ -73,7 +74,8 @@ class MappingSource:
 
         A file that the last good version had may not simply be gone: an empty
         table would be believed, and turn every account holder into a retail
-        buyer. Raises FilesRefused where there is no good version to go on with.
+        buyer. An edit that takes most assignments away is doubted, not refused.
+        Raises FilesRefused where there is no good version to go on with.
         """
         version: str | None = None
         try:
@@ -82,8 +84,9 @@ class MappingSource:
             judged = check_texts(texts)
             problems = (*judged.problems, *_gone(texts, last_good))
             if judged.mapping is not None and not problems:
-                _log_loaded(self.folder, judged.mapping, texts, judged.warnings)
-                return LoadedMapping(judged.mapping, texts, judged.warnings)
+                warnings = (*judged.warnings, *_doubts(judged.mapping, last_good))
+                _log_loaded(self.folder, judged.mapping, texts, warnings)
+                return LoadedMapping(judged.mapping, texts, warnings)
         except FilesRefused as refusal:
             problems = refusal.found
         if last_good is None:
@@ -182,6 +185,17 @@ def _decoded(contents: Mapping[str, bytes]) -> dict[str, str]:
     if problems:
         raise FilesRefused("the mapping files cannot be read", problems)
     return texts
+
+
+def _doubts(mapping: SyncMapping, last_good: GoodMapping | None) -> tuple[FileProblem, ...]:
+    """Compared with the version before, also when this one is the last good one by now.
+
+    So the warning stands until the next edit, whoever asks and after a restart too.
+    """
+    if last_good is None:
+        return ()
+    before = last_good.files if last_good.version != mapping.version else last_good.before
+    return doubted_losses(before, mapping) if before is not None else ()
 
 
 def _gone(texts: Mapping[str, str], last_good: GoodMapping | None) -> list[FileProblem]:

@@ -390,13 +390,17 @@ class Plans(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GoodMapping:
-    """The files of the last mapping that passed all checks, by name."""
+    """The files of the last mapping that passed all checks, by name.
+
+    ``before`` are those of the good version before it; None for the first.
+    """
 
     version: str
     files: dict[str, str]
     at: datetime
     refused_version: str | None = None
     refused_problems: tuple[str, ...] = ()
+    before: dict[str, str] | None = None
 
 
 class MappingVersions(Protocol):

@@ -26,11 +26,12 @@ class SqlMappingVersions:
             select(mapping_versions)
             .where(mapping_versions.c.pipeline == self._pipeline)
             .order_by(mapping_versions.c.id.desc())
-            .limit(1)
+            .limit(2)
         )
-        good = self._connection.execute(query).one_or_none()
-        if good is None:
+        newest = self._connection.execute(query).all()
+        if not newest:
             return None
+        good = newest[0]
         refusal = self._connection.execute(
             select(mapping_refusals).where(mapping_refusals.c.pipeline == self._pipeline)
         ).one_or_none()
@@ -40,6 +41,7 @@ class SqlMappingVersions:
             at=good.at,
             refused_version=refusal.version if refusal else None,
             refused_problems=tuple(json.loads(refusal.problems)) if refusal else (),
+            before=json.loads(newest[1].files) if newest[1:] else None,
         )
 
     def save_good(self, version: str, files: dict[str, str], now: datetime) -> None:

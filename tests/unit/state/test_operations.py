@@ -250,6 +250,7 @@ def test_the_last_good_mapping_survives_with_its_files(state: SqlState, clock: M
         later = on.mappings.last_good()
     assert later is not None
     assert (later.version, later.refused_version, later.refused_problems) == ("v4", None, ())
+    assert (good.before, later.before) == (None, files)
 
 
 def test_going_back_to_an_earlier_mapping_makes_it_the_last_good_one(
