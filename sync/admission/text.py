@@ -67,9 +67,10 @@ class Wording:
                 f"The notes come to {len(text)} characters, the ERP holds {limits.notes_length}.",
                 "Shorten the notes or the address in the store, then replay.",
             )
-        # What was cut is judged whole, since its end stands in the notes.
-        replace(self, notes=text).check_encoding(limits.text_encoding, notebook)
-        return replace(fitted, notes=text)
+        # With the notes in place, what was cut is judged whole.
+        fitted = replace(fitted, notes=text)
+        fitted.check_encoding(limits.text_encoding, notebook)
+        return fitted
 
     def check_encoding(self, encoding: str | None, notebook: Notebook) -> None:
         """Forbid what the ERP has no letters for; a NUL has none in any database."""

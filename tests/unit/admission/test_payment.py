@@ -68,7 +68,9 @@ def test_retail_never_pays_on_terms(order: WebOrder) -> None:
 
 @pytest.mark.rule("WA-5")
 def test_a_retail_card_is_not_subject_to_the_wholesale_permission() -> None:
-    assert admitted(a.a_retail_order(), policy=NO_CARDS, retail_policy=NO_CARDS).retail
+    with_terms = (a.a_retail_account(terms="NET30"),)
+    order = a.a_retail_order()
+    assert admitted(order, accounts=with_terms, policy=NO_CARDS, retail_policy=NO_CARDS).retail
 
 
 @pytest.mark.rule("WA-5")

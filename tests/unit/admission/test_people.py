@@ -12,6 +12,7 @@ from sync.testing import builders as a
 from tests.unit.admission.desk import (
     B2B,
     B2C,
+    HYBRID,
     OF_USER,
     admitted,
     card,
@@ -74,6 +75,13 @@ def test_nothing_is_said_of_a_location_while_the_account_is_not_known() -> None:
     order = a.a_web_order(buyer=a.a_wholesale_buyer(organisation=None, location=SITE))
     here = situation(channel=B2B, assignments=(), store_organisations=False)
     assert refusals(order, here) == {"user_unmapped"}
+
+
+@pytest.mark.rule("VE-8", "VE-2")
+def test_a_guest_is_personal_in_any_store() -> None:
+    order = a.a_retail_order(buyer=a.a_guest(location=SITE))
+    here = situation(channel=replace(HYBRID, guest_checkout=False), store_organisations=False)
+    assert refusals(order, here) == {"guest_not_allowed", "location_on_personal_order"}
 
 
 @pytest.mark.rule("VE-6", "TL-2")

@@ -216,6 +216,16 @@ def test_the_same_customer_id_twice_is_no_conflict_and_keeps_the_contact() -> No
         assert found.contact == contact
 
 
+@pytest.mark.rule("WA-2d")
+def test_the_line_that_is_named_does_not_depend_on_the_order_of_the_lines() -> None:
+    lines = (OF_USER, replace(OF_USER, origin="customers.csv:1"))
+    rules = {routed(personal(), assignments=each).rule for each in (lines, lines[::-1])}  # type: ignore[union-attr]
+    assert rules == {"WA-2 mapping file assignment customers.csv:1"}
+    no, nor = (RefusedAssignment(why, "Correct it.", a.WEB_USER) for why in ("a typo", "a blank"))
+    found = [routed(personal(), refused=each) for each in ((no, nor), (nor, no))]
+    assert found[0] == found[1]
+
+
 @pytest.mark.rule("WA-2c", "WA-12")
 def test_two_contacts_for_one_buyer_are_a_conflict() -> None:
     both = (
