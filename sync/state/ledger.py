@@ -317,6 +317,9 @@ class SqlLedger(LedgerReads):
             told = shown is not None and shown.state is ImportState.PROCESSED
             state = LedgerState.ACKNOWLEDGED if told else LedgerState.IMPORTED
             changes: Row = {"state": state.value, "differences": "[]"}
+            if row["change_due_at"] is None:
+                # What was accepted is what later changes are compared with.
+                changes |= versions.adopted(row)
         else:
             changes = {
                 "state": LedgerState.CLOSED.value,

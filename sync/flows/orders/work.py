@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
@@ -210,12 +211,24 @@ class OrderWork:
 
     def _vanished(self, claim: Claim) -> None:
         """Waiting, and after a long time closed: a phantom that never became an order."""
-        with self.context.state.transaction() as state:
-            entry = state.ledger.entry(claim.order_id)
+        gone_since = self._gone_since(claim)
         patience = self.context.limits.orders.vanished_close_after_s
-        gone_for = self.context.clock.now() - entry.first_seen_at if entry else None
-        if gone_for is not None and gone_for.total_seconds() > patience:
+        now = self.context.clock.now()
+        if gone_since is not None and (now - gone_since).total_seconds() > patience:
             sentence = "The store has not shown the order for a long time."
             self.records.closed(claim, Closing.VANISHED, sentence)
         else:
             self.records.waiting(claim, "order_vanished", "The store no longer shows the order.")
+
+    def _gone_since(self, claim: Claim) -> datetime | None:
+        """When it was missed first; None where it has not been missed before.
+
+        Its age says nothing: one that waited for weeks may be missing for a moment.
+        """
+        with self.context.state.transaction() as state:
+            entry = state.ledger.entry(claim.order_id)
+            history = state.ledger.history(claim.order_id)
+        if entry is None or entry.waiting_for != "order_vanished":
+            return None
+        # Waiting on for the same reason is no new event.
+        return next((each.at for each in reversed(history) if each.event == "waiting"), None)
