@@ -51,7 +51,11 @@ def scope_options(command: Decorated) -> Decorated:
 
 
 def scope_from(options: dict[str, Any], confirm: str | None = None) -> ResyncScope:
-    """The scope that the options name. Raises UsageError for one that cannot be."""
+    """The scope that the options name. Raises UsageError for one that cannot be.
+
+    A person who asks again has a reason to doubt what was mirrored, so that
+    everything within the scope is compared.
+    """
     from sync.ports.state import ResyncScope
 
     since, until = options.get("since"), options.get("until")
@@ -65,4 +69,5 @@ def scope_from(options: dict[str, Any], confirm: str | None = None) -> ResyncSco
         since=since,
         until=until,
         confirm_plan=confirm,
+        everything=True,
     )

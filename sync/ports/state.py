@@ -296,7 +296,12 @@ class RequestState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ResyncScope:
-    """What a person asked for; nothing given means everything."""
+    """What a person asked for; nothing given restricts nothing.
+
+    ``everything`` makes a mirror compare all accounts, where a run by the clock
+    may look only at those that the ERP calls changed: its change feeds tell
+    nothing of rows that were deleted.
+    """
 
     customer: str | None = None
     order: str | None = None
@@ -305,6 +310,13 @@ class ResyncScope:
     since: datetime | None = None
     until: datetime | None = None
     confirm_plan: str | None = None
+    everything: bool = False
+
+    @property
+    def narrow(self) -> bool:
+        """Whether something lies outside it."""
+        given = (self.customer, self.order, self.sku, self.channel, self.since, self.until)
+        return any(each is not None for each in given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
                     found = state.ledger.discover(order, now)
                     result.count(f"orders_{found.value}", found is not Discovery.SAME)
             held = state.watermarks.get(WATERMARK)
-            if scope == ResyncScope() and (held is None or held < page.reached):
+            if not scope.narrow and (held is None or held < page.reached):
                 state.watermarks.set(WATERMARK, page.reached)
         seen += len(page.orders)
         if context.progress("orders: reading the store", seen, None):
@@ -65,7 +65,7 @@ def reading_from(context: Context, scope: ResyncScope) -> Watermark | None:
     """Where the reading begins: behind the watermark by the store's overlap."""
     if scope.since is not None:
         return Watermark(scope.since)
-    if scope != ResyncScope():
+    if scope.narrow:
         return None
     with context.state.transaction() as state:
         held = state.watermarks.get(WATERMARK)
