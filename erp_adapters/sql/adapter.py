@@ -4,35 +4,24 @@ A profile may lack statements, and the engine asks ``isinstance`` what an
 adapter can do. So each capability is a class of its own here, in the order of
 the ports, and ``SqlErpAdapter`` puts together those whose statements the
 profile has.
-
-Reads of many records leave out what cannot be read, whole: never an account
-without one of its price groups, or an invoice without a line. What was left
-out is logged and told by ``take_unreadable``, with the account whose mirror
-must stay as it is. Where of many rows not one can be read, the statement is
-wrong and the read raises.
 """
 
 from __future__ import annotations
 
-import threading
 import types
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-from sqlalchemy import Connection
-
-from erp_adapters.sql import checking, translate
+from erp_adapters.sql import translate
+from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
 from erp_adapters.sql.database import Database, Settings
 from erp_adapters.sql.errors import Attempt, DuplicateKey, Moment, translated
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import ORDER_NUMBER, Profile
-from erp_adapters.sql.queries import Answer, BadRow, Query, Row, queries
+from erp_adapters.sql.queries import Row
 from erp_adapters.sql.values import as_text
 from erp_adapters.sql.writing import Execution, OrderWriter
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
@@ -42,14 +31,9 @@ from sync.domain.pricing import Price, PriceLevel, PriceScope
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 from sync.errors import Conflict, Misconfigured, Rejected
-from sync.ports.erp import Erp, ErpCapabilities, Feed, Finding, UnreadableRecord
-
-log = structlog.get_logger()
+from sync.ports.erp import Erp, Feed
 
 T = TypeVar("T")
-
-MANY = 10
-"""From so many rows on, none of them readable is a wrong statement, not bad data."""
 
 LEVELS: Mapping[PriceLevel, tuple[str, str | None]] = {
     PriceLevel.ITEM: ("prices_item", None),
@@ -65,130 +49,7 @@ _OWNERS = {
 }
 
 
-class _Reading:
-    """One read transaction: every statement in it sees the same moment."""
-
-    def __init__(self, base: _Base, connection: Connection) -> None:
-        self._base = base
-        self._connection = connection
-        self.read_rows = 0
-        self.bad: list[BadRow] = []
-
-    def rows(self, name: str, **given: Any) -> Answer:
-        """All rows of that statement; none where the profile does not have it."""
-        query = self._base.queries.get(name)
-        if query is None:
-            return Answer()
-        answer = query.read(self._connection, given)
-        self.read_rows += len(answer.rows)
-        self.bad.extend(answer.bad)
-        return answer
-
-    def stream(self, name: str, **given: Any) -> Iterator[Row]:
-        query = self._base.queries[name]
-        for row in query.stream(self._connection, given, self.bad.append):
-            self.read_rows += 1
-            yield row
-
-    def build(self, query: Query, rows: Sequence[Row], make: Callable[[Row], T]) -> Iterator[T]:
-        """The documents of these rows; a row that makes none is bad."""
-        for row in rows:
-            try:
-                made = make(row)
-            except ValueError as error:
-                self.bad.append(BadRow(query.name, row, "", str(error), query.key_of(row)))
-            else:
-                yield made
-
-
-class _Base:
-    """What every SQL adapter has: connections, statements, a check and an end."""
-
-    def __init__(self, profile: Profile, database: Database) -> None:
-        self.profile = profile
-        self.database = database
-        self.queries: Mapping[str, Query] = queries(profile, database.dialect)
-        feeds = frozenset(feed for feed in Feed if f"changed_{feed.value}" in profile.reads)
-        self._capabilities = replace(
-            profile.capabilities,
-            change_feeds=feeds,
-            statement_timeout_s=database.settings.statement_timeout_s,
-        )
-        self._unreadable = threading.local()
-
-    @property
-    def capabilities(self) -> ErpCapabilities:
-        return self._capabilities
-
-    def check(self) -> Sequence[Finding]:
-        return checking.check(self.profile, self.database, self.queries)
-
-    def close(self) -> None:
-        self.database.close()
-
-    def take_unreadable(self) -> Sequence[UnreadableRecord]:
-        held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
-        self._unreadable.records = {}
-        return tuple(held)
-
-    @contextmanager
-    def _read(self, name: str) -> Iterator[_Reading]:
-        """A read transaction for statements that begin with ``name``'s."""
-        attempt = Attempt(f"reading {name} of {self.profile.name}")
-        with (
-            translated(attempt, self.database.dialect),
-            self.database.reader.begin() as connection,
-        ):
-            reading = _Reading(self, connection)
-            yield reading
-        self._remember(reading)
-
-    def _remember(self, reading: _Reading) -> None:
-        records = [self._record(bad) for bad in reading.bad]
-        unsound = sum(1 for bad in reading.bad if not bad.column)  # read, but no document
-        if len(records) >= MANY and reading.read_rows <= unsound:
-            raise Misconfigured(f"none of {len(records)} rows could be read", (str(records[0]),))
-        # One entry for each, however often it is read before anybody asks.
-        held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
-        for record in records:
-            if record not in held:
-                log.warning(
-                    "erp.row_unreadable",
-                    erp=self.profile.name,
-                    statement=record.source,
-                    key=record.key,
-                    column=record.field,
-                    reason=record.message,
-                )
-        self._unreadable.records = {**held, **dict.fromkeys(records)}
-
-    def _record(self, bad: BadRow) -> UnreadableRecord:
-        customer = bad.known.get("customer_id")
-        return UnreadableRecord(
-            source=bad.statement,
-            key=bad.key,
-            field=bad.column,
-            message=bad.message,
-            customer=_customer(customer),
-        )
-
-    def _one(self, reading: _Reading, name: str, **given: Any) -> Row | None:
-        """The only row. Raises Rejected where there are several, or it cannot be read."""
-        answer = reading.rows(name, **given)
-        if answer.bad:
-            bad = answer.bad[0]
-            reading.bad.clear()
-            raise _unreadable(name, bad.key, f"{bad.column} {bad.message}")
-        if len(answer.rows) > 1:
-            raise Rejected(
-                f"{name} answers {len(answer.rows)} rows where there can be one",
-                code="erp_ambiguous",
-                remedy="look in the ERP which of them is right",
-            )
-        return answer.rows[0] if answer.rows else None
-
-
-class _ReadsAccounts(_Base):
+class _ReadsAccounts(SqlErpBase):
     def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
         wanted = {each.value for each in customer_ids}
         with self._read("accounts") as reading:
@@ -198,9 +59,9 @@ class _ReadsAccounts(_Base):
                 for row in reading.rows("accounts", **asked).rows
                 if row["customer_id"] in wanted
             ]
-            currencies = _Parts(reading.rows("account_currencies", **asked), "customer_id")
-            groups = _Parts(reading.rows("account_price_groups", **asked), "customer_id")
-            contacts = _Parts(reading.rows("contacts", **asked), "customer_id")
+            currencies = Parts(reading.rows("account_currencies", **asked), "customer_id")
+            groups = Parts(reading.rows("account_price_groups", **asked), "customer_id")
+            contacts = Parts(reading.rows("contacts", **asked), "customer_id")
 
             def make(row: Row) -> Account:
                 key = row["customer_id"]
@@ -242,7 +103,7 @@ class _ReadsAccounts(_Base):
             return list(reading.build(self.queries[name], own, make))
 
 
-class _FindsContacts(_Base):
+class _FindsContacts(SqlErpBase):
     def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
         wanted = email.casefold()
         with self._read("contacts_by_email") as reading:
@@ -267,13 +128,13 @@ class _ReadsShipTos(_ReadsAccounts):
         return self._of_customers("bill_tos", customer_ids, translate.bill_to)
 
 
-class _ReadsItems(_Base):
+class _ReadsItems(SqlErpBase):
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
         wanted = {each.value for each in skus}
         with self._read("items") as reading:
             rows = reading.rows("items", skus=wanted).rows
-            units = _Parts(reading.rows("item_units", skus=wanted), "sku")
-            customers = _Parts(reading.rows("item_customers", skus=wanted), "sku")
+            units = Parts(reading.rows("item_units", skus=wanted), "sku")
+            customers = Parts(reading.rows("item_customers", skus=wanted), "sku")
             whole = [
                 row
                 for row in rows
@@ -289,7 +150,7 @@ class _ReadsItems(_Base):
         return {item.sku: item for item in found}
 
 
-class _ReadsPrices(_Base):
+class _ReadsPrices(SqlErpBase):
     def price_scopes(self) -> Iterator[PriceScope]:
         with self._read("price_scopes") as reading:
             rows = reading.rows("price_scopes").rows
@@ -329,7 +190,7 @@ class _ReadsPrices(_Base):
                     yield from reading.build(self.queries[name], (row,), make)
 
 
-class _ReadsInvoices(_Base):
+class _ReadsInvoices(SqlErpBase):
     def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
         wanted = {each.value for each in customer_ids}
         with self._read("invoices") as reading:
@@ -340,8 +201,8 @@ class _ReadsInvoices(_Base):
                 "invoice_numbers": {row["invoice_number"] for row in rows},
             }
             owner = {row["invoice_number"]: row["customer_id"] for row in rows}
-            lines = _Parts(reading.rows("invoice_lines", **asked), "invoice_number", owner)
-            dues = _Parts(reading.rows("invoice_dues", **asked), "invoice_number", owner)
+            lines = Parts(reading.rows("invoice_lines", **asked), "invoice_number", owner)
+            dues = Parts(reading.rows("invoice_dues", **asked), "invoice_number", owner)
 
             def make(row: Row) -> Invoice:
                 number = row["invoice_number"]
@@ -352,7 +213,7 @@ class _ReadsInvoices(_Base):
             return list(reading.build(self.queries["invoices"], whole, make))
 
 
-class _TellsChanges(_Base):
+class _TellsChanges(SqlErpBase):
     def changed_customers(
         self, feed: Feed, since: Watermark
     ) -> tuple[Collection[CustomerId], Watermark]:
@@ -375,7 +236,7 @@ class _TellsChanges(_Base):
             raise ValueError(f"{self.profile.name} tells no changes of {feed.value}")
         return f"changed_{feed.value}"
 
-    def _now(self, reading: _Reading) -> Watermark:
+    def _now(self, reading: Reading) -> Watermark:
         row = self._one(reading, "clock")
         if row is None:
             raise Misconfigured("the statement clock answers no row")
@@ -384,19 +245,19 @@ class _TellsChanges(_Base):
         return Watermark(row["now"].astimezone(UTC).replace(microsecond=0))
 
 
-class _FindsOrders(_Base):
+class _FindsOrders(SqlErpBase):
     def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
         with self._read("find_order") as reading:
             return self._found(reading, key)
 
-    def _found(self, reading: _Reading, key: IdempotencyKey) -> FoundOrder | None:
+    def _found(self, reading: Reading, key: IdempotencyKey) -> FoundOrder | None:
         row = self._one(reading, "find_order", external_key=key.value)
         if row is None:
             return None
         try:
             return translate.found_order(row)
         except ValueError as error:
-            raise _unreadable("find_order", key.value, str(error)) from error
+            raise unreadable("find_order", key.value, str(error)) from error
 
 
 class _SubmitsOrders(_FindsOrders):
@@ -431,12 +292,12 @@ class _SubmitsOrders(_FindsOrders):
             translated(attempt, self.database.dialect),
             self.database.writer.begin() as connection,
         ):
-            held = self._found(_Reading(self, connection), key)
+            held = self._found(Reading(self, connection), key)
             # A refused one may be sent again; the steps say what becomes of it.
             if held is not None and held.refusal is None:
                 return self._same(held, order, key)
             attempt.moment = Moment.WRITING
-            captured = self._orders.run(connection, planned)
+            captured = self._orders.run(connection, planned, attempt)
         number = captured.get(ORDER_NUMBER)
         return OrderAcknowledgement(None if number is None else ErpOrderNumber(as_text(number)))
 
@@ -458,7 +319,7 @@ class _SubmitsOrders(_FindsOrders):
         return OrderAcknowledgement(held.number)
 
 
-class _ReadsOrderStatus(_Base):
+class _ReadsOrderStatus(SqlErpBase):
     def order_statuses(
         self, keys: Collection[IdempotencyKey]
     ) -> Mapping[IdempotencyKey, OrderStatus]:
@@ -467,8 +328,8 @@ class _ReadsOrderStatus(_Base):
             asked = {"external_keys": wanted}
             answer = reading.rows("order_status", **asked)
             rows = [row for row in answer.rows if row["external_key"] in wanted]
-            shipments = _Parts(reading.rows("order_shipments", **asked), "external_key")
-            lines = _Parts(reading.rows("order_line_status", **asked), "external_key")
+            shipments = Parts(reading.rows("order_shipments", **asked), "external_key")
+            lines = Parts(reading.rows("order_line_status", **asked), "external_key")
             broken = shipments.broken | lines.broken
 
             def make(row: Row) -> tuple[IdempotencyKey, OrderStatus]:
@@ -480,7 +341,7 @@ class _ReadsOrderStatus(_Base):
             return dict(reading.build(self.queries["order_status"], whole, make))
 
 
-class _ChecksPurchaseOrders(_Base):
+class _ChecksPurchaseOrders(SqlErpBase):
     def purchase_order_used(
         self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
     ) -> ErpOrderNumber | None:
@@ -495,7 +356,7 @@ class _ChecksPurchaseOrders(_Base):
         return ErpOrderNumber(numbers[0]) if numbers else None
 
 
-_SERVES: tuple[tuple[str, type[_Base]], ...] = (
+_SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("accounts", _ReadsAccounts),
     ("contacts_by_email", _FindsContacts),
     ("ship_tos", _ReadsShipTos),
@@ -534,8 +395,8 @@ class SqlErpAdapter:
         return _class_for(profile)(profile, database)
 
 
-def _class_for(profile: Profile) -> type[_Base]:
-    parts: list[type[_Base]] = [serves for name, serves in _SERVES if name in profile.reads]
+def _class_for(profile: Profile) -> type[SqlErpBase]:
+    parts: list[type[SqlErpBase]] = [serves for name, serves in _SERVES if name in profile.reads]
     if profile.steps:
         parts.append(_SubmitsOrders)
     # A class that another one contains already would have no place in the order.
@@ -544,40 +405,5 @@ def _class_for(profile: Profile) -> type[_Base]:
         for part in parts
         if not any(other is not part and issubclass(other, part) for other in parts)
     ]
-    made: type[_Base] = types.new_class("SqlErp", (*chosen,) or (_Base,))
+    made: type[SqlErpBase] = types.new_class("SqlErp", (*chosen,) or (SqlErpBase,))
     return made
-
-
-class _Parts:
-    """Rows that belong to a document, by its key; ``broken`` are keys with a bad one.
-
-    ``owner`` tells the account of a document whose parts do not name it.
-    """
-
-    def __init__(self, answer: Answer, key: str, owner: Mapping[str, str] | None = None) -> None:
-        self._rows: dict[str, list[Row]] = defaultdict(list)
-        for row in answer.rows:
-            self._rows[row[key]].append(row)
-        self.broken = {bad.known[key] for bad in answer.bad if bad.known.get(key) is not None}
-        for bad in answer.bad:
-            customer = (owner or {}).get(bad.known.get(key, ""))
-            if customer is not None:
-                bad.known["customer_id"] = customer
-
-    def of(self, key: str) -> list[Row]:
-        return self._rows.get(key, [])
-
-
-def _unreadable(name: str, key: str, why: str) -> Rejected:
-    return Rejected(
-        f"{name} {key}: {why}",
-        code="erp_unreadable",
-        remedy="correct the record in the ERP or the statement in the profile",
-    )
-
-
-def _customer(value: object) -> CustomerId | None:
-    try:
-        return CustomerId(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

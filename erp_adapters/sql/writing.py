@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult
 
+from erp_adapters.sql.errors import Attempt
 from erp_adapters.sql.fields import (
     ADDRESS_LINES,
     FOR_EACH,
@@ -100,10 +101,14 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One run of one step, bound but for what earlier steps capture."""
+    """One run of one step, bound but for what earlier steps capture.
+
+    ``about`` names the step and what it is run for: ``step lines, line 2, BOLT-M8``.
+    """
 
     ready: _Ready
     parameters: Mapping[str, Any]
+    about: str
 
 
 class OrderWriter:
@@ -129,7 +134,7 @@ class OrderWriter:
                 kept |= ready.step.fields | set(ready.step.when_present)
         for ready in self._steps:
             planned.extend(
-                Execution(ready, ready.bound(values, number))
+                Execution(ready, ready.bound(values, number), _about(ready.step, values))
                 for values in self._rounds(ready.step, order, common)
                 if ready.runs_for(values)
             )
@@ -146,11 +151,18 @@ class OrderWriter:
             )
         return tuple(planned)
 
-    def run(self, connection: Connection, planned: Sequence[Execution]) -> dict[str, Any]:
-        """Runs them in order and answers what was captured. The caller owns the transaction."""
+    def run(
+        self, connection: Connection, planned: Sequence[Execution], attempt: Attempt
+    ) -> dict[str, Any]:
+        """Runs them in order and answers what was captured. The caller owns the transaction.
+
+        ``attempt`` is kept up to date with what is being done.
+        """
         captured: dict[str, Any] = {}
+        writing = attempt.doing
         for execution in planned:
             ready = execution.ready
+            attempt.doing = f"{writing}, {execution.about}"
             parameters = {
                 **{name: captured.get(name) for name in ready.sql.parameters - ready.bind.keys()},
                 **execution.parameters,
@@ -161,7 +173,8 @@ class OrderWriter:
                 ready.sql.ready(have | ready.sql.always),
                 {name: value for name, value in parameters.items() if name in used},
             ) as result:
-                captured.update(_outcome(ready, result))
+                captured.update(_outcome(ready, result, attempt.doing))
+        attempt.doing = f"{writing}, at the end"
         return captured
 
     def _rounds(self, step: Step, order: SalesOrder, common: Values) -> Iterator[Values]:
@@ -230,7 +243,7 @@ def _ready(step: Step, profile: Profile, dialect: str) -> _Ready:
     return _Ready(step, sql, bind, step.captured(dialect))
 
 
-def _outcome(ready: _Ready, result: CursorResult[Any]) -> dict[str, Any]:
+def _outcome(ready: _Ready, result: CursorResult[Any], doing: str) -> dict[str, Any]:
     """What the step captured. Raises Rejected where it did not do what was expected."""
     step = ready.step
     rows = result.fetchall() if result.returns_rows else []
@@ -244,7 +257,7 @@ def _outcome(ready: _Ready, result: CursorResult[Any]) -> dict[str, Any]:
         if count != step.expect_rows:
             what = step.otherwise or f"{count} rows where {step.expect_rows} were expected"
             raise Rejected(
-                f"step {step.name}: {what}",
+                f"{doing}: {what}",
                 code="erp_step",
                 remedy="put right in the ERP what it names, then replay",
             )
@@ -254,7 +267,7 @@ def _outcome(ready: _Ready, result: CursorResult[Any]) -> dict[str, Any]:
             value = result.lastrowid
         elif not rows:
             raise Rejected(
-                f"step {step.name}: {step.otherwise or 'it answered no row'}",
+                f"{doing}: {step.otherwise or 'it answered no row'}",
                 code="erp_step",
                 remedy="put right in the ERP what it names, then replay",
             )
@@ -269,12 +282,22 @@ def _outcome(ready: _Ready, result: CursorResult[Any]) -> dict[str, Any]:
             value = rows[0][keys.index(column.lower())]
         if value is None:
             raise Rejected(
-                f"step {step.name}: the ERP gave no {name}",
+                f"{doing}: the ERP gave no {name}",
                 code="erp_step",
                 remedy="look into the ERP why it gave none, then replay",
             )
         found[name] = value
     return found
+
+
+def _about(step: Step, values: Values) -> str:
+    if step.for_each is None:
+        return f"step {step.name}"
+    group = FOR_EACH[step.for_each]
+    parts = [f"step {step.name}", f"{group} {values[f'{group}.number']}"]
+    if group == "line":
+        parts.append(str(values["line.sku"]))
+    return ", ".join(parts)
 
 
 def _long_addresses(order: SalesOrder, kept: set[str]) -> set[str]:

@@ -179,8 +179,8 @@ def _mssql(url: URL, options: EngineOptions) -> Engine:
         defaults = {"driver": "ODBC Driver 18 for SQL Server", "Encrypt": "yes"}
         present = {name.lower() for name in url.query}
         chosen = {name: value for name, value in defaults.items() if name.lower() not in present}
-        # A data source name brings its own driver.
-        if url.host is not None:
+        # Without a database the host is a data source name, which brings its own.
+        if url.host is not None and url.database is not None:
             url = url.update_query_dict(chosen)
     engine = _odbc(url, options)
 

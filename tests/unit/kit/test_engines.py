@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -163,3 +164,40 @@ def test_an_unknown_dialect_is_misconfigured(tmp_path: Path) -> None:
 def test_a_schema_outside_postgresql_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="schema is for PostgreSQL"):
         engine_for(parse_url("sqlite:///erp.db", tmp_path), EngineOptions(schema="dbo"))
+
+
+def connection_string(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What pyodbc would be given; a stand-in takes the place of the driver."""
+    driver = types.ModuleType("pyodbc")
+    vars(driver).update(
+        paramstyle="qmark",
+        version="5.2.0",
+        Error=Exception,
+        DatabaseError=Exception,
+        Cursor=type("Cursor", (), {"nextset": None}),
+    )
+    monkeypatch.setitem(sys.modules, "pyodbc", driver)
+    engine = engine_for(parse_url(url, Path("/"), "p;w"), EngineOptions())
+    [text], _ = engine.dialect.create_connect_args(engine.url)
+    return str(text)
+
+
+def test_sql_server_is_spoken_to_encrypted_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = connection_string("mssql+pyodbc://web@erp.example/acme", monkeypatch)
+    chosen = connection_string(
+        "mssql+pyodbc://web@erp.example/acme?driver=FreeTDS&encrypt=no", monkeypatch
+    )
+
+    assert "DRIVER={ODBC Driver 18 for SQL Server}" in plain
+    assert "Encrypt=yes" in plain
+    assert "PWD={p;w}" in plain
+    assert "FreeTDS" in chosen
+    assert "Encrypt=yes" not in chosen
+
+
+def test_a_data_source_name_brings_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert connection_string("mssql+pyodbc://web@ACME_ERP", monkeypatch) == (
+        "dsn=ACME_ERP;UID=web;PWD={p;w}"
+    )

@@ -1,0 +1,194 @@
+"""What every SQL adapter has, whatever its profile serves: connections, reads, a check.
+
+Reads of many records leave out what cannot be read, whole: never an account
+without one of its price groups, or an invoice without a line. What was left
+out is logged and told by ``take_unreadable``, with the account whose mirror
+must stay as it is. Where of many rows not one can be read, the statement is
+wrong and the read raises.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from erp_adapters.sql import checking
+from erp_adapters.sql.database import Database
+from erp_adapters.sql.errors import Attempt, translated
+from erp_adapters.sql.profile_model import Profile
+from erp_adapters.sql.queries import Answer, BadRow, Query, Row, queries
+from sync.domain.ids import CustomerId
+from sync.errors import Misconfigured, Rejected
+from sync.ports.erp import ErpCapabilities, Feed, Finding, UnreadableRecord
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+MANY = 10
+"""From so many rows on, none of them readable is a wrong statement, not bad data."""
+
+
+class Reading:
+    """One read transaction: every statement in it sees the same moment."""
+
+    def __init__(self, base: SqlErpBase, connection: Connection) -> None:
+        self._base = base
+        self._connection = connection
+        self.read_rows = 0
+        self.bad: list[BadRow] = []
+
+    def rows(self, name: str, **given: Any) -> Answer:
+        """All rows of that statement; none where the profile does not have it."""
+        query = self._base.queries.get(name)
+        if query is None:
+            return Answer()
+        answer = query.read(self._connection, given)
+        self.read_rows += len(answer.rows)
+        self.bad.extend(answer.bad)
+        return answer
+
+    def stream(self, name: str, **given: Any) -> Iterator[Row]:
+        query = self._base.queries[name]
+        for row in query.stream(self._connection, given, self.bad.append):
+            self.read_rows += 1
+            yield row
+
+    def build(self, query: Query, rows: Sequence[Row], make: Callable[[Row], T]) -> Iterator[T]:
+        """The documents of these rows; a row that makes none is bad."""
+        for row in rows:
+            try:
+                made = make(row)
+            except ValueError as error:
+                self.bad.append(BadRow(query.name, row, "", str(error), query.key_of(row)))
+            else:
+                yield made
+
+
+class SqlErpBase:
+    """What every SQL adapter has: connections, statements, a check and an end."""
+
+    def __init__(self, profile: Profile, database: Database) -> None:
+        self.profile = profile
+        self.database = database
+        self.queries: Mapping[str, Query] = queries(profile, database.dialect)
+        feeds = frozenset(feed for feed in Feed if f"changed_{feed.value}" in profile.reads)
+        self._capabilities = replace(
+            profile.capabilities,
+            change_feeds=feeds,
+            statement_timeout_s=database.settings.statement_timeout_s,
+        )
+        self._unreadable = threading.local()
+
+    @property
+    def capabilities(self) -> ErpCapabilities:
+        return self._capabilities
+
+    def check(self) -> Sequence[Finding]:
+        return checking.check(self.profile, self.database, self.queries)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def takeunreadable(self) -> Sequence[UnreadableRecord]:
+        held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
+        self._unreadable.records = {}
+        return tuple(held)
+
+    @contextmanager
+    def _read(self, name: str) -> Iterator[Reading]:
+        """A read transaction for statements that begin with ``name``'s."""
+        attempt = Attempt(f"reading {name} of {self.profile.name}")
+        with (
+            translated(attempt, self.database.dialect),
+            self.database.reader.begin() as connection,
+        ):
+            reading = Reading(self, connection)
+            yield reading
+        self._remember(reading)
+
+    def _remember(self, reading: Reading) -> None:
+        records = [self._record(bad) for bad in reading.bad]
+        unsound = sum(1 for bad in reading.bad if not bad.column)  # read, but no document
+        if len(records) >= MANY and reading.read_rows <= unsound:
+            raise Misconfigured(f"none of {len(records)} rows could be read", (str(records[0]),))
+        # One entry for each, however often it is read before anybody asks.
+        held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
+        for record in records:
+            if record not in held:
+                log.warning(
+                    "erp.row_unreadable",
+                    erp=self.profile.name,
+                    statement=record.source,
+                    key=record.key,
+                    column=record.field,
+                    reason=record.message,
+                )
+        self._unreadable.records = {**held, **dict.fromkeys(records)}
+
+    def _record(self, bad: BadRow) -> UnreadableRecord:
+        customer = bad.known.get("customer_id")
+        return UnreadableRecord(
+            source=bad.statement,
+            key=bad.key,
+            field=bad.column,
+            message=bad.message,
+            customer=_customer(customer),
+        )
+
+    def _one(self, reading: Reading, name: str, **given: Any) -> Row | None:
+        """The only row. Raises Rejected where there are several, or it cannot be read."""
+        answer = reading.rows(name, **given)
+        if answer.bad:
+            bad = answer.bad[0]
+            reading.bad.clear()
+            raise unreadable(name, bad.key, f"{bad.column} {bad.message}")
+        if len(answer.rows) > 1:
+            raise Rejected(
+                f"{name} answers {len(answer.rows)} rows where there can be one",
+                code="erp_ambiguous",
+                remedy="look in the ERP which of them is right",
+            )
+        return answer.rows[0] if answer.rows else None
+
+
+class Parts:
+    """Rows that belong to a document, by its key; ``broken`` are keys with a bad one.
+
+    ``owner`` tells the account of a document whose parts do not name it.
+    """
+
+    def __init__(self, answer: Answer, key: str, owner: Mapping[str, str] | None = None) -> None:
+        self._rows: dict[str, list[Row]] = defaultdict(list)
+        for row in answer.rows:
+            self._rows[row[key]].append(row)
+        self.broken = {bad.known[key] for bad in answer.bad if bad.known.get(key) is not None}
+        for bad in answer.bad:
+            customer = (owner or {}).get(bad.known.get(key, ""))
+            if customer is not None:
+                bad.known["customer_id"] = customer
+
+    def of(self, key: str) -> list[Row]:
+        return self._rows.get(key, [])
+
+
+def unreadable(name: str, key: str, why: str) -> Rejected:
+    return Rejected(
+        f"{name} {key}: {why}",
+        code="erp_unreadable",
+        remedy="correct the record in the ERP or the statement in the profile",
+    )
+
+
+def _customer(value: object) -> CustomerId | None:
+    try:
+        return CustomerId(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
