@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from sync.admission import amounts, buyer, destination, goods, payment
@@ -125,6 +126,7 @@ def _plan(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> SalesOr
         phone=wording.phone,
         email=wording.email,
         flags=tuple(notebook.flags),
+        total_tolerance=_total_tolerance(facts),
     )
 
 
@@ -165,3 +167,8 @@ def _ship_to_with(
 def _proven_user(order: WebOrder) -> WebUserId | None:
     """The placing user, where the store proved who it was; a claim is not passed on."""
     return order.buyer.web_user if order.buyer.signed_in else None
+
+
+def _total_tolerance(facts: AdmissionFacts) -> Decimal:
+    """An ERP that takes no tax from outside may come to another total, within limits."""
+    return Decimal(0) if facts.capabilities.tax_override else facts.policy.tax_tolerance

@@ -7,6 +7,7 @@ counts at the moment of writing. Items and prices are kept for one batch.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from sync.admission import AdmissionFacts, LinePrice, admit, unreadable, wants_terms
@@ -91,7 +92,7 @@ class Lookups:
         if isinstance(routing, Routed):
             account = self.account(routing.customer_id)
         if isinstance(routing, Routed) and account is not None:
-            ship_tos, bill_tos, locations = self._places(order, routing)
+            ship_tos, bill_tos, locations = self._places(routing)
             po_used = self._po_used(order, routing.customer_id, key)
         items = self._items_of({line.sku for line in order.lines})
         return AdmissionFacts(
@@ -162,7 +163,7 @@ class Lookups:
         return tuple(self._retrying(erp.accounts_by_email, record.user.verified_email))
 
     def _places(
-        self, order: WebOrder, routing: Routed
+        self, routing: Routed
     ) -> tuple[tuple[ShipTo, ...], tuple[BillTo, ...], tuple[Location, ...]]:
         erp = needs(self.context.erp, ReadsShipTos, "the ERP")
         accounts = needs(self.context.erp, ReadsAccounts, "the ERP")
@@ -170,7 +171,8 @@ class Lookups:
         return (
             tuple(self._retrying(erp.ship_tos, ids)),
             tuple(self._retrying(erp.bill_tos, ids)),
-            tuple(self._retrying(accounts.locations, ids)) if order.buyer.location else (),
+            # Also for a buyer without a site: the ship-to's site decides on exemption.
+            tuple(self._retrying(accounts.locations, ids)),
         )
 
     def _po_used(
@@ -205,12 +207,21 @@ class Lookups:
         found = {}
         for line in lines:
             unit = units.get(line.unit, line.unit)
+            own = entries.get(line.sku, [])
             question = PriceQuestion(
                 line.sku, unit, order.currency, line.quantity, day, channel.warehouse
             )
-            decided = effective_price(entries.get(line.sku, ()), question)
+            decided = effective_price(own, question)
+            priced_in: str | None = None
+            item = self._items.get(line.sku)
+            factor = item.factor(unit) if item is not None else None
+            if decided is None and item is not None and factor is not None:
+                # An ERP may price in stock units only; the quantity counts in those too.
+                priced_in = item.stock_unit
+                in_stock = replace(question, unit=priced_in, quantity=line.quantity * factor)
+                decided = effective_price(own, in_stock)
             price = decided.price.value.unit_price if decided else None
             if price == 0 and self.context.mapping.zero_price_means_call:
                 price = None
-            found[line.line_id] = LinePrice(price)
+            found[line.line_id] = LinePrice(price, priced_in)
         return found

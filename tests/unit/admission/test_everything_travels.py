@@ -10,11 +10,13 @@ import pytest
 from sync.admission import unreadable
 from sync.domain.address import TypedAddress
 from sync.domain.decision import Quarantined
-from sync.domain.ids import LocationId, Sku
+from sync.domain.ids import ErpOrderNumber, LocationId, Sku
 from sync.domain.mapping import AccountPolicy, CodeTables
+from sync.domain.money import Money, total
 from sync.domain.order import WebOrder
 from sync.domain.sales_order import (
     CodedAmount,
+    FoundOrder,
     OneOffShipTo,
     OnFileBillTo,
     PayBy,
@@ -22,7 +24,7 @@ from sync.domain.sales_order import (
     SalesOrderPayment,
 )
 from sync.testing import builders as a
-from tests.unit.admission.desk import PAYMENT_METHODS, Situation, admitted, situation
+from tests.unit.admission.desk import ERP, PAYMENT_METHODS, Situation, admitted, situation
 
 ORDER = replace(a.a_full_web_order(), priced_for=None)
 CODES = CodeTables(
@@ -132,8 +134,23 @@ def test_a_full_order_leaves_no_field_of_the_instruction_at_its_default() -> Non
         for field in fields(SalesOrder)
         if getattr(planned, field.name) in (None, "", (), False)
     }
-    # Wholesale, not on hold, without a contact, paid by card, and nothing to remark.
-    assert unset == {"retail", "hold", "contact", "terms", "flags"}
+    # Wholesale, not on hold, without a contact, paid by card, nothing to remark, and
+    # the ERP takes our tax, so that its total must be ours.
+    assert unset == {"retail", "hold", "contact", "terms", "flags", "total_tolerance"}
+
+
+@pytest.mark.rule("OI-6")
+def test_an_erp_that_computes_the_tax_itself_may_differ_by_the_tolerance_only() -> None:
+    own_tax = total((tax.amount for tax in ORDER.taxes), ORDER.currency)
+    planned = admitted(
+        ORDER, replace(here(), erp=replace(ERP, tax_override=False), erp_tax=own_tax)
+    )
+    found = FoundOrder(ErpOrderNumber("SO-1"), total=planned.total)
+    assert planned.total_tolerance == Decimal("0.01")
+    near = replace(found, total=Money(planned.total.amount + Decimal("0.01"), planned.currency))
+    far = replace(found, total=Money(planned.total.amount + Decimal("0.02"), planned.currency))
+    assert near.differences(planned) == ()
+    assert far.differences(planned)
 
 
 @pytest.mark.rule("OI-2")
