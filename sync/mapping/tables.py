@@ -42,7 +42,8 @@ class Assigned(NamedTuple):
 def read_table(file: str, text: str) -> tuple[list[Assigned], list[FileProblem]]:
     """The rows that can be used, in their order, and what is wrong with the others.
 
-    Lines that are empty or begin with ``#`` are skipped. Never raises for any text.
+    Lines that are empty, hold nothing but separators or begin with ``#`` are
+    skipped. Never raises for any text.
     """
     if len(text) > MAX_CHARACTERS:
         message = f"the file is larger than {MAX_CHARACTERS // 2**20} MiB"
@@ -108,6 +109,8 @@ class _Table:
         if cells is None:
             self.problems.append(_unclosed(self._file, line, text))
             return
+        if not any(cells):
+            return  # a spreadsheet writes a row that was emptied as separators only
         if len(cells) != len(self._columns):
             message = f"{len(cells)} cells where the header has {len(self._columns)}"
             remedy = "write one cell for each column; put a cell that holds the separator in quotes"

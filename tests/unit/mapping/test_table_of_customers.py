@@ -39,6 +39,11 @@ def test_comments_empty_lines_and_spaces_are_skipped() -> None:
     assert (str(one.customer_id), str(one.user), one.origin) == ("000101", "u-1", "customers.csv:5")
 
 
+def test_rows_that_were_emptied_in_a_spreadsheet_are_skipped() -> None:
+    text = 'customer_id,user,note\n,,\n"","",""\n000101,u-1,\n,,,,\n , , \n'
+    assert [one.origin for one in accepted(text)] == ["customers.csv:4"]
+
+
 def test_quoted_cells_may_hold_the_separator_and_quotes() -> None:
     text = 'customer_id,user,note\n"000101","u,1","said ""yes"""\n'
     assert str(accepted(text)[0].user) == "u,1"
