@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from sync.domain.ids import WebOrderId
 from sync.domain.problem_codes import problem
 from sync.domain.sales_order import ErpOrderState, OrderStatus
-from sync.errors import Refusal
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
-from sync.flows.orders.aftermath import RECORDED_TOGETHER, tell_store
+from sync.flows.orders.aftermath import RECORDED_TOGETHER, tell_store, took
 from sync.flows.orders.discovery import order_id_of
 from sync.ports.erp import ReadsOrderStatus
 from sync.ports.state import LedgerEntry, ResyncScope
@@ -63,10 +63,11 @@ def mirror_order_status(
 
 
 def _next(context: Context, scope: ResyncScope, after: WebOrderId | None) -> list[LedgerEntry]:
+    only = order_id_of(context, scope.order) if scope.order is not None else None
     with context.state.transaction() as state:
-        if scope.order is None:
+        if only is None:
             return list(state.ledger.open_orders(after, context.limits.orders.batch))
-        entry = state.ledger.entry(order_id_of(context, scope.order))
+        entry = state.ledger.entry(only)
     return [entry] if entry is not None and entry.imported_at is not None else []
 
 
@@ -78,13 +79,10 @@ def _show(
     shown: list[tuple[WebOrderId, OrderStatus]] = []
     try:
         for entry, status in changed:
-            try:
-                retrying(store.show_order_status, entry.order_id, status)
-            except Refusal as refusal:
-                result.count("not_shown")
-                result.remarks.append(f"{entry.number}: {refusal}")
-                continue
-            shown.append((entry.order_id, status))
+            if took(
+                result, entry, partial(retrying, store.show_order_status, entry.order_id, status)
+            ):
+                shown.append((entry.order_id, status))
     finally:
         with context.state.transaction() as state:
             for order_id, status in shown:

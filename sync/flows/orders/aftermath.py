@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
 
 from sync.domain.decision import Closing
 from sync.domain.ids import WebOrderId
 from sync.domain.order import Approval, StoreOrder, WebOrder
 from sync.domain.views import ImportNotice
-from sync.errors import Refusal
+from sync.errors import (
+    AccessDenied,
+    Conflict,
+    Misconfigured,
+    OutcomeUnknown,
+    Refusal,
+    TryLater,
+)
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
 from sync.planning.changes import STOPPED, late_changes
 from sync.ports.notices import notice_for
 from sync.ports.state import LedgerEntry, LedgerState
 from sync.ports.store import ShowsImport
+
+log = structlog.get_logger()
 
 
 def judge_changes(context: Context, result: FlowResult) -> None:
@@ -72,16 +84,34 @@ def tell_store(context: Context, result: FlowResult) -> None:
                     if notice is None:
                         untold.add(entry.order_id)
                         continue
-                    try:
-                        retrying(store.show_import, entry.order_id, notice)
-                    except Refusal as refusal:
+                    show = partial(retrying, store.show_import, entry.order_id, notice)
+                    if took(result, entry, show):
+                        shown.append((entry.order_id, notice))
+                    else:
                         untold.add(entry.order_id)
-                        result.count("not_shown")
-                        result.remarks.append(f"{entry.number}: {refusal}")
-                        continue
-                    shown.append((entry.order_id, notice))
             finally:
                 _record_shown(context, result, shown)
+
+
+def took(result: FlowResult, entry: LedgerEntry, show: Callable[[], None]) -> bool:
+    """Whether the store took what is shown at this order.
+
+    What goes wrong with one order is remarked, and costs no other order its
+    notice. Raises what says that the store itself is away or shut.
+    """
+    try:
+        show()
+    except (TryLater, OutcomeUnknown, Conflict, AccessDenied, Misconfigured):
+        raise
+    except Refusal as refusal:
+        result.remarks.append(f"{entry.number}: {refusal}")
+    except Exception as error:
+        log.exception("notice.failed", web_order=entry.number)
+        result.remarks.append(f"{entry.number}: {type(error).__name__}, see the log")
+    else:
+        return True
+    result.count("not_shown")
+    return False
 
 
 def _record_shown(

@@ -46,12 +46,14 @@ class OrderWork:
     def run(self, scope: ResyncScope) -> None:
         """Work on due orders, oldest first, until none is left that was not tried."""
         limits = self.context.limits.orders
-        only = order_id_of(self.context, scope.order) if scope.order is not None else None
+        if scope.order is not None:
+            self._work_on(order_id_of(self.context, scope.order))
+            return
         tried: set[WebOrderId] = set()
         while self.result.outcome == "ok":
             with self.context.state.transaction() as state:
                 due = state.ledger.due(self.context.clock.now(), limits.batch + len(tried))
-            batch = [each for each in due if each not in tried and only in (None, each)]
+            batch = [each for each in due if each not in tried]
             if not batch:
                 return
             self._read_ahead(batch[: limits.batch])
@@ -63,11 +65,20 @@ class OrderWork:
                     return
 
     def _read_ahead(self, batch: Sequence[WebOrderId]) -> None:
-        """The batch's items in one read; nothing of an earlier batch is kept."""
+        """The batch's items in one read; nothing of an earlier batch is kept.
+
+        It only saves time: what cannot be read together is read order by order,
+        so that one odd item costs its own order only.
+        """
         self.lookups.forget()
         with self.context.state.transaction() as state:
             entries = state.ledger.entries(LedgerFilter(order_ids=frozenset(batch)))
-        self.lookups.prefetch(entry.order for entry in entries)
+        try:
+            self.lookups.prefetch(entry.order for entry in entries)
+        except (TryLater, AccessDenied, Misconfigured):
+            raise
+        except Exception:
+            log.exception("orders.read_ahead_failed")
 
     def _work_on(self, order_id: WebOrderId) -> None:
         with self.context.state.transaction() as state:
@@ -93,7 +104,7 @@ class OrderWork:
                 order = claim.order if fresh else self._as_it_is(claim)
                 self._decide(claim, order)
         except (TryLater, AccessDenied, Misconfigured) as error:
-            self.records.retry(claim, error, in_flight=claim.frozen is not None)
+            self.records.retry(claim, error, in_flight=self._in_flight(claim))
             raise
         except FencedOff:
             raise
@@ -105,12 +116,16 @@ class OrderWork:
 
     def _failed(self, claim: Claim, error: Exception) -> None:
         """An error that is none of ours: nobody knows how far it came."""
-        with self.context.state.transaction() as state:
-            entry = state.ledger.entry(claim.order_id)
-        if entry is not None and entry.frozen is not None:
+        if self._in_flight(claim):
             self.records.unknown(claim, f"{type(error).__name__}: see the log")
         else:
             self.records.retry(claim, error, in_flight=False)
+
+    def _in_flight(self, claim: Claim) -> bool:
+        """Whether an instruction is out by now, of this attempt or of an earlier one."""
+        with self.context.state.transaction() as state:
+            entry = state.ledger.entry(claim.order_id)
+        return entry is not None and entry.frozen is not None
 
     def _as_it_is(self, claim: Claim) -> StoreOrder | None:
         """The order as the store shows it now, kept in the ledger if it is newer."""
@@ -120,14 +135,17 @@ class OrderWork:
                 state.ledger.refresh(claim, order)
         return order
 
-    def _decide(self, claim: Claim, order: StoreOrder | None) -> None:
-        """Judge the order, and submit it if it may be imported."""
+    def _decide(self, claim: Claim, order: StoreOrder | None, *, again: bool = False) -> None:
+        """Judge the order, and submit it if it may be imported.
+
+        ``again``: it has changed under our hands once already in this attempt.
+        """
         if order is None:
             self._vanished(claim)
             return
         match self.lookups.judge(order, claim.key):
             case Admitted() as admitted:
-                self._submit(claim, order, admitted)
+                self._submit(claim, order, admitted, again=again)
             case Waits(code, sentence, _):
                 self.records.waiting(claim, code, sentence)
             case Quarantined() as held:
@@ -135,7 +153,7 @@ class OrderWork:
             case Closed(why, sentence, _):
                 self.records.closed(claim, why, sentence)
 
-    def _submit(self, claim: Claim, order: StoreOrder, admitted: Admitted) -> None:
+    def _submit(self, claim: Claim, order: StoreOrder, admitted: Admitted, *, again: bool) -> None:
         """Look for our key in the ERP and read the order once more; then write it.
 
         The instruction is frozen right before it leaves, so that a frozen one
@@ -145,7 +163,11 @@ class OrderWork:
         if found is None:
             newest = self._as_it_is(claim)
             if newest is None or not same_order(order, newest):
-                self._decide(claim, newest)
+                if again:
+                    moving = Conflict("the order keeps changing in the store")
+                    self.records.retry(claim, moving, in_flight=False)
+                else:
+                    self._decide(claim, newest, again=True)
                 return
         self.records.frozen(claim, admitted)
         if found is not None:
