@@ -97,7 +97,7 @@ class SqlErpBase:
     def close(self) -> None:
         self.database.close()
 
-    def takeunreadable(self) -> Sequence[UnreadableRecord]:
+    def take_unreadable(self) -> Sequence[UnreadableRecord]:
         held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
         self._unreadable.records = {}
         return tuple(held)
