@@ -162,31 +162,40 @@ def carry_out(
         result.count("would_remove", tally.removed)
         return
     result.count("unchanged", tally.wanted - tally.added - tally.changed)
-    if not tally.writes:
-        return
+    if tally.writes:
+        _write(context, result, spool, write)
+    if reason is not None or not scope.narrow:
+        # Also where nothing differs any more: a plan that is still held could be
+        # confirmed later and let the next empty answer through.
+        with context.state.transaction() as state:
+            state.plans.clear(result.flow)
+
+
+def _write(
+    context: Context,
+    result: FlowResult,
+    spool: Spool[K, V],
+    write: Callable[[Sequence[Change[K, V]]], None],
+) -> None:
     retrying = context.retrying()
-    done = {"added": 0, "changed": 0, "removed": 0}
 
     def written(batch: Sequence[Change[K, V]]) -> None:
         retrying(write, batch)
+        # At once, so that an error in a later batch loses no count.
         for change in batch:
             kind = "added" if change.before is None else "changed"
-            done["removed" if change.after is None else kind] += 1
+            result.count("removed" if change.after is None else kind)
 
     def told(count: int) -> bool:
-        return context.progress(f"{result.flow}: writing", count, tally.writes)
+        return context.progress(f"{result.flow}: writing", count, spool.tally.writes)
 
     applied = apply_changes(
         spool, written, batch=context.store.capabilities.batch, after_batch=told
     )
-    for name, number in done.items():
-        result.count(name, number)
     result.count("refused_by_store", len(applied.refused))
     result.remarks.extend(f"{key}: {reason}" for key, reason in applied.refused)
     if applied.stopped:
         result.outcome = "cancelled"
-    with context.state.transaction() as state:
-        state.plans.clear(result.flow)
 
 
 def _refuse_unless_confirmed(
