@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from sync.bootstrap import Pipeline, open_installation
 from sync.flows.context import FlowResult
-from sync.flows.cycle import run_cycle
+from sync.flows.cycle import FLOWS, run_cycle
 from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState
 from sync.settings import load_settings
 from sync.stores.embedded.adapter import EmbeddedStore
@@ -31,7 +34,7 @@ from tests.realdata.adventureworks_erp import prepare, ship_everything
 from tests.realdata.source import copy_of
 from tests.realdata.web_store import WebStore, customers_csv, open_shop, read_web_store
 
-SITE = Path(__file__).parent / "site"
+SITE = Path(__file__).parent / "adventureworks_site"
 A_SUNDAY = datetime(2012, 1, 15, 12, 0, tzinfo=UTC)
 OPERATOR = "operator"
 
@@ -54,7 +57,10 @@ class Cycle:
 
 @dataclass(slots=True)
 class Story:
-    """How it went. ``held`` are the orders that the first cycle quarantined."""
+    """How it went. ``held`` are the orders that the first cycle quarantined.
+
+    ``log`` is every event that was logged meanwhile.
+    """
 
     original: Path
     site: Path
@@ -63,6 +69,7 @@ class Story:
     held: tuple[LedgerEntry, ...] = ()
     replayed: int = 0
     shipped: int = 0
+    log: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def erp(self) -> Path:
@@ -84,7 +91,7 @@ def play(original: Path, folder: Path) -> Story:
         story.cycles[name] = cycle(pipeline, name)
         clock.advance(3600)
 
-    with running(story.site, clock) as pipeline:
+    with capture_logs() as log, running(story.site, clock) as pipeline:
         run("first", pipeline)
         story.held = quarantined(pipeline)
         sort_the_unrecorded_as_card(story.site)
@@ -94,6 +101,7 @@ def play(original: Path, folder: Path) -> Story:
         story.shipped = ship_everything(story.erp)
         run("shipped", pipeline)
         run("idle", pipeline)
+    story.log = [dict(event) for event in log]
     return story
 
 
@@ -115,12 +123,12 @@ def running(site: Path, clock: ManualClock) -> Iterator[Pipeline]:
         yield installation.pipeline(None)
 
 
-def cycle(pipeline: Pipeline, name: str) -> Cycle:
-    """Run every flow once and measure it."""
+def cycle(pipeline: Pipeline, name: str, flows: Sequence[str] = tuple(FLOWS)) -> Cycle:
+    """Run every flow once, or only these, and measure it."""
     store = pipeline.store
     assert isinstance(store, EmbeddedStore)
     before, started = store.mirror_writes, time.perf_counter()
-    results = run_cycle(pipeline.context())
+    results = run_cycle(pipeline.context(), flows)
     seconds = time.perf_counter() - started
     return Cycle(name, {each.flow: each for each in results}, seconds, store.mirror_writes - before)
 

@@ -206,3 +206,14 @@ def test_lines_without_a_header_are_nobodys_and_stay_untouched(story: Story) -> 
         left = [tuple(row) for row in erp.execute(rows)]
         assert left == [tuple(row) for row in before.execute(rows)]
     assert {(row[0], row[1]) for row in left} == set(story.store.without_header)
+
+
+def test_nobodys_name_street_or_e_mail_address_is_in_the_log(story: Story) -> None:
+    with opened(story.erp) as erp:
+        one_off = erp.execute("SELECT Name, AddressLine1 FROM Sales_SalesOrderAddress").fetchall()
+    personal = {text for row in one_off for text in row} | set(story.store.emails.values())
+    assert len(personal) > 20_000
+    logged = {str(value) for event in story.log for value in event.values()}
+    assert len([event for event in story.log if event["event"] == "order.imported"]) == 1566
+    assert logged & personal == set()
+    assert not [text for text in logged if "@" in text]
