@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
-from sync.flows.changes import touched_accounts
+from sync.flows.changes import look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     carry_out,
@@ -38,7 +38,7 @@ def mirror_accounts(
     store = needs(context.store, MirrorsAccounts, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     members = members_of_accounts(context, scope)
-    touched = touched_accounts(context, result, Feed.ACCOUNTS, scope, members)
+    touched = touched_accounts(context, result, Feed.ACCOUNTS, scope, members, dry_run=dry_run)
     ids = sorted(members.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
@@ -69,6 +69,8 @@ def mirror_accounts(
                 return
 
         def write(batch: Sequence[Change[CustomerId, AccountProfile]]) -> None:
+            if any(change.before is None or change.after is None for change in batch):
+                look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES))
             for change in batch:
                 if change.after is None:
                     store.withdraw_account(change.key)

@@ -7,9 +7,9 @@ clock at the moment when the read began, and moves only after the run succeeded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sync.domain.codec import fingerprint
 from sync.domain.ids import CustomerId
@@ -22,6 +22,7 @@ from sync.ports.state import ResyncScope
 # Late commits become visible behind the clock that the feed answered with.
 OVERLAP = timedelta(minutes=10)
 FULL_EVERY = timedelta(days=1)
+NEVER = Watermark(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,21 @@ def touched_accounts(
     feed: Feed,
     scope: ResyncScope,
     members: Mapping[CustomerId, Members],
+    *,
+    dry_run: bool,
 ) -> Touched:
     """Which accounts this run must look at.
 
-    Everything: when the ERP cannot tell changes, when a person named a part,
-    when somebody was mapped otherwise since the last full run (the ERP's feed
-    knows nothing of that), and once a day.
+    Everything: when the ERP cannot tell changes, when a person named a part or
+    asked for it, when somebody was mapped otherwise since the last full run (the
+    ERP's feed knows nothing of that), when accounts came or went in the store
+    since then, and once a day.
     """
     erp = context.erp
     people = fingerprint([[each, members[each]] for each in sorted(members)])
     people = f"{people[:16]}-{fingerprint(context.mapping.retail_groups)[:8]}"
     able = isinstance(erp, TellsChanges) and feed in erp.capabilities.change_feeds
-    if not isinstance(erp, TellsChanges) or not able or scope != ResyncScope():
+    if not isinstance(erp, TellsChanges) or not able or scope.narrow or scope.everything:
         return Touched(feed, None, None, people)
     with context.state.transaction() as state:
         watermark = state.watermarks.get(feed.value)
@@ -84,12 +88,28 @@ def touched_accounts(
     # Equal, not merely present: between two full runs for the same people there
     # may have been one for others, which withdrew what these should see.
     same_people = full is not None and full == full_for_these
+    if full is not None and not same_people and not dry_run:
+        # Before the first write: a run for these people that breaks off has
+        # changed what those before them see.
+        look_at_everything(context, [feed])
     if watermark is None or full is None or not same_people or now.at - full.at >= FULL_EVERY:
         return Touched(feed, None, now, people)
     since = Watermark(watermark.at - OVERLAP)
     customer_ids, reached = retrying(erp.changed_customers, feed, since)
     result.count("accounts_touched", len(customer_ids))
     return Touched(feed, frozenset(customer_ids), reached, people)
+
+
+def look_at_everything(context: Context, feeds: Iterable[Feed]) -> None:
+    """Let the next run of these feeds look at every account.
+
+    Needed wherever the store loses or gains an account: what belongs to it went
+    with it, or is not there yet, and no feed of the ERP knows of that.
+    """
+    with context.state.transaction() as state:
+        for feed in feeds:
+            if state.watermarks.get(_full(feed)) is not None:
+                state.watermarks.set(_full(feed), NEVER)
 
 
 def _full(feed: Feed) -> str:

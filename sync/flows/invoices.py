@@ -13,6 +13,7 @@ from sync.flows.mirroring import (
     carry_out,
     chunks,
     compare,
+    in_erp,
     individual,
     members_of_accounts,
     shown_ids,
@@ -39,14 +40,14 @@ def mirror_invoices(
     store = needs(context.store, MirrorsInvoices, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     mapped = members_of_accounts(context, scope)
-    touched = touched_accounts(context, result, Feed.INVOICES, scope, mapped)
+    touched = touched_accounts(context, result, Feed.INVOICES, scope, mapped, dry_run=dry_run)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
     with Spool[InvoiceKey, Invoice](tuple[str, ...], Invoice) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
-            asked = [each for each in batch if each in mapped]
+            asked = in_erp(context, [each for each in batch if each in mapped])
             invoices = retrying(erp.invoices, asked)
             wanted: dict[InvoiceKey, Invoice] = {
                 (each.sold_to.value, each.number.value): each for each in invoices

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,12 +13,13 @@ from sync.applying import apply_changes
 from sync.domain.account import IndividualAccount
 from sync.domain.ids import CustomerId
 from sync.errors import SuspiciousPlan
+from sync.flows.changes import look_at_everything
 from sync.flows.context import Context, FlowResult, needs
 from sync.planning.guards import suspicion
 from sync.planning.membership import Members, mapped_accounts
 from sync.planning.plan import Change, plan_mirror
 from sync.planning.spool import Spool
-from sync.ports.erp import TellsUnreadable
+from sync.ports.erp import Feed, ReadsAccounts, TellsUnreadable
 from sync.ports.state import HeldPlan, ResyncScope
 from sync.ports.store import ListsStaffAttributes, MirrorsAccounts
 
@@ -54,6 +55,19 @@ def members_of_accounts(context: Context, scope: ResyncScope) -> Mapping[Custome
     return {wanted: found[wanted]} if wanted in found else {}
 
 
+def in_erp(context: Context, customer_ids: Collection[CustomerId]) -> list[CustomerId]:
+    """Those of the customers that the ERP has as accounts (WA-1), in their order.
+
+    A row of addresses or invoices may outlive its account, or belong to a
+    customer that the ERP profile does not select: nothing of it is mirrored.
+    """
+    if not customer_ids:
+        return []
+    erp = needs(context.erp, ReadsAccounts, "the ERP")
+    accounts = context.retrying()(erp.accounts, customer_ids)
+    return [each for each in customer_ids if each in accounts]
+
+
 def individual(context: Context, customer_id: CustomerId) -> IndividualAccount:
     """The proof that the ID is no retail group. Raises ValueError where it is one."""
     return IndividualAccount(customer_id, context.mapping.retail_groups)
@@ -74,6 +88,7 @@ def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: boo
         result.remarks.append(f"{customer_id} is a retail group: what was shown is withdrawn.")
         result.count("withdrawn")
         if not dry_run:
+            look_at_everything(context, Feed)
             retrying(mirror.withdraw_account, customer_id)
             log.warning("account.withdrawn", customer=customer_id.value, reason="retail group")
 

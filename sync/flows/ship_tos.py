@@ -13,6 +13,7 @@ from sync.flows.mirroring import (
     carry_out,
     chunks,
     compare,
+    in_erp,
     individual,
     members_of_accounts,
     shown_ids,
@@ -42,14 +43,14 @@ def mirror_ship_tos(
     store = needs(context.store, MirrorsShipTos, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     mapped = members_of_accounts(context, scope)
-    touched = touched_accounts(context, result, Feed.SHIP_TOS, scope, mapped)
+    touched = touched_accounts(context, result, Feed.SHIP_TOS, scope, mapped, dry_run=dry_run)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
     with Spool[PlaceKey, Place](tuple[str, ...], Place) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
-            asked = [each for each in batch if each in mapped]
+            asked = in_erp(context, [each for each in batch if each in mapped])
             ship_tos = retrying(erp.ship_tos, asked)
             bill_tos = retrying(erp.bill_tos, asked)
             wanted: dict[PlaceKey, Place] = {

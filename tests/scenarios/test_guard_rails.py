@@ -88,6 +88,7 @@ def test_confirmation_is_for_that_plan_and_no_other(world: World) -> None:
     mirror(world)
     world.clock.advance(2 * 86400)
     empty = MemoryErp(world.clock)
+    empty.add_account(a.an_account())
     world.erp_seen = empty
     plan_id = world.run("invoices").plan_id
     assert plan_id is not None
