@@ -16,8 +16,10 @@ from sync.settings.words import is_credential
 
 MAX_BYTES = 64 * 1024
 _IN_URL = re.compile(r"://[^/\s@]*:[^@\s]+@")
+# Also within a URL, where "=" and the ";" before the key may be spelled %3D and %3B.
 _IN_TEXT = re.compile(
-    r"(?i)\b(?:pwd|passw(?:or)?d|pass|secret|token|api[_-]?key|access[_-]?key)\s*=\s*[^;&\s]"
+    r"(?i)(?:(?<![a-z0-9])|(?<=%3B)|(?<=%26))"
+    r"(?:pwd|passw(?:or)?d|pass|secret|token|api[_-]?key|access[_-]?key)\s*(?:=|%3D)\s*[^;&\s]"
 )
 _KEY = re.compile(
     r"(?i)(?:^|_|-)(?:pwd|pass|passw(?:or)?d|passphrase|secret|token|credentials?"
