@@ -18,7 +18,7 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
-from sync.planning.accounts import profile_of
+from sync.planning.accounts import keeping_locations, profile_of
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
 from sync.ports.erp import Feed, ReadsAccounts
@@ -49,12 +49,15 @@ def mirror_accounts(
             accounts = retrying(erp.accounts, mapped)
             locations = retrying(erp.locations, mapped)
             shown = retrying(store.shown_accounts, batch)
+            unreadable = take_unreadable(context, result)
             wanted = {
                 each: profile_of(accounts[each], locations, members[each])
                 for each in mapped
                 if each in accounts
             }
-            unreadable = take_unreadable(context, result)
+            for each in wanted.keys() & shown.keys():
+                if unreadable.shields(each.value):
+                    wanted[each] = keeping_locations(wanted[each], shown[each])
             missing = [
                 each
                 for each in mapped
@@ -62,7 +65,13 @@ def mirror_accounts(
             ]
             result.count("not_in_erp", len(missing))
             result.remarks.extend(f"The ERP has no customer {each}." for each in missing[:20])
-            compare(spool, wanted, shown, lambda key: key.value, unreadable, lambda key: key.value)
+            compare(
+                spool,
+                wanted,
+                shown,
+                lambda key: key.value,
+                unreadable.keeping(members, lambda key: key),
+            )
             seen += len(batch)
             if context.progress("accounts: comparing", seen, len(ids)):
                 result.outcome = "cancelled"

@@ -23,6 +23,7 @@ from sync.flows.order_status import mirror_order_status
 from sync.flows.orders import import_orders
 from sync.flows.prices import mirror_prices
 from sync.flows.ship_tos import mirror_ship_tos
+from sync.ports.erp import TellsUnreadable
 from sync.ports.state import ResyncScope
 
 log = structlog.get_logger()
@@ -70,6 +71,8 @@ def run_flow(
 
 
 def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:
+    if isinstance(context.erp, TellsUnreadable):
+        context.erp.take_unreadable()  # what an earlier run in this thread left is not ours
     try:
         FLOWS[result.flow](context, result, scope)
     except SuspiciousPlan as error:

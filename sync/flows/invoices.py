@@ -57,7 +57,13 @@ def mirror_invoices(
                 (owner.value, number.value): each for (owner, number), each in held.items()
             }
             unreadable = take_unreadable(context, result)
-            compare(spool, wanted, shown, lambda key: key, unreadable, lambda key: key[0])
+            compare(
+                spool,
+                wanted,
+                shown,
+                lambda key: key,
+                unreadable.keeping(mapped, lambda key: CustomerId(key[0])),
+            )
             seen += len(batch)
             if context.progress("invoices: comparing", seen, len(ids)):
                 result.outcome = "cancelled"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -110,18 +110,17 @@ def compare(
     wanted: Mapping[K, V],
     shown: Mapping[K, V],
     order: Callable[[K], Any],
-    unreadable: Unreadable,
-    owner: Callable[[K], str],
+    kept: Callable[[K], bool],
 ) -> None:
     """Plan one partition into the spool and count both sides.
 
-    Where the ERP holds a record that could not be read, what the store shows of
-    its owner is left as it is: the record has not vanished.
+    ``kept`` says of something shown and not wanted whether it stays all the
+    same: where the ERP holds a record that could not be read, it has not vanished.
     """
     spool.tally.shown += len(shown)
     spool.tally.wanted += len(wanted)
     for change in plan_mirror(wanted, shown, order):
-        if change.after is None and unreadable.shields(owner(change.key)):
+        if change.after is None and kept(change.key):
             spool.tally.wanted += 1
             continue
         spool.add(change)
@@ -129,13 +128,26 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Owners of records that a read had to leave out; ``everybody`` where one is unknown."""
+    """Owners of records that a read had to leave out; ``everybody`` where one is unknown.
+
+    They shield what is shown from being taken for vanished. They never shield an
+    account that nobody is mapped to any more: that is our own word, not the ERP's.
+    """
 
     owners: frozenset[str]
     everybody: bool
 
+    def __bool__(self) -> bool:
+        return self.everybody or bool(self.owners)
+
     def shields(self, owner: str) -> bool:
         return self.everybody or owner in self.owners
+
+    def keeping(
+        self, mapped: Container[CustomerId], owner: Callable[[K], CustomerId]
+    ) -> Callable[[K], bool]:
+        """Whether what is shown under a key stays, although the ERP did not tell it."""
+        return lambda key: owner(key) in mapped and self.shields(owner(key).value)
 
 
 def take_unreadable(context: Context, result: FlowResult) -> Unreadable:

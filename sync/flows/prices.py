@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId, Sku
+from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
+    Unreadable,
     carry_out,
     chunks,
     members_of_accounts,
@@ -19,7 +21,7 @@ from sync.flows.mirroring import (
 from sync.flows.retrying import Retrying
 from sync.planning.guards import price_moved
 from sync.planning.plan import Change, plan_mirror
-from sync.planning.prices import Entitled, audiences_of, wanted_prices
+from sync.planning.prices import Entitled, audiences_of, shopper_audience, wanted_prices
 from sync.planning.spool import Spool
 from sync.ports.erp import ReadsAccounts, ReadsPrices
 from sync.ports.state import ResyncScope
@@ -45,6 +47,7 @@ def mirror_prices(
     withdraw_retail_groups(context, result, dry_run=dry_run)
     retrying = context.retrying()
     entitled = _entitled(context, retrying)
+    unclear = take_unreadable(context, result)
     scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
     audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
@@ -52,7 +55,9 @@ def mirror_prices(
     with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
         for audience, each in sorted(shown - wanted, key=_partition_order):
             if _asked(each, scope) and _on_channel(audience, scope):
-                _plan(context, spool, (audience, each), {}, store, retrying, scope)
+                whole = not _may_be_entitled(audience, context.mapping, entitled, unclear)
+                gone = (audience, each)
+                _plan(context, spool, gone, {}, store, retrying, scope, whole=whole)
         published = [each for each in scopes if audiences[each]]
         done = 0
         for batch in _batches(published):
@@ -65,7 +70,7 @@ def mirror_prices(
                     prices = wanted_prices(
                         entries.get(each, ()), audience, context.mapping, context.today()
                     )
-                    whole = not unreadable.shields(each.owner)
+                    whole = not unreadable.shields(entitled.owner(each))
                     partition = (audience, each)
                     _plan(context, spool, partition, prices, store, retrying, scope, whole=whole)
             done += len(batch)
@@ -91,7 +96,24 @@ def _entitled(context: Context, retrying: Retrying) -> Entitled:
         accounts |= retrying(erp.accounts, batch)
         locations.extend(retrying(erp.locations, batch))
     retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))
-    return Entitled(accounts, tuple(locations), retail)
+    return Entitled(accounts, tuple(locations), retail, frozenset(members))
+
+
+def _may_be_entitled(
+    audience: Audience, mapping: SyncMapping, entitled: Entitled, unclear: Unreadable
+) -> bool:
+    """Whether only an unreadable account or site keeps us from knowing it entitled."""
+    if audience.channel is not None:
+        channel = mapping.channels.get(audience.channel)
+        declared = channel is not None and any(
+            shopper_audience(channel, group.customer_id) == audience
+            for group in channel.retail_groups
+        )
+        return declared and unclear.shields(audience.key)
+    if audience.kind is AudienceKind.ACCOUNT:
+        return CustomerId(audience.key) in entitled.mapped and unclear.shields(audience.key)
+    # Nobody can say which groups and sites the unreadable account has.
+    return bool(unclear)
 
 
 def _read(

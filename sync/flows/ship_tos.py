@@ -70,7 +70,13 @@ def mirror_ship_tos(
                 for (owner, key), each in shown_bill_tos.items()
             }
             unreadable = take_unreadable(context, result)
-            compare(spool, wanted, shown, lambda key: key, unreadable, lambda key: key[1])
+            compare(
+                spool,
+                wanted,
+                shown,
+                lambda key: key,
+                unreadable.keeping(mapped, lambda key: CustomerId(key[1])),
+            )
             seen += len(batch)
             if context.progress("ship_tos: comparing", seen, len(ids)):
                 result.outcome = "cancelled"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sync.domain.account import Account, Location
 from sync.domain.views import AccountProfile, LocationProfile
@@ -34,3 +35,14 @@ def profile_of(account: Account, locations: Iterable[Location], members: Members
         users=members.users,
         exceptions=members.exceptions,
     )
+
+
+def keeping_locations(profile: AccountProfile, before: AccountProfile) -> AccountProfile:
+    """The profile with those locations of ``before`` that it lacks.
+
+    For an account with a record that could not be read, which may be one of them.
+    """
+    there = {each.location_id for each in profile.locations}
+    kept = [each for each in before.locations if each.location_id not in there]
+    locations = sorted((*profile.locations, *kept), key=lambda each: each.location_id)
+    return replace(profile, locations=tuple(locations))

@@ -29,11 +29,25 @@ from sync.domain.pricing import (
 
 @dataclass(frozen=True, slots=True)
 class Entitled:
-    """Who is entitled to prices: mapped accounts, their sites, and the retail groups."""
+    """Who is entitled to prices: mapped accounts, their sites, and the retail groups.
+
+    ``mapped`` are all accounts that somebody is mapped to, also those that the
+    ERP does not have.
+    """
 
     accounts: Mapping[CustomerId, Account]
     locations: tuple[Location, ...]
     retail: Mapping[CustomerId, Account]
+    mapped: frozenset[CustomerId] = frozenset()
+
+    def owner(self, scope: PriceScope) -> str:
+        """The customer ID that the scope belongs to; empty where it is nobody's own."""
+        if scope.level is PriceLevel.ACCOUNT:
+            return scope.owner
+        for each in self.locations:
+            if scope.level is PriceLevel.LOCATION and each.location_id.value == scope.owner:
+                return each.sold_to.value
+        return ""
 
 
 def shopper_audience(channel: Channel, group: CustomerId) -> Audience:
