@@ -19,13 +19,13 @@ from sqlalchemy.exc import DBAPIError
 from erp_adapters.sql.catalogue import Kind
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.errors import Attempt, translated
+from erp_adapters.sql.losses import Keeper, unbound
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, Step, Storage
 from erp_adapters.sql.queries import BadRow, Query
 from erp_adapters.sql.statement import Statement, scan
 from erp_adapters.sql.unique_key import unique_key_finding
 from erp_adapters.sql.values import writer
-from erp_adapters.sql.writing import unbound
 from sync.errors import AccessDenied, SyncError, TryLater
 from sync.kit.driver_errors import read_error
 from sync.ports.erp import Finding, FindingLevel
@@ -124,7 +124,7 @@ class _Checking:
             found = self._try(subject, f"correct step {step.name} in {step.place}", explain)
             yield found or Finding(subject, FindingLevel.OK, "names what the database has")
         yield unique_key_finding(self._profile, self._database)
-        yield self._losses()
+        yield losses_finding(self._profile, self._profile.steps)
 
     def _columns(self, query: Query) -> Sequence[str]:
         """Problems of the answer's columns, asked with keys that nobody has."""
@@ -241,21 +241,6 @@ class _Checking:
             examples[name] = writer(kind, facts, dialect, bound.stored)(_EXAMPLES[kind])
         return examples
 
-    def _losses(self) -> Finding:
-        held = self._profile.capabilities.address_lines
-        beyond = set() if held is None else {f"line{number}" for number in range(held + 1, 5)}
-        lost = [path for path in unbound(self._profile) if path.partition(".")[2] not in beyond]
-        if not lost:
-            return Finding(
-                "fields of an order", FindingLevel.OK, "all have a place or are given up"
-            )
-        return Finding(
-            "fields of an order",
-            FindingLevel.WARNING,
-            f"an order that has one of these will be refused: {', '.join(lost)}",
-            "bind them in a step, or list under not_kept what the ERP need not know",
-        )
-
     def _try(self, subject: str, remedy: str, work: Callable[[], None]) -> Finding | None:
         """None when it went well, otherwise what went wrong."""
         try:
@@ -278,6 +263,23 @@ class _Checking:
                 remedy,
             )
         return None
+
+
+def losses_finding(profile: Profile, keepers: Sequence[Keeper]) -> Finding:
+    """Which fields of an order the profile has no place for."""
+    held = profile.capabilities.address_lines
+    beyond = set() if held is None else {f"line{number}" for number in range(held + 1, 5)}
+    lost = [
+        path for path in unbound(keepers, profile.not_kept) if path.partition(".")[2] not in beyond
+    ]
+    if not lost:
+        return Finding(FIELDS, FindingLevel.OK, "all have a place or are given up")
+    return Finding(
+        FIELDS,
+        FindingLevel.WARNING,
+        f"an order that has one of these will be refused: {', '.join(lost)}",
+        "bind them in the profile, or list under not_kept what the ERP need not know",
+    )
 
 
 def _compile_on_mssql(connection: Connection, sql: Statement) -> None:

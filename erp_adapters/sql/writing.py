@@ -14,62 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult
 
 from erp_adapters.sql.errors import Attempt
-from erp_adapters.sql.fields import (
-    ADDRESS_LINES,
-    FOR_EACH,
-    Values,
-    given,
-    order_values,
-    repeated_values,
-)
+from erp_adapters.sql.fields import FOR_EACH, Values, order_values, repeated_values
+from erp_adapters.sql.losses import Keeper, lost, works_for
 from erp_adapters.sql.profile_model import LAST_INSERT_ID, Profile, Step
 from erp_adapters.sql.statement import Statement
 from erp_adapters.sql.values import Convert, writer
-from sync.domain.address import Address
 from sync.domain.ids import IdempotencyKey
-from sync.domain.sales_order import OneOffShipTo, SalesOrder
+from sync.domain.sales_order import SalesOrder
 from sync.errors import Misconfigured, Rejected
-
-GUARDED: Mapping[str, frozenset[str]] = {
-    "order.contact": frozenset(),
-    "order.terms": frozenset(),
-    "order.hold": frozenset(),
-    "order.po_number": frozenset(),
-    "order.notes": frozenset({"order.remarks", "note.text"}),
-    "order.flags": frozenset({"order.remarks", "flag.text"}),
-    "order.requested_on": frozenset(),
-    "order.ship_complete": frozenset(),
-    "order.ship_via": frozenset(),
-    "order.collect_account": frozenset(),
-    "order.phone": frozenset(),
-    "order.email": frozenset(),
-    "ship_to.on_file_id": frozenset({"ship_to.id"}),
-    "ship_to.under": frozenset({"ship_to.id"}),
-    "bill_to.id": frozenset(),
-    **{
-        f"{group}.{name}": frozenset(
-            {f"{group}.street"} if name.startswith("line") or name == "street" else ()
-        )
-        for group in ("ship_to", "bill_to")
-        for name in (
-            *("name", "line1", "line2", "line3", "line4", "city", "country"),
-            *("postal_code", "region", "attention", "phone", "email", "residential"),
-        )
-    },
-    "line.sku": frozenset(),
-    "line.quantity": frozenset({"line.stock_quantity"}),
-    "line.unit_price": frozenset({"line.net"}),
-    "line.discount": frozenset({"line.net", "line.discount_rate"}),
-    "line.customer_part_number": frozenset(),
-    "line.note": frozenset(),
-    "charge.amount": frozenset({"order.charges_total"}),
-    "discount.amount": frozenset({"order.discounts_total"}),
-    "tax.amount": frozenset({"order.taxes_total"}),
-    "adjustment.amount": frozenset({"order.adjustments_total"}),
-    "payment.amount": frozenset({"order.payments_total"}),
-    "payment.reference": frozenset(),
-}
-"""What must not get lost -> the other fields that keep it as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +30,6 @@ class _Ready:
     sql: Statement
     bind: Mapping[str, tuple[str, Convert]]
     capture: Mapping[str, str]
-
-    def runs_for(self, values: Values) -> bool:
-        step = self.step
-        return all(given(values.get(name)) for name in step.when_present) and not any(
-            given(values.get(name)) for name in step.when_absent
-        )
 
     def bound(self, values: Values, web_number: str) -> dict[str, Any]:
         found = {}
@@ -126,30 +72,14 @@ class OrderWriter:
         """Every execution, in order. Raises Rejected where something would get lost."""
         common = order_values(order, key)
         number = order.web_number.value
-        planned: list[Execution] = []
-        kept: set[str] = set()
-        lost: set[str] = set()
-        for ready in self._steps:
-            if ready.step.for_each is None and ready.runs_for(common):
-                kept |= ready.step.fields | set(ready.step.when_present)
-        for ready in self._steps:
-            planned.extend(
-                Execution(ready, ready.bound(values, number), _about(ready.step, values))
-                for values in self._rounds(ready.step, order, common)
-                if ready.runs_for(values)
-            )
-        for for_each, group in FOR_EACH.items():
-            lost |= self._lost_of_each(order, common, for_each, group, kept)
-        lost |= self._lost(common, kept | self._texts_kept(), "order.", "ship_to.", "bill_to.")
-        lost |= _long_addresses(order, kept) - self._profile.not_kept
-        if lost:
-            raise Rejected(
-                f"order {number}: the profile {self._profile.name} has no place for"
-                f" {', '.join(sorted(lost))}",
-                code="erp_cannot_keep",
-                remedy="bind it in a step of the profile, or list it under not_kept, then replay",
-            )
-        return tuple(planned)
+        planned = tuple(
+            Execution(ready, ready.bound(values, number), _about(ready.step, values))
+            for ready in self._steps
+            for values in self._rounds(ready.step, order, common)
+            if works_for(ready.step, values)
+        )
+        refuse_losses(order, common, self._profile.steps, self._profile)
+        return planned
 
     def run(
         self, connection: Connection, planned: Sequence[Execution], attempt: Attempt
@@ -184,47 +114,19 @@ class OrderWriter:
         for values in repeated_values(order, step.for_each, step.wrap):
             yield {**common, **values}
 
-    def _texts_kept(self) -> set[str]:
-        return {
-            path for ready in self._steps for path in ready.step.fields & {"note.text", "flag.text"}
-        }
 
-    def _lost_of_each(
-        self, order: SalesOrder, common: Values, for_each: str, group: str, kept: set[str]
-    ) -> set[str]:
-        steps = [ready for ready in self._steps if ready.step.for_each == for_each]
-        lost: set[str] = set()
-        for values in repeated_values(order, for_each, None):
-            if values.get("payment.by") == "terms":
-                continue  # the terms themselves are order.terms
-            everything = {**common, **values}
-            of_item = set(kept)
-            for ready in steps:
-                if ready.runs_for(everything):
-                    of_item |= ready.step.fields | set(ready.step.when_present)
-            lost |= self._lost(values, of_item, f"{group}.")
-        return lost
-
-    def _lost(self, values: Values, kept: set[str], *groups: str) -> set[str]:
-        return {
-            path
-            for path, others in GUARDED.items()
-            if path.startswith(groups)
-            and given(values.get(path))
-            and path not in kept
-            and not others & kept
-            and path not in self._profile.not_kept
-        }
-
-
-def unbound(profile: Profile) -> list[str]:
-    """Guarded fields that no step ever binds: an order that has one is refused."""
-    bound = {path for step in profile.steps for path in step.fields | set(step.when_present)}
-    return sorted(
-        path
-        for path, others in GUARDED.items()
-        if path not in bound and not others & bound and path not in profile.not_kept
-    )
+def refuse_losses(
+    order: SalesOrder, common: Values, keepers: Sequence[Keeper], profile: Profile
+) -> None:
+    """Raises Rejected where the order has what the profile has no place for."""
+    found = lost(order, common, keepers, profile.not_kept)
+    if found:
+        raise Rejected(
+            f"order {order.web_number}: the profile {profile.name} has no place for"
+            f" {', '.join(found)}",
+            code="erp_cannot_keep",
+            remedy="bind it in the profile, or list it under not_kept, then replay",
+        )
 
 
 def _ready(step: Step, profile: Profile, dialect: str) -> _Ready:
@@ -298,16 +200,3 @@ def _about(step: Step, values: Values) -> str:
     if group == "line":
         parts.append(str(values["line.sku"]))
     return ", ".join(parts)
-
-
-def _long_addresses(order: SalesOrder, kept: set[str]) -> set[str]:
-    """Street lines beyond those that have a field of their own."""
-    ship_to = order.ship_to.address if isinstance(order.ship_to, OneOffShipTo) else None
-    bill_to = order.bill_to if isinstance(order.bill_to, Address) else None
-    return {
-        f"{group}.street"
-        for group, address in (("ship_to", ship_to), ("bill_to", bill_to))
-        if address is not None
-        and len(address.lines) > ADDRESS_LINES
-        and f"{group}.street" not in kept
-    }

@@ -1,0 +1,116 @@
+"""Orders as the ports see them: looked up, written in steps, followed by status."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from erp_adapters.sql import translate
+from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
+from erp_adapters.sql.database import Database
+from erp_adapters.sql.errors import Attempt, DuplicateKey, Moment, translated
+from erp_adapters.sql.profile_model import ORDER_NUMBER, Profile
+from erp_adapters.sql.queries import Row
+from erp_adapters.sql.values import as_text
+from erp_adapters.sql.writing import Execution, OrderWriter
+from sync.domain.ids import ErpOrderNumber, IdempotencyKey
+from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
+from sync.errors import Conflict, Rejected
+
+
+class FindsOrdersByKey(SqlErpBase):
+    def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
+        with self._read("find_order") as reading:
+            return self._found(reading, key)
+
+    def _found(self, reading: Reading, key: IdempotencyKey) -> FoundOrder | None:
+        row = self._one(reading, "find_order", external_key=key.value)
+        if row is None:
+            return None
+        try:
+            return translate.found_order(row)
+        except ValueError as error:
+            raise unreadable("find_order", key.value, str(error)) from error
+
+
+class SubmitsOrdersInSteps(FindsOrdersByKey):
+    def __init__(self, profile: Profile, database: Database) -> None:
+        super().__init__(profile, database)
+        self._orders = OrderWriter(profile, database.dialect)
+
+    def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+        planned = self._orders.plan(order, key)
+        for last in (False, True):
+            try:
+                return self._submit(order, key, planned)
+            except DuplicateKey as stopped:
+                held = self.find_order(key)
+                if held is not None:
+                    return same_order(held, order, key)
+                # Not our key: perhaps two orders reached for the same number.
+                if last:
+                    raise Rejected(
+                        f"order {order.web_number}: a unique index of the ERP refuses it"
+                        f" ({stopped.told.code})",
+                        code="erp_duplicate",
+                        remedy="look in the ERP for the record that is there already, then replay",
+                    ) from stopped.error
+        raise AssertionError("unreachable")
+
+    def _submit(
+        self, order: SalesOrder, key: IdempotencyKey, planned: Sequence[Execution]
+    ) -> OrderAcknowledgement:
+        attempt = Attempt(f"writing order {order.web_number} into {self.profile.name}")
+        with (
+            translated(attempt, self.database.dialect),
+            self.database.writer.begin() as connection,
+        ):
+            held = self._found(Reading(self, connection), key)
+            # A refused one may be sent again; the steps say what becomes of it.
+            if held is not None and held.refusal is None:
+                return same_order(held, order, key)
+            attempt.moment = Moment.WRITING
+            captured = self._orders.run(connection, planned, attempt)
+        number = captured.get(ORDER_NUMBER)
+        return OrderAcknowledgement(None if number is None else ErpOrderNumber(as_text(number)))
+
+
+class ReadsOrderStatusByKey(SqlErpBase):
+    def order_statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> Mapping[IdempotencyKey, OrderStatus]:
+        wanted = {each.value for each in keys}
+        with self._read("order_status") as reading:
+            asked = {"external_keys": wanted}
+            answer = reading.rows("order_status", **asked)
+            rows = [row for row in answer.rows if row["external_key"] in wanted]
+            shipments = Parts(reading.rows("order_shipments", **asked), "external_key")
+            lines = Parts(reading.rows("order_line_status", **asked), "external_key")
+            broken = shipments.broken | lines.broken
+
+            def make(row: Row) -> tuple[IdempotencyKey, OrderStatus]:
+                key = row["external_key"]
+                status = translate.order_status(row, shipments.of(key), lines.of(key))
+                return IdempotencyKey(key), status
+
+            whole = [row for row in rows if row["external_key"] not in broken]
+            return dict(reading.build(self.queries["order_status"], whole, make))
+
+
+def same_order(held: FoundOrder, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+    """The answer for an order that the ERP holds already, if it is this one.
+
+    Raises Rejected where the ERP has refused it, Conflict where it differs.
+    """
+    if held.refusal is not None:
+        raise Rejected(
+            f"order {order.web_number}: the ERP refused it: {held.refusal}",
+            code="erp_refused",
+            remedy="put right in the ERP what it names, then replay",
+        )
+    differences = held.differences(order)
+    if differences:
+        raise Conflict(
+            f"order {order.web_number} is in the ERP under {key} already,"
+            f" and differs: {'; '.join(differences)}"
+        )
+    return OrderAcknowledgement(held.number)
