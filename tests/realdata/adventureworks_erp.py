@@ -38,6 +38,8 @@ DELETE FROM Sales_SalesOrderHeader;
 def prepare(path: Path) -> None:
     """Take the orders out and add what web orders need."""
     with opened(path) as database:
+        # As anybody would who writes to SQLite while others read.
+        database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_WITHOUT_ORDERS + _ADDED)
 
 
