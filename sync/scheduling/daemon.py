@@ -5,29 +5,23 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
 import structlog
-from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
-from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from sync.bootstrap import Installation, Pipeline, open_installation, state_address
 from sync.errors import StateInUse, SyncError, TryLater
-from sync.flows.cycle import FLOWS
 from sync.scheduling.clock import SystemClock
+from sync.scheduling.jobs import scheduler_for
 from sync.scheduling.notify import Notifier
 from sync.scheduling.pulse import Pulse
 from sync.scheduling.runner import Runner
-from sync.settings import Cron5, Settings, Trigger
+from sync.settings import Settings
 from sync.state.lock import WriterLock, hold_writer_lock
 
 log = structlog.get_logger()
 
-REQUESTS_EVERY_S = 1.0
 # A command that asks whether the service runs holds the writer's lock for a moment.
 LOCK_WAIT_S = 2.0
 STOP, RELOAD, TICK = "stop", "reload", "tick"
@@ -67,7 +61,12 @@ class Daemon:
             open_installation(self._settings, self._clock) as installation,
         ):
             self._resume(installation)
-            scheduler = self._scheduler(installation)
+            scheduler = scheduler_for(
+                installation.pipelines.values(),
+                Runner(self._pulse, self._stop),
+                self._clock,
+                threads=self._settings.service.worker_threads,
+            )
             scheduler.start()
             log.info("daemon.started", pipelines=sorted(installation.pipelines))
             self._notifier.ready(_status(installation))
@@ -141,73 +140,6 @@ class Daemon:
                     requests=requests,
                 )
 
-    def _scheduler(self, installation: Installation) -> BackgroundScheduler:
-        """Jobs in memory only: a job store that pickles could be told to run anything."""
-        threads = self._settings.service.worker_threads
-        scheduler = BackgroundScheduler(
-            timezone="UTC",
-            executors={
-                "default": ThreadPoolExecutor(threads),
-                # Requests of people must not wait behind a full schedule.
-                "requests": ThreadPoolExecutor(max(1, len(installation.pipelines))),
-            },
-        )
-        runner = Runner(self._pulse, self._stop)
-        for pipeline in installation.pipelines.values():
-            self._add_flows(scheduler, runner, pipeline)
-            scheduler.add_job(
-                runner.requests,
-                IntervalTrigger(seconds=REQUESTS_EVERY_S, timezone="UTC"),
-                args=[pipeline],
-                id=f"{pipeline.name}/requests",
-                executor="requests",
-                coalesce=True,
-                max_instances=1,
-                misfire_grace_time=None,
-            )
-        scheduler.add_listener(_missed, EVENT_JOB_MISSED)
-        return scheduler
-
-    def _add_flows(
-        self, scheduler: BackgroundScheduler, runner: Runner, pipeline: Pipeline
-    ) -> None:
-        schedule = pipeline.settings.schedule
-        for flow in FLOWS:
-            trigger = schedule.trigger(flow)
-            if trigger is None:
-                continue
-            job_trigger = _aps_trigger(trigger)
-            first = self._first_run(pipeline, flow, job_trigger)
-            # A start that a busy or sleeping machine missed is made up for once.
-            scheduler.add_job(
-                runner.scheduled,
-                job_trigger,
-                args=[pipeline, flow],
-                id=f"{pipeline.name}/{flow}",
-                coalesce=True,
-                max_instances=1,
-                misfire_grace_time=max(1, round(schedule.misfire_grace_s)),
-                **({} if first is None else {"next_run_time": first}),
-            )
-
-    def _first_run(
-        self, pipeline: Pipeline, flow: str, trigger: IntervalTrigger | CronTrigger
-    ) -> datetime | None:
-        """Now, for what is due; None for a time of day that has not passed since the last run."""
-        now = self._clock.now()
-        if isinstance(trigger, IntervalTrigger):
-            return now
-        with pipeline.state.transaction() as state:
-            runs = state.runs.last(flow)
-        if not runs:
-            # A new installation keeps to the hours that its administrator chose.
-            return None
-        made = [run.started_at for run in runs if run.outcome in ("ok", "refused")]
-        if not made:
-            return now
-        due = trigger.get_next_fire_time(None, max(made) + timedelta(seconds=1))
-        return now if due is not None and due <= now else None
-
     def _look_after(self, installation: Installation, *, reload: bool) -> None:
         if reload:
             self._notifier.reloading()
@@ -248,16 +180,6 @@ class Daemon:
         poll = self._settings.service.mapping_poll_s
         watchdog = self._notifier.watchdog_s
         return poll if watchdog is None else min(poll, watchdog / 4)
-
-
-def _aps_trigger(trigger: Trigger) -> IntervalTrigger | CronTrigger:
-    if isinstance(trigger, Cron5):
-        return CronTrigger.from_crontab(trigger.fields, timezone=trigger.time_zone)
-    return IntervalTrigger(seconds=trigger.seconds, timezone="UTC")
-
-
-def _missed(event: JobExecutionEvent) -> None:
-    log.error("run.missed", job=event.job_id, due=event.scheduled_run_time.isoformat())
 
 
 def _status(installation: Installation) -> str:

@@ -1,0 +1,136 @@
+"""Which flow starts when, and what is made up for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apscheduler.events import (
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MISSED,
+    JobEvent,
+)
+from apscheduler.schedulers.background import BackgroundScheduler
+from structlog.testing import capture_logs
+
+from sync.flows.cycle import FLOWS
+from sync.scheduling.clock import SystemClock
+from sync.scheduling.jobs import first_run, scheduler_for
+from sync.scheduling.runner import Runner
+from sync.settings import Cron5, Every
+from sync.testing.clock import A_MONDAY, ManualClock
+from tests.unit.scheduling.conftest import Line
+
+pytestmark = pytest.mark.rule("OP-1")
+
+NIGHTLY = Cron5("15 3 * * *", "Europe/Berlin")
+OFF = [flow for flow in FLOWS if flow != "order_status"]
+
+
+@contextmanager
+def started(scheduler: BackgroundScheduler, *, paused: bool = True) -> Iterator[None]:
+    scheduler.start(paused=paused)
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=True)
+
+
+def ran(line: Line, at: datetime, outcome: str = "ok") -> None:
+    with line.pipeline.state.transaction() as state:
+        state.runs.start(f"run-{at:%d%H%M}", "prices", at)
+        state.runs.finish(f"run-{at:%d%H%M}", outcome, {}, "", at)
+
+
+def test_every_flow_that_is_not_off_has_a_job_that_never_runs_beside_itself(
+    runner: Runner, line_of: Callable[..., Line], clock: ManualClock
+) -> None:
+    lines = [line_of("main", off=["prices"], misfire_grace_s=120), line_of("outpost")]
+    scheduler = scheduler_for([each.pipeline for each in lines], runner, clock, threads=4)
+    with started(scheduler):
+        jobs = {job.id: job for job in scheduler.get_jobs()}
+    wanted = {f"main/{flow}" for flow in FLOWS} | {f"outpost/{flow}" for flow in FLOWS}
+    assert set(jobs) == wanted - {"main/prices"} | {"main/requests", "outpost/requests"}
+    assert all(job.max_instances == 1 and job.coalesce for job in jobs.values())
+    assert jobs["main/orders"].misfire_grace_time == 120
+    assert jobs["main/requests"].misfire_grace_time is None
+    assert jobs["main/requests"].executor == "requests", "people do not wait behind flows"
+    assert jobs["main/orders"].executor == "default"
+
+
+def test_a_flow_by_interval_is_due_at_the_start(line: Line) -> None:
+    assert first_run(line.pipeline, "orders", Every(60), A_MONDAY) == A_MONDAY
+
+
+def test_a_new_installation_waits_for_the_hour_that_was_chosen(line: Line) -> None:
+    assert first_run(line.pipeline, "prices", NIGHTLY, A_MONDAY) is None
+
+
+@pytest.mark.parametrize(
+    "last, due",
+    [
+        # 03:15 in Berlin is 02:15 in UTC in March.
+        (datetime(2025, 3, 3, 2, 15, tzinfo=UTC), False),
+        (datetime(2025, 3, 3, 8, 0, tzinfo=UTC), False),
+        (datetime(2025, 3, 2, 2, 15, tzinfo=UTC), True),
+        (datetime(2025, 3, 3, 2, 14, tzinfo=UTC), True),
+        (datetime(2025, 1, 1, 2, 15, tzinfo=UTC), True),
+    ],
+)
+def test_a_time_that_passed_while_nobody_ran_is_made_up_for(
+    line: Line, last: datetime, due: bool
+) -> None:
+    ran(line, last)
+    assert first_run(line.pipeline, "prices", NIGHTLY, A_MONDAY) == (A_MONDAY if due else None)
+
+
+@pytest.mark.parametrize("outcome, due", [("failed", True), ("refused", False)])
+def test_a_run_that_failed_was_not_made(line: Line, outcome: str, due: bool) -> None:
+    ran(line, A_MONDAY - timedelta(minutes=10), outcome)
+    found = first_run(line.pipeline, "prices", NIGHTLY, A_MONDAY)
+    assert found == (A_MONDAY if due else None)
+
+
+def test_many_missed_starts_are_made_up_for_once(
+    runner: Runner, line_of: Callable[..., Line]
+) -> None:
+    line = line_of(off=OFF, order_status_every_s=60, misfire_grace_s=300)
+    scheduler = scheduler_for([line.pipeline], runner, SystemClock(), threads=1)
+    done: list[JobEvent] = []
+    executed = threading.Event()
+
+    def noted(event: JobEvent) -> None:
+        if event.job_id == "main/order_status":
+            done.append(event)
+            executed.set()
+
+    scheduler.add_listener(noted, EVENT_JOB_EXECUTED | EVENT_JOB_MISSED)
+    with started(scheduler):
+        slept = datetime.now(UTC) - timedelta(hours=9)
+        scheduler.modify_job("main/order_status", next_run_time=slept)
+        scheduler.resume()
+        assert executed.wait(30)
+        following = scheduler.get_job("main/order_status").next_run_time
+        assert following > datetime.now(UTC)
+    assert [event.code for event in done] == [EVENT_JOB_EXECUTED]
+    assert line.flows() == ["order_status"]
+
+
+def test_a_start_that_comes_too_late_is_told_and_not_made_up_for(
+    runner: Runner, line_of: Callable[..., Line]
+) -> None:
+    line = line_of(off=OFF, order_status_cron="15 3 1 1 *", misfire_grace_s=300)
+    scheduler = scheduler_for([line.pipeline], runner, SystemClock(), threads=1)
+    missed = threading.Event()
+    with capture_logs() as logs, started(scheduler):
+        scheduler.add_listener(lambda _: missed.set(), EVENT_JOB_MISSED)
+        slept = datetime.now(UTC) - timedelta(hours=1)
+        scheduler.modify_job("main/order_status", next_run_time=slept)
+        scheduler.resume()
+        assert missed.wait(30)
+    (told,) = [entry for entry in logs if entry["event"] == "run.missed"]
+    assert told["job"] == "main/order_status"
+    assert line.flows() == []

@@ -1,0 +1,187 @@
+"""The mapping in force: swapped as a whole, kept in the state, never replaced by a bad edit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sync.domain.ids import OrganisationId
+from sync.domain.order import BuyerRecord
+from sync.errors import Misconfigured
+from sync.mapping.keeper import MappingKeeper
+from sync.mapping.source import MappingSource
+from sync.ports.state import GoodMapping
+from sync.routing import Usable
+from sync.state import SqlState
+from sync.testing.clock import ManualClock
+from tests.unit.scheduling.conftest import CUSTOMERS, Line
+
+pytestmark = pytest.mark.rule("OP-4")
+
+GOOD_EDIT = CUSTOMERS.replace("C-1001", "C-2002", 1)
+BAD_EDIT = CUSTOMERS.replace("C-1001", "RETAIL-EU", 1)
+
+
+@pytest.fixture
+def state(line: Line) -> SqlState:
+    return line.pipeline.state
+
+
+@pytest.fixture
+def keeper_of(state: SqlState, mappings: Path, clock: ManualClock) -> Callable[..., MappingKeeper]:
+    """A keeper as a process has it; each call is another process."""
+
+    def make(*, looks_on: bool = False) -> MappingKeeper:
+        return MappingKeeper(MappingSource(mappings), state, clock, looks_on=looks_on)
+
+    return make
+
+
+def customer(keeper: MappingKeeper) -> str:
+    """Whom the first organisation orders for."""
+    _, accounts = keeper.current()
+    found = accounts.find(None, OrganisationId("org-12"), BuyerRecord())
+    assert isinstance(found, Usable)
+    return found.customer_id.value
+
+
+def kept(state: SqlState) -> GoodMapping | None:
+    with state.transaction() as transaction:
+        return transaction.mappings.last_good()
+
+
+def edit(mappings: Path, text: str) -> None:
+    """As editors do it, so that the file is another one."""
+    beside = mappings / ".customers.csv.new"
+    beside.write_text(text)
+    beside.replace(mappings / "customers.csv")
+
+
+def test_the_first_good_mapping_is_kept_in_the_state(
+    keeper_of: Callable[..., MappingKeeper], state: SqlState
+) -> None:
+    keeper = keeper_of()
+    assert kept(state) is None
+    loaded, _ = keeper.current()
+    good = kept(state)
+    assert good is not None
+    assert good.version == loaded.version
+    assert good.files["customers.csv"] == CUSTOMERS
+    assert customer(keeper) == "C-1001"
+
+
+def test_an_edit_counts_when_the_folder_is_looked_at_and_not_before(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path
+) -> None:
+    keeper = keeper_of()
+    before = keeper.current()
+    assert not keeper.reload_if_edited()
+    edit(mappings, GOOD_EDIT)
+    assert keeper.current() is before, "a run goes on with the version that it began with"
+    assert keeper.reload_if_edited()
+    assert customer(keeper) == "C-2002"
+    assert not keeper.reload_if_edited()
+
+
+def test_a_bad_edit_leaves_the_last_good_version_in_force(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState
+) -> None:
+    keeper = keeper_of()
+    version = keeper.current()[0].version
+    edit(mappings, BAD_EDIT)
+    assert keeper.reload_if_edited()
+    loaded, _ = keeper.current()
+    assert loaded.from_last_good
+    assert loaded.version == version
+    assert customer(keeper) == "C-1001"
+    good = kept(state)
+    assert good is not None
+    assert good.version == version
+    assert good.refused_problems[0].startswith("customers.csv:2:")
+    assert not keeper.reload_if_edited(), "told once, not at every look"
+
+
+def test_a_restart_does_not_bring_a_bad_edit_into_force(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState
+) -> None:
+    version = keeper_of().current()[0].version
+    edit(mappings, BAD_EDIT)
+    restarted = keeper_of()
+    assert restarted.current()[0].version == version
+    assert customer(restarted) == "C-1001"
+    good = kept(state)
+    assert good is not None
+    assert good.refused_problems
+
+
+@pytest.mark.parametrize("cure", [CUSTOMERS, GOOD_EDIT], ids=["taken back", "corrected"])
+def test_after_a_correction_nothing_is_refused_any_more(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState, cure: str
+) -> None:
+    keeper = keeper_of()
+    keeper.current()
+    edit(mappings, BAD_EDIT)
+    keeper.reload()
+    edit(mappings, cure)
+    assert keeper.reload_if_edited()
+    loaded, _ = keeper.current()
+    assert not loaded.from_last_good
+    good = kept(state)
+    assert good is not None
+    assert good.version == loaded.version
+    assert good.refused_version is None
+    assert good.refused_problems == ()
+
+
+def test_without_any_good_version_there_is_nothing_to_run_on(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState
+) -> None:
+    edit(mappings, BAD_EDIT)
+    keeper = keeper_of()
+    with pytest.raises(Misconfigured, match=r"customers\.csv:2:"):
+        keeper.current()
+    assert kept(state) is None
+    edit(mappings, CUSTOMERS)
+    assert customer(keeper) == "C-1001", "it is read again as soon as it is right"
+
+
+def test_a_folder_that_is_gone_leaves_the_last_good_version_in_force(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path
+) -> None:
+    keeper = keeper_of()
+    keeper.current()
+    mappings.rename(mappings.with_name("elsewhere"))
+    assert keeper.reload_if_edited()
+    assert customer(keeper) == "C-1001"
+    assert customer(keeper_of()) == "C-1001"
+    mappings.with_name("elsewhere").rename(mappings)
+    assert keeper.reload_if_edited()
+    assert not keeper.current()[0].from_last_good
+
+
+def test_who_only_looks_on_keeps_nothing(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState
+) -> None:
+    assert customer(keeper_of(looks_on=True)) == "C-1001"
+    assert kept(state) is None
+    keeper_of().current()
+    good = kept(state)
+    edit(mappings, GOOD_EDIT)
+    assert customer(keeper_of(looks_on=True)) == "C-2002"
+    edit(mappings, BAD_EDIT)
+    looking = keeper_of(looks_on=True)
+    assert looking.current()[0].from_last_good
+    assert kept(state) == good
+
+
+def test_looking_whether_a_file_was_edited_takes_no_time(
+    keeper_of: Callable[..., MappingKeeper],
+) -> None:
+    keeper = keeper_of()
+    keeper.current()
+    begun = time.process_time()
+    assert not any(keeper.reload_if_edited() for _ in range(100))
+    assert time.process_time() - begun < 1
