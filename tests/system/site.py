@@ -12,14 +12,44 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from sync.sample.build import build_sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FLOWS = ("accounts", "ship_tos", "prices", "invoices", "orders", "order_status")
 # So many of the sample's orders are kept: importable ones, and ones that are not.
 GOOD_ORDERS = 40
 WRONG_ORDERS = 10
+_FIRST_GOOD, _FIRST_WRONG = 50001, 50271
+
+
+def build_databases(folder: Path) -> Path:
+    """The sample's ERP and store, of whose orders some are kept."""
+    store = folder / "store.sqlite"
+    build_sample(
+        f"sqlite:///{folder / 'erp.sqlite'}",
+        f"sqlite:///{store}",
+        today=datetime.now(UTC).date(),
+    )
+    good = [f"W-{_FIRST_GOOD + each}" for each in range(GOOD_ORDERS)]
+    wrong = [f"W-{_FIRST_WRONG + each}" for each in range(WRONG_ORDERS)]
+    kept = f"""number IN ('{"', '".join([*good, *wrong])}')"""
+    with closing(sqlite3.connect(store)) as connection, connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in names.fetchall():
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            if "order_id" in columns and table != "orders":
+                connection.execute(
+                    f"DELETE FROM {table} WHERE order_id NOT IN"
+                    f" (SELECT order_id FROM orders WHERE {kept})"
+                )
+        connection.execute(f"DELETE FROM orders WHERE number IS NULL OR NOT {kept}")
+        ((left,),) = connection.execute("SELECT count(*) FROM orders").fetchall()
+        assert left == GOOD_ORDERS + WRONG_ORDERS
+    return folder
 
 
 def command(*words: str) -> list[str]:
