@@ -12,12 +12,8 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
-from sync.ports.erp import ErpCapabilities
 from sync.state import open_state
-from sync.testing.clock import ManualClock
-from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
-from sync.testing.store import MemoryStore
-from tests.scenarios.world import MakeWorld, World, fill_erp, fill_store
+from tests.scenarios.world import MakeWorld, World, build_world
 
 
 @pytest.fixture(scope="session")
@@ -47,25 +43,10 @@ def open_engine(empty_state: Path, tmp_path: Path) -> Iterator[Callable[[], Engi
 
 @pytest.fixture
 def make_world(open_engine: Callable[[], Engine]) -> MakeWorld:
-    """Makes worlds; keywords are fields of World, and ``capabilities`` those of its ERP."""
+    """Makes worlds, each on a state of its own; keywords are those of ``build_world``."""
 
-    def make(
-        *,
-        clock: ManualClock | None = None,
-        erp: MemoryErp | None = None,
-        store: MemoryStore | None = None,
-        engine: Engine | None = None,
-        capabilities: ErpCapabilities = MEMORY_CAPABILITIES,
-        **given: Any,
-    ) -> World:
-        clock = clock or ManualClock()
-        if erp is None:
-            erp = MemoryErp(clock, capabilities)
-            fill_erp(erp)
-        if store is None:
-            store = MemoryStore(clock=clock)
-            fill_store(store)
-        return World(engine or open_engine(), erp, store, clock, **given)
+    def make(*, engine: Engine | None = None, **given: Any) -> World:
+        return build_world(engine or open_engine(), **given)
 
     return make
 

@@ -139,7 +139,10 @@ def test_erp_that_would_take_an_order_twice_gets_none_twice_and_a_person_sees_th
     careless = replace(MEMORY_CAPABILITIES, unique_external_key=False)
     rehearsal = fresh_world(careless)
     rehearsal.import_orders()
+    crucial = ("erp.find_order", "erp.submit_order", "store.order", "state.transaction.exit")
     for point, number in points(rehearsal):
+        if point not in crucial:
+            continue
         world = fresh_world(careless)
         script_of(world).fail(point, fault, at=number)
         run_and_recover(world, "orders")

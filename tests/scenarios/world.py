@@ -17,7 +17,6 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from sync.domain.account import AccountStatus
 from sync.domain.channel import Channel, CommerceMode, RetailGroup
 from sync.domain.ids import (
     ChannelId,
@@ -41,7 +40,7 @@ from sync.domain.order import Buyer, Membership, Role, SelectedShipTo, WebOrder
 from sync.domain.pricing import DEFAULT_LIST, PriceScope
 from sync.flows.context import Context, FlowResult, Limits, Progress, silent
 from sync.flows.cycle import run_cycle, run_flow
-from sync.ports.erp import Erp
+from sync.ports.erp import Erp, ErpCapabilities
 from sync.ports.state import LedgerEntry, LedgerState, ResyncScope, State
 from sync.ports.store import Store
 from sync.routing import AccountMap
@@ -49,7 +48,7 @@ from sync.state import SqlState
 from sync.state.keys import keys_of
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
-from sync.testing.erp import MemoryErp, WrittenRow
+from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp, WrittenRow
 from sync.testing.faults import Script, faulty
 from sync.testing.store import MemoryStore
 
@@ -158,6 +157,26 @@ def fill_store(store: MemoryStore) -> None:
             verified_email="bo@mill.example",
         )
     )
+
+
+def build_world(
+    engine: Engine,
+    *,
+    clock: ManualClock | None = None,
+    erp: MemoryErp | None = None,
+    store: MemoryStore | None = None,
+    capabilities: ErpCapabilities = MEMORY_CAPABILITIES,
+    **given: Any,
+) -> World:
+    """A world on this state; other keywords are fields of World."""
+    clock = clock or ManualClock()
+    if erp is None:
+        erp = MemoryErp(clock, capabilities)
+        fill_erp(erp)
+    if store is None:
+        store = MemoryStore(clock=clock)
+        fill_store(store)
+    return World(engine, erp, store, clock, **given)
 
 
 @dataclass
@@ -296,5 +315,3 @@ def ten(price: str) -> dict[str, Any]:
 
 
 MakeWorld = Callable[..., World]
-
-ACTIVE = AccountStatus.ACTIVE
