@@ -217,12 +217,11 @@ def _filter(line: Pipeline, filters: dict[str, Any]) -> LedgerFilter:
 
 
 def _one(line: Pipeline, order: str) -> LedgerEntry:
-    from sync.domain.ids import WebOrderId
-    from sync.ports.state import LedgerFilter
+    from sync.flows.orders.discovery import named_order
 
+    order_id = named_order(line.state, order)
     with line.state.transaction() as state:
-        found = state.ledger.entries(LedgerFilter(numbers=frozenset({order}), limit=1))
-        entry = found[0] if found else state.ledger.entry(WebOrderId(order))
+        entry = state.ledger.entry(order_id)
     if entry is None:
         fail(f"The ledger knows no order {order}.")
     return entry

@@ -1,17 +1,28 @@
-"""Every order that the store shows goes into the ledger, before anything else."""
+"""Every order that the store shows goes into the ledger, before anything else.
+
+The feed goes by the store's own times of change, and those are not always true:
+its clock may be wrong for a while, and an order may be handed over hours after
+its time. So the watermark never runs ahead of our own clock, and once a day the
+reading begins days further back. Whoever reads too much sees known orders again.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
-from sync.domain.ids import WebOrderId
+from sync.domain.ids import WebOrderId, well_formed
 from sync.domain.order import StoreOrder
 from sync.domain.times import Watermark
+from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
-from sync.ports.state import Discovery, LedgerFilter, ResyncScope
+from sync.ports.state import Discovery, LedgerFilter, ResyncScope, State
 from sync.ports.store import ReadsWebOrders
 
 WATERMARK = "orders"
+LOOKED_BACK = "orders:looked_back"
+LOOK_BACK = timedelta(days=3)
+LOOK_BACK_EVERY = timedelta(days=1)
 
 
 def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
@@ -25,9 +36,10 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
         _discover_one(context, result, scope.order)
         return
     store = needs(context.store, ReadsWebOrders, "the store")
-    since = reading_from(context, scope)
+    began = Watermark(context.clock.now())
+    start = reading_from(context, scope)
     seen = 0
-    for page in context.retrying()(store.changed_orders, since):
+    for page in context.retrying()(store.changed_orders, start.since):
         with context.state.transaction() as state:
             now = context.clock.now()
             for order in page.orders:
@@ -35,12 +47,17 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
                     found = state.ledger.discover(order, now)
                     result.count(f"orders_{found.value}", found is not Discovery.SAME)
             held = state.watermarks.get(WATERMARK)
-            if not scope.narrow and (held is None or held < page.reached):
-                state.watermarks.set(WATERMARK, page.reached)
+            reached = min(page.reached, began)
+            # One ahead of our clock was set while that one was wrong.
+            if not scope.narrow and (held is None or held < reached or held > began):
+                state.watermarks.set(WATERMARK, reached)
         seen += len(page.orders)
         if context.progress("orders: reading the store", seen, None):
             result.outcome = "cancelled"
             return
+    if start.looks_back and not scope.narrow:
+        with context.state.transaction() as state:
+            state.watermarks.set(LOOKED_BACK, began)
 
 
 def _discover_one(context: Context, result: FlowResult, name: str) -> None:
@@ -55,23 +72,59 @@ def _discover_one(context: Context, result: FlowResult, name: str) -> None:
 
 
 def order_id_of(context: Context, name: str) -> WebOrderId:
-    """The order's key, from its number where the ledger knows it."""
-    with context.state.transaction() as state:
-        known = state.ledger.entries(LedgerFilter(numbers=frozenset({name}), limit=1))
-    return known[0].order_id if known else WebOrderId(name)
+    """The key of the order with this number or key."""
+    return named_order(context.state, name)
 
 
-def reading_from(context: Context, scope: ResyncScope) -> Watermark | None:
-    """Where the reading begins: behind the watermark by the store's overlap."""
+def named_order(state: State, name: str) -> WebOrderId:
+    """The key of the order with this number or key; the name itself for one not yet known.
+
+    Raises Misconfigured where it stands for several orders, or can be no key at all.
+    """
+    with state.transaction() as on:
+        found = {
+            each.order_id for each in on.ledger.entries(LedgerFilter(numbers=frozenset({name})))
+        }
+        if well_formed(name) and on.ledger.entry(WebOrderId(name)) is not None:
+            found.add(WebOrderId(name))
+    if len(found) > 1:
+        keys = ", ".join(str(each) for each in sorted(found))
+        raise Misconfigured(
+            f"{name} stands for several orders; name one by its key or number: {keys}"
+        )
+    if not found and not well_formed(name):
+        raise Misconfigured(f"{name!r} can be no order's number or key")
+    return found.pop() if found else WebOrderId(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a reading begins; ``since`` None: at the beginning.
+
+    ``looks_back``: further behind the watermark than the store's overlap.
+    """
+
+    since: Watermark | None
+    looks_back: bool = True
+
+
+def reading_from(context: Context, scope: ResyncScope) -> Start:
+    """Behind the watermark by the store's overlap, and once a day or on request further back."""
     if scope.since is not None:
-        return Watermark(scope.since)
+        return Start(Watermark(scope.since))
     if scope.narrow:
-        return None
+        return Start(None)
     with context.state.transaction() as state:
         held = state.watermarks.get(WATERMARK)
+        looked_back = state.watermarks.get(LOOKED_BACK)
     if held is None:
-        return None
-    return Watermark(held.at - timedelta(seconds=context.store.capabilities.overlap_s))
+        return Start(None)
+    now = Watermark(context.clock.now())
+    behind = timedelta(seconds=context.store.capabilities.overlap_s)
+    lately = looked_back is not None and now.at - LOOK_BACK_EVERY < looked_back.at <= now.at
+    if scope.everything or not lately:
+        behind += LOOK_BACK
+    return Start(Watermark(min(held, now).at - behind), scope.everything or not lately)
 
 
 def in_scope(order: StoreOrder, scope: ResyncScope) -> bool:

@@ -26,7 +26,7 @@ def rehearse(context: Context, result: FlowResult, scope: ResyncScope) -> None:
         else:
             _judge(context, lookups, result, order)
         return
-    for page in retrying(store.changed_orders, reading_from(context, scope)):
+    for page in retrying(store.changed_orders, reading_from(context, scope).since):
         for order in page.orders:
             if in_scope(order, scope):
                 _judge(context, lookups, result, order)
