@@ -18,6 +18,12 @@ from sync.ports.state import Claim
 log = structlog.get_logger()
 
 
+def look_again_after_s(context: Context) -> float:
+    """Seconds after which the ERP is surely done with an order, whether it answered or not."""
+    longest = context.erp.capabilities.statement_timeout_s * 1.5
+    return max(context.limits.orders.ambiguity_wait_s, longest)
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """Each method is one transaction. All of them raise FencedOff."""
@@ -85,11 +91,7 @@ class Records:
         log.warning("order.needs_review", web_order=claim.order.number.value)
 
     def unknown(self, claim: Claim, message: str) -> None:
-        """Stay away for longer than the ERP itself may still be busy with the order."""
-        wait = max(
-            self.context.limits.orders.ambiguity_wait_s,
-            self.context.erp.capabilities.statement_timeout_s * 1.5,
-        )
+        wait = look_again_after_s(self.context)
         with self.context.state.transaction() as state:
             again = self.context.clock.now() + timedelta(seconds=wait)
             state.ledger.record_unknown(claim, message, again)
@@ -104,9 +106,11 @@ class Records:
         """
         limits = self.context.limits.orders
         if claim.attempt >= limits.give_up_after_attempts and not in_flight:
-            said = f"{claim.attempt} attempts failed, the last one with: {error}"
+            # The buyer sees the sentence; what went wrong inside is for the trail only.
+            said = f"{claim.attempt} attempts to bring the order in failed."
             reason = problem("gave_up", said, "See what is in the way, then replay.")
-            self.quarantined(claim, Quarantined((reason,)))
+            why = f"the last attempt failed with {type(error).__name__}: {error}"
+            self.quarantined(claim, Quarantined((reason,), (why,)))
             return
         pause = min(limits.retry_longest_s, limits.retry_first_s * 2.0 ** (claim.attempt - 1))
         asked = error.retry_after_s if isinstance(error, TryLater) else None

@@ -23,7 +23,7 @@ from sync.errors import (
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.orders.discovery import order_id_of
-from sync.flows.orders.records import Records
+from sync.flows.orders.records import Records, look_again_after_s
 from sync.planning.changes import same_order
 from sync.ports.erp import FindsOrders, SubmitsOrders
 from sync.ports.state import Claim, LedgerFilter, LedgerState, ResyncScope
@@ -47,7 +47,9 @@ class OrderWork:
         """Work on due orders, oldest first, until none is left that was not tried."""
         limits = self.context.limits.orders
         if scope.order is not None:
-            self._work_on(order_id_of(self.context, scope.order))
+            order_id = order_id_of(self.context, scope.order)
+            if not self._work_on(order_id):
+                self._left_alone(order_id)
             return
         tried: set[WebOrderId] = set()
         while self.result.outcome == "ok":
@@ -80,18 +82,33 @@ class OrderWork:
         except Exception:
             log.exception("orders.read_ahead_failed")
 
-    def _work_on(self, order_id: WebOrderId) -> None:
+    def _work_on(self, order_id: WebOrderId) -> bool:
+        """Whether there was anything to do about the order."""
+        # Whoever takes over from a worker that died while it wrote must find the
+        # ERP done with that write.
+        lease = self.context.limits.orders.lease_s + look_again_after_s(self.context)
         with self.context.state.transaction() as state:
-            lease = self.context.limits.orders.lease_s
             claim = state.ledger.claim(order_id, self.context.clock.now(), lease)
         if claim is None:
-            return
+            return False
         try:
             self._attempt(claim)
         except FencedOff:
             # Somebody else took the order over: whatever they record is right.
             log.warning("order.fenced_off", web_order=order_id.value)
             self.result.count("taken_over")
+        return True
+
+    def _left_alone(self, order_id: WebOrderId) -> None:
+        """Say why nothing was done about the one order that a person asked for."""
+        with self.context.state.transaction() as state:
+            entry = state.ledger.entry(order_id)
+        if entry is None:
+            return
+        until = f" until {entry.next_check_at:%Y-%m-%d %H:%M} UTC" if entry.next_check_at else ""
+        self.result.remarks.append(
+            f"Order {entry.number} is {entry.state.value}{until}: nothing was done about it."
+        )
 
     def _attempt(self, claim: Claim) -> None:
         try:
@@ -160,6 +177,8 @@ class OrderWork:
         always means that the ERP may have it.
         """
         found = self._find(claim)
+        if found is not None and found.refusal is not None and self._sent_back(claim):
+            found = None
         if found is None:
             newest = self._as_it_is(claim)
             if newest is None or not same_order(order, newest):
@@ -189,12 +208,16 @@ class OrderWork:
             )
             self.records.review(claim, (told,))
             return
+        # Hours may have passed: what holds now decides, not what held then.
         newest = self._as_it_is(claim)
-        if newest is None or not same_order(claim.order, newest):
-            self.records.thawed(claim, "the order changed in the store meanwhile")
-            self._decide(claim, newest)
-            return
-        self._send(claim, instruction)
+        self.records.thawed(claim, "the earlier attempt did not reach the ERP")
+        self._decide(claim, newest)
+
+    def _sent_back(self, claim: Claim) -> bool:
+        """Whether somebody wants the order tried again: a person, or the store by a change."""
+        with self.context.state.transaction() as state:
+            history = state.ledger.history(claim.order_id)
+        return any(each.event in ("replayed", "requeued") for each in history)
 
     def _find(self, claim: Claim) -> FoundOrder | None:
         return self.context.retrying()(self.finds.find_order, claim.key)
