@@ -7,7 +7,8 @@
 | imported, the number follows later | processing                               |
 | imported, acknowledged             | processed, with the ERP order number     |
 | refused by the ERP afterwards      | aborted, with the ERP's own message      |
-| quarantined                        | aborted, with the reasons                |
+| quarantined                        | aborted, with the reasons; a mistake in  |
+|                                    | the mapping is for our staff alone       |
 | in review, not in the ERP for sure | aborted, without the ERP's particulars   |
 | in review after its import         | as imported: the ERP has the order       |
 | closed, dismissed by a person      | aborted, with the person's reason        |
@@ -26,6 +27,9 @@ from sync.ports.state import LedgerEntry, LedgerState
 
 IN_REVIEW = "The order is being checked by our staff."
 
+# Their sentences name lines of the mapping files and whose accounts stand there.
+FOR_STAFF = frozenset({"assignment_refused", "assignment_conflict", "retail_group_as_individual"})
+
 
 def notice_for(entry: LedgerEntry) -> ImportNotice | None:
     """What the store should show at this order now; None: leave it as it is."""
@@ -39,7 +43,11 @@ def notice_for(entry: LedgerEntry) -> ImportNotice | None:
         case LedgerState.SUBMITTING:
             return ImportNotice(ImportState.PROCESSING)
         case LedgerState.QUARANTINED:
-            reasons = " ".join(problem.sentence for problem in entry.problems)
+            told = (
+                IN_REVIEW if problem.code in FOR_STAFF else problem.sentence
+                for problem in entry.problems
+            )
+            reasons = " ".join(dict.fromkeys(told))
             return ImportNotice(ImportState.ABORTED, message=reasons or None)
         case LedgerState.CLOSED if entry.closing is Closing.DISMISSED:
             return ImportNotice(ImportState.ABORTED, message=entry.closing_note)

@@ -51,7 +51,7 @@ class Claim:
     """The right to write about one order until ``lease_until``.
 
     ``frozen`` is the instruction of an earlier attempt: where there is one, the
-    ERP may already hold the order, and exactly this is what must be sent again.
+    ERP may already hold the order, and it is looked for before anything else.
     ``was`` is the state before the claim: what waited may be stale by now.
     """
 
@@ -226,8 +226,20 @@ class Ledger(Protocol):
         """Entries whose notice in the store is not what it should be."""
         ...
 
-    def record_shown(self, order_id: WebOrderId, notice: ImportNotice, now: datetime) -> None:
-        """The store confirmed this notice; an imported order becomes acknowledged."""
+    def record_shown(
+        self,
+        order_id: WebOrderId,
+        notice: ImportNotice,
+        now: datetime,
+        *,
+        since: LedgerEntry | None = None,
+    ) -> None:
+        """The store confirmed this notice; an imported order becomes acknowledged.
+
+        ``since`` is the entry that the notice was made of. Where another notice was
+        confirmed after it, nobody knows which of the two the store took last: the
+        entry's notice is due again.
+        """
         ...
 
     def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[LedgerEntry]:

@@ -38,13 +38,16 @@ from sync.domain.order import StoreOrder
 from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
 from sync.domain.views import ImportNotice, ImportState
 from sync.errors import FencedOff
-from sync.ports.state import Claim, Discovery, LedgerState
+from sync.ports.state import Claim, Discovery, LedgerEntry, LedgerState
 from sync.state import rows, versions
 from sync.state.ledger_reads import LedgerReads
 from sync.state.rows import NOT_DECIDED, NOTHING_WRONG, Row
 from sync.state.schema import ledger, ledger_events
 
 DAEMON = "daemon"
+
+# As much may a store's clock be ahead of ours.
+AHEAD = timedelta(hours=1)
 
 _CLAIMABLE = (
     LedgerState.DISCOVERED.value,
@@ -77,12 +80,13 @@ class SqlLedger(LedgerReads):
                 return Discovery.NEW
             row = self._known(order.order_id)
         mark = versions.fingerprint(order)
-        if order.modified_at < row["modified_at"] or versions.same(order, mark, row):
-            if order.modified_at > row["modified_at"]:
-                self._update(row, {**row, "modified_at": order.modified_at})
+        modified_at = _believable(order.modified_at, now)
+        if modified_at < row["modified_at"] or versions.same(order, mark, row):
+            if modified_at > row["modified_at"]:
+                self._update(row, {**row, "modified_at": modified_at})
             return Discovery.SAME
         newest = versions.read(row["newer_payload"] or row["payload"])
-        changes: Row = {"modified_at": order.modified_at}
+        changes: Row = {"modified_at": modified_at}
         at_rest = row["state"] in rows.AT_REST
         judged = at_rest and row["change_due_at"] is None and row["newer_payload"] is not None
         if mark == row["fingerprint"] and not judged:
@@ -118,14 +122,15 @@ class SqlLedger(LedgerReads):
         mark = versions.fingerprint(order)
         if mark == row["fingerprint"] and row["newer_payload"] is None:
             return
-        changes: Row = {"modified_at": max(order.modified_at, row["modified_at"])}
+        modified_at = _believable(order.modified_at, self._moment(row))
+        changes: Row = {"modified_at": max(modified_at, row["modified_at"])}
         if row["frozen"] is not None:
             beside = mark != row["fingerprint"]
             changes["newer_payload"] = codec.dumps(order) if beside else None
             changes["newer_fingerprint"] = mark if beside else None
         else:
             changes |= versions.columns(order)
-            if order.modified_at >= row["modified_at"]:
+            if modified_at >= row["modified_at"]:
                 changes |= {"newer_payload": None, "newer_fingerprint": None}
         said = versions.difference(versions.read(row["payload"]), order)
         self._step(row, self._moment(row), "refreshed", said, **changes)
@@ -340,8 +345,19 @@ class SqlLedger(LedgerReads):
 
     # What the other systems confirm
 
-    def record_shown(self, order_id: WebOrderId, notice: ImportNotice, now: datetime) -> None:
+    def record_shown(
+        self,
+        order_id: WebOrderId,
+        notice: ImportNotice,
+        now: datetime,
+        *,
+        since: LedgerEntry | None = None,
+    ) -> None:
         row = self._known(order_id)
+        held = rows.document(ImportNotice, row["shown"])
+        if since is not None and held not in (since.shown, notice):
+            self._step(row, now, None, shown=None)
+            return
         changes: Row = {"shown": codec.dumps(notice)}
         if notice.state is ImportState.PROCESSED and row["state"] == LedgerState.IMPORTED.value:
             self._step(
@@ -465,7 +481,7 @@ class SqlLedger(LedgerReads):
             **versions.columns(order),
             "newer_payload": None,
             "newer_fingerprint": None,
-            "modified_at": order.modified_at,
+            "modified_at": _believable(order.modified_at, now),
             "first_seen_at": now,
             "changed_at": now,
             "due_at": now,
@@ -514,3 +530,12 @@ class SqlLedger(LedgerReads):
 
     def _one(self, order_id: str) -> ColumnElement[bool]:
         return and_(self._mine, ledger.c.order_id == order_id)
+
+
+def _believable(moment: datetime, now: datetime) -> datetime:
+    """When the store says that it was; now, where that is far in the future.
+
+    A store whose clock was wrong for a while would otherwise make every later
+    version of the order look older than this one.
+    """
+    return now if moment > now + AHEAD else moment

@@ -77,7 +77,7 @@ def tell_store(context: Context, result: FlowResult) -> None:
         if not entries:
             return
         for some in chunks(entries, RECORDED_TOGETHER):
-            shown: list[tuple[WebOrderId, ImportNotice]] = []
+            shown: list[tuple[LedgerEntry, ImportNotice]] = []
             try:
                 for entry in some:
                     notice = notice_for(entry)
@@ -86,7 +86,7 @@ def tell_store(context: Context, result: FlowResult) -> None:
                         continue
                     show = partial(retrying, store.show_import, entry.order_id, notice)
                     if took(result, entry, show):
-                        shown.append((entry.order_id, notice))
+                        shown.append((entry, notice))
                     else:
                         untold.add(entry.order_id)
             finally:
@@ -115,11 +115,12 @@ def took(result: FlowResult, entry: LedgerEntry, show: Callable[[], None]) -> bo
 
 
 def _record_shown(
-    context: Context, result: FlowResult, shown: Sequence[tuple[WebOrderId, ImportNotice]]
+    context: Context, result: FlowResult, shown: Sequence[tuple[LedgerEntry, ImportNotice]]
 ) -> None:
     if not shown:
         return
     with context.state.transaction() as state:
-        for order_id, notice in shown:
-            state.ledger.record_shown(order_id, notice, context.clock.now())
+        for entry, notice in shown:
+            now = context.clock.now()
+            state.ledger.record_shown(entry.order_id, notice, now, since=entry)
     result.count("shown", len(shown))
