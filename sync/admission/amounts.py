@@ -20,6 +20,12 @@ def check_total(order: WebOrder, notebook: Notebook) -> None:
             f"Lines, charges and tax come to {computed}, the order says {order.total}.",
             "Correct the order in the store, then replay.",
         )
+    if order.total.amount < 0:
+        notebook.forbid(
+            "total_mismatch",
+            f"The order is over {order.total}, less than nothing.",
+            "Correct the discounts or amounts in the store, then replay.",
+        )
 
 
 def plan_charges(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sync.domain.codec import encode
+from sync.domain.money import plain
 from sync.domain.order import (
+    Approval,
     OrderLine,
     OrderState,
     PaymentState,
@@ -15,6 +17,7 @@ from sync.domain.order import (
 )
 
 STOPPED = frozenset({OrderState.CANCELLED, OrderState.REFUNDED})
+_FAILED = frozenset({PaymentState.DECLINED, PaymentState.EXPIRED, PaymentState.REFUNDED})
 _PARTS = (
     "charges",
     "discounts",
@@ -38,7 +41,7 @@ def late_changes(before: StoreOrder, after: StoreOrder) -> tuple[str, ...]:
     """What a person must hear of, for an order that the ERP already has.
 
     Progress in the store (captured, fulfilled) is no change. A cancellation, a
-    refund and every edit of what was ordered is.
+    refund, and every edit of what was ordered or how it is paid is.
     """
     if isinstance(after, UnreadableOrder):
         return tuple(f"The order can no longer be read: {each}." for each in after.problems)
@@ -48,8 +51,12 @@ def late_changes(before: StoreOrder, after: StoreOrder) -> tuple[str, ...]:
         found.append(f"The order was {after.state.value} in the store after its import.")
     if isinstance(before, UnreadableOrder):
         return tuple(found)
+    if after.approval is Approval.REFUSED and before.approval is not Approval.REFUSED:
+        found.append("The organisation refused its approval after the import.")
     if _refunded(after) and not _refunded(before):
         found.append("A payment was refunded in the store after the import.")
+    elif _means(before) != _means(after):
+        found.append("The payments were changed.")
     if before.lines != after.lines:
         found.append(_lines_sentence(before.lines, after.lines))
     for name in _PARTS:
@@ -68,6 +75,19 @@ def same_order(before: StoreOrder, after: StoreOrder) -> bool:
 
 def _refunded(order: WebOrder) -> bool:
     return any(payment.state is PaymentState.REFUNDED for payment in order.payments)
+
+
+def _means(order: WebOrder) -> list[tuple[str, str]]:
+    """What the order is paid with; attempts that failed count for nothing.
+
+    Each with its part of the order, which is empty for the whole of it.
+    """
+    found = []
+    for payment in order.payments:
+        if payment.state not in _FAILED:
+            part = None if payment.amount == order.total else payment.amount
+            found.append((payment.method or "", plain(part.amount) if part else ""))
+    return sorted(found)
 
 
 def _sentence(name: str, old: object, new: object) -> str:
