@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from erp_adapters.sql import translate
 from erp_adapters.sql.base import Parts, Reading, SqlErpBase
 from erp_adapters.sql.database import Database, Settings
+from erp_adapters.sql.file_drop.adapter import SubmitsOrdersAsFiles
 from erp_adapters.sql.orders import FindsOrdersByKey, ReadsOrderStatusByKey, SubmitsOrdersInSteps
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
@@ -300,6 +301,8 @@ def _class_for(profile: Profile) -> type[SqlErpBase]:
     parts: list[type[SqlErpBase]] = [serves for name, serves in _SERVES if name in profile.reads]
     if profile.steps:
         parts.append(SubmitsOrdersInSteps)
+    if profile.files is not None:
+        parts.append(SubmitsOrdersAsFiles)
     # A class that another one contains already would have no place in the order.
     chosen = [
         part

@@ -22,13 +22,17 @@ OPTIONS = (
     "pool_size",
     "login_timeout_s",
     "statement_timeout_s",
+    "order_folder",
 )
 SECRETS = ("url", "password", "write_url", "write_password")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The adapter's options, sound. ``url`` and ``write_url`` hold passwords."""
+    """The adapter's options, sound. ``url`` and ``write_url`` hold passwords.
+
+    ``order_folder`` is where the folders of a profile that writes files are.
+    """
 
     url: URL
     write_url: URL
@@ -37,6 +41,7 @@ class Settings:
     pool_size: int = 5
     login_timeout_s: float = 15.0
     statement_timeout_s: float = 60.0
+    order_folder: Path = Path()
 
     @classmethod
     def read(
@@ -61,6 +66,9 @@ class Settings:
             problems.append("write_url must be text")
         if schema is not None and not isinstance(schema, str):
             problems.append("schema must be text")
+        order_folder = options.get("order_folder", "")
+        if not isinstance(order_folder, str):
+            problems.append("order_folder must be text: the path of a folder")
         numbers = {
             name: _positive(options.get(name, default), name, problems)
             for name, default in (
@@ -85,6 +93,7 @@ class Settings:
             pool_size=int(numbers["pool_size"]),
             login_timeout_s=numbers["login_timeout_s"],
             statement_timeout_s=numbers["statement_timeout_s"],
+            order_folder=base / str(order_folder),
         )
 
 

@@ -7,6 +7,8 @@ them. A field that the order does not have is None and is bound as NULL.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,6 +50,7 @@ _CODED = {
 GROUPS: Mapping[str, Mapping[str, Kind]] = {
     "order": {
         "key": Kind.KEY,
+        "short_key": Kind.KEY,
         "sold_to": Kind.KEY,
         "retail": Kind.BOOL,
         "web_order": Kind.KEY,
@@ -133,6 +136,8 @@ FOR_EACH: Mapping[str, str] = {
 
 ADDRESS_LINES = 4
 
+SHORT_KEY = 8
+
 Values = dict[str, Any]
 """Path -> value in plain types; None where the order has no such thing."""
 
@@ -144,6 +149,7 @@ def order_values(order: SalesOrder, key: IdempotencyKey) -> Values:
     flags = "\n".join(order.flags) or None
     values: Values = {
         "order.key": key.value,
+        "order.short_key": key_digest(key)[:SHORT_KEY],
         "order.currency": currency,
         "order.total": order.total.amount,
         "order.lines_total": total((line.net for line in order.lines), currency).amount,
@@ -193,6 +199,12 @@ def wrapped(text: str, width: int | None) -> list[str]:
         pieces.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return [*pieces, rest] if rest else pieces
+
+
+def key_digest(key: IdempotencyKey) -> str:
+    """52 small letters and digits that stand for the key."""
+    digest = hashlib.sha256(key.value.encode()).digest()
+    return base64.b32encode(digest).decode().lower().rstrip("=")
 
 
 def given(value: object) -> bool:

@@ -137,14 +137,10 @@ class _Loading:
                 top.complain(f"{name} is missing")
         name = self._text(keys, "name")
         dialects = self._dialects(keys.get("dialects"))
-        facts, number_follows = read_facts(keys.get("facts"), name or "erp")
+        facts, _ = read_facts(keys.get("facts"), name or "erp")
         shared = self._shared(keys)
         reads = self._reads(keys.get("reads"), shared, facts, dialects)
-        steps, not_kept = read_writes(
-            keys.get("writes"), Place(self.path, 1), dialects, number_follows
-        )
-        if steps and "find_order" not in reads:
-            keys["writes"].complain("submit_order needs the statement find_order")
+        writes = read_writes(keys.get("writes"), Place(self.path, 1), dialects, facts, reads)
         return Profile(
             name=name,
             description=self._text(keys, "description"),
@@ -152,8 +148,9 @@ class _Loading:
             path=self.path,
             capabilities=facts,
             reads=reads,
-            steps=steps,
-            not_kept=not_kept,
+            steps=writes.steps,
+            not_kept=writes.not_kept,
+            files=writes.files,
         )
 
     def _text(self, keys: Mapping[str, Node], name: str) -> str:

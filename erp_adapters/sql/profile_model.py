@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from erp_adapters.sql.catalogue import Kind, Read
 from erp_adapters.sql.statement import Statement
 from sync.errors import Misconfigured
 from sync.ports.erp import ErpCapabilities
+
+if TYPE_CHECKING:
+    from erp_adapters.sql.file_drop.model import FileDrop
 
 DEFAULT = "default"
 ORDER_NUMBER = "order_number"
@@ -123,7 +127,8 @@ class Profile:
     """What tradesync knows of one kind of ERP database.
 
     ``capabilities`` lacks what only the settings and the statements tell: the
-    time-out and the change feeds.
+    time-out and the change feeds. An order is written in ``steps``, as
+    ``files``, or not at all.
     """
 
     name: str
@@ -134,6 +139,7 @@ class Profile:
     reads: Mapping[str, ReadStatement]
     steps: tuple[Step, ...] = ()
     not_kept: frozenset[str] = frozenset()
+    files: FileDrop | None = None
 
     @property
     def zone(self) -> ZoneInfo:

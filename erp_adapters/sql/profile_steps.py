@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from erp_adapters.sql.fields import EVERYWHERE, FIELDS, FOR_EACH, GROUPS
+from erp_adapters.sql.fields import FIELDS, GROUPS
+from erp_adapters.sql.file_drop.grammar import read_files
+from erp_adapters.sql.file_drop.model import FileDrop
+from erp_adapters.sql.profile_binding import read_bind, read_fields, read_for_each, read_wrap
 from erp_adapters.sql.profile_model import (
     DEFAULT,
     LAST_INSERT_ID,
     ORDER_NUMBER,
-    Bound,
     Place,
     Step,
     dialect_name,
 )
-from erp_adapters.sql.profile_parts import fits, read_table, read_types, read_variants
+from erp_adapters.sql.profile_parts import read_variants
 from erp_adapters.sql.yaml_nodes import Node, nearest
+from sync.ports.erp import ErpCapabilities
 
 STEP = (
     "name",
@@ -36,26 +39,47 @@ STEP = (
 _ANSWER_LAST_ID = ("sqlite", "mysql")
 
 
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """How an order is written: in steps or as files, and what it may lose."""
+
+    steps: tuple[Step, ...] = ()
+    files: FileDrop | None = None
+    not_kept: frozenset[str] = frozenset()
+
+
 def read_writes(
-    node: Node | None, place: Place, dialects: Collection[str], number_follows: bool
-) -> tuple[tuple[Step, ...], frozenset[str]]:
-    """The steps of ``submit_order`` and the fields that it may lose."""
+    node: Node | None,
+    place: Place,
+    dialects: Collection[str],
+    facts: ErpCapabilities,
+    reads: Collection[str],
+) -> Writes:
+    """``writes``; complains of everything that is wrong with it."""
     if node is None:
-        return (), frozenset()
+        return Writes()
     writes = node.mapping("writes", ("submit_order",))
     if "submit_order" not in writes:
         node.complain("writes has no submit_order")
-        return (), frozenset()
-    parts = writes["submit_order"].mapping("submit_order", ("steps", "not_kept"))
+        return Writes()
+    submit = writes["submit_order"]
+    parts = submit.mapping("submit_order", ("steps", "files", "not_kept"))
+    not_kept = _not_kept(parts.get("not_kept"))
+    if "files" in parts:
+        if "steps" in parts:
+            submit.complain("submit_order has steps or files, not both")
+        drop = read_files(parts["files"], place, facts, not_kept, reads)
+        return Writes(files=drop, not_kept=not_kept)
     reading = _Reading(place, dialects)
     nodes = parts["steps"].sequence("steps") if "steps" in parts else []
     steps = tuple(step for each in nodes if (step := reading.step(each)) is not None)
-    not_kept = _not_kept(parts.get("not_kept"))
     if not nodes:
-        writes["submit_order"].complain("submit_order has no steps")
+        submit.complain("submit_order has no steps")
     elif len(steps) == len(nodes):
-        _look_over(steps, not_kept, number_follows, writes["submit_order"])
-    return steps, not_kept
+        _look_over(steps, not_kept, facts.number_follows, submit)
+    if "find_order" not in reads:
+        submit.complain("submit_order needs the statement find_order")
+    return Writes(steps, not_kept=not_kept)
 
 
 def _not_kept(node: Node | None) -> frozenset[str]:
@@ -90,11 +114,11 @@ class _Reading:
         if name in self.names:
             node.complain(f"{what} is there twice")
         self.names.add(name)
-        for_each = self._for_each(keys.get("for_each"), what)
+        for_each = read_for_each(keys.get("for_each"), what)
         sql = read_variants(keys["sql"], f"sql of {what}", self.dialects)
         if sql is None:
             return None
-        bind = self._bind(keys, for_each, what)
+        bind = read_bind(keys, for_each, what)
         wanted: frozenset[str] = frozenset()
         for scanned in sql.by_dialect.values():
             for unknown in sorted(scanned.parameters - bind.keys() - self.captured):
@@ -116,66 +140,12 @@ class _Reading:
             place=Place(self.place.path, node.line),
             bind=bind,
             for_each=for_each,
-            when_present=self._fields(keys.get("when_present"), "when_present", for_each, what),
-            when_absent=self._fields(keys.get("when_absent"), "when_absent", for_each, what),
+            when_present=read_fields(keys.get("when_present"), "when_present", for_each, what),
+            when_absent=read_fields(keys.get("when_absent"), "when_absent", for_each, what),
             capture=capture,
             expect_rows=expect,
             otherwise=keys["otherwise"].text("otherwise") if "otherwise" in keys else None,
-            wrap=self._wrap(keys.get("wrap"), for_each, what),
-        )
-
-    def _for_each(self, node: Node | None, what: str) -> str | None:
-        if node is None:
-            return None
-        typed = (node.text("for_each") or "").strip()
-        if typed in FOR_EACH:
-            return typed
-        node.complain(f"{what}: no for_each {typed!r}; there are {', '.join(FOR_EACH)}")
-        return None
-
-    def _bind(self, keys: Mapping[str, Node], for_each: str | None, what: str) -> dict[str, Bound]:
-        nodes = keys["bind"].mapping("bind") if "bind" in keys else {}
-        types = keys["types"].mapping(f"types of {what}", nodes) if "types" in keys else {}
-        stored = read_types(types)
-        tables = keys["values"].mapping(f"values of {what}", nodes) if "values" in keys else {}
-        found = {}
-        for parameter, node in nodes.items():
-            path = (node.text(f"what {parameter} binds") or "").strip()
-            if not self._known(path, for_each, node, what):
-                continue
-            kind = FIELDS[path]
-            storage = stored.get(parameter)
-            if storage is not None and not fits(kind, storage.storage):
-                types[parameter].complain(
-                    f"{what}: {path} is a {kind.value} and cannot be stored as"
-                    f" {storage.storage.value}"
-                )
-            table = None
-            if parameter in tables:
-                table = read_table(tables[parameter], f"values of {parameter}")
-            found[parameter] = Bound(path, kind, storage, table)
-        return found
-
-    def _known(self, path: str, for_each: str | None, node: Node, what: str) -> bool:
-        groups = EVERYWHERE | ({FOR_EACH[for_each]} if for_each else set())
-        here = [name for name in FIELDS if name.partition(".")[0] in groups]
-        if path in here:
-            return True
-        if path in FIELDS:
-            node.complain(f"{what}: {path} is only there in a step for_each of its kind")
-        else:
-            node.complain(f"{what}: an order has no field {path!r}{nearest(path, here)}")
-        return False
-
-    def _fields(
-        self, node: Node | None, key: str, for_each: str | None, what: str
-    ) -> tuple[str, ...]:
-        if node is None:
-            return ()
-        return tuple(
-            name
-            for name, each in node.texts(key)
-            if self._known(name, for_each, each, f"{key} of {what}")
+            wrap=read_wrap(keys.get("wrap"), for_each, what),
         )
 
     def _capture(self, node: Node | None, what: str) -> dict[str, dict[str, str]]:
@@ -197,15 +167,6 @@ class _Reading:
                     )
             found[name] = columns
         return found
-
-    def _wrap(self, node: Node | None, for_each: str | None, what: str) -> int | None:
-        if node is None:
-            return None
-        width = node.whole("wrap")
-        if for_each not in ("notes", "flags") or not width:
-            node.complain(f"{what}: wrap goes with for_each notes or flags, and counts from 1")
-            return None
-        return width
 
 
 def _look_over(
