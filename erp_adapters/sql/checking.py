@@ -21,8 +21,9 @@ from erp_adapters.sql.database import Database
 from erp_adapters.sql.errors import Attempt, translated
 from erp_adapters.sql.losses import Keeper, unbound
 from erp_adapters.sql.profile import PARAMETERS
-from erp_adapters.sql.profile_model import Profile, Step, Storage
-from erp_adapters.sql.queries import BadRow, Query
+from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
+from erp_adapters.sql.queries import BadRow, Query, Row
+from erp_adapters.sql.samples import SIZE, Samples, in_order, twice
 from erp_adapters.sql.statement import Statement, scan
 from erp_adapters.sql.unique_key import unique_key_finding
 from erp_adapters.sql.values import writer
@@ -31,7 +32,6 @@ from sync.kit.driver_errors import read_error
 from sync.ports.erp import Finding, FindingLevel
 
 NOBODY = "~nobody~"
-SAMPLE = 20
 FIELDS = "fields of an order"
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
@@ -51,6 +51,7 @@ _EXAMPLES: Mapping[Kind, Any] = {
     Kind.DATETIME: datetime(2000, 1, 3, tzinfo=UTC),
     Kind.BOOL: True,
 }
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
 _EXPLAINABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "VALUES", "REPLACE")
 
 
@@ -71,6 +72,7 @@ class _Checking:
         self._profile = profile
         self._database = database
         self._queries = queries
+        self._samples = Samples()
 
     def connection(self) -> Finding:
         found = self._try("connection", "correct url and password", self._connect)
@@ -85,9 +87,7 @@ class _Checking:
                 pass
 
     def reads(self) -> Iterator[Finding]:
-        sample: list[str] = []
-        ordered = sorted(self._queries.values(), key=lambda query: query.name != "customer_ids")
-        for query in ordered:
+        for query in in_order(self._queries.values()):
             subject = f"statement {query.name}"
             remedy = f"correct {query.name} in {query.statement.place}"
             problems: list[str] = []
@@ -95,7 +95,7 @@ class _Checking:
             def columns(query: Query = query, problems: list[str] = problems) -> None:
                 problems.extend(self._columns(query))
 
-            failed = self._try(subject, remedy, columns)
+            failed = self._try(subject, remedy, columns, query.sql)
             if failed is not None:
                 yield failed
                 continue
@@ -103,7 +103,7 @@ class _Checking:
                 for problem in problems:
                     yield Finding(subject, FindingLevel.ERROR, problem, remedy)
                 continue
-            yield from self._values(query, sample, subject, remedy)
+            yield self._values(query, subject, remedy)
 
     def writes(self) -> Iterator[Finding]:
         for step in self._profile.steps:
@@ -121,7 +121,7 @@ class _Checking:
             def explain(step: Step = step, sql: Statement = sql) -> None:
                 self._explain(step, sql)
 
-            found = self._try(subject, f"correct step {step.name} in {step.place}", explain)
+            found = self._try(subject, f"correct step {step.name} in {step.place}", explain, sql)
             yield found or Finding(subject, FindingLevel.OK, "names what the database has")
         yield unique_key_finding(self._profile, self._database)
         yield losses_finding(self._profile, self._profile.steps)
@@ -135,7 +135,7 @@ class _Checking:
                 used = query.sql.used(have)
                 parameters = {name: given[name] for name in used}
                 # Statements without parameters may have a million rows to tell.
-                options = {"stream_results": True, "max_row_buffer": SAMPLE}
+                options = {"stream_results": True, "max_row_buffer": SIZE}
                 clause = query.sql.ready(have)
                 with connection.execute(clause, parameters, execution_options=options) as result:
                     result.fetchmany(1)
@@ -149,57 +149,71 @@ class _Checking:
             value: Any = -1
         else:
             dialect = self._database.dialect
-            value = writer(kind, self._profile.capabilities, dialect, stored)(_IMPOSSIBLE[kind])
+            nobody = _NO_UUID if _is_uuid(stored) else _IMPOSSIBLE[kind]
+            value = writer(kind, self._profile.capabilities, dialect, stored)(nobody)
         return [value] if name in query.sql.lists else value
 
-    def _values(
-        self, query: Query, sample: list[str], subject: str, remedy: str
-    ) -> Iterator[Finding]:
+    def _values(self, query: Query, subject: str, remedy: str) -> Finding:
         """Whether a few real rows can be read, where some can be asked for."""
+        asked = self._samples.asked(query)
+        if asked is None:
+            return Finding(subject, FindingLevel.OK, "answers the columns that it should")
         bad: list[BadRow] = []
-        seen: list[dict[str, Any]] = []
-        needs = query.sql.always
-        asked: dict[str, Any] = {}
-        if "customer_ids" in needs:
-            asked["customer_ids"] = sample
-        if needs - asked.keys():
-            yield Finding(subject, FindingLevel.OK, "answers the columns that it should")
-            return
-
-        def read(connection: Connection) -> None:
-            for row in query.stream(connection, asked, bad.append):
-                seen.append(row)
-                if len(seen) + len(bad) >= SAMPLE:
-                    return
+        seen: list[Row] = []
 
         def run() -> None:
             with self._database.reader.begin() as connection:
-                read(connection)
+                for row in query.stream(connection, asked, bad.append):
+                    seen.append(row)
+                    if len(seen) + len(bad) >= SIZE:
+                        return
 
         failed = self._try(subject, remedy, run)
         if failed is not None:
-            yield failed
-            return
-        if query.name == "customer_ids":
-            sample.extend(row["customer_id"] for row in seen)
+            return failed
+        self._samples.learn(query, seen)
         if bad:
             first = bad[0]
             level = FindingLevel.WARNING if seen else FindingLevel.ERROR
-            yield Finding(
+            return Finding(
                 subject,
                 level,
                 f"{len(bad)} of {len(bad) + len(seen)} rows cannot be read; the first,"
                 f" {first.key}: {first.column} {first.message}",
                 remedy,
             )
-            return
         if query.name == "clock":
-            yield self._clock(seen, subject)
-            return
+            return self._clock(seen, subject)
         if query.name == "customer_ids" and not seen:
-            yield Finding(subject, FindingLevel.WARNING, "names no account at all", remedy)
-            return
-        yield Finding(subject, FindingLevel.OK, f"answers as it should ({len(seen)} rows tried)")
+            return Finding(subject, FindingLevel.WARNING, "names no account at all", remedy)
+        doubled = twice(query, seen)
+        if doubled is not None:
+            told = f"answers more than one row for {doubled}"
+            return Finding(subject, FindingLevel.WARNING, told, "let a join add no rows")
+        if query.name == "accounts":
+            absent = self._absent(asked["customer_ids"], seen, subject)
+            if absent is not None:
+                return absent
+        if not seen:
+            told = "answers the columns that it should, and no row for what was tried"
+            return Finding(subject, FindingLevel.OK, told)
+        tried = "1 row" if len(seen) == 1 else f"{len(seen)} rows"
+        return Finding(subject, FindingLevel.OK, f"answers as it should ({tried} tried)")
+
+    def _absent(self, asked: Sequence[str], seen: Sequence[Row], subject: str) -> Finding | None:
+        """Customers that ``customer_ids`` names and ``accounts`` does not know."""
+        known = {row["customer_id"] for row in seen}
+        absent = [each for each in asked if each not in known]
+        if not absent:
+            return None
+        return Finding(
+            subject,
+            FindingLevel.WARNING if known else FindingLevel.ERROR,
+            f"knows {len(asked) - len(absent)} of the {len(asked)} customers of customer_ids"
+            f" that were tried, and not {absent[0]}",
+            "use the same conditions in both, and compare keys without their padding:"
+            " rtrim(…) IN :customer_ids",
+        )
 
     def _clock(self, seen: Sequence[Mapping[str, Any]], subject: str) -> Finding:
         if len(seen) != 1:
@@ -238,11 +252,17 @@ class _Checking:
                 continue
             numbered = bound.stored is not None and bound.stored.storage is Storage.INTEGER
             kind = Kind.KEY if numbered and bound.kind is Kind.TEXT else bound.kind
-            examples[name] = writer(kind, facts, dialect, bound.stored)(_EXAMPLES[kind])
+            example = _NO_UUID if _is_uuid(bound.stored) else _EXAMPLES[kind]
+            examples[name] = writer(kind, facts, dialect, bound.stored)(example)
         return examples
 
-    def _try(self, subject: str, remedy: str, work: Callable[[], None]) -> Finding | None:
-        """None when it went well, otherwise what went wrong."""
+    def _try(
+        self, subject: str, remedy: str, work: Callable[[], None], sql: Statement | None = None
+    ) -> Finding | None:
+        """None when it went well, otherwise what went wrong.
+
+        ``sql``: it was run with made-up values only, which a message may repeat.
+        """
         try:
             with translated(Attempt(subject), self._database.dialect):
                 work()
@@ -251,18 +271,30 @@ class _Checking:
         except TryLater as error:
             return Finding(subject, FindingLevel.ERROR, str(error), "check again later")
         except SyncError as error:
-            return Finding(subject, FindingLevel.ERROR, str(error), remedy)
+            told = str(error)
+            if sql is not None:
+                told = sql.naming_parameters(self._in_its_words(told, error.__cause__))
+            return Finding(subject, FindingLevel.ERROR, told, remedy)
         except DBAPIError as error:
             if error.orig is None:
                 raise
-            told = read_error(error.orig, self._database.dialect)
+            words = read_error(error.orig, self._database.dialect)
             return Finding(
                 subject,
                 FindingLevel.ERROR,
-                f"{type(error.orig).__name__} ({told.code}) {told.text}".strip(),
+                f"{type(error.orig).__name__} ({words.code}) {words.text}".strip(),
                 remedy,
             )
         return None
+
+    def _in_its_words(self, told: str, cause: BaseException | None) -> str:
+        """The message with the database's own sentence, where it lacks that."""
+        own = "" if cause is None else read_error(cause, self._database.dialect).text
+        return f"{told}: {own}" if own and own not in told else told
+
+
+def _is_uuid(stored: StoredAs | None) -> bool:
+    return stored is not None and stored.storage is Storage.UUID
 
 
 def losses_finding(profile: Profile, keepers: Sequence[Keeper]) -> Finding:

@@ -27,6 +27,7 @@ class Storage(Enum):
 
     TEXT = "text"
     INTEGER = "integer"
+    UUID = "uuid"
     DECIMAL = "decimal"
     DATE = "date"
     DATETIME = "datetime"

@@ -15,7 +15,7 @@ from erp_adapters.sql.yaml_nodes import Node
 _TYPE = re.compile(r"(?P<storage>[a-z]+)(?:\((?P<argument>[^()]+)\))?")
 
 FITTING: Mapping[Kind, frozenset[Storage]] = {
-    Kind.KEY: frozenset({Storage.TEXT, Storage.INTEGER}),
+    Kind.KEY: frozenset({Storage.TEXT, Storage.INTEGER, Storage.UUID}),
     Kind.TEXT: frozenset({Storage.TEXT, Storage.INTEGER}),
     Kind.WORD: frozenset({Storage.TEXT}),
     Kind.INTEGER: frozenset({Storage.INTEGER, Storage.TEXT}),

@@ -92,6 +92,22 @@ class Statement:
             whole = re.sub(rf"(?<!\\):{name}\b", null, whole)
         return whole.replace("\\:", ":")
 
+    def naming_parameters(self, message: str) -> str:
+        """A database's message about ``$3`` with the parameter's own name.
+
+        PostgreSQL counts them as they first appear; a list would count for many.
+        """
+        if self.lists:
+            return message
+        whole = "".join(part.sql for part in self.parts)
+        names = list(dict.fromkeys(re.findall(r"(?<!\\):(\w+)", whole)))
+
+        def name(number: re.Match[str]) -> str:
+            place = int(number[1]) - 1
+            return f":{names[place]}" if place < len(names) else number[0]
+
+        return re.sub(r"(?<=parameter )\$(\d+)", name, message)
+
     def _clause(self, chosen: tuple[bool, ...]) -> TextClause:
         parts = [part for part, wanted in zip(self.parts, chosen, strict=True) if wanted]
         names = {name for part in parts for name in part.names}

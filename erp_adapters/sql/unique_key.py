@@ -57,12 +57,15 @@ def _untold(claimed: bool, why: str) -> Finding:
 
 
 def _key_column(profile: Profile, dialect: str) -> tuple[str, str] | None:
-    """Table and column that the first step with ``order.key`` inserts it into."""
+    """Table and column that the first step to insert ``order.key`` puts it into."""
     for step in profile.steps:
         sql = step.sql.of(dialect)
         for parameter, bound in step.bind.items():
+            place = None
             if bound.field == "order.key" and sql is not None:
-                return _inserted(sql, parameter)
+                place = _inserted(sql, parameter)
+            if place is not None:
+                return place
     return None
 
 
@@ -72,11 +75,16 @@ def _inserted(sql: Statement, parameter: str) -> tuple[str, str] | None:
         return None
     columns = [_bare(column) for column in match["columns"].split(",")]
     values = _top_level(match["values"])[: len(columns)]
-    mark = f":{parameter}"
-    if len(columns) != len(values) or mark not in values:
+    # Padded or cast, it is still the key: rpad(:key, 40).
+    keeps = [place for place, value in enumerate(values) if _names(value, parameter)]
+    if len(columns) != len(values) or len(keeps) != 1:
         return None
     table = ".".join(_bare(part) for part in match["table"].split("."))
-    return table, columns[values.index(mark)]
+    return table, columns[keeps[0]]
+
+
+def _names(value: str, parameter: str) -> bool:
+    return re.search(rf"(?<![\w:]):{re.escape(parameter)}\b", value) is not None
 
 
 def _top_level(text: str) -> list[str]:

@@ -31,7 +31,7 @@ _FALSE = frozenset({"0", "false", "f", "n", "no"})
 
 
 class ImpossibleKey(ValueError):
-    """A key that cannot exist in the ERP, because the column there is a number."""
+    """A key that cannot exist in the ERP, because the column there is a number or a UUID."""
 
 
 def reader(
@@ -172,7 +172,11 @@ def _from_float(value: float, rounding: Rounding | None) -> Decimal:
 
 
 def as_date(value: Any, form: str | None, zone: ZoneInfo) -> date | None:
-    """A day of the ERP's calendar; the time of day, if there is one, is dropped."""
+    """A day of the ERP's calendar; the time of day, if there is one, is dropped.
+
+    A time that carries its zone, text included, falls on the day that it has in
+    the ERP's.
+    """
     if isinstance(value, datetime):
         return value.astimezone(zone).date() if value.tzinfo else value.date()
     if isinstance(value, date):
@@ -180,12 +184,16 @@ def as_date(value: Any, form: str | None, zone: ZoneInfo) -> date | None:
     word = as_text(value)
     if not word:
         return None
-    if form is not None:
-        return datetime.strptime(word, form).date()  # noqa: DTZ007 - a day has no zone
     try:
-        return date.fromisoformat(word[:10])
+        told = datetime.strptime(word, form) if form else datetime.fromisoformat(word)  # noqa: DTZ007
     except ValueError:
+        if form is not None:
+            raise ValueError(
+                f"{word!r} is not a date of the form {form}; what stands for no date,"
+                " make NULL in the statement (NULLIF)"
+            ) from None
         raise ValueError("not a date; say its form under types, such as date(%Y%m%d)") from None
+    return told.astimezone(zone).date() if told.tzinfo else told.date()
 
 
 def as_moment(value: Any, form: str | None, zone: ZoneInfo) -> datetime | None:
@@ -215,7 +223,7 @@ def writer(
     """How to bind a value of this kind. Missing stays None, which is NULL.
 
     The function raises ValueError where the value cannot be kept exactly, and
-    ImpossibleKey where a key cannot exist in a column of numbers.
+    ImpossibleKey where a key cannot exist in a column of numbers or UUIDs.
     """
     zone = ZoneInfo(facts.time_zone)
     bound = _writing(kind, dialect, stored, zone)
@@ -242,6 +250,8 @@ def _writing(kind: Kind, dialect: str, stored: StoredAs | None, zone: ZoneInfo) 
     storage = stored.storage if stored else None
     if storage is Storage.INTEGER:
         return _whole_key if kind in (Kind.KEY, Kind.TEXT) else _whole
+    if storage is Storage.UUID:
+        return lambda value: _uuid_key(value, dialect)
     match kind:
         case Kind.NUMBER | Kind.AMOUNT | Kind.PRICE:
             places = stored.places if stored else None
@@ -264,6 +274,17 @@ def _whole_key(value: str) -> int:
     if value.isascii() and value.isdigit() and str(int(value)) == value:
         return int(value)
     raise ImpossibleKey(f"{value!r} is not a whole number, and the ERP's column is")
+
+
+def _uuid_key(value: str, dialect: str) -> Any:
+    try:
+        known = uuid.UUID(value)
+    except ValueError:
+        known = None
+    # Databases answer small letters or capitals; braces and the like are another text.
+    if known is None or str(known) != value.lower():
+        raise ImpossibleKey(f"{value!r} is not a UUID, and the ERP's column is")
+    return known if dialect == "postgresql" else value
 
 
 def _whole(value: Any) -> int:

@@ -471,6 +471,56 @@ def test_a_check_finds_what_the_database_lacks(
     assert complaint in found[subject]
 
 
+@pytest.mark.parametrize(
+    "rows, subject, complaint",
+    [
+        ("INSERT INTO prices VALUES ('C-2', 'BOLT', 'a lot')", "prices_account", "not a number"),
+        (
+            (
+                "INSERT INTO invoices VALUES ('R1', 'C-2', '2025-03-03', 5);"
+                "INSERT INTO invoice_lines VALUES ('R1', 'one', 1, 5)"
+            ),
+            "invoice_lines",
+            "not a whole number",
+        ),
+        (
+            "INSERT INTO customers VALUES ('C-2', 'Quay Bolts again', NULL)",
+            "accounts",
+            "answers more than one row for C-2",
+        ),
+        (
+            "UPDATE customers SET no = no || '   '",
+            "accounts",
+            "knows 0 of the 2 customers of customer_ids that were tried, and not C-1001",
+        ),
+    ],
+)
+def test_a_check_reads_a_few_records_that_the_erp_really_has(
+    made: Made, run: Run, rows: str, subject: str, complaint: str
+) -> None:
+    for statement in rows.split(";"):
+        run(statement)
+
+    found = problems(made(HEADER, INVOICES, PRICES).check())
+
+    assert complaint in found[f"statement {subject}"]
+
+
+def test_a_check_finds_the_index_of_a_padded_key_behind_a_step_that_clears(made: Made) -> None:
+    clearing = """\
+      - name: clear a refused one
+        sql: DELETE FROM orders WHERE web_key = :key AND refusal IS NOT NULL
+        bind: {key: order.key}
+      - name: header
+"""
+    parts = ORDERS.replace("      - name: header\n", clearing)
+    parts = parts.replace("VALUES (:key,", "VALUES (printf('%-40s', :key),")
+
+    found = {each.subject: each for each in made(HEADER, parts).check()}
+
+    assert found["unique external key"].message == "orders.web_key has a unique index"
+
+
 def test_a_check_without_a_database_says_so_and_stops(made: Made, tmp_path: Path) -> None:
     [finding] = made(HEADER, url="sqlite:///typo.db").check()
 

@@ -114,3 +114,13 @@ def test_the_database_gets_the_text_as_it_was_written(sql: str) -> None:
     sent = str(statement.ready(statement.parameters).compile())
     # Brackets around optional parts are gone, those in quotes are not.
     assert unbracketed(sent) == unbracketed(statement.source)
+
+
+def test_a_parameter_that_the_database_numbers_is_named() -> None:
+    sql = scan("INSERT INTO o VALUES (:key, 'a:b', CAST(:day AS date), :key, :name)")
+
+    told = sql.naming_parameters("could not determine data type of parameter $3")
+    assert told == "could not determine data type of parameter :name"
+    assert sql.naming_parameters("parameter $9") == "parameter $9"
+    listed = scan("SELECT 1 WHERE a IN :skus AND b = :key", {"skus"})
+    assert listed.naming_parameters("parameter $2") == "parameter $2"

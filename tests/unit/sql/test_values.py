@@ -121,6 +121,8 @@ def test_a_price_in_a_floating_point_column_is_what_was_entered(price: Decimal) 
         (datetime(2025, 3, 3, 5, 0, tzinfo=UTC), "", date(2025, 3, 2)),
         ("2025-03-03", "", date(2025, 3, 3)),
         ("2025-03-03 00:00:00", "", date(2025, 3, 3)),
+        ("2025-03-03T05:00:00Z", "", date(2025, 3, 2)),
+        ("20250303050000+0000", "date(%Y%m%d%H%M%S%z)", date(2025, 3, 2)),
         (20250303, "date(%Y%m%d)", date(2025, 3, 3)),
         ("03.03.2025", "date(%d.%m.%Y)", date(2025, 3, 3)),
         ("", "", None),
@@ -130,10 +132,17 @@ def test_a_date_is_a_day_of_the_erp(value: Any, stored: str, day: date | None) -
     assert read(Kind.DATE, value, stored) == day
 
 
-@pytest.mark.parametrize("value", ["03/04/2025", "0000-00-00", "20251341"])
+@pytest.mark.parametrize("value", ["03/04/2025", "0000-00-00", "20251341", "2025-03-03 about"])
 def test_a_date_that_could_be_two_days_is_none(value: str) -> None:
     with pytest.raises(ValueError, match="not a date"):
         read(Kind.DATE, value)
+
+
+@pytest.mark.parametrize("value", [0, 99999999, "20250"])
+def test_a_number_that_stands_for_no_date_is_not_guessed_and_can_be_translated(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"not a date of the form %Y%m%d.*NULL"):
+        read(Kind.DATE, value, "date(%Y%m%d)")
+    assert read(Kind.DATE, value, "date(%Y%m%d)", {str(value): ""}) is None
 
 
 @pytest.mark.parametrize(
@@ -197,6 +206,15 @@ def test_a_key_of_a_numeric_column_is_a_number_or_cannot_exist() -> None:
     for spelled in ("A7", "0123", "-1", "١٢", "1.0"):
         with pytest.raises(ImpossibleKey):
             write(Kind.KEY, spelled, "integer")
+
+
+def test_a_key_of_a_uuid_column_is_a_uuid_or_cannot_exist() -> None:
+    spelled = "5ffaf4c0-c6bc-581e-811a-0ca337e469b8"
+    assert write(Kind.KEY, spelled, "uuid", dialect="postgresql") == uuid.UUID(spelled)
+    assert write(Kind.KEY, spelled.upper(), "uuid", dialect="mssql") == spelled.upper()
+    for other in ("A7", "", f"{{{spelled}}}", spelled.replace("-", "")):
+        with pytest.raises(ImpossibleKey):
+            write(Kind.KEY, other, "uuid", dialect="postgresql")
 
 
 @pytest.mark.parametrize(
