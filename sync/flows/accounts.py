@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
@@ -18,7 +19,7 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
-from sync.planning.accounts import keeping_locations, profile_of
+from sync.planning.accounts import keeping_locations, profile_of, with_members
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
 from sync.ports.erp import Feed, ReadsAccounts
@@ -58,6 +59,9 @@ def mirror_accounts(
             for each in wanted.keys() & shown.keys():
                 if unreadable.shields(each.value):
                     wanted[each] = keeping_locations(wanted[each], shown[each])
+            for each in mapped:
+                if each not in accounts and each in shown and unreadable.shields(each.value):
+                    wanted[each] = with_members(shown[each], members[each])
             missing = [
                 each
                 for each in mapped
@@ -91,5 +95,11 @@ def mirror_accounts(
             if views:
                 store.put_accounts(views)
 
-        carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
-    touched.done(context, result, dry_run=dry_run)
+        whole = touched.everything
+        done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
+    if done:
+        touched.done(context, result, dry_run=dry_run)
+    else:
+        touched.start_over(result)
+        everything = replace(scope, everything=True)
+        mirror_accounts(context, result, everything, dry_run=dry_run)

@@ -8,7 +8,7 @@ clock at the moment when the read began, and moves only after the run succeeded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sync.domain.codec import fingerprint
@@ -29,13 +29,16 @@ NEVER = Watermark(datetime(1970, 1, 1, tzinfo=UTC))
 class Touched:
     """The accounts to look at; ``customer_ids`` None means every one.
 
-    ``people`` is a digest of who is mapped to what at this run.
+    ``people`` is a digest of who is mapped to what at this run; ``counts`` and
+    ``remarks`` are what the run had counted and how much it had remarked before.
     """
 
     feed: Feed
     customer_ids: frozenset[CustomerId] | None
     reached: Watermark | None
     people: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    remarks: int = 0
 
     @property
     def everything(self) -> bool:
@@ -43,6 +46,12 @@ class Touched:
 
     def covers(self, customer_id: CustomerId) -> bool:
         return self.customer_ids is None or customer_id in self.customer_ids
+
+    def start_over(self, result: FlowResult) -> None:
+        """Take back what was told since, for a run that looks at everything after all."""
+        result.counts.clear()
+        result.counts.update(self.counts)
+        del result.remarks[self.remarks :]
 
     def done(self, context: Context, result: FlowResult, *, dry_run: bool) -> None:
         """Move the watermark, if the run went through."""
@@ -71,7 +80,7 @@ def touched_accounts(
     Everything: when the ERP cannot tell changes, when a person named a part or
     asked for it, when somebody was mapped otherwise since the last full run (the
     ERP's feed knows nothing of that), when accounts came or went in the store
-    since then, and once a day.
+    since then, when the ERP's clock was set back, and once a day.
     """
     erp = context.erp
     people = fingerprint([[each, members[each]] for each in sorted(members)])
@@ -94,10 +103,14 @@ def touched_accounts(
         look_at_everything(context, [feed])
     if watermark is None or full is None or not same_people or now.at - full.at >= FULL_EVERY:
         return Touched(feed, None, now, people)
+    if now < watermark:
+        # The ERP's clock was set back: what changed lately carries earlier times.
+        return Touched(feed, None, now, people)
     since = Watermark(watermark.at - OVERLAP)
     customer_ids, reached = retrying(erp.changed_customers, feed, since)
+    counts, remarks = dict(result.counts), len(result.remarks)
     result.count("accounts_touched", len(customer_ids))
-    return Touched(feed, frozenset(customer_ids), reached, people)
+    return Touched(feed, frozenset(customer_ids), reached, people, counts, remarks)
 
 
 def look_at_everything(context: Context, feeds: Iterable[Feed]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sync.domain.ids import CustomerId, InvoiceNumber
 from sync.domain.invoice import Invoice
@@ -82,5 +83,11 @@ def mirror_invoices(
             ]
             store.apply_invoices(put, gone)
 
-        carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
-    touched.done(context, result, dry_run=dry_run)
+        whole = touched.everything
+        done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
+    if done:
+        touched.done(context, result, dry_run=dry_run)
+    else:
+        touched.start_over(result)
+        everything = replace(scope, everything=True)
+        mirror_invoices(context, result, everything, dry_run=dry_run)

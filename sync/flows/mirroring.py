@@ -12,10 +12,10 @@ import structlog
 from sync.applying import apply_changes
 from sync.domain.account import IndividualAccount
 from sync.domain.ids import CustomerId
-from sync.errors import SuspiciousPlan
+from sync.errors import Conflict, OutcomeUnknown, SuspiciousPlan, SyncError, TryLater
 from sync.flows.changes import look_at_everything
 from sync.flows.context import Context, FlowResult, needs
-from sync.planning.guards import suspicion
+from sync.planning.guards import needs_the_whole, suspicion
 from sync.planning.membership import Members, mapped_accounts
 from sync.planning.plan import Change, plan_mirror
 from sync.planning.spool import Spool
@@ -77,20 +77,30 @@ def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: boo
     """Take away whatever is shown under an ID that is a retail group (WA-8).
 
     It goes before everything else and asks no guard rail: strangers share the
-    account, and each minute counts.
+    account, and each minute counts. Raises the first error, once all were tried.
     """
     mirror = needs(context.store, MirrorsAccounts, "the store")
     groups = context.mapping.retail_groups
     retrying = context.retrying()
+    failed: SyncError | None = None
     for customer_id in retrying(lambda: sorted(mirror.shown_customer_ids())):
         if customer_id not in groups:
             continue
-        result.remarks.append(f"{customer_id} is a retail group: what was shown is withdrawn.")
-        result.count("withdrawn")
         if not dry_run:
             look_at_everything(context, Feed)
-            retrying(mirror.withdraw_account, customer_id)
+            try:
+                retrying(mirror.withdraw_account, customer_id)
+            except (TryLater, OutcomeUnknown, Conflict) as error:
+                # The others must not stay in sight because of this one.
+                result.remarks.append(f"{customer_id} is a retail group and still shown: {error}")
+                log.error("account.not_withdrawn", customer=customer_id.value)
+                failed = failed or error
+                continue
             log.warning("account.withdrawn", customer=customer_id.value, reason="retail group")
+        result.remarks.append(f"{customer_id} is a retail group: what was shown is withdrawn.")
+        result.count("withdrawn")
+    if failed is not None:
+        raise failed
 
 
 def shown_ids(context: Context, scope: ResyncScope) -> list[CustomerId]:
@@ -171,13 +181,17 @@ def carry_out(
     *,
     dry_run: bool,
     whole: bool = True,
-) -> None:
+) -> bool:
     """Judge the whole plan, then write it; with ``dry_run`` only tell it.
 
-    ``whole``: the plan covers everything that is shown. Raises SuspiciousPlan
-    where the guard rails refuse it and nobody confirmed exactly this plan.
+    ``whole``: the plan covers everything that is shown, or all of what a person
+    named. False, and nothing done, where it does not and cannot be judged
+    without the rest. Raises SuspiciousPlan where the guard rails refuse it and
+    nobody confirmed exactly this plan.
     """
     tally = spool.tally
+    if not whole and needs_the_whole(tally, context.limits.guard(result.flow)):
+        return False
     result.samples.extend(spool.samples)
     whole = whole and scope.customer is None and scope.sku is None and scope.channel is None
     reason = suspicion(tally, context.limits.guard(result.flow), whole=whole)
@@ -187,7 +201,7 @@ def carry_out(
         result.count("would_add", tally.added)
         result.count("would_change", tally.changed)
         result.count("would_remove", tally.removed)
-        return
+        return True
     result.count("unchanged", tally.wanted - tally.added - tally.changed)
     if tally.writes:
         _write(context, result, spool, write)
@@ -196,6 +210,7 @@ def carry_out(
         # confirmed later and let the next empty answer through.
         with context.state.transaction() as state:
             state.plans.clear(result.flow)
+    return True
 
 
 def _write(
@@ -221,6 +236,10 @@ def _write(
     )
     result.count("refused_by_store", len(applied.refused))
     result.remarks.extend(f"{key}: {reason}" for key, reason in applied.refused)
+    if applied.refused:
+        result.outcome = "failed"
+        first = applied.refused[0][1]
+        result.message = f"the store refused {len(applied.refused)} changes, the first: {first}"
     if applied.stopped:
         result.outcome = "cancelled"
 

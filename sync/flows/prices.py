@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.mapping import SyncMapping
-from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
+from sync.domain.pricing import (
+    Audience,
+    AudienceKind,
+    Price,
+    PriceKey,
+    PriceLevel,
+    PriceScope,
+    PriceValue,
+)
 from sync.domain.views import PublishedPriceKey
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -47,8 +55,11 @@ def mirror_prices(
     withdraw_retail_groups(context, result, dry_run=dry_run)
     retrying = context.retrying()
     entitled = _entitled(context, retrying)
-    unclear = take_unreadable(context, result)
     scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
+    unclear = take_unreadable(context, result)
+    for each in scopes:
+        if len(entitled.sites(each)) > 1:
+            result.remarks.append(f"Several accounts have the {each}: its prices go to nobody.")
     audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
     shown = retrying(lambda: set(store.shown_price_partitions()))
@@ -158,11 +169,9 @@ def _plan(
 
 def _batches(scopes: Sequence[PriceScope]) -> Iterator[list[PriceScope]]:
     """Lists that everybody shares one by one, those of single owners together."""
-    owned = [each for each in scopes if each.level.name in ("ACCOUNT", "LOCATION")]
-    for each in scopes:
-        if each not in owned:
-            yield [each]
-    yield from chunks(owned, OWNERS_PER_READ)
+    single = (PriceLevel.ACCOUNT, PriceLevel.LOCATION)
+    yield from ([each] for each in scopes if each.level not in single)
+    yield from chunks([each for each in scopes if each.level in single], OWNERS_PER_READ)
 
 
 def _asked(each: PriceScope, scope: ResyncScope) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.ids import BillToId, CustomerId, ShipToId
@@ -85,8 +86,14 @@ def mirror_ship_tos(
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)
 
-        carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=touched.everything)
-    touched.done(context, result, dry_run=dry_run)
+        whole = touched.everything
+        done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
+    if done:
+        touched.done(context, result, dry_run=dry_run)
+    else:
+        touched.start_over(result)
+        everything = replace(scope, everything=True)
+        mirror_ship_tos(context, result, everything, dry_run=dry_run)
 
 
 def _write(

@@ -46,3 +46,17 @@ def keeping_locations(profile: AccountProfile, before: AccountProfile) -> Accoun
     kept = [each for each in before.locations if each.location_id not in there]
     locations = sorted((*profile.locations, *kept), key=lambda each: each.location_id)
     return replace(profile, locations=tuple(locations))
+
+
+def with_members(shown: AccountProfile, members: Members) -> AccountProfile:
+    """What is shown, with who acts for the account now.
+
+    For an account that the ERP holds and that cannot be read: who is mapped to
+    it is our own word, and must not wait for the ERP's.
+    """
+    return replace(
+        shown,
+        organisations=members.organisations,
+        users=members.users,
+        exceptions=members.exceptions,
+    )

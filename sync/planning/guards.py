@@ -48,6 +48,16 @@ def suspicion(tally: Tally, guard: Guard, *, whole: bool) -> str | None:
     return None
 
 
+def needs_the_whole(tally: Tally, guard: Guard) -> bool:
+    """Whether a plan for some accounts removes so much that only a plan for all can be judged.
+
+    A source that dries up looks like a few removals here and a few there: account
+    by account no floor would ever be reached.
+    """
+    empty = tally.wanted == 0 and tally.shown > 0
+    return empty or tally.removed > guard.removal_share * tally.shown
+
+
 def price_moved(before: Decimal | None, after: Decimal | None, step: Decimal) -> bool:
     """Whether a price changes by at least ``step`` of what it was, or appears from nothing."""
     if before is None or after is None:

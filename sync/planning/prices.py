@@ -9,7 +9,7 @@ look. What belongs to an account goes to that account alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from sync.domain.account import Account, Location
@@ -39,15 +39,22 @@ class Entitled:
     locations: tuple[Location, ...]
     retail: Mapping[CustomerId, Account]
     mapped: frozenset[CustomerId] = frozenset()
+    _sites: dict[PriceScope, frozenset[CustomerId]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        for each in self.locations:
+            scope = PriceScope.location(each.location_id)
+            self._sites[scope] = self._sites.get(scope, frozenset()) | {each.sold_to}
 
     def owner(self, scope: PriceScope) -> str:
         """The customer ID that the scope belongs to; empty where it is nobody's own."""
         if scope.level is PriceLevel.ACCOUNT:
             return scope.owner
-        for each in self.locations:
-            if scope.level is PriceLevel.LOCATION and each.location_id.value == scope.owner:
-                return each.sold_to.value
-        return ""
+        return next((each.value for each in self.sites(scope)), "")
+
+    def sites(self, scope: PriceScope) -> frozenset[CustomerId]:
+        """The accounts that have the site of this scope; more than one cannot be told apart."""
+        return self._sites.get(scope, frozenset())
 
 
 def shopper_audience(channel: Channel, group: CustomerId) -> Audience:
@@ -70,7 +77,8 @@ def audiences_of(
     elif scope.level is PriceLevel.ACCOUNT:
         if CustomerId(scope.owner) in entitled.accounts:
             found.append(Audience(AudienceKind.ACCOUNT, scope.owner))
-    elif any(each.location_id.value == scope.owner for each in entitled.locations):
+    elif len(entitled.sites(scope)) == 1:
+        # Two accounts with a site of one key: either might see the other's price.
         found.append(Audience(AudienceKind.LOCATION, scope.owner))
     for channel in mapping.channels.values():
         for group in channel.retail_groups:
