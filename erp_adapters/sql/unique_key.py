@@ -109,11 +109,14 @@ def _is_unique(engine: Engine, table: str, column: str) -> bool:
     before, _, name = table.rpartition(".")
     schema = before or None
     inspector = inspect(engine)
+    # SQLite's constraints are read from the table's text, where not every one is
+    # found; the index behind each of them always is.
+    options = {"include_auto_indexes": True} if engine.dialect.name == "sqlite" else {}
     sets = [inspector.get_pk_constraint(name, schema)["constrained_columns"]]
     sets += [each["column_names"] for each in inspector.get_unique_constraints(name, schema)]
     sets += [
         [part for part in index["column_names"] if part is not None]
-        for index in inspector.get_indexes(name, schema)
+        for index in inspector.get_indexes(name, schema, **options)
         if index["unique"]
     ]
     return any([part.lower() for part in parts] == [column.lower()] for parts in sets)
