@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -51,16 +52,30 @@ class Daemon:
     # What it says
 
     def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
-        """Until it holds; looked at after each thing that the daemon says."""
+        """Until it holds; looked at after each thing that the daemon says, and now and then."""
+        give_up_at = time.monotonic() + WAIT_S
         with self._news:
-            if not self._news.wait_for(holds, WAIT_S):
-                raise AssertionError(f"waited in vain for {what}; it said:\n{self.text[-4000:]}")
+            while not holds():
+                if time.monotonic() > give_up_at:
+                    said = self.text[-4000:]
+                    raise AssertionError(f"waited in vain for {what}; it said:\n{said}")
+                self._news.wait(0.2)
 
     def wait_for(self, event: str, *, times: int = 1, **facts: object) -> Event:
         """The log line with these facts, the ``times``-th one."""
         told = ", ".join(f"{key}={value}" for key, value in facts.items())
         self.wait_until(f"{event} {told}", lambda: len(self.found(event, **facts)) >= times)
         return self.found(event, **facts)[times - 1]
+
+    def wait_for_an_order_on_its_way(self) -> None:
+        """Until an order is being written into the ERP, which stands still."""
+        query = (
+            "SELECT count(*) FROM ledger WHERE state = 'submitting'"
+            " AND frozen IS NOT NULL AND lease_until IS NOT NULL"
+        )
+        self.wait_until(
+            "an order on its way", lambda: self.site.rows(self.site.state, query) == [(1,)]
+        )
 
     def found(self, event: str, **facts: object) -> list[Event]:
         return [

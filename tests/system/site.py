@@ -130,6 +130,9 @@ class SampleSite:
         lines = ["[service]", *(f"{key} = {json.dumps(it)}" for key, it in settings.items())]
         self._replace(r"\[service\].*?(?=\n# ---)", lines)
 
+    def erp_option(self, line: str) -> None:
+        self._replace(r'profile = "sample"\n', ['profile = "sample"', line])
+
     def _replace(self, pattern: str, lines: list[str]) -> None:
         text = self.settings.read_text(encoding="utf-8")
         block = "\n".join(lines) + "\n"

@@ -41,6 +41,7 @@ def test_a_stop_in_the_middle_of_an_order_leaves_nothing_half_done(site: SampleS
     with Daemon(site) as daemon:
         daemon.wait_for("order.imported", times=5)
         with site.erp_stands_still():
+            daemon.wait_for_an_order_on_its_way()
             daemon.send(signal.SIGTERM)
             daemon.wait_for_notice("STOPPING=1")
             assert daemon.process.poll() is None, "it waits for the order in hand"
@@ -66,6 +67,7 @@ def test_a_call_that_hangs_does_not_hold_up_the_stop(site: SampleSite) -> None:
     with Daemon(site) as daemon:
         daemon.wait_for("order.imported", times=3)
         with site.erp_stands_still():
+            daemon.wait_for_an_order_on_its_way()
             assert daemon.end() == 0
     assert daemon.events[-1]["event"] == "daemon.stopped_hard"
     assert daemon.events[-1]["still_running"] == ["main/orders"]
@@ -76,14 +78,17 @@ def test_a_call_that_hangs_does_not_hold_up_the_stop(site: SampleSite) -> None:
 @pytest.mark.rule("OP-1", "OI-1", "OI-2")
 def test_after_kill_9_in_the_middle_every_order_is_in_the_erp_once(site: SampleSite) -> None:
     site.schedule(orders=1)
-    # How long an order rests that the killed process may have sent.
-    site.orders(lease_s=3, ambiguity_wait_s=3)
+    # How long an order rests that the killed process may have sent: these two together,
+    # or one and a half times what the ERP may take for a statement.
+    site.orders(lease_s=1, ambiguity_wait_s=1)
+    site.erp_option("statement_timeout_s = 4")
     with Daemon(site) as daemon:
         daemon.wait_for("order.imported", times=4)
         assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
     with Daemon(site) as daemon:
         daemon.wait_for("order.imported", times=4)
         with site.erp_stands_still():
+            daemon.wait_for_an_order_on_its_way()
             assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
     assert len(site.erp_orders()) < GOOD_ORDERS, "it was not in the middle"
 
