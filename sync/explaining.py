@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sync.domain.account import AccountStatus
 from sync.domain.codec import encode
 from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.ids import (
@@ -27,7 +28,14 @@ from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.flows.orders.discovery import order_id_of
-from sync.ports.erp import Finding, FindingLevel, ReadsAccounts, ReadsInvoices
+from sync.ports.erp import (
+    Finding,
+    FindingLevel,
+    ReadsAccounts,
+    ReadsInvoices,
+    TellsUnreadable,
+    UnreadableRecord,
+)
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsInvoices, ReadsBuyers, ReadsWebOrders
 from sync.routing import Unusable, Usable
@@ -221,21 +229,37 @@ def explain_invoice(context: Context, customer: str, number: str) -> Answer:
     return {"shown": shown, "steps": steps, "invoice": invoice}
 
 
+_STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
+
+
+def _odd_customers(context: Context) -> Mapping[CustomerId, UnreadableRecord]:
+    records = context.erp.take_unreadable() if isinstance(context.erp, TellsUnreadable) else ()
+    return {record.customer: record for record in records if record.customer is not None}
+
+
 def mapping_findings(context: Context) -> list[Finding]:
-    """What the mapping names and the ERP does not have, or has inactive (WA-2c)."""
+    """What the mapping names and the ERP does not have, or has inactive (WA-2c).
+
+    An account that the ERP has and that cannot be read is told as that.
+    """
     erp = needs(context.erp, ReadsAccounts, "the ERP")
+    _odd_customers(context)  # what was read before is none of ours
     wanted = sorted(members_of_accounts(context, ResyncScope()))
     groups = sorted(context.mapping.retail_groups.customer_ids)
     found: list[Finding] = []
     for batch in chunks([*wanted, *groups], context.limits.accounts_per_read):
         accounts: Mapping[CustomerId, Any] = erp.accounts(batch)
+        odd = _odd_customers(context)
         for customer_id in batch:
             account = accounts.get(customer_id)
-            if account is None:
+            if account is None and customer_id in odd:
+                said = f"the ERP's record of it cannot be read: {odd[customer_id]}"
+                fix = "Correct the record in the ERP, or the statement in the profile."
+            elif account is None:
                 said, fix = "the ERP has no such customer", "Correct the ID in the mapping files."
-            elif account.prospect:
+            elif account.effective_status is AccountStatus.PROSPECT:
                 said, fix = "is only a prospect in the ERP", "Make it a customer in the ERP."
-            elif not account.active:
+            elif not account.active or account.effective_status in _STOPPED:
                 said, fix = "is inactive in the ERP", "Reactivate it, or map the buyers elsewhere."
             else:
                 continue

@@ -142,16 +142,22 @@ class Unreadable:
 
     They shield what is shown from being taken for vanished. They never shield an
     account that nobody is mapped to any more: that is our own word, not the ERP's.
+    ``keys`` are the records themselves, parts of a document as ``document/part``.
     """
 
     owners: frozenset[str]
     everybody: bool
+    keys: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return self.everybody or bool(self.owners)
 
     def shields(self, owner: str) -> bool:
         return self.everybody or owner in self.owners
+
+    def names(self, document: str) -> bool:
+        """Whether a record of that document is among them."""
+        return any(key == document or key.startswith(f"{document}/") for key in self.keys)
 
     def keeping(
         self, mapped: Container[CustomerId], owner: Callable[[K], CustomerId]
@@ -169,7 +175,8 @@ def take_unreadable(context: Context, result: FlowResult) -> Unreadable:
         log.error("record.unreadable", source=record.source, key=record.key, field=record.field)
         result.remarks.append(f"The ERP's {record}; what is shown of it stays as it is.")
     owners = frozenset(record.customer.value for record in records if record.customer)
-    return Unreadable(owners, any(record.customer is None for record in records))
+    everybody = any(record.customer is None for record in records)
+    return Unreadable(owners, everybody, frozenset(record.key for record in records))
 
 
 def carry_out(

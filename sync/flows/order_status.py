@@ -9,7 +9,7 @@ from sync.domain.ids import WebOrderId
 from sync.domain.problem_codes import problem
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.flows.context import Context, FlowResult, needs
-from sync.flows.mirroring import chunks
+from sync.flows.mirroring import chunks, take_unreadable
 from sync.flows.orders.aftermath import RECORDED_TOGETHER, tell_store, took
 from sync.flows.orders.discovery import order_id_of
 from sync.ports.erp import ReadsOrderStatus
@@ -22,8 +22,8 @@ def mirror_order_status(
 ) -> None:
     """Show each imported order's status, shipments and back-orders as the ERP has them.
 
-    Only what differs is written. An order that the ERP no longer finds is
-    remarked, never taken for cancelled.
+    Only what differs is written. An order that the ERP no longer finds, or whose
+    status cannot be read, is remarked, never taken for cancelled.
     """
     erp = needs(context.erp, ReadsOrderStatus, "the ERP")
     retrying = context.retrying()
@@ -34,9 +34,12 @@ def mirror_order_status(
         if not entries:
             break
         statuses = retrying(erp.order_statuses, [entry.key for entry in entries])
+        unreadable = take_unreadable(context, result)
         changed: list[tuple[LedgerEntry, OrderStatus]] = []
         for entry in entries:
             status = statuses.get(entry.key)
+            if status is None and unreadable.names(entry.key.value):
+                continue  # told by then, and what is shown stays
             if status is None:
                 result.count("not_in_erp")
                 result.remarks.append(

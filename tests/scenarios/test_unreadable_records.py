@@ -7,9 +7,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import pytest
 
 from sync.domain.account import Account, Location, ShipTo
-from sync.domain.ids import CustomerId, InvoiceNumber, LocationId, ShipToId, Sku
+from sync.domain.ids import (
+    CustomerId,
+    IdempotencyKey,
+    InvoiceNumber,
+    LocationId,
+    ShipToId,
+    Sku,
+)
 from sync.domain.invoice import Invoice
 from sync.domain.pricing import DEFAULT_LIST, Price, PriceScope
+from sync.domain.sales_order import OrderStatus
+from sync.explaining import mapping_findings
 from sync.ports.erp import UnreadableRecord
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
@@ -74,6 +83,16 @@ class ErpWithOddRows(MemoryErp):
             customer = CustomerId(owner) if owner.startswith("C-") else None
             if self._readable("prices", each.key.sku.value, customer):
                 yield each
+
+    def order_statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> Mapping[IdempotencyKey, OrderStatus]:
+        found = super().order_statuses(keys)
+        return {
+            key: status
+            for key, status in found.items()
+            if self._readable("order_status", key.value, None)
+        }
 
     def _readable(self, source: str, key: str, customer: CustomerId | None) -> bool:
         if key not in self.odd:
@@ -204,3 +223,30 @@ def test_order_under_an_account_that_cannot_be_read_is_not_imported(odd_world: W
     odd_world.clock.advance(3600)
     odd_world.import_orders()
     assert len(odd_world.in_erp()) == 1
+
+
+@pytest.mark.rule("OI-3")
+def test_status_that_cannot_be_read_is_not_an_order_that_is_gone(odd_world: World) -> None:
+    odd_world.store.place_order(harbour_order())
+    odd_world.import_orders()
+    erp_of(odd_world).odd.add(odd_world.entry().key.value)
+
+    result = odd_world.run("order_status")
+
+    assert result.counts["unreadable"] == 1
+    assert "not_in_erp" not in result.counts
+    [remark] = result.remarks
+    assert "amount is no number" in remark
+
+
+@pytest.mark.rule("WA-2c", "OP-4")
+def test_mapping_check_tells_an_account_that_cannot_be_read_from_one_that_is_not_there(
+    odd_world: World,
+) -> None:
+    erp_of(odd_world).odd.add("C-1001")
+    erp_of(odd_world).remove_account(MILL)
+
+    told = {each.subject: each.message for each in mapping_findings(odd_world.context())}
+
+    assert told[f"customer {MILL}"] == "the ERP has no such customer"
+    assert "cannot be read: accounts C-1001: amount is no number" in told["customer C-1001"]
