@@ -27,7 +27,7 @@ _FIRST_GOOD, _FIRST_WRONG = 50001, 50271
 
 
 def build_databases(folder: Path) -> Path:
-    """The sample's ERP and store, of whose orders some are kept."""
+    """The sample's ERP and store, of whose orders some are kept, and the prices of these."""
     store = folder / "store.sqlite"
     build_sample(
         f"sqlite:///{folder / 'erp.sqlite'}",
@@ -49,7 +49,17 @@ def build_databases(folder: Path) -> Path:
         connection.execute(f"DELETE FROM orders WHERE number IS NULL OR NOT {kept}")
         ((left,),) = connection.execute("SELECT count(*) FROM orders").fetchall()
         assert left == GOOD_ORDERS + WRONG_ORDERS
+        ordered = connection.execute("SELECT DISTINCT sku FROM order_lines").fetchall()
+    _keep_prices_of(folder / "erp.sqlite", {str(sku) for (sku,) in ordered})
     return folder
+
+
+def _keep_prices_of(erp: Path, skus: set[str]) -> None:
+    """Two thousand items are priced by the same statements as these."""
+    kept = "', '".join(sorted(skus))
+    with closing(sqlite3.connect(erp)) as connection, connection:
+        for table in ("price_list_price", "contract_price"):
+            connection.execute(f"DELETE FROM {table} WHERE item_no NOT IN ('{kept}')")
 
 
 def command(*words: str) -> list[str]:

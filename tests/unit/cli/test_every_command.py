@@ -1,0 +1,147 @@
+"""Every command: explained, documented, with the exit status and the JSON that it promises."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from sync.cli.main import COMMANDS, main
+from sync.cli.output import Exit
+from tests.system.site import REPOSITORY
+from tests.unit.cli.conftest import Operator, call
+
+README = REPOSITORY / "README.md"
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that call it."""
+
+    def below(
+        words: tuple[str, ...], command: click.Command
+    ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+        if not isinstance(command, click.Group):
+            yield words, command
+            return
+        with click.Context(command) as context:
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found is not None
+                yield from below((*words, name), found)
+
+    yield from below((), main)
+
+
+ALL = dict(commands())
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_command_says_what_it_does_and_gives_an_example(words: tuple[str, ...]) -> None:
+    said = call(*words, "--help")
+    assert said.code == 0
+    assert f"tradesync {' '.join(words)}" in said.out.partition("Example")[2]
+    options = [each for each in ALL[words].params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help] == [], "an option without help"
+
+
+def test_the_readme_lists_every_command_and_no_other() -> None:
+    if not README.is_file():
+        pytest.skip("there is no README.md yet")
+    text = README.read_text(encoding="utf-8")
+    missing = [name for name in COMMANDS if f"tradesync {name}" not in text]
+    assert missing == []
+    assert set(re.findall(r"`tradesync ([a-z]+)", text)) <= set(COMMANDS)
+
+
+# What each command is asked, and how it may end on a site where a day is done.
+ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
+    ("check",): ((), {Exit.DONE}),
+    ("status",): ((), {Exit.NEEDS_PERSON}),
+    ("plan",): (("accounts",), {Exit.DONE}),
+    ("resync",): (("--list",), {Exit.DONE}),
+    ("rules",): ((), {Exit.DONE}),
+    ("quarantine", "list"): ((), {Exit.DONE}),
+    ("quarantine", "show"): (("W-50273",), {Exit.DONE}),
+    ("quarantine", "replay"): (("W-50273", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("quarantine", "dismiss"): (("W-50273", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("explain", "order"): (("W-50001",), {Exit.DONE}),
+    ("explain", "user"): (("u-sole-trader",), {Exit.DONE}),
+    ("explain", "price"): (("000101", "SF-0001"), {Exit.DONE}),
+    ("explain", "invoice"): (("000101", "none"), {Exit.DONE}),
+}
+# These need a site of their own, or none, and are tried in test_sites.py and elsewhere.
+ELSEWHERE = {("run",), ("init",), ("demo",)}
+
+
+def test_every_command_that_can_answer_with_json_is_asked_here() -> None:
+    with_json = {
+        words
+        for words, command in ALL.items()
+        if any(option.name == "as_json" for option in command.params) and words[0] != "state"
+    }
+    assert with_json - ELSEWHERE == set(ASKED)
+
+
+@pytest.mark.parametrize("words", ASKED, ids=" ".join)
+def test_every_answer_parses_and_people_get_words(
+    operator: Operator, words: tuple[str, ...]
+) -> None:
+    arguments, codes = ASKED[words]
+    if words == ("rules",):
+        told, shown = call("rules", "--json"), call("rules")
+    else:
+        told, shown = operator(*words, *arguments, "--json"), operator(*words, *arguments)
+    assert told.code in codes, told
+    assert isinstance(told.json, list | dict)
+    assert shown.code == told.code
+    assert shown.out.strip()
+    with pytest.raises(ValueError):  # noqa: PT011 - it is no JSON, whatever the parser says
+        json.loads(shown.out)
+    assert told.err == shown.err == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check",),
+        ("status",),
+        ("plan", "accounts"),
+        ("resync", "accounts"),
+        ("quarantine", "list"),
+        ("explain", "order", "W-1"),
+        ("run",),
+    ],
+    ids=" ".join,
+)
+def test_a_site_that_is_none_is_78_with_the_way_out(tmp_path: Path, words: tuple[str, ...]) -> None:
+    said = call(*words, "--site", str(tmp_path))
+    assert said.code == Exit.MISCONFIGURED
+    assert "tradesync init" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("quarantine", "replay", "--reason", "x"),
+        ("quarantine", "replay", "W-50273"),
+        ("quarantine", "dismiss"),
+        ("plan", "orderz"),
+        ("plan",),
+        ("resync",),
+        ("resync", "orders", "--since", "yesterday"),
+        ("explain", "price", "000101", "SF-0001", "--qty", "minus one"),
+        ("explain", "price", "000101", "SF-0001", "--qty", "0"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2_and_says_what_is_wrong(
+    operator: Operator, words: tuple[str, ...]
+) -> None:
+    said = operator(*words)
+    assert said.code == Exit.USAGE
+    assert "Error:" in said.err or "Usage:" in said.err

@@ -1,0 +1,271 @@
+"""What an operator does at the terminal: look, ask why, replay, dismiss, make a site."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from sync.cli.output import Exit
+from sync.settings import load_settings
+from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS
+from tests.unit.cli.conftest import Operator, call
+
+QUARANTINED = "W-50273"
+
+
+def test_check_names_what_the_mapping_says_and_the_erp_does_not_have(operator: Operator) -> None:
+    said = operator("check", "--json")
+    assert said.code == 0
+    rows = {(row["where"], row["subject"]): row for row in said.json}
+    assert rows["settings", "settings"]["level"] == "ok"
+    assert rows["main: mapping", "customer 000199"]["level"] == "warning"
+    assert "no such customer" in rows["main: mapping", "customer 000199"]["message"]
+    assert rows["main: mapping", "customer 000112"]["message"].startswith("is inactive")
+    assert {row["where"].split(": ")[-1] for row in said.json} == {
+        "settings",
+        "mapping",
+        "erp",
+        "store",
+    }
+
+
+def test_check_goes_on_when_a_system_is_away_and_ends_with_1(fresh: Operator) -> None:
+    fresh.site.database("erp").unlink()
+    said = fresh("check", "--json")
+    assert said.code == Exit.FAILED
+    wrong = [row for row in said.json if row["level"] == "error"]
+    assert {row["where"] for row in wrong} >= {"main: erp"}
+    assert any(row["where"] == "main: store" and row["level"] == "ok" for row in said.json)
+
+
+@pytest.mark.rule("OP-4")
+def test_check_names_every_mistake_of_an_edit_by_line(operator: Operator, fresh: Operator) -> None:
+    assert fresh("resync", "accounts", "--customer", "000101").code == 0
+    fresh.site.mapping("channels.yaml", "guest_checkout: true", "guest_checkot: true")
+    fresh.site.mapping("customers.csv", "000104,org-104", "RETAIL-US,org-104")
+    said = fresh("check", "--json")
+    assert said.code == Exit.FAILED
+    told = " ".join(row["message"] for row in said.json if row["level"] == "error")
+    assert "channels.yaml:" in told
+    assert "customers.csv:" in told
+    assert operator("check").code == 0
+
+
+def test_status_tells_what_waits_for_a_person(operator: Operator) -> None:
+    said = operator("status", "--json")
+    assert said.code == Exit.NEEDS_PERSON
+    assert said.json["daemon"] == "not running"
+    (line,) = said.json["pipelines"]
+    assert line["orders"]["acknowledged"] == GOOD_ORDERS
+    assert sum(line["orders"].values()) == GOOD_ORDERS + WRONG_ORDERS
+    assert {run["flow"] for run in line["runs"]} == set(FLOWS)
+    shown = operator("status").out
+    assert line["mapping"] in shown
+    assert "quarantined" in shown
+
+
+def test_status_before_the_first_start_makes_nothing(fresh: Operator) -> None:
+    said = fresh("status", "--json")
+    assert said.code == 0
+    assert said.json["pipelines"][0]["orders"] == {}
+    assert sorted(file.name for file in (fresh.site.root / "var").iterdir()) == ["sample"]
+
+
+@pytest.mark.rule("OI-2")
+def test_quarantine_lists_every_order_with_its_code_its_sentence_and_the_way_out(
+    operator: Operator,
+) -> None:
+    rows = operator("quarantine", "list", "--json").json
+    held = operator.site.rows(
+        operator.site.state,
+        "SELECT number FROM ledger WHERE state IN ('quarantined', 'review')",
+    )
+    assert {row["order"] for row in rows} == {number for (number,) in held}
+    for row in rows:
+        assert row["codes"], row
+        assert row["why"], row
+        assert row["fix"], row
+    one = rows[0]["codes"][0]
+    only = operator("quarantine", "list", "--code", one, "--json").json
+    assert 0 < len(only) <= len(rows)
+    assert all(one in row["codes"] for row in only)
+    assert operator("quarantine", "list", "--older-than-h", "1", "--json").json == []
+    assert operator("quarantine", "list", "--code", "none_such").out == "Quarantine: none.\n"
+
+
+def test_quarantine_show_has_the_reasons_and_what_the_buyer_ordered(operator: Operator) -> None:
+    told = operator("quarantine", "show", QUARANTINED, "--json").json
+    assert told["order"] == QUARANTINED
+    assert told["problems"][0]["remedy"]
+    assert told["payload"]
+    assert told["history"]
+    by_key = operator("quarantine", "show", order_id(operator, QUARANTINED), "--json").json
+    assert by_key == told
+    assert operator("quarantine", "show", "W-0").code == Exit.FAILED
+
+
+@pytest.mark.rule("OI-2")
+def test_dismissing_is_final_and_both_are_in_the_audit_trail(fresh: Operator) -> None:
+    fresh("resync", "orders", "--order", order_id(fresh, QUARANTINED))
+    reason = "corrected by phone"
+    preview = fresh("quarantine", "replay", QUARANTINED, "--reason", reason, "--dry-run", "--json")
+    assert preview.json == {"would_be_replayed": [QUARANTINED], "left_alone": []}
+    assert fresh("status").code == Exit.NEEDS_PERSON, "a dry run changes nothing"
+
+    replayed = fresh("quarantine", "replay", QUARANTINED, "--reason", reason, "--json")
+    assert (replayed.code, replayed.json["replayed"]) == (0, [QUARANTINED])
+    again = fresh("quarantine", "replay", QUARANTINED, "--reason", reason, "--json")
+    assert (again.code, again.json["left_alone"]) == (Exit.FAILED, [QUARANTINED])
+    judged = fresh("resync", "orders", "--order", QUARANTINED)
+    assert judged.code == Exit.NEEDS_PERSON, "nothing was corrected, so it is held again"
+
+    gone = fresh("quarantine", "dismiss", QUARANTINED, "--reason", reason, "--json")
+    assert (gone.code, gone.json["dismissed"]) == (0, [QUARANTINED])
+    assert fresh("quarantine", "replay", QUARANTINED, "--reason", reason).code == Exit.FAILED
+    assert fresh("resync", "orders", "--order", QUARANTINED).code == 0
+    trail = fresh.site.rows(fresh.site.state, "SELECT action, subject, reason FROM audit")
+    assert [row for row in trail if row[0].startswith("order.")] == [
+        ("order.replayed", QUARANTINED, reason),
+        ("order.dismissed", QUARANTINED, reason),
+    ]
+    assert fresh.site.erp_orders() == []
+
+
+@pytest.mark.rule("OI-2")
+def test_many_orders_are_replayed_by_what_they_have_in_common(fresh: Operator) -> None:
+    fresh("resync", "orders")
+    rows = fresh("quarantine", "list", "--json").json
+    code = rows[0]["codes"][0]
+    wanted = sorted(row["order"] for row in rows if code in row["codes"])
+    done = fresh("quarantine", "replay", "--code", code, "--reason", "all of them", "--json")
+    assert sorted(done.json["replayed"]) == wanted
+    left = fresh("quarantine", "list", "--json").json
+    assert {row["order"] for row in rows} - {row["order"] for row in left} == set(wanted)
+
+
+def test_replaying_needs_a_service_that_ran_once(fresh: Operator) -> None:
+    said = fresh("quarantine", "replay", "W-1", "--reason", "x")
+    assert said.code == Exit.MISCONFIGURED
+    assert "start the service once" in said.err
+
+
+@pytest.mark.rule("OP-3")
+def test_explain_tells_which_rule_decided_an_order(operator: Operator) -> None:
+    imported = operator("explain", "order", "W-50001", "--json").json
+    assert imported["state"] == "acknowledged"
+    assert imported["erp_order"]
+    assert any("Decided for" in step for step in imported["steps"])
+    held = operator("explain", "order", QUARANTINED, "--json").json
+    assert held["state"] == "quarantined"
+    assert any("Way out:" in step for step in held["steps"])
+    assert held["now"][0].startswith("Now it would be quarantined")
+    unknown = operator("explain", "order", "W-0", "--json").json
+    assert unknown["steps"] == ["The ledger does not know this order."]
+    assert unknown["now"] == ["The store shows no such order."]
+
+
+@pytest.mark.rule("OP-3")
+def test_explain_tells_under_which_account_a_user_orders_and_why(operator: Operator) -> None:
+    told = operator("explain", "user", "u-sole-trader", "--json").json
+    assert told["steps"][0].startswith("Acting in person: customer 000126, by ")
+    assert "customers.yaml" in told["steps"][0]
+    nobody = operator("explain", "user", "u-nobody", "--json").json
+    assert nobody["steps"][0] == "The store's directory does not know user u-nobody."
+    assert any("retail group RETAIL-US" in step for step in nobody["steps"])
+    assert any("nobody is retail here (WA-2a)" in step for step in nobody["steps"])
+
+
+@pytest.mark.rule("OP-3")
+def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
+    ((sku,),) = operator.site.rows(
+        operator.site.database("erp"), "SELECT min(item_no) FROM price_list_price"
+    )
+    told = operator("explain", "price", "000101", sku, "--json").json
+    assert told["price"].split()[1] in ("USD", "EUR")
+    assert told["steps"][-1].startswith(("Decides:", "Passed over:"))
+    assert operator("explain", "price", "999999", sku, "--json").json["price"] is None
+
+
+@pytest.mark.rule("OP-3", "WA-8")
+def test_explain_tells_to_whom_an_invoice_is_shown(operator: Operator) -> None:
+    found = operator.site.rows(
+        operator.site.database("erp"),
+        "SELECT customer_no, min(invoice_no) FROM invoice"
+        " WHERE customer_no IN ('000101', 'RETAIL-US') AND posted = 'Y' GROUP BY customer_no",
+    )
+    numbers = dict(found)
+    shown = operator("explain", "invoice", "000101", numbers["000101"], "--json").json
+    assert shown["shown"] is True
+    assert "The account is mapped: organisation org-101." in shown["steps"]
+    retail = operator("explain", "invoice", "RETAIL-US", numbers["RETAIL-US"], "--json").json
+    assert retail["shown"] is False
+    assert "goes to nobody" in retail["steps"][0] or "go to nobody" in retail["steps"][0]
+
+
+@pytest.mark.rule("OP-2")
+def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(fresh: Operator) -> None:
+    first = fresh("demo", "--json")
+    assert first.code == 0, first
+    assert [each["flow"] for each in first.json["flows"]] == list(FLOWS)
+    assert first.json["orders"]["acknowledged"] == GOOD_ORDERS
+    assert first.json["writes"] > 500
+    assert all(row["fix"] for row in first.json["quarantined"])
+    second = fresh("demo")
+    assert second.code == 0
+    assert "Nothing to do: both sides agree, and nothing was written." in second.out
+
+
+def test_init_makes_a_site_that_is_accepted_and_touches_nothing_that_is_there(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "new"
+    made = call("init", str(folder))
+    assert made.code == 0
+    assert "tradesync check --site" in made.out
+    assert load_settings(folder, {}).pipelines
+    assert stat.S_IMODE((folder / "credentials").stat().st_mode) == 0o700
+    (folder / "mappings" / "customers.csv").write_text("mine")
+    again = call("init", str(folder))
+    assert again.code == Exit.FAILED
+    assert "nothing was changed" in again.err
+    assert (folder / "mappings" / "customers.csv").read_text() == "mine"
+
+
+@pytest.mark.rule("OP-7")
+def test_an_error_that_nobody_foresaw_shows_its_place_and_no_secret(
+    fresh: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "stumbling_erp.py"
+    package.write_text(
+        "class Erp:\n"
+        "    @classmethod\n"
+        "    def from_settings(cls, options, secrets, base):\n"
+        "        try:\n"
+        "            raise KeyError('postgresql://u:canary@h/d')\n"
+        "        except KeyError as cause:\n"
+        "            raise RuntimeError('PWD=canary;') from cause\n"
+    )
+    info = tmp_path / "stumbling-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stumbling\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[tradesync.erp_adapters]\nstumbling = stumbling_erp:Erp\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = fresh.site.settings.read_text()
+    fresh.site.settings.write_text(text.replace('adapter = "sql"', 'adapter = "stumbling"', 1))
+    said = fresh("plan", "accounts")
+    assert said.code == Exit.FAILED
+    assert "stumbling_erp.py" in said.err
+    assert "RuntimeError" in said.err
+    assert "canary" not in said.err.replace("raise KeyError('postgresql://u:canary@h/d')", "")
+    assert said.out == ""
+
+
+def order_id(operator: Operator, number: str) -> str:
+    ((found,),) = operator.site.rows(
+        operator.site.database("store"), f"SELECT order_id FROM orders WHERE number = '{number}'"
+    )
+    return str(found)
