@@ -75,6 +75,10 @@ class _Checking:
         self._samples = Samples()
 
     def connection(self) -> Finding:
+        absent = self._database.missing_file()
+        if absent is not None:
+            told = f"there is no file {absent}"
+            return Finding("connection", FindingLevel.ERROR, told, "correct url or write_url")
         found = self._try("connection", "correct url and password", self._connect)
         told = f"{self._profile.name} answers ({self._database.dialect})"
         return found or Finding("connection", FindingLevel.OK, told)

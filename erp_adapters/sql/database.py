@@ -111,6 +111,13 @@ class Database:
     def writer(self) -> Engine:
         return self._engine(self.settings.write_url, read_only=False)
 
+    def missing_file(self) -> str | None:
+        """The file of a SQLite database that is not there; None where all is well."""
+        if self.dialect != "sqlite":
+            return None
+        files = (str(url.database) for url in (self.settings.url, self.settings.write_url))
+        return next((file for file in files if not Path(file).exists()), None)
+
     def close(self) -> None:
         """Gives all connections back. May be called twice."""
         for engine in self._engines:

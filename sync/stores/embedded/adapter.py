@@ -79,6 +79,8 @@ class EmbeddedStore:
         self._capabilities = StoreCapabilities(name="embedded", overlap_s=overlap_s)
         self._page_size = page_size
         self._database = f"the database of store {store_id}"
+        sqlite = url.get_backend_name() == "sqlite"
+        self._file = Path(str(url.database)) if sqlite else None
 
     @classmethod
     def from_settings(
@@ -107,7 +109,7 @@ class EmbeddedStore:
 
     def check(self) -> Sequence[Finding]:
         """Whether the database answers, and which tables or columns it lacks."""
-        return findings(self._readers, self._database)
+        return findings(self._readers, self._database, self._file)
 
     def close(self) -> None:
         self._readers.dispose()

@@ -58,8 +58,17 @@ def settings_from(
     )
 
 
-def findings(engine: Engine, database: str) -> list[Finding]:
-    """Whether the database answers and has every table and column; writes nothing."""
+_CREATE = "correct the url, or create the schema as sync/stores/embedded/README.md says"
+
+
+def findings(engine: Engine, database: str, file: Path | None = None) -> list[Finding]:
+    """Whether the database answers and has every table and column; writes nothing.
+
+    ``file`` is the one that a SQLite database lives in.
+    """
+    if file is not None and not file.exists():
+        told = f"{database} is not there: no file {file}"
+        return [Finding("store database", FindingLevel.ERROR, told, _CREATE)]
     try:
         with translated(database, engine.dialect.name):
             missing = list(_missing(engine))
@@ -68,9 +77,8 @@ def findings(engine: Engine, database: str) -> list[Finding]:
         return [Finding("store database", FindingLevel.ERROR, str(error), remedy)]
     if not missing:
         return [Finding("store schema", FindingLevel.OK, f"{database} has every table")]
-    remedy = "create the schema: sync/stores/embedded/README.md says how"
     return [
-        Finding("store schema", FindingLevel.ERROR, f"{database} lacks {what}", remedy)
+        Finding("store schema", FindingLevel.ERROR, f"{database} lacks {what}", _CREATE)
         for what in missing
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from sync.domain.ids import StoreId
+from sync.domain.ids import StoreId, WebOrderId
+from sync.domain.order import WebOrder
 from sync.errors import AccessDenied, Misconfigured, Rejected, SyncError, TryLater
 from sync.ports import store as ports
 from sync.ports.erp import FindingLevel
+from sync.stores.embedded import schema
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.checking import settings_from
 from sync.stores.embedded.engine import create_store, store_url
@@ -91,6 +94,7 @@ def test_a_wrong_path_does_not_become_an_empty_shop(tmp_path: Path) -> None:
     try:
         (finding,) = store.check()
         assert finding.level is FindingLevel.ERROR
+        assert "is not there: no file" in finding.message
         with pytest.raises(SyncError):
             list(store.changed_orders(None))
     finally:
@@ -194,3 +198,23 @@ def test_a_locked_file_is_busy(tmp_path: Path) -> None:
     finally:
         late.close()
         holder.close()
+
+
+@pytest.mark.rule("OI-7")
+def test_the_order_that_the_page_places_by_sql_is_sound_and_adds_up(
+    store: EmbeddedStore, shop: Shop
+) -> None:
+    page = (Path(schema.__file__).parent / "README.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sql\n(.*?)```", page, re.S)
+    for statement in block.split(";\n"):
+        if statement.strip():
+            shop(lambda connection, sql=statement: connection.exec_driver_sql(sql))
+
+    order = store.order(WebOrderId("1042"))
+
+    assert isinstance(order, WebOrder)
+    assert order.computed_total == order.total
+    assert order.payments
+    buyer = store.buyer(order.buyer.web_user, order.buyer.organisation)
+    assert buyer.user is not None
+    assert buyer.organisation is not None

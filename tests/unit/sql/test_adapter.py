@@ -525,6 +525,7 @@ def test_a_check_without_a_database_says_so_and_stops(made: Made, tmp_path: Path
     [finding] = made(HEADER, url="sqlite:///typo.db").check()
 
     assert (finding.subject, finding.level) == ("connection", FindingLevel.ERROR)
+    assert finding.message == f"there is no file {tmp_path / 'typo.db'}"
     assert not (tmp_path / "typo.db").exists()
 
 
