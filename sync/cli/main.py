@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "resync": CommandEntry("sync.cli.resync:resync", "Run a flow again, for all or for a part."),
     "rules": CommandEntry("sync.cli.rules:rules", "List the business rules that are kept."),
     "run": CommandEntry("sync.cli.run:run", "Run the daemon."),
+    "state": CommandEntry("sync.cli.state:state", "Back up, restore or verify the state."),
     "status": CommandEntry("sync.cli.status:status", "Show how the service is."),
 }
 

@@ -19,6 +19,8 @@ from sqlalchemy.pool import QueuePool
 from sync.errors import AccessDenied, Misconfigured
 from sync.state.errors import translated
 from sync.state.owner import require_owner
+from sync.state.same_file import SameFile
+from sync.state.soundness import require_sound
 from sync.state.upgrade import require_current_schema, upgrade_schema
 
 WAIT_FOR_LOCK_S = 30.0
@@ -31,9 +33,11 @@ def open_state(
 
     With ``upgrade=False`` an older or missing schema is Misconfigured instead:
     that is for commands beside a running daemon. ``wait_for_lock_s`` is how
-    long a SQLite transaction waits for another one. Raises Misconfigured for a
-    state that is newer than this code, AccessDenied for another user's file,
-    TryLater while the database is away. The caller disposes of the engine.
+    long a SQLite transaction waits for another one. A SQLite state whose last
+    process was killed is examined before it is used. Raises Misconfigured for a
+    state that is damaged or newer than this code, AccessDenied for another
+    user's file, TryLater while the database is away. The caller disposes of the
+    engine.
     """
     target = state_url(url)
     file = sqlite_file(target)
@@ -41,8 +45,8 @@ def open_state(
         require_owner(file)
         if upgrade:
             prepare_folder(file)
-            # What is inside names buyers and their addresses: nobody else's to read.
-            file.touch(mode=0o600)
+            _make_sure_of(file)
+            require_sound(file)
         elif not file.exists():
             raise Misconfigured(f"there is no state at {file} yet; start the service once")
     engine = make_engine(target, wait_for_lock_s)
@@ -91,6 +95,16 @@ def prepare_folder(file: Path) -> None:
         ) from error
 
 
+def _make_sure_of(file: Path) -> None:
+    try:
+        # What is inside names buyers and their addresses: nobody else's to read.
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise AccessDenied(
+            f"the state {file} cannot be made or written to: {error.strerror}"
+        ) from error
+
+
 def make_engine(url: URL, wait_for_lock_s: float) -> Engine:
     """An engine with the settings of a state, whatever its schema may be."""
     # Statements carry buyers' addresses, which must not ride along in errors.
@@ -113,10 +127,25 @@ def make_engine(url: URL, wait_for_lock_s: float) -> Engine:
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
+        file = sqlite_file(url)
+        if file is not None:
+            same = SameFile(file)
+            same.watch(engine)
+            event.listen(engine, "begin", lambda _connection: same.remember_log())
     return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
+    try:
+        _set_up_sqlite(connection)
+    except BaseException:
+        # Left open it would stay in the way: SQLite shares what it found out
+        # about a file, such as that it is read-only, within the process.
+        connection.close()
+        raise
+
+
+def _set_up_sqlite(connection: Any) -> None:
     # The driver's own implicit BEGIN comes too late, and is never IMMEDIATE.
     connection.isolation_level = None
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]

@@ -38,6 +38,10 @@ _ANSWERS: dict[Failure, tuple[type[SyncError], str]] = {
     Failure.LOGIN: (AccessDenied, "the state database refused the user or password"),
     Failure.PRIVILEGE: (AccessDenied, "the user of the state database lacks a right"),
 }
+_DISK_FAILS = (
+    TryLater,
+    f"the state's disk or folder fails: {_NO_LEDGER}; check its room, owner and mode",
+)
 _NO_DATABASE = (Misconfigured, "the state database does not exist on its server; create it")
 
 # A server that turns us away at the door gives no code for it, only words.
@@ -68,6 +72,8 @@ def _answer(told: DatabaseError, words: str) -> tuple[type[SyncError], str] | No
     if told.sqlstate == "3D000":
         return _NO_DATABASE
     failure = classify(told)
+    if failure is Failure.LOST and told.family == "sqlite":
+        return _DISK_FAILS
     if failure is Failure.LOST and _TURNED_AWAY.search(words):
         failure = Failure.LOGIN
     return None if failure is None else _ANSWERS.get(failure)
