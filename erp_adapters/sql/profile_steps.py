@@ -180,7 +180,7 @@ def _look_over(
     if not bound & {"line.quantity", "line.stock_quantity"}:
         node.complain("no step binds line.quantity or line.stock_quantity")
     for twice in sorted(bound & not_kept):
-        node.complain(f"{twice} is bound, and listed under not_kept")
+        node.complain(f"{twice} is bound, and listed under not_kept: list what nothing binds")
     numbered = any(ORDER_NUMBER in step.capture and step.for_each is None for step in steps)
     if number_follows == numbered:
         node.complain(
