@@ -142,8 +142,9 @@ def _format(node: Node | None, facts: ErpCapabilities) -> Format:
     white_space = WhiteSpace.KEEP
     if "white_space" in keys:
         white_space = word_of(keys["white_space"], "white_space", WhiteSpace) or white_space
-    if node is not None and len({separator, quote, point}) < 3 and quoting is not Quoting.ALL:
-        node.complain("separator, quote and decimal_point must be three different characters")
+    alone = separator != quote and (separator != point or quoting is not Quoting.NEVER)
+    if node is not None and not alone:
+        node.complain("the separator must be a character of its own")
     return Format(
         separator,
         quote,
@@ -165,7 +166,7 @@ def _encoding(node: Node | None, facts: ErpCapabilities) -> str:
     except LookupError:
         node.complain(f"Python knows no text encoding {typed!r}")
         return "utf-8"
-    if name not in _UNICODE and facts.text_encoding is None:
+    if name not in _UNICODE and name != facts.text_encoding:
         # Without the fact an order would be refused only when its file is written.
         node.complain(f"{name} does not hold every letter; say text_encoding: {name} in the facts")
     return name

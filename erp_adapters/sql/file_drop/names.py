@@ -14,7 +14,7 @@ from erp_adapters.sql.fields import key_digest
 from sync.domain.ids import IdempotencyKey
 
 _PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
-_IN_KEY = "A-Za-z0-9_@-"
+_IN_KEY = r"A-Za-z0-9_@\-"
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:"<>|]')
 _SLUG_LENGTH = 60
 _DIGEST_LENGTH = 16

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from erp_adapters.sql.file_drop.answers import AnswerBox
 from erp_adapters.sql.file_drop.disk import FileFacts
@@ -26,6 +26,8 @@ from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import FoundOrder, SalesOrder
 from sync.testing import builders as a
+
+T = TypeVar("T")
 
 ROOT = Path("/share")
 IN, OUT, SENT, REFUSED = (ROOT / name for name in ("in", "out", "sent", "refused"))
@@ -199,9 +201,7 @@ class MemoryDisk:
         if folder not in self.folders:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(folder))
 
-    def _run(
-        self, name: str, work: Callable[[], Any], half: Callable[[], None] = lambda: None
-    ) -> Any:
+    def _run(self, name: str, work: Callable[[], T], half: Callable[[], None] = lambda: None) -> T:
         self.operations.append(name)
         fault = self.faults.get(len(self.operations))
         match fault:
@@ -235,17 +235,20 @@ class MemoryDisk:
 class Importer:
     """The ERP: takes a header with its lines, answers, and deletes both files.
 
-    ``shown`` counts how often each file came into its sight, ``torn`` names
-    those that were not whole when it looked.
+    ``slow``: it answers only when ``answer_all`` is called. ``shown`` counts how
+    often each file came into its sight, ``torn`` names those that were not whole
+    when it looked.
     """
 
     disk: MemoryDisk
     refusing: str = ""
+    slow: bool = False
     orders: list[str] = field(default_factory=list)
     shown: dict[str, int] = field(default_factory=dict)
     torn: list[str] = field(default_factory=list)
     contents: dict[str, set[bytes]] = field(default_factory=dict)
     _there: set[str] = field(default_factory=set)
+    _unsaid: dict[str, str] = field(default_factory=dict)
 
     def look(self) -> None:
         """Notes what is in sight, as an ERP that looks all the time would."""
@@ -274,12 +277,22 @@ class Importer:
             del self.disk.files[IN / name], self.disk.files[IN / f"SOL_{stem}.txt"]
             self._there -= {name, f"SOL_{stem}.txt"}
             if self.refusing:
-                self.answer(stem, f"ERROR: {self.refusing}\r\n")
+                self._say(stem, f"ERROR: {self.refusing}\r\n")
                 continue
             [row] = rows(content)
             assert {line[0] for line in rows(lines)} == {row[0]}
             self.orders.append(row[0])
-            self.answer(stem, f"Order SO-{len(self.orders)} created\r\n")
+            self._say(stem, f"Order SO-{len(self.orders)} created\r\n")
+
+    def answer_all(self) -> None:
+        for stem, text in self._unsaid.items():
+            self.answer(stem, text)
+
+    def _say(self, stem: str, text: str) -> None:
+        if self.slow:
+            self._unsaid[stem] = text
+        else:
+            self.answer(stem, text)
 
     def answer(self, stem: str, text: str) -> None:
         self.disk.put(OUT / f"SO_{stem}.log", text.encode("cp1252"))

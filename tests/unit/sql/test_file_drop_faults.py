@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from erp_adapters.sql.file_drop.names import safe_name
 from erp_adapters.sql.profile_model import Profile
+from sync.domain.ids import ErpOrderNumber
 from sync.domain.sales_order import FoundOrder, SalesOrder
 from sync.errors import OutcomeUnknown, SyncError, TryLater
 from sync.testing import builders as a
@@ -84,15 +84,22 @@ def assert_once(erp: Importer) -> None:
 
 @pytest.mark.rule("WA-14", "OI-1")
 @pytest.mark.parametrize("eager", [True, False], ids=["picked up at once", "picked up at night"])
-def test_one_failure_anywhere_leaves_one_order(quay: Profile, eager: bool) -> None:
+@pytest.mark.parametrize("slow", [True, False], ids=["answered later", "answered at once"])
+def test_one_failure_anywhere_leaves_one_order(quay: Profile, eager: bool, slow: bool) -> None:
     for at, fault in once(*KILLED, *FAILED):
         disk = MemoryDisk({at: fault})
-        erp = Importer(disk)
+        erp = Importer(disk, slow=slow)
         disk.after_change = erp.run if eager else erp.look
-        brought_in(Site(quay, disk), order(), erp)
+        site = Site(quay, disk)
+        brought_in(site, order(), erp)
         erp.run()
+        erp.answer_all()
+        disk.faults.clear()
 
         assert_once(erp)
+        held = site.find()
+        assert held is not None
+        assert held.number == ErpOrderNumber("SO-1")
 
 
 @pytest.mark.rule("WA-14", "OI-1")
@@ -101,7 +108,7 @@ def test_two_failures_anywhere_leave_one_order(quay: Profile) -> None:
     for first, second in itertools.combinations(range(1, operations(quay) + 8), 2):
         for pair in itertools.product(faults, repeat=2):
             disk = MemoryDisk(dict(zip((first, second), pair, strict=True)))
-            erp = Importer(disk)
+            erp = Importer(disk, slow=True)
             disk.after_change = erp.run
             brought_in(Site(quay, disk), order(), erp)
             erp.run()
@@ -173,6 +180,32 @@ def test_an_order_that_changed_after_a_crash_goes_out_as_it_is_now(quay: Profile
         assert erp.shown[HEADER] == 1
 
 
+@pytest.mark.rule("WA-14", "OI-1")
+def test_a_changed_order_is_not_lost_by_a_second_crash(quay: Profile) -> None:
+    changed = order(po_number="PO 2")
+    clean = MemoryDisk()
+    Site(quay, clean).send(order())
+    [header_shown] = [
+        at for at, name in enumerate(clean.operations, 1) if name.startswith("rename .SOH")
+    ]
+    for at, fault in once(*KILLED):
+        disk = MemoryDisk({header_shown: Fault.CRASH_BEFORE})
+        erp = Importer(disk)
+        disk.after_change = erp.look
+        site = Site(quay, disk)
+        with pytest.raises(Crash):
+            site.send(order())
+        site.started()
+        disk.faults = {header_shown + at: fault}
+        brought_in(site, changed, erp)
+        erp.run()
+
+        assert erp.orders == [a.KEY.value]
+        assert erp.torn == []
+        [header] = erp.contents[HEADER]
+        assert b"PO 2" in header
+
+
 @pytest.mark.rule("WA-14")
 def test_come_again_is_said_only_while_nothing_is_visible(quay: Profile) -> None:
     for at, fault in once(*FAILED):
@@ -215,9 +248,20 @@ def test_a_rename_without_an_answer_is_an_unknown_outcome(quay: Profile, fault: 
             Site(quay, disk).send(order())
 
 
-def test_the_lines_come_into_sight_before_the_header(quay: Profile, tmp_path: Path) -> None:
+def test_every_step_is_on_the_disk_before_the_next_begins(quay: Profile) -> None:
     disk = MemoryDisk()
     Site(quay, disk).send(order())
 
-    shows = [name for name in disk.operations if name.startswith("rename .SO")]
-    assert [name[:12] for name in shows] == ["rename .SOL_", "rename .SOH_"]
+    changing = [name for name in disk.operations if name.startswith(("write", "rename", "settle"))]
+    assert [name.replace(STEM, "") for name in changing] == [
+        "write .SOL_.txt.part",
+        "write .SOH_.txt.part",
+        "settle in",
+        "write ..json.part",
+        "rename ..json.part",
+        "settle sent",
+        "rename .SOL_.txt.part",
+        "settle in",
+        "rename .SOH_.txt.part",
+        "settle in",
+    ]
