@@ -30,7 +30,9 @@ STOP, RELOAD, TICK = "stop", "reload", "tick"
 class Daemon:
     """Runs the pipelines of a site until it is told to stop."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], pulse: Pulse | None = None
+    ) -> None:
         self._settings = settings
         self._stop = threading.Event()
         # A signal arrives anywhere in the main thread, which may hold an event's
@@ -38,7 +40,7 @@ class Daemon:
         self._words: SimpleQueue[str] = SimpleQueue()
         self._clock = SystemClock(self._stop)
         self._notifier = Notifier(environ)
-        self._pulse = Pulse(self._clock, idle_s=60.0)
+        self._pulse = pulse or Pulse(self._clock, idle_s=60.0)
 
     def stop(self) -> None:
         """Ask for a graceful stop; safe to call from a signal handler."""

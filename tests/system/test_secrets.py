@@ -43,15 +43,8 @@ def left_behind(site: SampleSite) -> Iterator[Path]:
     return (file for file in (site.root / "var").rglob("*") if file.is_file())
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        f"postgresql+psycopg://reader@{NOWHERE}/erp",
-        f"mysql+pymysql://reader@{NOWHERE}/erp",
-        f"mssql+pyodbc://reader@{NOWHERE}/erp?driver=None",
-    ],
-)
-def test_the_password_of_a_database_that_is_away(site: SampleSite, url: str) -> None:
+def test_the_password_of_a_database_that_is_away(site: SampleSite) -> None:
+    url = f"postgresql+psycopg://reader@{NOWHERE}/erp"
     credential(site, "erp-password")
     replace(site, 'url = "sqlite:///var/sample/erp.sqlite"', f'url = "{url}"')
     replace(
@@ -95,27 +88,15 @@ def test_the_password_of_a_state_that_is_away(site: SampleSite) -> None:
     assert_silent(daemon.text, status.out, status.err)
 
 
-@pytest.mark.parametrize(
-    "written",
-    [
+def test_a_secret_in_the_settings_is_refused_and_not_repeated(site: SampleSite) -> None:
+    replace(
+        site,
+        'url = "sqlite:///var/sample/erp.sqlite"',
         'url = "postgresql://reader:canary-7f@erp.example/erp"',
-        'url = "mssql+pyodbc:///?odbc_connect=DRIVER%3DX%3BUID%3Dr%3BPWD%3Dcanary-7f"',
-        'url = "mssql+pyodbc:///?odbc_connect=DRIVER=X;UID=r;PWD={canary-7f}"',
-        'url = "sqlite:///var/sample/erp.sqlite"\npassword = "canary-7f"',
-        'url = "sqlite:///var/sample/erp.sqlite"\napi_token = "canary-7f"',
-        'url = "https://erp.example/api?access_token=canary-7f"',
-    ],
-)
-def test_a_secret_in_the_settings_is_refused_and_not_repeated(
-    site: SampleSite, written: str
-) -> None:
-    replace(site, 'url = "sqlite:///var/sample/erp.sqlite"', written)
-    ended = site.tradesync("check", "--json")
-    assert ended.code == 78, ended
-    assert "config/tradesync.toml:" in ended.err
-    assert_silent(ended.out, ended.err)
+    )
     with Daemon(site) as daemon:
         assert daemon.ended() == 78
+    assert "config/tradesync.toml:" in daemon.text
     assert_silent(daemon.text)
 
 

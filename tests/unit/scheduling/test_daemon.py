@@ -1,0 +1,96 @@
+"""The daemon in this process: what it tells systemd while a flow hangs."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sync.scheduling.daemon import Daemon
+from sync.scheduling.pulse import STALLED_AFTER_S, Pulse
+from sync.settings import Settings
+from sync.testing.clock import ManualClock
+from tests.unit.scheduling.test_bootstrap import databases, site
+
+__all__ = ["databases", "site"]
+
+pytestmark = pytest.mark.rule("OP-1", "OP-6")
+
+SCHEDULE = """
+[pipelines.main.schedule]
+off = ["accounts", "ship_tos", "prices", "invoices", "orders", "order_status"]
+"""
+# The daemon looks after itself four times within this.
+WATCHDOG_S = 0.2
+
+
+@contextmanager
+def running(settings: Settings, pulse: Pulse) -> Iterator[socket.socket]:
+    """The daemon in a thread; gives what systemd listens at, just after READY=1."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd,
+    ):
+        systemd.bind(str(Path(folder) / "notify"))
+        systemd.settimeout(30)
+        environ = {
+            "NOTIFY_SOCKET": str(systemd.getsockname()),
+            "WATCHDOG_USEC": str(int(WATCHDOG_S * 1_000_000)),
+        }
+        daemon = Daemon(settings, environ, pulse)
+        ended: list[bool] = []
+        thread = threading.Thread(target=lambda: ended.append(daemon.run()))
+        thread.start()
+        try:
+            assert heard(systemd).startswith("READY=1")
+            yield systemd
+        finally:
+            daemon.stop()
+            thread.join(60)
+        assert ended == [True]
+
+
+def heard(systemd: socket.socket) -> str:
+    return systemd.recv(4096).decode()
+
+
+def silent(systemd: socket.socket) -> bool:
+    """Whether nothing more comes for several times as long as it may take."""
+    systemd.settimeout(5 * WATCHDOG_S)
+    try:
+        # What was on its way already does not count.
+        for _ in range(3):
+            heard(systemd)
+    except TimeoutError:
+        return True
+    finally:
+        systemd.settimeout(30)
+    return False
+
+
+def test_a_flow_that_hangs_silences_the_watchdog_until_it_ends(
+    site: Callable[..., Settings], clock: ManualClock
+) -> None:
+    pulse = Pulse(clock, idle_s=60.0)
+    with running(site(SCHEDULE), pulse) as systemd:
+        assert heard(systemd) == "WATCHDOG=1"
+        pulse.progress("main/prices")
+        clock.advance(STALLED_AFTER_S + 1)
+        assert silent(systemd)
+        pulse.ended("main/prices")
+        assert heard(systemd) == "WATCHDOG=1"
+
+
+def test_who_switched_the_watchdog_off_is_never_restarted_by_it(
+    site: Callable[..., Settings], clock: ManualClock
+) -> None:
+    pulse = Pulse(clock, idle_s=60.0)
+    with running(site(SCHEDULE, service="watchdog = false"), pulse) as systemd:
+        pulse.progress("main/prices")
+        clock.advance(STALLED_AFTER_S + 1)
+        assert not silent(systemd)
