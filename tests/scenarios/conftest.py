@@ -56,7 +56,7 @@ def world(make_world: MakeWorld) -> World:
     return make_world()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quiet() -> Iterator[None]:
     """Thousands of runs would otherwise be told line by line to nobody."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
