@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sync.domain.decision import Admitted, Outcome, Quarantined
@@ -82,6 +82,7 @@ def orders(draw: st.DrawFn) -> WebOrder:
         adjustments=tuple(draw(adjustments)),
         payments=(),
     )
+    assume(order.computed_total.amount >= 0)
     order = replace(order, total=order.computed_total)
     return replace(order, payments=draw(payments(order.total, retail=order.personal)))
 
