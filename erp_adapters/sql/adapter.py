@@ -22,7 +22,7 @@ from erp_adapters.sql.file_drop.adapter import SubmitsOrdersAsFiles
 from erp_adapters.sql.orders import FindsOrdersByKey, ReadsOrderStatusByKey, SubmitsOrdersInSteps
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
-from erp_adapters.sql.queries import Row
+from erp_adapters.sql.queries import BadRow, Row
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
 from sync.domain.invoice import Invoice
@@ -199,16 +199,37 @@ class _ReadsInvoices(SqlErpBase):
                 "invoice_numbers": {row["invoice_number"] for row in rows},
             }
             owner = {row["invoice_number"]: row["customer_id"] for row in rows}
+            shared = _of_several(rows)
             lines = Parts(reading.rows("invoice_lines", **asked), "invoice_number", owner)
             dues = Parts(reading.rows("invoice_dues", **asked), "invoice_number", owner)
 
             def make(row: Row) -> Invoice:
-                number = row["invoice_number"]
-                return translate.invoice(row, lines.of(number), dues.of(number))
+                number, customer = row["invoice_number"], row["customer_id"]
+                own_lines, own_dues = lines.of(number, customer), dues.of(number, customer)
+                parts = (*own_lines, *own_dues)
+                if number in shared and not all(part["customer_id"] for part in parts):
+                    raise ValueError(
+                        "several accounts have an invoice of this number, and its lines do not"
+                        " say whose they are: let them answer customer_id"
+                    )
+                return translate.invoice(row, own_lines, own_dues)
 
             broken = lines.broken | dues.broken
+            query = self.queries["invoices"]
+            for row in rows:
+                if row["invoice_number"] in broken & shared:
+                    why = "a line of it, or of another account's of this number, is unreadable"
+                    reading.bad.append(BadRow(query.name, row, "", why, query.key_of(row)))
             whole = [row for row in rows if row["invoice_number"] not in broken]
-            return list(reading.build(self.queries["invoices"], whole, make))
+            return list(reading.build(query, whole, make))
+
+
+def _of_several(rows: Collection[Row]) -> set[str]:
+    """Invoice numbers that stand for documents of more than one account."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        owners[row["invoice_number"]].add(row["customer_id"])
+    return {number for number, customers in owners.items() if len(customers) > 1}
 
 
 class _TellsChanges(SqlErpBase):

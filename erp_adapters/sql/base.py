@@ -172,11 +172,15 @@ class Parts:
         self.broken = {bad.known[key] for bad in answer.bad if bad.known.get(key) is not None}
         for bad in answer.bad:
             customer = (owner or {}).get(bad.known.get(key, ""))
-            if customer is not None:
+            if customer is not None and bad.known.get("customer_id") is None:
                 bad.known["customer_id"] = customer
 
-    def of(self, key: str) -> list[Row]:
-        return self._rows.get(key, [])
+    def of(self, key: str, customer: str | None = None) -> list[Row]:
+        """The parts of the document; with ``customer`` none that name another account."""
+        found = self._rows.get(key, [])
+        if customer is None:
+            return found
+        return [row for row in found if row["customer_id"] in (None, customer)]
 
 
 def unreadable(name: str, key: str, why: str) -> Rejected:

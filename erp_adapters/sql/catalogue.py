@@ -308,6 +308,7 @@ _READS = (
     _of_invoices(
         "invoice_lines",
         (
+            _may("customer_id", Kind.KEY),
             _key("invoice_number"),
             _must("line_number", Kind.INTEGER),
             _must("quantity", Kind.NUMBER),
@@ -322,7 +323,12 @@ _READS = (
     ),
     _of_invoices(
         "invoice_dues",
-        (_key("invoice_number"), _must("due_on", Kind.DATE), _must("amount", Kind.AMOUNT)),
+        (
+            _may("customer_id", Kind.KEY),
+            _key("invoice_number"),
+            _must("due_on", Kind.DATE),
+            _must("amount", Kind.AMOUNT),
+        ),
         "invoice_number",
         "due_on",
     ),

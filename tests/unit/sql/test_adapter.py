@@ -230,6 +230,60 @@ def test_an_invoice_with_an_unreadable_line_is_left_out_and_its_account_named(
     )
 
 
+TWO_OF_A_NUMBER = (
+    "INSERT INTO invoices VALUES ('7', 'C-1001', '2025-03-03', 100), ('7', 'C-2', '2025-03-04', 5)"
+)
+
+
+@pytest.mark.rule("WA-8", "MI-6")
+def test_lines_of_two_accounts_invoices_of_one_number_are_never_mixed(made: Made, run: Run) -> None:
+    run(TWO_OF_A_NUMBER)
+    run("INSERT INTO invoice_lines VALUES ('7', 1, 10, 100), ('7', 1, 1, 5)")
+    erp = made(HEADER, INVOICES)
+
+    assert not erp.invoices([CustomerId("C-1001"), CustomerId("C-2")])
+
+    told = erp.take_unreadable()
+    assert {record.customer for record in told} == {CustomerId("C-1001"), CustomerId("C-2")}
+    assert all("several accounts" in record.message for record in told)
+
+
+@pytest.mark.rule("WA-8", "MI-6")
+@pytest.mark.parametrize("asked", [["C-1001", "C-2"], ["C-1001"], ["C-2"]])
+def test_lines_that_say_whose_they_are_go_to_their_own_account(
+    made: Made, run: Run, asked: list[str]
+) -> None:
+    run(TWO_OF_A_NUMBER)
+    run("ALTER TABLE invoice_lines ADD no TEXT")
+    run("INSERT INTO invoice_lines VALUES ('7', 1, 10, 100, 'C-1001'), ('7', 1, 1, 5, 'C-2')")
+    erp = made(
+        HEADER,
+        INVOICES.replace(
+            "SELECT inv AS invoice_number, line",
+            "SELECT inv AS invoice_number, no AS customer_id, line",
+        ),
+    )
+
+    told = erp.invoices([CustomerId(each) for each in asked])
+
+    nets = {each.sold_to.value: [line.net for line in each.lines] for each in told}
+    wanted = {"C-1001": [a.money("100.00")], "C-2": [a.money("5.00")]}
+    assert nets == {each: wanted[each] for each in asked}
+    assert not erp.take_unreadable()
+
+
+@pytest.mark.rule("WA-8")
+def test_unreadable_line_of_a_shared_number_leaves_out_both_accounts_and_names_both(
+    made: Made, run: Run
+) -> None:
+    run(TWO_OF_A_NUMBER)
+    run("INSERT INTO invoice_lines VALUES ('7', 1, 'many', 100), ('7', 1, 1, 5)")
+    erp = made(HEADER, INVOICES)
+    assert not erp.invoices([CustomerId("C-1001"), CustomerId("C-2")])
+    owners = {record.customer for record in erp.take_unreadable()}
+    assert owners == {CustomerId("C-1001"), CustomerId("C-2")}
+
+
 def test_a_document_that_makes_no_sense_is_left_out_and_told(made: Made, run: Run) -> None:
     run("INSERT INTO customers VALUES ('C-3', 'Bad' || char(9), 'X'), ('C-4', 'Dots', 'T')")
     erp = made(HEADER.replace("currency: EUR", "currency: EURO"))
