@@ -48,6 +48,7 @@ from tests.scenarios.world import (
     MILL_BUYER,
     MILL_ORG,
     RETAIL,
+    TRADE,
     MakeWorld,
     World,
     fill_erp,
@@ -56,6 +57,7 @@ from tests.scenarios.world import (
     harbour_order,
     mill_order,
     order_id,
+    placed_at,
 )
 
 
@@ -481,3 +483,39 @@ def test_ship_to_of_another_account_is_never_used(world: World) -> None:
     world.store.place_order(harbour_order(ship_to=SelectedShipTo(GATE)))
     world.import_orders()
     assert world.codes() == {"ship_to_not_of_account"}
+
+
+# Runs for a part of the orders.
+
+
+@pytest.mark.rule("OP-2")
+def test_run_for_one_channel_reads_no_other_and_the_next_run_misses_nothing(world: World) -> None:
+    world.store.place_order(harbour_order(1, channel=TRADE))
+    world.store.place_order(mill_order(2))
+    world.run("orders", channel=TRADE.value)
+    assert [row.order.channel for row in world.erp.orders] == [TRADE]
+
+    world.import_orders()
+    assert len(world.in_erp(2)) == 1
+
+
+@pytest.mark.rule("OP-2")
+def test_run_for_a_stretch_of_time_reads_what_changed_within_it(world: World) -> None:
+    for number in (10, 20, 30):
+        world.store.place_order(guest_order(number))
+    world.run("orders", since=placed_at(15), until=placed_at(25))
+    assert [row.order.web_number.value for row in world.erp.orders] == ["W-20"]
+
+    world.import_orders()
+    assert len(world.erp.orders) == 3
+
+
+@pytest.mark.rule("OP-2", "OI-1")
+def test_reading_everything_again_from_long_ago_imports_nothing_twice(world: World) -> None:
+    for number in (10, 20, 30):
+        world.store.place_order(guest_order(number))
+    world.import_orders()
+    world.clock.advance(30 * 86400)
+    result = world.run("orders", since=placed_at(0))
+    assert (result.outcome, result.writes) == ("ok", 0)
+    assert world.erp.submitted == 3
