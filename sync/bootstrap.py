@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Any
 
@@ -25,6 +25,7 @@ from sync.planning.guards import Guard
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp
 from sync.ports.store import Store
+from sync.routing import AccountMap
 from sync.settings import PipelineSettings, Settings, SystemSettings
 from sync.state import SqlState, open_state
 from sync.state.engine import sqlite_file
@@ -39,7 +40,10 @@ _REGISTRIES: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One ERP and one store with their state and mapping, open and ready."""
+    """One ERP and one store with their state and mapping, open and ready.
+
+    ``beside`` are the mappings of the other pipelines on the same ERP.
+    """
 
     settings: PipelineSettings
     erp: Erp
@@ -47,21 +51,35 @@ class Pipeline:
     state: SqlState
     mapping: MappingKeeper
     clock: Clock
+    beside: tuple[MappingKeeper, ...] = ()
 
     @property
     def name(self) -> str:
         return self.settings.name
 
     def context(self, progress: Progress = silent) -> Context:
-        """A context on the mapping version that is in force now."""
+        """A context on the mapping version that is in force now.
+
+        Raises Misconfigured where this pipeline, or one beside it, has none:
+        what is a retail group of the ERP in one store is one in every store.
+        """
         loaded, accounts = self.mapping.current()
+        mapping = loaded.mapping
+        elsewhere = {
+            group
+            for keeper in self.beside
+            for group in keeper.current()[0].mapping.retail_groups.customer_ids
+        }
+        if elsewhere:
+            mapping = replace(mapping, groups_elsewhere=frozenset(elsewhere))
+            accounts = AccountMap.of(mapping)
         return Context(
             pipeline=self.name,
             erp=self.erp,
             store=self.store,
             state=self.state,
             clock=self.clock,
-            mapping=loaded.mapping,
+            mapping=mapping,
             accounts=accounts,
             limits=limits_of(self.settings),
             progress=progress,
@@ -119,6 +137,13 @@ def open_installation(
                 clock,
                 looks_on=looks_on,
             )
+        for name, pipeline in list(pipelines.items()):
+            beside = tuple(
+                each.mapping
+                for each in pipelines.values()
+                if each.name != name and each.erp is pipeline.erp
+            )
+            pipelines[name] = replace(pipeline, beside=beside)
         yield Installation(settings, engine, pipelines)
 
 

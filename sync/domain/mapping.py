@@ -136,6 +136,8 @@ class SyncMapping:
     """All mapping files of a pipeline, checked, as one version.
 
     ``zero_price_means_call``: a price of zero in the ERP is no price.
+    ``groups_elsewhere`` are retail groups of the same ERP that other pipelines
+    declare: nobody's individual accounts here either (WA-2b).
     """
 
     version: str
@@ -148,14 +150,16 @@ class SyncMapping:
     retail_policy: AccountPolicy = AccountPolicy(custom_ship_to=True)
     codes: CodeTables = CodeTables()
     zero_price_means_call: bool = True
+    groups_elsewhere: frozenset[CustomerId] = frozenset()
 
     @property
     def retail_groups(self) -> RetailGroups:
-        return RetailGroups.of(
+        own = {
             group.customer_id
             for channel in self.channels.values()
             for group in channel.retail_groups
-        )
+        }
+        return RetailGroups.of(own | self.groups_elsewhere)
 
     def policy(self, customer_id: CustomerId) -> AccountPolicy:
         """The account's own policy, a retail group's, or the default."""

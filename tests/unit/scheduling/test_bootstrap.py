@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -12,8 +13,12 @@ import pytest
 
 import sync.logs
 from sync.bootstrap import Installation, limits_of, open_installation, state_address
+from sync.domain.account import IndividualAccount
+from sync.domain.ids import CustomerId, OrganisationId, WebUserId
+from sync.domain.order import BuyerRecord
 from sync.errors import Misconfigured
 from sync.logs import scrubbed
+from sync.routing import Unusable
 from sync.sample.build import build_sample
 from sync.settings import Settings, load_settings
 from sync.testing.clock import ManualClock
@@ -101,6 +106,28 @@ def test_pipelines_share_their_systems_and_keep_their_limits(site: Callable[...,
     assert limits_of(outpost.settings).guard("invoices").removal_floor == 3
     assert limits_of(outpost.settings).orders.lease_s == 7
     assert limits_of(main.settings).orders.lease_s == 300
+
+
+@pytest.mark.rule("WA-2b", "WA-8", "OP-8")
+def test_a_retail_group_of_one_store_is_nobodys_account_in_another_on_the_same_erp(
+    site: Callable[..., Settings], tmp_path: Path
+) -> None:
+    site()
+    shutil.copytree(tmp_path / "mappings", tmp_path / "west")
+    (tmp_path / "west" / "channels.yaml").write_text(CHANNELS.replace("RETAIL-EU", "RETAIL-W"))
+    wrong = "RETAIL-EU,,u-1,,\n"
+    (tmp_path / "west" / "customers.csv").write_text(CUSTOMERS + wrong)
+    settings = site(OUTPOST.replace('store = "outpost"', 'store = "outpost"\nmappings = "west"'))
+    with open_installation(settings, ManualClock()) as installation:
+        context = installation.pipelines["outpost"].context()
+
+    group = CustomerId("RETAIL-EU")
+    found = context.accounts.find(WebUserId("u-1"), None, BuyerRecord())
+    assert isinstance(found, Unusable)
+    assert found.problem.code == "retail_group_as_individual"
+    with pytest.raises(ValueError, match="retail group"):
+        IndividualAccount(group, context.mapping.retail_groups)
+    assert context.accounts.find(None, OrganisationId("org-12"), BuyerRecord()) is not None
 
 
 @pytest.mark.rule("OP-8")
