@@ -11,8 +11,9 @@ from sync.bootstrap import Pipeline
 from sync.errors import SyncError
 from sync.flows.context import FlowResult, Progress
 from sync.flows.cycle import FLOWS, run_flow
-from sync.ports.state import RequestState, ResyncRequest
+from sync.ports.state import RequestState, ResyncRequest, ResyncScope
 from sync.scheduling.pulse import Pulse
+from sync.settings import MIRRORS
 
 log = structlog.get_logger()
 
@@ -105,8 +106,9 @@ class Runner:
         self._pulse.progress(run)
         progress = self._progress(pipeline, run, request)
         try:
-            context = pipeline.context(progress)
-            return run_flow(context, flow, request.scope if request else None)
+            return self._by_the_newest_mapping(
+                pipeline, flow, request.scope if request else None, progress
+            )
         except SyncError as error:
             # Nothing to run on, such as no usable mapping: told, and tried again.
             log.error("run.failed", pipeline=pipeline.name, flow=flow, message=str(error))
@@ -116,6 +118,31 @@ class Runner:
             return FlowResult(flow, "failed", message=f"{type(error).__name__}: see the log")
         finally:
             self._pulse.ended(run)
+
+    def _by_the_newest_mapping(
+        self, pipeline: Pipeline, flow: str, scope: ResyncScope | None, progress: Progress
+    ) -> FlowResult:
+        """Run the flow; a mirror once more where the mapping was edited meanwhile.
+
+        It may have written what another flow withdrew by the newer mapping: the
+        invoices of an account that has become a retail group, say.
+        """
+        context = pipeline.context(progress)
+        result = run_flow(context, flow, scope)
+        while flow in MIRRORS and result.outcome != "cancelled" and not self._stop.is_set():
+            newer = pipeline.context(progress)
+            if newer.mapping.version == context.mapping.version and (
+                newer.mapping.retail_groups == context.mapping.retail_groups
+            ):
+                break
+            context = newer
+            again = run_flow(context, flow, scope)
+            for name, number in result.counts.items():
+                again.count(name, number)
+            again.remarks[:0] = result.remarks
+            again.samples[:0] = result.samples
+            result = again
+        return result
 
     def _progress(self, pipeline: Pipeline, run: str, request: ResyncRequest | None) -> Progress:
         told_at = -math.inf

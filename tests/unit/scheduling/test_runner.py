@@ -76,6 +76,36 @@ def test_a_stop_ends_a_flow_after_the_order_in_hand(
     assert len(line.erp.orders) == 2
 
 
+@pytest.mark.rule("WA-8", "OP-4")
+@pytest.mark.parametrize("asked", [False, True], ids=["by the clock", "on request"])
+def test_a_retail_group_declared_during_a_run_is_not_shown_after_it(
+    runner: Runner, line: Line, mappings: Path, asked: bool
+) -> None:
+    def somebody_edits() -> None:
+        text = (mappings / "channels.yaml").read_text()
+        more = "- {customer_id: RETAIL-EU, currencies: [EUR], countries: [DE]}\n      - "
+        more += f"{{customer_id: {HARBOUR}, currencies: [EUR], countries: [NL]}}"
+        only = "- {customer_id: RETAIL-EU, currencies: [EUR]}"
+        assert only in text
+        (mappings / "channels.yaml").write_text(text.replace(only, more))
+        rows = (mappings / "customers.csv").read_text().splitlines(keepends=True)
+        kept = [row for row in rows if not row.startswith(HARBOUR.value)]
+        (mappings / "customers.csv").write_text("".join(kept))
+        line.pipeline.mapping.reload()
+        runner.scheduled(line.pipeline, "accounts")
+
+    runner.scheduled(line.pipeline, "accounts")
+    line.script.meanwhile("store.apply_invoices", somebody_edits)
+    if asked:
+        request = line.ask("invoices")
+        runner.requests(line.pipeline)
+        assert line.request(request).result["added"] == 2
+    else:
+        runner.scheduled(line.pipeline, "invoices")
+    assert not line.script.unused
+    assert set(line.store.shown_customer_ids()) == {MILL}
+
+
 @pytest.mark.rule("OP-2")
 def test_a_request_ends_with_what_was_changed(runner: Runner, line: Line) -> None:
     line.store.place_order(harbour_order(1))
