@@ -70,6 +70,7 @@ def tell_store(context: Context, result: FlowResult) -> None:
     store = needs(context.store, ShowsImport, "the store")
     retrying = context.retrying()
     untold: set[WebOrderId] = set()
+    told = 0
     while True:
         with context.state.transaction() as state:
             entries = state.ledger.to_show(context.limits.orders.batch + len(untold))
@@ -91,6 +92,11 @@ def tell_store(context: Context, result: FlowResult) -> None:
                         untold.add(entry.order_id)
             finally:
                 _record_shown(context, result, shown)
+            told += len(some)
+            # A backlog of notices may take longer than a stop, or the watchdog, waits.
+            if context.progress("orders: telling the store", told, None):
+                result.outcome = "cancelled"
+                return
 
 
 def took(result: FlowResult, entry: LedgerEntry, show: Callable[[], None]) -> bool:
