@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sync.bootstrap import Installation, Pipeline, open_installation, state_address
 from sync.errors import StateInUse, SyncError, TryLater
 from sync.scheduling.clock import SystemClock
-from sync.scheduling.jobs import scheduler_for
+from sync.scheduling.jobs import mirror_soon, scheduler_for
 from sync.scheduling.notify import Notifier
 from sync.scheduling.pulse import Pulse
 from sync.scheduling.runner import Runner
@@ -76,7 +76,7 @@ class Daemon:
                 while (word := self._next_word()) != STOP:
                     if not lock.still_held():
                         raise TryLater("the connection that holds the writer's lock was lost")
-                    self._look_after(installation, reload=word == RELOAD)
+                    self._look_after(installation, scheduler, reload=word == RELOAD)
             finally:
                 ended = self._wind_down(scheduler)
         return ended
@@ -142,15 +142,21 @@ class Daemon:
                     requests=requests,
                 )
 
-    def _look_after(self, installation: Installation, *, reload: bool) -> None:
+    def _look_after(
+        self, installation: Installation, scheduler: BackgroundScheduler, *, reload: bool
+    ) -> None:
         if reload:
             self._notifier.reloading()
         changed = [
-            self._reloaded(pipeline, forced=reload) for pipeline in installation.pipelines.values()
+            pipeline
+            for pipeline in installation.pipelines.values()
+            if self._reloaded(pipeline, forced=reload)
         ]
+        for pipeline in changed:
+            mirror_soon(scheduler, pipeline, self._clock.now())
         if reload:
             self._notifier.ready(_status(installation))
-        elif any(changed):
+        elif changed:
             self._notifier.status(_status(installation))
         stalled = self._pulse.stalled() if self._settings.service.watchdog else None
         if stalled is None:

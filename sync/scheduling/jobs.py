@@ -20,7 +20,7 @@ from sync.bootstrap import Pipeline
 from sync.flows.cycle import FLOWS
 from sync.ports.clock import Clock
 from sync.scheduling.runner import Runner
-from sync.settings import Cron5, Trigger
+from sync.settings import MIRRORS, Cron5, Trigger
 
 log = structlog.get_logger()
 
@@ -77,6 +77,20 @@ def first_run(pipeline: Pipeline, flow: str, trigger: Trigger, now: datetime) ->
         return now
     due = _in_its_words(trigger).get_next_fire_time(None, max(made) + timedelta(seconds=1))
     return now if due is not None and due <= now else None
+
+
+def mirror_soon(scheduler: BackgroundScheduler, pipeline: Pipeline, now: datetime) -> None:
+    """Start a mirror of the pipeline at once, whatever the schedule says.
+
+    For an edit of the mapping: what is shown of an account that has become a
+    retail group must not wait for the next hour (WA-8), and every mirror
+    withdraws that first. Nothing where all of them are off.
+    """
+    for flow in MIRRORS:
+        job = scheduler.get_job(f"{pipeline.name}/{flow}")
+        if job is not None:
+            job.modify(next_run_time=now)
+            return
 
 
 def _add_flows(

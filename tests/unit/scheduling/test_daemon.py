@@ -5,15 +5,17 @@ from __future__ import annotations
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from sync.scheduling.daemon import Daemon
 from sync.scheduling.pulse import STALLED_AFTER_S, Pulse
 from sync.settings import Settings
+from sync.state import open_state
 from sync.testing.clock import ManualClock
 from tests.unit.scheduling.test_bootstrap import databases, site
 
@@ -84,6 +86,30 @@ def test_a_flow_that_hangs_silences_the_watchdog_until_it_ends(
         assert silent(systemd)
         pulse.ended("main/prices")
         assert heard(systemd) == "WATCHDOG=1"
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+def test_an_edit_of_the_mapping_is_mirrored_at_once(
+    site: Callable[..., Settings], clock: ManualClock
+) -> None:
+    yearly = 'accounts_cron = "0 3 1 1 *"\n'
+    schedule = SCHEDULE.replace('"accounts", ', "") + yearly
+    settings = site(schedule, service="mapping_poll_s = 0.05")
+    with running(settings, Pulse(clock, idle_s=60.0)) as systemd:
+        file = settings.site.root / "mappings" / "customers.csv"
+        file.write_text(file.read_text() + "C-3003,org-56,,,\n")
+        engine = open_state(settings.state_url, upgrade=False)
+        runs: Sequence[str] = ()
+        try:
+            for _ in range(200):
+                heard(systemd)
+                with engine.connect() as connection:
+                    runs = connection.execute(text("SELECT flow FROM runs")).scalars().all()
+                if runs:
+                    break
+        finally:
+            engine.dispose()
+    assert runs == ["accounts"]
 
 
 def test_who_switched_the_watchdog_off_is_never_restarted_by_it(

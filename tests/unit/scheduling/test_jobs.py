@@ -14,13 +14,14 @@ from apscheduler.events import (
     JobEvent,
 )
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from structlog.testing import capture_logs
 
 from sync.flows.cycle import FLOWS
 from sync.scheduling.clock import SystemClock
-from sync.scheduling.jobs import first_run, scheduler_for
+from sync.scheduling.jobs import first_run, mirror_soon, scheduler_for
 from sync.scheduling.runner import Runner
-from sync.settings import Cron5, Every
+from sync.settings import MIRRORS, Cron5, Every
 from sync.testing.clock import A_MONDAY, ManualClock
 from tests.unit.scheduling.conftest import Line
 
@@ -92,6 +93,40 @@ def test_a_run_that_failed_was_not_made(line: Line, outcome: str, due: bool) -> 
     ran(line, A_MONDAY - timedelta(minutes=10), outcome)
     found = first_run(line.pipeline, "prices", NIGHTLY, A_MONDAY)
     assert found == (A_MONDAY if due else None)
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+@pytest.mark.parametrize(
+    "off, first",
+    [((), "accounts"), (("accounts",), "ship_tos"), (("accounts", "ship_tos"), "prices")],
+)
+def test_an_edit_of_the_mapping_starts_a_mirror_at_once_and_the_schedule_goes_on(
+    runner: Runner,
+    line_of: Callable[..., Line],
+    clock: ManualClock,
+    off: tuple[str, ...],
+    first: str,
+) -> None:
+    line = line_of(off=list(off), **{f"{flow}_cron": "0 3 1 1 *" for flow in MIRRORS})
+    scheduler = scheduler_for([line.pipeline], runner, clock, threads=1)
+    with started(scheduler):
+        mirror_soon(scheduler, line.pipeline, A_MONDAY)
+        due = {flow: scheduler.get_job(f"main/{flow}") for flow in MIRRORS}
+        soon = [flow for flow, job in due.items() if job and job.next_run_time == A_MONDAY]
+    assert soon == [first]
+    job = due[first]
+    assert job is not None
+    assert isinstance(job.trigger, CronTrigger)
+
+
+def test_an_edit_of_the_mapping_starts_nothing_where_every_mirror_is_off(
+    runner: Runner, line_of: Callable[..., Line], clock: ManualClock
+) -> None:
+    line = line_of(off=list(FLOWS))
+    scheduler = scheduler_for([line.pipeline], runner, clock, threads=1)
+    with started(scheduler):
+        mirror_soon(scheduler, line.pipeline, A_MONDAY)
+        assert [job.id for job in scheduler.get_jobs()] == ["main/requests"]
 
 
 def test_many_missed_starts_are_made_up_for_once(
