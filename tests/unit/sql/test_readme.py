@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +12,15 @@ from erp_adapters.sql.catalogue import READS
 from erp_adapters.sql.database import OPTIONS, SECRETS
 from erp_adapters.sql.facts import FACTS, rounding_modes
 from erp_adapters.sql.fields import FIELDS, FOR_EACH
+from erp_adapters.sql.file_drop.answer_grammar import ANSWER
+from erp_adapters.sql.file_drop.grammar import FILE, FILES, FOLDERS, FORMAT, LINE_ENDS, SEPARATORS
+from erp_adapters.sql.file_drop.model import Quoting, WhiteSpace, Whole
+from erp_adapters.sql.file_drop.rendering import Renderer
 from erp_adapters.sql.profile import SHIPPED, TOP, load_profile
 from erp_adapters.sql.profile_model import Storage
 from erp_adapters.sql.profile_steps import STEP
+from sync.domain.ids import IdempotencyKey
+from sync.testing import builders as a
 
 README = (SHIPPED / "README.md").read_text(encoding="utf-8")
 WORDS = frozenset(re.findall(r"`([^`\n]+)`", README))
@@ -81,8 +89,16 @@ def test_every_field_of_an_order_is_described_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [TOP, FACTS, STEP, OPTIONS, SECRETS, tuple(FOR_EACH), ("not_kept",)],
-    ids=["header", "facts", "steps", "options", "secrets", "for_each", "writes"],
+    [
+        *(TOP, FACTS, STEP, OPTIONS, SECRETS, tuple(FOR_EACH), ("not_kept",)),
+        *(FILES, FOLDERS, FORMAT, FILE, ANSWER, tuple(SEPARATORS), tuple(LINE_ENDS)),
+        *(tuple(word.value for word in words) for words in (Quoting, WhiteSpace, Whole)),
+    ],
+    ids=[
+        *("header", "facts", "steps", "options", "secrets", "for_each", "writes"),
+        *("files", "folders", "format", "file", "answer", "separators", "line ends"),
+        *("quoting", "white space", "whole"),
+    ],
 )
 def test_every_key_is_described(names: tuple[str, ...]) -> None:
     assert set(names) - WORDS == set()
@@ -93,6 +109,30 @@ def test_every_rounding_mode_and_type_is_described() -> None:
     assert {storage.value for storage in Storage} - {
         word.partition("(")[0] for word in WORDS
     } == set()
+
+
+def test_the_files_on_the_page_are_those_that_its_profile_writes(tmp_path: Path) -> None:
+    section = README[README.index("## Orders as files") :]
+    block, shown = (
+        re.findall(rf"```{kind}\n(.*?)```", section, re.S)[0] for kind in ("yaml", "text")
+    )
+    (tmp_path / "example.yaml").write_text(block, encoding="utf-8")
+    profile = load_profile(tmp_path / "example.yaml")
+    assert profile.files is not None
+    order = a.a_sales_order(
+        po_number="PO 4711",
+        ordered_on=date(2025, 3, 9),
+        notes="Ring twice.\nMind the dog.",
+        terms=None,
+        payments=(),
+    )
+
+    files = Renderer(profile, profile.files).render(order, IdempotencyKey("shop-1001"))
+
+    assert [file.name for file in files] == ["OL_shop-1001.txt", "OH_shop-1001.txt"]
+    assert "".join(file.content.decode("cp1252") for file in files).splitlines() == (
+        shown.splitlines()
+    )
 
 
 def test_the_examples_on_the_page_are_sound_profiles(
