@@ -14,6 +14,7 @@ from sync.domain.channel import RetailGroup
 from sync.domain.ids import CustomerId, InvoiceNumber, ShipToId
 from sync.domain.times import Watermark
 from sync.ports.erp import Feed
+from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
@@ -223,6 +224,22 @@ def test_cancelled_run_moves_no_watermark(watched: World) -> None:
     watched.progress = lambda step, done, total: False
     watched.run("ship_tos")
     assert len(watched.store.shown_ship_tos([HARBOUR, MILL])) == 2
+
+
+@pytest.mark.rule("OP-1", "OP-2")
+def test_run_that_is_cancelled_between_two_writes_moves_no_watermark(make_world: MakeWorld) -> None:
+    clock = ManualClock()
+    store = MemoryStore(capabilities=StoreCapabilities("memory", batch=1), clock=clock)
+    fill_store(store)
+    world = make_world(clock=clock, store=store)
+    world.progress = lambda step, done, total: "writing" in step
+    assert world.run("ship_tos").outcome == "cancelled"
+    assert store.writes == 1
+    assert mark(world) is None
+    world.progress = lambda step, done, total: False
+    clock.advance(HOUR)
+    world.run("ship_tos")
+    assert len(store.shown_ship_tos([HARBOUR, MILL])) == 2
 
 
 @pytest.mark.rule("OP-1")
