@@ -79,6 +79,8 @@ class AnswerBox:
                     stem = form.file_name.stem(name)
                     if stem is not None:
                         found[stem].append((form, folder / name))
+        present = {path for each in found.values() for _, path in each}
+        self._seen = {path: seen for path, seen in self._seen.items() if path in present}
         return found
 
     def read(self, found: Iterable[tuple[AnswerForm, Path]]) -> tuple[Answer, ...]:
