@@ -519,3 +519,14 @@ def test_reading_everything_again_from_long_ago_imports_nothing_twice(world: Wor
     result = world.run("orders", since=placed_at(0))
     assert (result.outcome, result.writes) == ("ok", 0)
     assert world.erp.submitted == 3
+
+
+@pytest.mark.rule("OP-1", "OI-2")
+def test_order_that_the_store_commits_a_little_late_is_not_missed(world: World) -> None:
+    world.store.place_order(guest_order(1, modified_at=world.clock.now()))
+    world.import_orders()
+    late = world.clock.now() - timedelta(seconds=world.store.capabilities.overlap_s / 2)
+    world.clock.advance(60)
+    world.store.place_order(guest_order(2, modified_at=late))
+    world.import_orders()
+    assert len(world.in_erp(2)) == 1
