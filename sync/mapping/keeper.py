@@ -25,6 +25,7 @@ class MappingKeeper:
         self._looks_on = looks_on
         self._lock = threading.Lock()
         self._stamp: Stamp | None = None
+        self._seen: Stamp | None = None
         self._held: tuple[LoadedMapping, AccountMap] | None = None
 
     def current(self) -> tuple[LoadedMapping, AccountMap]:
@@ -43,10 +44,17 @@ class MappingKeeper:
             self._held = self._load()
             return self._held[0]
 
-    def reload_if_edited(self) -> bool:
-        """Read the folder again if somebody touched a file; whether that was so."""
+    def reload_if_edited(self, *, at_rest: bool = False) -> bool:
+        """Read the folder again if somebody touched a file; whether it was read.
+
+        With ``at_rest`` only once the files are as they were at the last look: a
+        table that is being copied may be sound line by line and end too early,
+        and whoever stands below would be taken for retail.
+        """
         with self._lock:
-            if self._source.stamp() == self._stamp:
+            stamp = self._source.stamp()
+            last, self._seen = self._seen, stamp
+            if stamp == self._stamp or (at_rest and stamp != last):
                 return False
             self._held = self._load()
             return True

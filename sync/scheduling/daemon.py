@@ -169,7 +169,7 @@ class Daemon:
         try:
             if forced:
                 pipeline.mapping.reload()
-            elif not pipeline.mapping.reload_if_edited():
+            elif not pipeline.mapping.reload_if_edited(at_rest=True):
                 return False
         except SyncError as error:
             # What is in force stays in force; the folder is looked at again.

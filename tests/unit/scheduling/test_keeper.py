@@ -86,6 +86,24 @@ def test_an_edit_counts_when_the_folder_is_looked_at_and_not_before(
     assert not keeper.reload_if_edited()
 
 
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_a_file_that_is_still_being_copied_is_not_believed(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path
+) -> None:
+    keeper = keeper_of()
+    keeper.current()
+    rows = CUSTOMERS.splitlines(keepends=True)
+    for end in range(1, len(rows)):  # each look finds one row more
+        edit(mappings, "".join(rows[:end]))
+        assert not keeper.reload_if_edited(at_rest=True)
+        assert customer(keeper) == "C-1001"
+    edit(mappings, GOOD_EDIT)
+    assert not keeper.reload_if_edited(at_rest=True)
+    assert keeper.reload_if_edited(at_rest=True), "it stayed as it was"
+    assert customer(keeper) == "C-2002"
+    assert not keeper.reload_if_edited(at_rest=True)
+
+
 def test_a_bad_edit_leaves_the_last_good_version_in_force(
     keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState
 ) -> None:
