@@ -214,6 +214,35 @@ def test_order_that_the_erp_filed_as_refused_is_not_sent_again_by_itself(
     assert not erp.orders
 
 
+class ErpThatIsUnsure(MemoryErp):
+    """Staff copied an order, and two have our key now."""
+
+    def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
+        raise Rejected("find_order answers 2 rows", code="erp_ambiguous", remedy="see which")
+
+
+@pytest.mark.rule("OI-1", "OI-2")
+def test_order_that_the_erp_may_have_twice_comes_to_a_person(stuck: World) -> None:
+    unsure = ErpThatIsUnsure(stuck.clock)
+    fill_erp(unsure)
+    stuck.erp_seen = unsure
+    stuck.clock.advance(HOUR)
+    stuck.store.place_order(mill_order(3))
+    result = stuck.import_orders()
+
+    assert result.outcome == "ok"
+    assert [stuck.state_of(number) for number in (1, 2)] == [LedgerState.REVIEW] * 2
+    assert "2 rows" in stuck.entry(1).differences[0]
+    assert stuck.codes(3) == {"erp_refused"}, "nothing was sent, so it can wait for a replay"
+    assert not unsure.orders
+
+    stuck.erp_seen = None
+    for number in (1, 2, 3):
+        assert stuck.replay(number)
+    stuck.import_orders()
+    assert [len(stuck.in_erp(number)) for number in (1, 2, 3)] == [1, 1, 1]
+
+
 # What changes after the import.
 
 

@@ -125,11 +125,20 @@ class OrderWork:
             raise
         except FencedOff:
             raise
+        except Refusal as refusal:
+            self._stopped(claim, refusal)
         except Exception as error:
             log.exception("order.failed", web_order=claim.order.number.value)
             self._failed(claim, error)
             self.result.count("failed")
             self.result.remarks.append(f"{claim.order.number}: {type(error).__name__}, see the log")
+
+    def _stopped(self, claim: Claim, refusal: Refusal) -> None:
+        """A look-up that will answer no better next time, such as two orders under our key."""
+        if self._in_flight(claim):
+            self.records.review(claim, (f"The ERP cannot tell whether it has it: {refusal}",))
+        else:
+            self.records.refused(claim, str(refusal), refusal.remedy)
 
     def _failed(self, claim: Claim, error: Exception) -> None:
         """An error that is none of ours: nobody knows how far it came."""
