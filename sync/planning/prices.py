@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from sync.domain.account import Account, Location
 from sync.domain.channel import Channel, LoginWall
@@ -115,8 +116,24 @@ def wanted_prices(
             continue
         if value.unit_price is not None and value.unit_price == 0 and mapping.zero_price_means_call:
             value = PriceValue(None, value.valid_until)
-        wanted[entry.key] = value
+        held = wanted.get(entry.key)
+        if held is None or _counts_before(value, held):
+            wanted[entry.key] = value
     return wanted
+
+
+def _counts_before(value: PriceValue, held: PriceValue) -> bool:
+    """Of two entries with one key the lower price counts, as in the ERP; then the later end.
+
+    Read in whatever order, they come to the same.
+    """
+    return _rank(value) < _rank(held)
+
+
+def _rank(value: PriceValue) -> tuple[bool, Decimal, int]:
+    price = value.unit_price
+    last = value.valid_until or date.max
+    return (price is None, price if price is not None else Decimal(0), -last.toordinal())
 
 
 def _shopper_currencies(audience: Audience, mapping: SyncMapping) -> frozenset[str] | None:

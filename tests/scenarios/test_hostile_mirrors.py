@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -12,9 +13,18 @@ from sync.domain.account import Account, Item, ShipTo
 from sync.domain.channel import RetailGroup
 from sync.domain.ids import CustomerId, InvoiceNumber, LocationId, OrganisationId, ShipToId, Sku
 from sync.domain.mapping import Assignment
-from sync.domain.pricing import Audience, AudienceKind, PriceScope
+from sync.domain.pricing import (
+    Audience,
+    AudienceKind,
+    Price,
+    PriceQuestion,
+    PriceScope,
+    PriceValue,
+    effective_price,
+)
 from sync.domain.times import Watermark
 from sync.errors import Conflict
+from sync.planning.prices import wanted_prices
 from sync.ports.erp import Feed, UnreadableRecord
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
@@ -223,6 +233,30 @@ def test_price_of_a_site_that_two_accounts_have_by_the_same_key_is_shown_to_nobo
     result = world.run("prices")
     assert not list(world.store.shown_to([at_site]))
     assert any("SITE-1" in remark for remark in result.remarks)
+
+
+@pytest.mark.rule("WA-7", "MI-2")
+@pytest.mark.parametrize("backwards", [False, True])
+def test_two_entries_of_one_key_show_the_price_that_the_erp_would_charge_in_any_order(
+    world: World, backwards: bool
+) -> None:
+    key = a.a_price_key()
+    today = world.context().today()
+    entries = [
+        Price(key, PriceValue(Decimal("10.0000"))),
+        Price(key, PriceValue(Decimal("9.0000"), today + timedelta(days=9))),
+        Price(key, PriceValue(Decimal("9.0000"), today + timedelta(days=5))),
+        Price(key, PriceValue(None)),
+    ]
+    if backwards:
+        entries.reverse()
+    question = PriceQuestion(a.SKU, "EA", "EUR", Decimal(1), today)
+    charged = effective_price(entries, question)
+    assert charged is not None
+    audience = a.account_audience(HARBOUR)
+    shown = wanted_prices(entries, audience, world.mapping, today)
+    assert shown == {key: PriceValue(Decimal("9.0000"), today + timedelta(days=9))}
+    assert shown[key].unit_price == charged.price.value.unit_price
 
 
 # The withdrawal that comes first.
