@@ -27,7 +27,7 @@ up: $(VENV)/.installed ## the same, and keep the daemon and its console running
 
 test: lint ## static checks and all tests that need nothing but this machine
 	@mkdir -p build
-	@$(BIN)/python -m pytest -n $(WORKERS) --rule-report=build \
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --rule-report=build \
 	  --ignore tests/systems --ignore tests/bench \
 	  --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml \
 	  --cov-fail-under=$(COV_FAIL_UNDER) $(PYTEST_ARGS)

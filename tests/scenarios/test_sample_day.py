@@ -37,6 +37,9 @@ from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import store_url
 from sync.testing.clock import ManualClock
 
+# One worker plays the day for all of them.
+pytestmark = pytest.mark.xdist_group("sample-day")
+
 ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 3, 2)
 STORE = StoreId("sample")
