@@ -11,11 +11,20 @@ from sync.domain.decision import Admitted, Closing, Quarantined
 from sync.domain.ids import ErpOrderNumber
 from sync.domain.problem_codes import problem
 from sync.domain.sales_order import SalesOrder
-from sync.errors import TryLater
+from sync.errors import SyncError, TryLater
 from sync.flows.context import Context, FlowResult
 from sync.ports.state import Claim
 
 log = structlog.get_logger()
+
+
+def told(error: Exception) -> str:
+    """What went wrong, in words made for people.
+
+    An error that nobody foresaw may quote anything, a buyer or a password
+    included: it stands in the log only, where such is masked.
+    """
+    return str(error) if isinstance(error, SyncError) else f"{type(error).__name__}: see the log"
 
 
 def look_again_after_s(context: Context) -> float:
@@ -109,12 +118,12 @@ class Records:
             # The buyer sees the sentence; what went wrong inside is for the trail only.
             said = f"{claim.attempt} attempts to bring the order in failed."
             reason = problem("gave_up", said, "See what is in the way, then replay.")
-            why = f"the last attempt failed with {type(error).__name__}: {error}"
+            why = f"the last attempt failed with {told(error)}"
             self.quarantined(claim, Quarantined((reason,), (why,)))
             return
         pause = min(limits.retry_longest_s, limits.retry_first_s * 2.0 ** (claim.attempt - 1))
         asked = error.retry_after_s if isinstance(error, TryLater) else None
         with self.context.state.transaction() as state:
             again = self.context.clock.now() + timedelta(seconds=max(pause, asked or 0.0))
-            state.ledger.record_retry(claim, str(error), again)
+            state.ledger.record_retry(claim, told(error), again)
         self.result.count("retry_scheduled")

@@ -23,7 +23,7 @@ from sync.errors import (
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.orders.discovery import order_id_of
-from sync.flows.orders.records import Records, look_again_after_s
+from sync.flows.orders.records import Records, look_again_after_s, told
 from sync.planning.changes import same_order
 from sync.ports.erp import FindsOrders, SubmitsOrders
 from sync.ports.state import Claim, LedgerFilter, LedgerState, ResyncScope
@@ -143,7 +143,7 @@ class OrderWork:
     def _failed(self, claim: Claim, error: Exception) -> None:
         """An error that is none of ours: nobody knows how far it came."""
         if self._in_flight(claim):
-            self.records.unknown(claim, f"{type(error).__name__}: see the log")
+            self.records.unknown(claim, told(error))
         else:
             self.records.retry(claim, error, in_flight=False)
 
