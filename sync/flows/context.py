@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -37,7 +37,9 @@ class OrderLimits:
     """How the order import deals with time. All in seconds unless named otherwise.
 
     ``ambiguity_wait_s`` is at least how long an unknown outcome rests before it
-    is looked up; an ERP whose statements may run longer makes it longer.
+    is looked up; an ERP whose statements may run longer makes it longer. Orders
+    placed before ``placed_since`` came into the ERP in some other way: only one
+    that a person names is looked at.
     """
 
     lease_s: float = 300.0
@@ -48,6 +50,7 @@ class OrderLimits:
     give_up_after_attempts: int = 60
     vanished_close_after_s: float = 7 * 86400.0
     batch: int = 200
+    placed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from sync.settings.words import (
     Format,
     Kind,
     Level,
+    Moment,
     Name,
     Positive,
     Seconds,
@@ -164,7 +165,8 @@ class OrderSettings(Part):
 
     ``ambiguity_wait_s`` is how long an order rests whose outcome is unknown
     before it is looked up in the ERP; ``waiting_recheck_s`` how often an order
-    that waits is judged again without a change in the store.
+    that waits is judged again without a change in the store. What was placed
+    before ``placed_since`` was somebody else's to bring into the ERP.
     """
 
     lease_s: Seconds = 300.0
@@ -175,6 +177,7 @@ class OrderSettings(Part):
     give_up_after_attempts: Positive = 60
     vanished_close_after_s: Seconds = 7 * 86400.0
     batch: Positive = 200
+    placed_since: Moment | None = None
 
 
 class PatienceSettings(Part):

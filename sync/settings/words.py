@@ -7,6 +7,7 @@ settings are never shown: the file, the line and the name of the field are.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -86,6 +87,18 @@ def cron(value: str) -> str:
     return value
 
 
+def moment(value: object) -> datetime:
+    """A day, which begins in UTC, or a time with its offset."""
+    written = text(value)
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        refuse("is not a day or time", "write 2026-03-01, or 2026-03-01T06:00:00+01:00, in quotes")
+    if found.tzinfo is None and len(written) > len("2026-03-01"):
+        refuse("is a time without an offset", "write its offset from UTC, such as +01:00 or Z")
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
 def whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         refuse("is not a whole number", "write digits only, without quotes")
@@ -128,6 +141,7 @@ Adapter = Annotated[Text, AfterValidator(adapter)]
 Credential = Annotated[Text, AfterValidator(credential)]
 TimeZone = Annotated[Text, AfterValidator(time_zone)]
 Cron = Annotated[Text, AfterValidator(cron)]
+Moment = Annotated[datetime, BeforeValidator(moment)]
 Flag = Annotated[bool, BeforeValidator(flag)]
 Count = Annotated[int, BeforeValidator(whole), Field(ge=0, le=1_000_000)]
 Positive = Annotated[int, BeforeValidator(whole), Field(ge=1, le=1_000_000)]

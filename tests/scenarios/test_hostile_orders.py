@@ -88,6 +88,30 @@ def test_order_that_the_store_commits_hours_late_is_found_within_a_day(world: Wo
     assert [len(world.in_erp(number)) for number in (1, 2, 3)] == [1, 1, 1]
 
 
+@pytest.mark.rule("OI-1")
+def test_service_that_is_new_at_an_old_shop_brings_in_nothing_twice(world: World) -> None:
+    start = world.clock.now() - timedelta(hours=1)
+    world.limits = Limits(orders=OrderLimits(placed_since=start))
+    # Years of orders, which people typed into the ERP by hand.
+    for number in (1, 2):
+        old = start - timedelta(days=400 * number)
+        world.store.place_order(guest_order(number, placed_at=old, modified_at=world.clock.now()))
+    world.store.place_order(guest_order(3, placed_at=start))
+    assert world.run("orders", dry_run=True).counts == {
+        "orders_before_start": 2,
+        "would_be_admitted": 1,
+    }
+    result = world.import_orders()
+    assert result.counts["orders_before_start"] == 2
+    assert [len(world.in_erp(number)) for number in (1, 2, 3)] == [0, 0, 1]
+
+    world.run("orders", order="order-2")
+    assert len(world.in_erp(2)) == 1, "a person named it"
+    world.edit(2, state=OrderState.CANCELLED)
+    world.import_orders()
+    assert world.state_of(2) is LedgerState.REVIEW, "from then on it is one of ours"
+
+
 # What is sent after an outage is judged by the facts of that moment.
 
 

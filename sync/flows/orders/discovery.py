@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sync.domain.ids import WebOrderId, well_formed
-from sync.domain.order import StoreOrder
+from sync.domain.order import StoreOrder, UnreadableOrder
 from sync.domain.times import Watermark
 from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
@@ -44,6 +44,9 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
             now = context.clock.now()
             for order in page.orders:
                 if in_scope(order, scope):
+                    if placed_before(context, order) and not state.ledger.entry(order.order_id):
+                        result.count("orders_before_start")
+                        continue
                     found = state.ledger.discover(order, now)
                     result.count(f"orders_{found.value}", found is not Discovery.SAME)
             held = state.watermarks.get(WATERMARK)
@@ -125,6 +128,17 @@ def reading_from(context: Context, scope: ResyncScope) -> Start:
     if scope.everything or not lately:
         behind += LOOK_BACK
     return Start(Watermark(min(held, now).at - behind), scope.everything or not lately)
+
+
+def placed_before(context: Context, order: StoreOrder) -> bool:
+    """Whether the order was placed before this service began to bring orders in.
+
+    A shop may show years of orders, which the ERP has under no key of ours.
+    """
+    start = context.limits.orders.placed_since
+    if start is None:
+        return False
+    return (order.modified_at if isinstance(order, UnreadableOrder) else order.placed_at) < start
 
 
 def in_scope(order: StoreOrder, scope: ResyncScope) -> bool:

@@ -6,7 +6,7 @@ from sync.domain.decision import Admitted, Quarantined
 from sync.domain.order import StoreOrder
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
-from sync.flows.orders.discovery import in_scope, order_id_of, reading_from
+from sync.flows.orders.discovery import in_scope, order_id_of, placed_before, reading_from
 from sync.ports.state import LedgerState, ResyncScope
 from sync.ports.store import ReadsWebOrders
 
@@ -28,8 +28,17 @@ def rehearse(context: Context, result: FlowResult, scope: ResyncScope) -> None:
         return
     for page in retrying(store.changed_orders, reading_from(context, scope).since):
         for order in page.orders:
-            if in_scope(order, scope):
+            if in_scope(order, scope) and _ours(context, result, order):
                 _judge(context, lookups, result, order)
+
+
+def _ours(context: Context, result: FlowResult, order: StoreOrder) -> bool:
+    if not placed_before(context, order):
+        return True
+    with context.state.transaction() as state:
+        known = state.ledger.entry(order.order_id) is not None
+    result.count("orders_before_start", not known)
+    return known
 
 
 def _judge(context: Context, lookups: Lookups, result: FlowResult, order: StoreOrder) -> None:

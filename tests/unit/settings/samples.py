@@ -78,6 +78,7 @@ SAMPLE: dict[str, Any] = {
                 "give_up_after_attempts": Raw("3"),
                 "vanished_close_after_s": Raw("3600"),
                 "batch": Raw("20"),
+                "placed_since": "2026-03-01",
             },
             "patience": {
                 "attempts": Raw("2"),

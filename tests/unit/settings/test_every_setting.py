@@ -43,6 +43,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "credential": (*_TEXT, '"../other"', '"/etc/passwd"', '"two words"', '"not-there"'),
     "time_zone": (*_TEXT, '"Mars/Olympus"', '"../UTC"'),
     "cron": (*_TEXT, '"hourly"', '"* * * *"', '"61 * * * *"', '"0 3 * * 1"', '"0 3 * * mon-5"'),
+    "moment": (*_TEXT, '"yesterday"', '"2026-13-01"', '"2026-03-01T06:00:00"', '"1740787200"'),
     "whole": _WHOLE,
     "number": (*_NUMBER, "0"),
     "exact": ('"0.2"', "-0.1", "true", "nan", "inf", "[1]", "101"),
