@@ -12,6 +12,7 @@ import types
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,10 +27,11 @@ from erp_adapters.sql.queries import BadRow, Row
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
 from sync.domain.invoice import Invoice
+from sync.domain.money import Money
 from sync.domain.pricing import Price, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Misconfigured
-from sync.ports.erp import Erp, Feed
+from sync.ports.erp import Erp, Feed, TaxQuestion
 
 T = TypeVar("T")
 
@@ -279,6 +281,27 @@ class _ChecksPurchaseOrders(SqlErpBase):
         return ErpOrderNumber(numbers[0]) if numbers else None
 
 
+class _QuotesTax(SqlErpBase):
+    def order_tax(self, question: TaxQuestion) -> Money | None:
+        asked = {
+            "goods": question.goods,
+            "charges": question.charges,
+            "customer_id": question.customer_id.value,
+            # Empty rather than absent: a statement may name all of them at once.
+            "ship_to_id": question.ship_to_id.value if question.ship_to_id else "",
+            "country": question.country or "",
+            "region": question.region or "",
+            "postal_code": question.postal_code or "",
+            "currency": question.currency,
+            "day": question.day,
+        }
+        with self._read("order_tax") as reading:
+            rows = reading.rows("order_tax", **asked).rows
+        # Several rows, such as one for each authority, are one tax together.
+        known = [row["tax"] for row in rows if row["tax"] is not None]
+        return Money(sum(known, Decimal(0)), question.currency) if known else None
+
+
 _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("accounts", _ReadsAccounts),
     ("contacts_by_email", _FindsContacts),
@@ -290,6 +313,7 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("find_order", FindsOrdersByKey),
     ("order_status", ReadsOrderStatusByKey),
     ("purchase_order_used", _ChecksPurchaseOrders),
+    ("order_tax", _QuotesTax),
 )
 """Statement -> what a profile that has it can do."""
 

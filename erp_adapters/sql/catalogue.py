@@ -388,6 +388,22 @@ _READS = (
         may_use=("customer_id", "external_key"),
         identity=("order_number",),
     ),
+    Read(
+        "order_tax",
+        (_may("tax", Kind.AMOUNT),),
+        needs=("goods",),
+        may_use=(
+            "charges",
+            "customer_id",
+            "ship_to_id",
+            "country",
+            "region",
+            "postal_code",
+            "currency",
+            "day",
+        ),
+        identity=("tax",),
+    ),
 )
 
 READS: dict[str, Read] = {read.name: read for read in _READS}

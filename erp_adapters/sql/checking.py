@@ -39,6 +39,9 @@ _IMPOSSIBLE: Mapping[Kind, Any] = {
     Kind.KEY: NOBODY,
     Kind.TEXT: NOBODY,
     Kind.DATETIME: datetime(2200, 1, 1, tzinfo=UTC),
+    # Asked beside somebody who does not exist, so any amount and day will do.
+    Kind.AMOUNT: Decimal(1),
+    Kind.DATE: date(2000, 1, 3),
 }
 _EXAMPLES: Mapping[Kind, Any] = {
     Kind.KEY: "0",

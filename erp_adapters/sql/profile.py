@@ -57,6 +57,14 @@ PARAMETERS: Mapping[str, Kind] = {
     "customer_id": Kind.KEY,
     "po_number": Kind.TEXT,
     "email": Kind.TEXT,
+    "goods": Kind.AMOUNT,
+    "charges": Kind.AMOUNT,
+    "ship_to_id": Kind.TEXT,
+    "country": Kind.TEXT,
+    "region": Kind.TEXT,
+    "postal_code": Kind.TEXT,
+    "currency": Kind.KEY,
+    "day": Kind.DATE,
     "since": Kind.DATETIME,
 }
 """Every parameter that a read may use, and what it holds."""

@@ -18,7 +18,14 @@ from sync.domain.channel import Channel
 from sync.domain.decision import Outcome, Quarantined, Routed
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
 from sync.domain.mapping import Source
-from sync.domain.order import BuyerRecord, StoreOrder, UnreadableOrder, WebOrder
+from sync.domain.money import Money, total
+from sync.domain.order import (
+    BuyerRecord,
+    SelectedShipTo,
+    StoreOrder,
+    UnreadableOrder,
+    WebOrder,
+)
 from sync.domain.pricing import (
     Price,
     PriceQuestion,
@@ -31,10 +38,12 @@ from sync.flows.context import Context, needs
 from sync.ports.erp import (
     ChecksPurchaseOrders,
     FindsContacts,
+    QuotesTax,
     ReadsAccounts,
     ReadsItems,
     ReadsPrices,
     ReadsShipTos,
+    TaxQuestion,
 )
 from sync.ports.store import ReadsBuyers
 from sync.routing import RoutingFacts, route
@@ -109,6 +118,7 @@ class Lookups:
             items=items,
             prices=self._line_prices(order, channel, account),
             po_used=po_used,
+            erp_tax=self._erp_tax(order, account),
             store_organisations=context.store.capabilities.organisations,
         )
 
@@ -182,6 +192,29 @@ class Lookups:
         if not order.po_number or not isinstance(erp, ChecksPurchaseOrders):
             return None
         return self._retrying(erp.purchase_order_used, customer_id, order.po_number, key)
+
+    def _erp_tax(self, order: WebOrder, account: Account | None) -> Money | None:
+        """The ERP's own tax, asked only where it does not take the store's."""
+        erp, codes = self.context.erp, self.context.mapping.codes
+        if account is None or erp.capabilities.tax_override or not isinstance(erp, QuotesTax):
+            return None
+        typed = order.ship_to if isinstance(order.ship_to, TypedAddress) else None
+        on_file = order.ship_to if isinstance(order.ship_to, SelectedShipTo) else None
+        lines = total((line.net for line in order.lines if not line.kit_parent), order.currency)
+        less = total((each.amount for each in order.discounts), order.currency)
+        zone = ZoneInfo(erp.capabilities.time_zone)
+        question = TaxQuestion(
+            customer_id=account.customer_id,
+            currency=order.currency,
+            goods=(lines - less).amount,
+            charges=total((each.amount for each in order.charges), order.currency).amount,
+            day=order.placed_at.astimezone(zone).date(),
+            ship_to_id=on_file.ship_to_id if on_file else None,
+            country=country_of(typed, codes) if typed else None,
+            region=typed.region if typed else None,
+            postal_code=typed.postal_code if typed else None,
+        )
+        return self._retrying(erp.order_tax, question)
 
     def _items_of(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
         erp = needs(self.context.erp, ReadsItems, "the ERP")

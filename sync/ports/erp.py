@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
-from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
+from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
-from sync.domain.money import Rounding
+from sync.domain.money import Money, Rounding
 from sync.domain.pricing import Price, PriceScope
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.domain.times import Watermark
@@ -246,6 +248,34 @@ class ChecksPurchaseOrders(Protocol):
         self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
     ) -> ErpOrderNumber | None:
         """An order of this account with this PO number, other than the one under ``key``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TaxQuestion:
+    """What tax would the ERP charge on this order?
+
+    ``goods`` are the lines after all discounts, ``charges`` freight and fees;
+    both in ``currency``, tax not included. ``ship_to_id`` is given for an
+    address on file, the other parts for one typed at checkout; ``day`` is in
+    the ERP's calendar.
+    """
+
+    customer_id: CustomerId
+    currency: str
+    goods: Decimal
+    charges: Decimal
+    day: date
+    ship_to_id: ShipToId | None = None
+    country: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
+
+
+@runtime_checkable
+class QuotesTax(Protocol):
+    def order_tax(self, question: TaxQuestion) -> Money | None:
+        """The ERP's own tax, in the question's currency; None where it cannot tell."""
         ...
 
 

@@ -25,7 +25,7 @@ from sync.domain.ids import (
     Sku,
 )
 from sync.domain.invoice import Invoice
-from sync.domain.money import Rounding
+from sync.domain.money import Money, Rounding
 from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope
 from sync.domain.sales_order import (
     ErpOrderState,
@@ -40,7 +40,7 @@ from sync.domain.sales_order import (
 from sync.domain.times import Watermark, utc
 from sync.errors import AccessDenied, Conflict, Rejected
 from sync.ports.clock import Clock
-from sync.ports.erp import ErpCapabilities, Feed, Finding, FindingLevel
+from sync.ports.erp import ErpCapabilities, Feed, Finding, FindingLevel, TaxQuestion
 from sync.testing.clock import ManualClock
 
 ALL_FEEDS = frozenset(Feed)
@@ -78,6 +78,7 @@ class MemoryErp:
         self._capabilities = capabilities
         self._accounts: dict[CustomerId, Account] = {}
         self._locations: list[Location] = []
+        self.tax_rates: dict[str, Decimal] = {}
         self._ship_tos: dict[tuple[CustomerId, ShipToId], ShipTo] = {}
         self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
         self._items: dict[Sku, Item] = {}
@@ -226,6 +227,18 @@ class MemoryErp:
             if same and row.key != key:
                 return row.number
         return None
+
+    def order_tax(self, question: TaxQuestion) -> Money | None:
+        self._admit()
+        country = question.country
+        for each in self._ship_tos.values():
+            if each.sold_to == question.customer_id and each.ship_to_id == question.ship_to_id:
+                country = each.address.country
+        rate = self.tax_rates.get(country or "")
+        if rate is None:
+            return None
+        tax = (question.goods + question.charges) * rate
+        return Money(self.capabilities.amount_rounding(tax), question.currency)
 
     # What a test arranges in the system.
 
