@@ -130,12 +130,20 @@ def mirrored_customers(connection: Connection) -> list[str]:
 def accounts_of(connection: Connection, web_user: str, organisation: str | None) -> list[str]:
     """Accounts that the organisation acts for, or without one the user; by customer ID.
 
-    A user's own exception within an organisation wins over the organisation's account.
+    A user's own exception within an organisation wins over the organisation's account,
+    for as long as the user belongs to the organisation.
     """
+    members = schema.memberships
     if organisation is not None:
         own = schema.account_exceptions
-        excepted = select(own.c.customer_id).where(
-            own.c.web_user == web_user, own.c.organisation == organisation
+        excepted = (
+            select(own.c.customer_id)
+            .join(
+                members,
+                (members.c.organisation == own.c.organisation)
+                & (members.c.web_user == own.c.web_user),
+            )
+            .where(own.c.web_user == web_user, own.c.organisation == organisation)
         )
         found = sorted(set(connection.execute(excepted).scalars()))
         if found:
@@ -144,7 +152,7 @@ def accounts_of(connection: Connection, web_user: str, organisation: str | None)
         table = schema.account_users
         wanted = select(table.c.customer_id).where(table.c.web_user == web_user)
     else:
-        members, table = schema.memberships, schema.account_organisations
+        table = schema.account_organisations
         wanted = (
             select(table.c.customer_id)
             .join(members, members.c.organisation == table.c.organisation)

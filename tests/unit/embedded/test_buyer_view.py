@@ -32,7 +32,13 @@ from sync.domain.pricing import (
     PriceScope,
 )
 from sync.domain.sales_order import ErpOrderState, OrderStatus
-from sync.domain.views import ImportNotice, ImportState, LocationProfile, PublishedPriceKey
+from sync.domain.views import (
+    Exceptional,
+    ImportNotice,
+    ImportState,
+    LocationProfile,
+    PublishedPriceKey,
+)
 from sync.stores.embedded import buyer_view, writing
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.buyer_view import Visitor
@@ -157,6 +163,27 @@ def test_who_has_no_account_here_sees_nothing_of_any_account(
     assert seen(buyer_view.ship_tos, visitor) == ()
     assert seen(buyer_view.bill_tos, visitor) == ()
     assert seen(buyer_view.prices, visitor) == ()
+
+
+@pytest.mark.rule("TL-3", "WA-8")
+def test_an_exception_counts_for_its_user_while_they_belong_to_the_organisation(
+    town: EmbeddedStore, shop: Shop, seen: Shop
+) -> None:
+    excepted = a.an_account_view(
+        customer_id=SECOND_ACCOUNT,
+        name="Company C-2",
+        organisations=(SECOND,),
+        users=(),
+        exceptions=(Exceptional(FIRST, BEN),),
+    )
+    town.put_accounts([excepted])
+    ben, ada = (Visitor(HYBRID, each, FIRST) for each in (BEN, ADA))
+    assert {each.sold_to for each in seen(buyer_view.invoices, ben)} == {SECOND_ACCOUNT}
+    assert {each.sold_to for each in seen(buyer_view.invoices, ada)} == {FIRST_ACCOUNT}
+
+    shop(writing.change_user, a.a_web_user(web_user=BEN, memberships=()))
+    assert seen(buyer_view.invoices, ben) == ()
+    assert seen(buyer_view.profile, ben) is None
 
 
 @pytest.mark.rule("WA-8")
