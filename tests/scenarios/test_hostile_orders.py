@@ -177,6 +177,22 @@ def test_write_that_outlives_the_process_is_waited_for_as_long_as_it_may_take(
     assert world.state_of() is LedgerState.REVIEW, "somebody must hear that it was cancelled"
 
 
+@pytest.mark.rule("OI-1", "OI-2")
+def test_order_that_surely_never_left_needs_no_person_in_an_erp_that_would_take_it_twice(
+    make_world: MakeWorld,
+) -> None:
+    trusting = replace(MEMORY_CAPABILITIES, unique_external_key=False)
+    world = make_world(capabilities=trusting, script=Script())
+    world.store.place_order(harbour_order())
+    assert world.script is not None
+    world.script.lost_request("erp.submit_order")
+    assert world.import_orders().outcome == "try_later"
+    world.clock.advance(HOUR)
+    world.import_orders()
+    assert world.state_of() is LedgerState.ACKNOWLEDGED
+    assert len(world.in_erp()) == 1
+
+
 # What the ERP refused can be sent again.
 
 
