@@ -59,6 +59,32 @@ def test_store_whose_clock_was_ahead_for_a_while_loses_no_order_afterwards(world
     assert [len(world.in_erp(number)) for number in (1, 2)] == [1, 1]
 
 
+@pytest.mark.rule("OP-1", "OI-2")
+@pytest.mark.parametrize("at", range(1, 8))
+def test_process_that_dies_over_a_page_finds_all_of_its_orders_again(
+    make_world: MakeWorld, at: int
+) -> None:
+    clock = ManualClock()
+    store = MemoryStore(clock=clock, page_size=3)
+    fill_store(store)
+    world = make_world(clock=clock, store=store)
+    store.place_order(guest_order(1))
+    world.import_orders()
+    # Further apart than the overlap reaches, and nobody looks further back today.
+    for number in (2, 3, 4):
+        clock.advance(2 * HOUR)
+        store.place_order(guest_order(number, modified_at=clock.now()))
+    world.script = Script().crash_before("state.transaction.exit", at=at)
+    with pytest.raises(Crash):
+        world.import_orders()
+    world.new_process()
+    world.script = None
+    world.import_orders()
+    clock.advance(HOUR)
+    world.import_orders()
+    assert [len(world.in_erp(number)) for number in (1, 2, 3, 4)] == [1] * 4
+
+
 @pytest.mark.rule("OI-4")
 def test_order_stamped_by_a_clock_that_was_ahead_can_still_be_cancelled(world: World) -> None:
     tomorrow = world.clock.now() + timedelta(days=1)
