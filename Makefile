@@ -32,7 +32,10 @@ test: lint ## static checks and all tests that need nothing but this machine
 	  --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml \
 	  --cov-fail-under=$(COV_FAIL_UNDER) $(PYTEST_ARGS)
 
+# Tools that only the distribution has are installed as root or with sudo, where
+# that needs no password; without them their tests skip, and with CI=true they fail.
 test-systems: $(VENV)/.installed-tests ## tests against real outside systems (tests/systems)
+	@.ci/system-packages
 	@if [ -d tests/systems ]; then \
 	  code=0; $(BIN)/python -m pytest tests/systems $(PYTEST_ARGS) || code=$$?; \
 	  [ $$code -ne 5 ] || { echo "make test-systems: tests/systems holds no test."; code=0; }; \
