@@ -59,6 +59,33 @@ def test_store_whose_clock_was_ahead_for_a_while_loses_no_order_afterwards(world
     assert [len(world.in_erp(number)) for number in (1, 2)] == [1, 1]
 
 
+@pytest.mark.rule("OI-2", "OP-1")
+def test_order_that_the_store_commits_minutes_late_is_found_by_the_next_run(world: World) -> None:
+    world.import_orders()
+    world.clock.advance(HOUR)
+    world.store.place_order(guest_order(1, modified_at=world.clock.now()))
+    world.import_orders()
+    late = world.clock.now() - timedelta(minutes=5)
+    world.clock.advance(60)
+    world.store.place_order(guest_order(2, modified_at=late))
+    world.import_orders()
+    assert [len(world.in_erp(number)) for number in (1, 2)] == [1, 1]
+
+
+@pytest.mark.rule("OP-2", "OI-2")
+@pytest.mark.parametrize("scope", ["channel", "since", "until"])
+def test_run_for_a_part_says_nothing_of_the_rest(world: World, scope: str) -> None:
+    world.import_orders()
+    for number in (1, 2, 3):
+        world.clock.advance(2 * HOUR)
+        world.store.place_order(guest_order(number, modified_at=world.clock.now()))
+    now = world.clock.now()
+    parts: dict[str, Any] = {"channel": "trade", "since": now, "until": now - timedelta(hours=3)}
+    world.run("orders", **{scope: parts[scope]})
+    world.import_orders()
+    assert [len(world.in_erp(number)) for number in (1, 2, 3)] == [1, 1, 1]
+
+
 @pytest.mark.rule("OP-1", "OI-2")
 @pytest.mark.parametrize("at", range(1, 8))
 def test_process_that_dies_over_a_page_finds_all_of_its_orders_again(
