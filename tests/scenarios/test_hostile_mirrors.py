@@ -12,6 +12,7 @@ import pytest
 from sync.domain.account import Account, Item, ShipTo
 from sync.domain.channel import RetailGroup
 from sync.domain.ids import CustomerId, InvoiceNumber, LocationId, OrganisationId, ShipToId, Sku
+from sync.domain.invoice import Invoice
 from sync.domain.mapping import Assignment
 from sync.domain.pricing import (
     Audience,
@@ -135,6 +136,7 @@ class OddErp(MemoryErp):
         self.odd_items = False
         self.odd_account: CustomerId | None = None
         self.odd_scope: PriceScope | None = None
+        self.odd_row = ""
         self._untold: list[UnreadableRecord] = []
 
     def take_unreadable(self) -> Sequence[UnreadableRecord]:
@@ -147,12 +149,25 @@ class OddErp(MemoryErp):
         return super().items(skus)
 
     def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
+        self._left_out("accounts")
         found = dict(super().accounts(customer_ids))
         if self.odd_account in found:
             del found[self.odd_account]
             record = UnreadableRecord("accounts", "", "currency", "is odd", self.odd_account)
             self._untold.append(record)
         return found
+
+    def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
+        self._left_out("ship_tos")
+        return super().ship_tos(customer_ids)
+
+    def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
+        self._left_out("invoices")
+        return super().invoices(customer_ids)
+
+    def _left_out(self, source: str) -> None:
+        if source == self.odd_row:
+            self._untold.append(UnreadableRecord(source, "?", "customer_id", "is missing"))
 
     def price_scopes(self) -> Iterator[PriceScope]:
         for scope in super().price_scopes():
@@ -202,6 +217,25 @@ def test_user_who_leaves_an_account_leaves_it_although_the_erp_cannot_tell_it(od
     odd.cycle()
     after = odd.store.shown_accounts([HARBOUR])[HARBOUR]
     assert after == replace(before, users=())
+
+
+@pytest.mark.rule("WA-8", "MI-1")
+@pytest.mark.parametrize("flow", ["accounts", "ship_tos", "invoices"])
+def test_account_that_nobody_is_mapped_to_is_withdrawn_whatever_else_cannot_be_read(
+    odd: World, flow: str
+) -> None:
+    odd.cycle()
+    odd_erp(odd).odd_row = flow  # nobody can tell whose it is
+    odd.remap(assignments=ASSIGNMENTS[1:])
+    result = odd.run(flow)
+    assert result.counts["unreadable"] == 1
+    shown = odd.shown()
+    owners = {
+        "accounts": set(shown["accounts"]),
+        "ship_tos": {owner for owner, _ in (*shown["ship_tos"], *shown["bill_tos"])},
+        "invoices": {owner for owner, _ in shown["invoices"]},
+    }
+    assert owners[flow] == {MILL}
 
 
 @pytest.mark.rule("WA-6", "MI-1")
