@@ -230,6 +230,27 @@ def test_an_invoice_with_an_unreadable_line_is_left_out_and_its_account_named(
     )
 
 
+@pytest.mark.rule("WA-8", "WA-2c")
+def test_a_database_that_ignores_case_mixes_no_two_accounts(made: Made, run: Run) -> None:
+    run("INSERT INTO customers VALUES ('c-1001', 'Somebody else', 'X')")
+    run(
+        "INSERT INTO invoices VALUES ('I-1', 'C-1001', '2025-03-03', 121),"
+        " ('I-2', 'c-1001', '2025-03-04', 5)"
+    )
+    ignoring = "no COLLATE NOCASE IN :customer_ids"
+    erp = made((HEADER + INVOICES).replace("no IN :customer_ids", ignoring))
+
+    for asked, name, number in (
+        ("C-1001", "Harbour Hardware", "I-1"),
+        ("c-1001", "Somebody else", "I-2"),
+    ):
+        key = CustomerId(asked)
+        found = erp.accounts([key])
+        assert {each.value: account.name for each, account in found.items()} == {asked: name}
+        assert [each.number.value for each in erp.invoices([key])] == [number]
+    assert not erp.accounts([CustomerId("C-1001".swapcase() + "X")])
+
+
 TWO_OF_A_NUMBER = (
     "INSERT INTO invoices VALUES ('7', 'C-1001', '2025-03-03', 100), ('7', 'C-2', '2025-03-04', 5)"
 )
