@@ -404,6 +404,18 @@ def test_the_same_key_with_another_customer_is_a_conflict(made: Made) -> None:
         erp.submit_order(order(sold_to=CustomerId("C-2")), a.KEY)
 
 
+@pytest.mark.rule("OI-1")
+def test_the_same_key_twice_is_one_order_where_no_index_sees_to_it(made: Made, run: Run) -> None:
+    run("DROP TABLE orders")
+    run(
+        "CREATE TABLE orders (order_no INTEGER PRIMARY KEY, web_key TEXT, customer TEXT,"
+        " total TEXT, ship_to TEXT, refusal TEXT)"
+    )
+    erp = made(HEADER, ORDERS)
+    assert erp.submit_order(order(), a.KEY) == erp.submit_order(order(), a.KEY)
+    assert run("SELECT count(*) FROM orders") == [(1,)]
+
+
 @pytest.mark.rule("WA-13")
 def test_an_order_that_the_erp_refused_can_be_sent_again(made: Made, run: Run) -> None:
     again = """\
