@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import time
 from datetime import date
 from pathlib import Path
@@ -155,14 +157,23 @@ def _tell(told: dict[str, Any], results: list[FlowResult], cycle_s: float, all_s
     click.echo(f"\nOrders: {orders}.")
     click.echo(f"The cycle took {cycle_s:.1f} s, everything {all_s:.1f} s.")
     example = told["quarantined"][0]["order"] if told["quarantined"] else "ORDER"
+    command = _command()
     click.echo(
         "\nTry next:\n"
-        "  tradesync --help\n"
-        f"  tradesync explain order {example} --site .\n"
-        "  tradesync quarantine list --site .\n"
-        "  tradesync plan all --site .\n"
+        f"  {command} --help\n"
+        f"  {command} explain order {example} --site .\n"
+        f"  {command} quarantine list --site .\n"
+        f"  {command} plan all --site .\n"
         "  make up            (keeps the daemon running on the sample)"
     )
+
+
+def _command() -> str:
+    """The command as it can be typed here: by its name, or by its place below this folder."""
+    script = Path(sys.argv[0])
+    if shutil.which("tradesync") is None and script.name == "tradesync" and script.exists():
+        return os.path.relpath(script)
+    return "tradesync"
 
 
 def _keep_running(site: str) -> None:
