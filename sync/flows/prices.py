@@ -29,7 +29,13 @@ from sync.flows.mirroring import (
 from sync.flows.retrying import Retrying
 from sync.planning.guards import price_moved
 from sync.planning.plan import Change, plan_mirror
-from sync.planning.prices import Entitled, audiences_of, shopper_audience, wanted_prices
+from sync.planning.prices import (
+    Entitled,
+    audiences_of,
+    shopper_audience,
+    shopper_audiences,
+    wanted_prices,
+)
 from sync.planning.spool import Spool
 from sync.ports.erp import ReadsAccounts, ReadsPrices
 from sync.ports.state import ResyncScope
@@ -63,6 +69,7 @@ def mirror_prices(
     audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
     shown = retrying(lambda: set(store.shown_price_partitions()))
+    shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
     with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
         for audience, each in sorted(shown - wanted, key=_partition_order):
             if _asked(each, scope) and _on_channel(audience, scope):
@@ -96,6 +103,35 @@ def mirror_prices(
             )
 
         carry_out(context, result, spool, write, scope, dry_run=dry_run)
+
+
+def _withdraw_hidden(
+    context: Context,
+    result: FlowResult,
+    store: MirrorsPrices,
+    retrying: Retrying,
+    shown: Collection[Partition],
+    *,
+    dry_run: bool,
+) -> set[Partition]:
+    """Take away what no channel shows to shoppers any more, such as behind a new login wall.
+
+    The mapping alone says so, no source that could be broken: it is done at once
+    and asks no guard rail (VE-7). Gives the partitions that are dealt with.
+    """
+    declared = shopper_audiences(context.mapping)
+    hidden = {each for each in shown if each[0].channel is not None and each[0] not in declared}
+    for audience, scope in sorted(hidden, key=_partition_order):
+        keys = [
+            PublishedPriceKey(audience, key)
+            for key in retrying(store.shown_prices, audience, scope)
+        ]
+        result.count("withdrawn", len(keys))
+        result.remarks.append(f"No channel shows {scope} to {audience} any more: withdrawn.")
+        if not dry_run:
+            for batch in chunks(keys, context.store.capabilities.batch):
+                retrying(store.apply_prices, [], batch)
+    return hidden
 
 
 def _entitled(context: Context, retrying: Retrying) -> Entitled:

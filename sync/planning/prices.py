@@ -64,6 +64,15 @@ def shopper_audience(channel: Channel, group: CustomerId) -> Audience:
     return Audience(kind, group.value, channel.channel_id)
 
 
+def shopper_audiences(mapping: SyncMapping) -> frozenset[Audience]:
+    """Every audience of shoppers that some channel has, with its login wall as it is now."""
+    return frozenset(
+        shopper_audience(channel, group.customer_id)
+        for channel in mapping.channels.values()
+        for group in channel.retail_groups
+    )
+
+
 def audiences_of(
     scope: PriceScope, mapping: SyncMapping, entitled: Entitled
 ) -> tuple[Audience, ...]:

@@ -22,6 +22,7 @@ from sync.domain.pricing import (
     PriceScope,
     effective_price,
 )
+from sync.flows.context import Limits
 from sync.planning.guards import Guard
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
@@ -131,6 +132,26 @@ def test_login_wall_decides_what_an_anonymous_visitor_sees(world: World) -> None
         world.run("prices")
         assert seen_by(world, OPEN) is None
         assert seen_by(world, SHOPPERS) == Decimal("9.9900")
+
+
+@pytest.mark.rule("VE-7", "MI-3")
+def test_a_new_login_wall_hides_prices_at_once_and_asks_no_guard_rail(
+    make_world: MakeWorld,
+) -> None:
+    strict = Guard(removal_share=Decimal(0), removal_floor=0, price_share=Decimal(0), price_floor=0)
+    world = make_world(limits=Limits(guards={"prices": strict}))
+    world.run("prices")
+    channel = a_channel(login_wall=LoginWall.LOGIN_REQUIRED)
+    world.remap(channels={**world.mapping.channels, WEB: channel})
+
+    told = world.run("prices", dry_run=True)
+    assert told.counts["withdrawn"] == 1
+    assert seen_by(world, OPEN) == Decimal("9.9900")
+
+    result = world.run("prices")
+    assert (result.outcome, result.counts["withdrawn"]) == ("ok", 1)
+    assert seen_by(world, OPEN) is None
+    assert seen_by(world, SHOPPERS) == Decimal("9.9900")
 
 
 @pytest.mark.rule("VE-1", "VE-7")

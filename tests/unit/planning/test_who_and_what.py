@@ -181,7 +181,8 @@ OPEN = Audience(AudienceKind.PUBLIC, RETAIL.value, WEB)
         (DEFAULT_LIST, {Audience(AudienceKind.ACCOUNTS), OPEN}),
         (ITEM_OVERRIDES, {Audience(AudienceKind.ACCOUNTS), OPEN}),
     ],
-    ids=str,
+    # A set has no order of its own, and every worker must know a test by one name.
+    ids=lambda value: ", ".join(sorted(map(str, value))) if isinstance(value, set) else str(value),
 )
 def test_scope_is_published_to_those_who_are_entitled_to_it(
     scope: PriceScope, expected: set[Audience]
