@@ -12,10 +12,23 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
 COV_FAIL_UNDER ?= 90
 PYTEST_ARGS ?=
-FAST := -n $(WORKERS) --dist loadgroup --rule-report=build \
-  --ignore tests/systems --ignore tests/benchmarks
+PYTEST := tests/in-memory $(BIN)/python -m pytest
+# They need nothing but this machine, and time: every secret in every slot, every bad input,
+# every planted defect, every single fault on a real database, the whole decision table, the
+# sample's days, two real ERP databases, the service as processes of its own.
+THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
+  tests/faults/test_mutants.py tests/scenarios/test_anything_may_happen.py \
+  tests/scenarios/test_faults_everywhere.py tests/scenarios/test_order_benchmark.py \
+  tests/scenarios/test_restored_state.py tests/scenarios/test_sample_day.py \
+  tests/unit/admission/test_adding_up.py tests/unit/admission/test_whole_table.py \
+  tests/unit/cli/test_operators.py tests/unit/mapping/test_every_field.py tests/unit/sample \
+  tests/unit/settings/test_every_setting.py tests/unit/sql/test_file_drop_faults.py
+# Kills and hints between two live systems take long; `make live-torture` plays them.
+LONG_LIVE := tests/systems/live/test_hints.py tests/systems/live/test_kills.py
+FAST := -n $(WORKERS) --dist worksteal --durations 15 --rule-report=build --ignore tests/systems \
+  --ignore tests/benchmarks $(addprefix --ignore ,$(THOROUGH))
 
-.PHONY: help run up test coverage test-systems lint lock bench clean FORCE
+.PHONY: help run up test coverage test-systems torture live-torture soak lint lock bench clean FORCE
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \2/p' Makefile | \
@@ -29,25 +42,55 @@ up: $(VENV)/.installed ## the same, and keep the daemon and its console running
 
 test: lint ## static checks and all tests that need nothing but this machine
 	@mkdir -p build
-	@$(BIN)/python -m pytest $(FAST) $(PYTEST_ARGS)
+	@$(PYTEST) $(FAST) $(PYTEST_ARGS)
 
 # Apart from `test`: tracing every line more than doubles the time.
 coverage: $(VENV)/.installed-tests ## the same tests, and which lines of the service they run
 	@mkdir -p build
-	@$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered \
+	@$(PYTEST) $(FAST) --cov --cov-report=term:skip-covered \
 	  --cov-report=xml:build/coverage.xml --cov-fail-under=$(COV_FAIL_UNDER) $(PYTEST_ARGS)
 
 # Tools that only the distribution has are installed as root or with sudo, where
 # that needs no password; without them their tests skip, and with CI=true they fail.
-test-systems: $(VENV)/.installed-tests ## tests against real outside systems (tests/systems)
+test-systems: $(VENV)/.installed-tests ## long tests, and those against real outside systems
 	@.ci/system-packages
+	@mkdir -p build
+	@$(PYTEST) -n $(WORKERS) $(THOROUGH) $(PYTEST_ARGS)
 	@if [ -d tests/systems ]; then \
-	  code=0; $(BIN)/python -m pytest tests/systems $(PYTEST_ARGS) || code=$$?; \
+	  code=0; $(PYTEST) tests/systems $(addprefix --ignore ,$(LONG_LIVE)) \
+	    $(PYTEST_ARGS) || code=$$?; \
 	  [ $$code -ne 5 ] || { echo "make test-systems: tests/systems holds no test."; code=0; }; \
 	  exit $$code; \
 	else \
 	  echo "make test-systems: there is no folder tests/systems, so nothing was run."; \
 	fi
+
+# These take long and are not part of `test`; tests/torture/README.md says what they prove.
+# A run is repeated with its SEED, which it prints.
+SEED ?= $(shell date +%s)
+SCHEDULES ?= 10000
+KILLS ?= 100
+RESTARTS ?= 50
+TAKEOVERS ?= 5
+MUTANT ?= 20
+BACKENDS ?= sqlite postgresql
+RECOVERY ?=
+HOURS ?= 72
+ORDERS ?= 50000
+MEASURED ?= 200
+
+torture: $(VENV)/.installed-tests ## kill -9, restarts and takeovers on real databases (SEED= KILLS= ...)
+	@$(BIN)/python -m tests.torture --seed $(SEED) run --schedules $(SCHEDULES) --kills $(KILLS) \
+	  --restarts $(RESTARTS) --takeovers $(TAKEOVERS) --mutant $(MUTANT) --backends $(BACKENDS) \
+	  $(if $(RECOVERY),--recovery)
+
+# Needs what tests/systems/medusa and tests/systems/tryton need.
+live-torture: $(VENV)/.installed-tests ## the same between a live Medusa and a live Tryton (KILLS= MEASURED=)
+	@$(BIN)/python -m pytest $(LONG_LIVE) $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.systems.live --seed $(SEED) --kills $(KILLS) --orders $(MEASURED)
+
+soak: $(VENV)/.installed-tests ## days of business on a virtual clock (HOURS=72 ORDERS=50000)
+	@$(BIN)/python -m tests.torture --seed $(SEED) soak --hours $(HOURS) --orders $(ORDERS)
 
 # The three checks share nothing, so they run side by side; each one's output
 # is shown whole, and every failure is reported rather than only the first.
@@ -65,7 +108,7 @@ lint: $(VENV)/.installed-tests ## ruff, the formatter's check, mypy
 # uv resolves for every platform and Python at once. It lives in a folder of its
 # own for as long as it is needed, and never writes where it fetched from.
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header \
-  --no-emit-index-url --no-emit-find-links --quiet $(LOCK_ARGS)
+  --no-emit-index-url --no-emit-find-links --no-strip-extras --quiet $(LOCK_ARGS)
 
 lock: $(VENV)/.made ## resolve the two locks again (LOCK_ARGS=--upgrade for newer releases)
 	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \

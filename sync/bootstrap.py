@@ -15,10 +15,10 @@ from sqlalchemy.engine import make_url
 import erp_adapters
 import sync.stores
 from sync.domain.ids import StoreId
+from sync.domain.mapping import SyncMapping
 from sync.errors import Misconfigured
 from sync.flows.context import Context, Limits, OrderLimits, Progress, silent
 from sync.flows.retrying import Patience
-from sync.logs import conceal
 from sync.mapping.keeper import MappingKeeper
 from sync.mapping.source import MappingSource
 from sync.planning.guards import Guard
@@ -26,10 +26,13 @@ from sync.ports.clock import Clock
 from sync.ports.erp import Erp
 from sync.ports.store import Store
 from sync.routing import AccountMap
+from sync.secrecy import conceal
 from sync.settings import PipelineSettings, Settings, SystemSettings
 from sync.state import SqlState, open_state
 from sync.state.engine import sqlite_file
 from sync.state.keys import keys_of
+from sync.state.known import KnownStates
+from sync.systems import BreakerLimits, SystemWatch, guarded
 
 ENTRY_POINTS = {"erp": "tradesync.erp_adapters", "store": "tradesync.stores"}
 _REGISTRIES: Mapping[str, Mapping[str, str]] = {
@@ -42,7 +45,8 @@ _REGISTRIES: Mapping[str, Mapping[str, str]] = {
 class Pipeline:
     """One ERP and one store with their state and mapping, open and ready.
 
-    ``beside`` are the mappings of the other pipelines on the same ERP.
+    ``beside`` are the mappings of the other pipelines on the same ERP,
+    ``watches`` those of its ERP and its store.
     """
 
     settings: PipelineSettings
@@ -52,6 +56,7 @@ class Pipeline:
     mapping: MappingKeeper
     clock: Clock
     beside: tuple[MappingKeeper, ...] = ()
+    watches: tuple[SystemWatch, ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,7 +69,13 @@ class Pipeline:
         what is a retail group of the ERP in one store is one in every store.
         """
         loaded, accounts = self.mapping.current()
-        mapping = loaded.mapping
+        return self._context(loaded.mapping, accounts, progress)
+
+    def context_on(self, mapping: SyncMapping, progress: Progress = silent) -> Context:
+        """A context on this version of the mapping, whichever is in force."""
+        return self._context(mapping, AccountMap.of(mapping), progress)
+
+    def _context(self, mapping: SyncMapping, accounts: AccountMap, progress: Progress) -> Context:
         elsewhere = {
             group
             for keeper in self.beside
@@ -93,6 +104,7 @@ class Installation:
     settings: Settings
     engine: Engine
     pipelines: Mapping[str, Pipeline]
+    watches: Mapping[str, SystemWatch]
 
     def pipeline(self, name: str | None) -> Pipeline:
         """The named pipeline; without a name the only one. Raises Misconfigured."""
@@ -123,12 +135,16 @@ def open_installation(
         engine = _open_state(settings, upgrade=upgrade and not looks_on, looks_on=looks_on)
         opened.callback(engine.dispose)
         systems: dict[str, Any] = {}
+        watches: dict[str, SystemWatch] = {}
         pipelines = {}
         for name, wanted in settings.pipelines.items():
             for system in (wanted.erp, wanted.store):
                 if system.name not in systems:
-                    systems[system.name] = _open_system(system, settings)
-                    opened.callback(systems[system.name].close)
+                    watch = SystemWatch(system.name, system.kind, clock, breaker_of(system))
+                    port = _open_system(system, settings)
+                    opened.callback(port.close)
+                    watches[system.name] = watch
+                    systems[system.name] = guarded(port, watch, clock)
             pipelines[name] = _pipeline(
                 wanted,
                 systems[wanted.erp.name],
@@ -136,6 +152,7 @@ def open_installation(
                 engine,
                 clock,
                 looks_on=looks_on,
+                watches=(watches[wanted.erp.name], watches[wanted.store.name]),
             )
         for name, pipeline in list(pipelines.items()):
             beside = tuple(
@@ -144,7 +161,7 @@ def open_installation(
                 if each.name != name and each.erp is pipeline.erp
             )
             pipelines[name] = replace(pipeline, beside=beside)
-        yield Installation(settings, engine, pipelines)
+        yield Installation(settings, engine, pipelines, watches)
 
 
 def state_address(settings: Settings) -> str:
@@ -166,12 +183,22 @@ def _conceal_secrets(settings: Settings) -> None:
 
 def _open_state(settings: Settings, *, upgrade: bool, looks_on: bool) -> Engine:
     address = state_address(settings)
+    known = known_states(settings)
+    known.require_not_lost(address)
     if looks_on:
         file = sqlite_file(make_url(address))
         if file is not None and not file.exists():
             # The service was never started: to look at what it would do needs no state.
             return open_state("sqlite://", upgrade=True)
-    return open_state(address, upgrade=upgrade)
+    engine = open_state(address, upgrade=upgrade)
+    if upgrade:
+        known.remember()
+    return engine
+
+
+def known_states(settings: Settings) -> KnownStates:
+    """Where this site has, or had, its state."""
+    return KnownStates(settings.site.var, settings.state_url)
 
 
 def limits_of(settings: PipelineSettings) -> Limits:
@@ -187,6 +214,11 @@ def limits_of(settings: PipelineSettings) -> Limits:
     )
 
 
+def breaker_of(system: SystemSettings) -> BreakerLimits:
+    """When the system is left alone, in the watch's own words."""
+    return BreakerLimits(**system.breaker.model_dump())
+
+
 def _pipeline(
     settings: PipelineSettings,
     erp: Erp,
@@ -195,13 +227,14 @@ def _pipeline(
     clock: Clock,
     *,
     looks_on: bool,
+    watches: tuple[SystemWatch, ...],
 ) -> Pipeline:
     store_id: StoreId = store.store_id
     key_for = keys_of(store_id, erp.capabilities.external_key_length)
     state = SqlState(engine, settings.name, store_id, key_for, clock)
     source = MappingSource(settings.mappings)
     keeper = MappingKeeper(source, state, clock, looks_on=looks_on)
-    return Pipeline(settings, erp, store, state, keeper, clock)
+    return Pipeline(settings, erp, store, state, keeper, clock, watches=watches)
 
 
 def _open_system(system: SystemSettings, settings: Settings) -> Any:

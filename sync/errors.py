@@ -8,9 +8,18 @@ adapter does not recognise stays what it is and surfaces with its traceback.
 
 from __future__ import annotations
 
+from sync.secrecy import scrubbed
+
 
 class SyncError(Exception):
-    """Base of everything that the engine knows how to answer."""
+    """Base of everything that the engine knows how to answer.
+
+    Its message holds no secret, whatever a driver or another system put into it:
+    it is shown to people, kept in the ledger, and told to the store.
+    """
+
+    def __str__(self) -> str:
+        return scrubbed(super().__str__())
 
 
 class TryLater(SyncError):
@@ -24,12 +33,28 @@ class TryLater(SyncError):
         self.retry_after_s = retry_after_s
 
 
+class LeftAlone(TryLater):
+    """The system was not even asked: it failed again and again, or refused the login.
+
+    Waiting for it within a run would only hold up what does not need it.
+    """
+
+
 class OutcomeUnknown(SyncError):
     """A write left, and the answer did not come: look before any second attempt."""
 
 
 class Conflict(SyncError):
-    """The record moved since it was read: read and plan again, once."""
+    """The record moved since it was read: read and plan again, once.
+
+    ``differences`` are sentences on how the order that the ERP holds differs from the
+    one that was submitted. Where they are told there is nothing to plan again: a
+    person must look.
+    """
+
+    def __init__(self, message: str, *, differences: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.differences = tuple(scrubbed(each) for each in differences)
 
 
 class Refusal(SyncError):
@@ -41,11 +66,22 @@ class Refusal(SyncError):
     def __init__(self, message: str, *, code: str, remedy: str) -> None:
         super().__init__(message)
         self.code = code
-        self.remedy = remedy
+        self.remedy = scrubbed(remedy)
 
 
 class Rejected(Refusal):
     """The other system understood and refused: inactive item, closed period."""
+
+
+class GroupRejected(Rejected):
+    """One order of a group was refused, and so none of the group was written.
+
+    ``position`` is its place in the group, from 0; None where it cannot be told.
+    """
+
+    def __init__(self, message: str, *, code: str, remedy: str, position: int | None) -> None:
+        super().__init__(message, code=code, remedy=remedy)
+        self.position = position
 
 
 class NotMapped(Refusal):
@@ -56,6 +92,17 @@ class AccessDenied(SyncError):
     """Credentials or rights: stop the flow at once, repeated logins lock accounts."""
 
 
+class RightMissing(AccessDenied):
+    """We are let in, but not to this: it stops what needs it, and counts as no refused login."""
+
+
+class NotGenuine(SyncError):
+    """A message that a system did not sign, or signed too long ago: believe nothing of it.
+
+    It says nothing about the system: anybody can send one.
+    """
+
+
 class Misconfigured(SyncError):
     """Settings, mapping, profile or schema are wrong; a person must correct them.
 
@@ -64,7 +111,7 @@ class Misconfigured(SyncError):
 
     def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
         super().__init__("\n".join((message, *problems)))
-        self.problems = problems
+        self.problems = tuple(scrubbed(each) for each in problems)
 
 
 class SuspiciousPlan(SyncError):

@@ -5,12 +5,11 @@ Nothing is written. The same answers serve the command line and the console.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sync.domain.account import AccountStatus
 from sync.domain.codec import encode
 from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.ids import (
@@ -21,24 +20,27 @@ from sync.domain.ids import (
     Sku,
     WebUserId,
 )
+from sync.domain.mapping import Source
 from sync.domain.money import plain
 from sync.domain.order import BuyerRecord
-from sync.domain.pricing import Price, PriceQuestion, effective_price, scopes_of
+from sync.domain.pricing import (
+    EffectivePrice,
+    Price,
+    PriceQuestion,
+    PriceScope,
+    effective_price,
+    scopes_of,
+)
 from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
-from sync.flows.mirroring import chunks, members_of_accounts
+from sync.flows.mirroring import members_of_accounts
 from sync.flows.orders.discovery import order_id_of
 from sync.ports.erp import (
-    Finding,
-    FindingLevel,
-    ReadsAccounts,
     ReadsInvoices,
-    TellsUnreadable,
-    UnreadableRecord,
 )
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsInvoices, ReadsBuyers, ReadsWebOrders
-from sync.routing import Unusable, Usable
+from sync.routing import Told, Unusable, Usable
 
 Answer = dict[str, Any]
 
@@ -106,7 +108,11 @@ def _would_become(context: Context, name: str) -> list[str]:
 
 
 def explain_user(context: Context, user: str, organisation: str | None = None) -> Answer:
-    """Under which account the user orders, in which context, and what says so."""
+    """Under which account the user orders, in each context, and what every source says.
+
+    ``contexts`` holds one answer for the user in person and one for each
+    organisation (or only for the one asked about); ``steps`` the same in words.
+    """
     directory = needs(context.store, ReadsBuyers, "the store")
     web_user = WebUserId(user)
     company = OrganisationId(organisation) if organisation else None
@@ -114,28 +120,82 @@ def explain_user(context: Context, user: str, organisation: str | None = None) -
     steps: list[str] = []
     if record.user is None:
         steps.append(f"The store's directory does not know user {user}.")
-    contexts: list[OrganisationId | None] = [company] if company else [None]
+    wanted: list[OrganisationId | None] = [company] if company else [None]
     if company is None and record.user is not None:
-        contexts.extend(each.organisation for each in record.user.memberships)
-    for each in contexts:
+        wanted.extend(each.organisation for each in record.user.memberships)
+    contexts = []
+    for each in wanted:
         own = directory.buyer(web_user, each) if each is not None else record
-        steps.extend(_assignment(context, web_user, each, own))
-    return {"user": user, "mapping": context.mapping.version, "steps": steps}
+        told = _assigned(context, web_user, each, own)
+        contexts.append(told)
+        steps.extend(told["steps"])
+    return {
+        "user": user,
+        "mapping": context.mapping.version,
+        "steps": steps,
+        "contexts": [{name: told[name] for name in told if name != "steps"} for told in contexts],
+    }
 
 
-def _assignment(
+def _assigned(
     context: Context, user: WebUserId, organisation: OrganisationId | None, record: BuyerRecord
-) -> list[str]:
+) -> Answer:
+    """What the sources say of the user in this context, and which of them counts."""
     where = f"for organisation {organisation}" if organisation else "in person"
-    order = " then ".join(source.value for source in context.accounts.precedence)
-    found = context.accounts.find(user, organisation, record)
+    emails = Lookups(context).email_accounts(record)
+    told = list(context.accounts.ask(user, organisation, record, emails))
+    counts = next((each for each in told if each.found is not None), None)
+    found = counts.found if counts else None
+    sources = [
+        {"source": _source(each), "says": _says(each.found), "counts": each is counts}
+        for each in told
+    ]
+    unasked = [each for each in Source if each not in context.accounts.precedence]
+    sources += [{"source": each.value, "says": None, "counts": False} for each in unasked]
     if isinstance(found, Usable):
         contact = f", contact {found.contact}" if found.contact else ""
-        return [f"Acting {where}: customer {found.customer_id}{contact}, by {found.rule}."]
-    if isinstance(found, Unusable):
-        return [f"Acting {where}: {found.problem.sentence} {found.problem.remedy}"]
-    told = [f"Acting {where}: nobody assigned a customer ID (looked at {order})."]
-    return told if organisation is not None else told + _retail_lines(context)
+        steps = [f"Acting {where}: customer {found.customer_id}{contact}, by {found.rule}."]
+    elif isinstance(found, Unusable):
+        steps = [f"Acting {where}: {found.problem.sentence} {found.problem.remedy}"]
+    else:
+        order = " then ".join(source.value for source in context.accounts.precedence)
+        steps = [f"Acting {where}: nobody assigned a customer ID (looked at {order})."]
+    steps += _source_lines(told, counts, unasked)
+    if found is None and organisation is None:
+        steps += _retail_lines(context)
+    return {
+        "organisation": organisation.value if organisation else None,
+        "customer": found.customer_id.value if isinstance(found, Usable) else None,
+        "sources": sources,
+        "steps": steps,
+    }
+
+
+def _source_lines(
+    told: Sequence[Told], counts: Told | None, unasked: Sequence[Source]
+) -> Iterator[str]:
+    decided = False
+    for each in told:
+        says = _says(each.found)
+        if each is counts:
+            yield f"  {_source(each)}: {says} (this counts)"
+        elif says and decided:
+            yield f"  {_source(each)}: {says} (comes after it, and does not count)"
+        else:
+            yield f"  {_source(each)}: nothing"
+        decided = decided or each is counts
+    for source in unasked:
+        yield f"  {source.value}: not asked, it is not in precedence in customers.yaml"
+
+
+def _source(told: Told) -> str:
+    return f"{told.source.value}, exception" if told.exception else told.source.value
+
+
+def _says(found: Usable | Unusable | None) -> str | None:
+    if isinstance(found, Usable):
+        return f"customer {found.customer_id}, {found.rule.removeprefix('WA-2 ')}"
+    return found.problem.sentence if found is not None else None
 
 
 def _retail_lines(context: Context) -> list[str]:
@@ -149,6 +209,44 @@ def _retail_lines(context: Context) -> list[str]:
     return lines
 
 
+def explain_users_price(
+    context: Context,
+    user: str,
+    sku: str,
+    *,
+    organisation: str | None,
+    location: str | None = None,
+    **asked: Any,
+) -> Answer:
+    """The price of a web user in one context: their account's, at their own location.
+
+    Where no account is assigned there is no answer: which retail group prices a
+    cart follows from channel, currency and country, and is asked for by name.
+    """
+    directory = needs(context.store, ReadsBuyers, "the store")
+    company = OrganisationId(organisation) if organisation else None
+    record = directory.buyer(WebUserId(user), company)
+    told = _assigned(context, WebUserId(user), company, record)
+    steps = list(told["steps"])
+    if record.user is None:
+        steps.insert(0, f"The store's directory does not know user {user}.")
+    member = record.user.member_of(company) if record.user and company else None
+    if company is not None and member is None:
+        steps.append(f"User {user} is no member of organisation {company} (TL-3).")
+        return {"customer": None, "steps": steps, "price": None}
+    if told["customer"] is None:
+        if any(each["counts"] for each in told["sources"]):
+            steps.append("Orders of this user are quarantined until that is corrected.")
+        else:
+            steps.append("Without an account, ask for a retail group's price by its customer ID.")
+        return {"customer": None, "steps": steps, "price": None}
+    if location is None and member is not None and member.location is not None:
+        location = member.location.value
+        steps.append(f"The user buys for location {location}.")
+    answer = explain_price(context, told["customer"], sku, location=location, **asked)
+    return {**answer, "customer": told["customer"], "steps": [*steps, *answer["steps"]]}
+
+
 def explain_price(
     context: Context,
     customer: str,
@@ -160,7 +258,7 @@ def explain_price(
     day: date | None,
     location: str | None = None,
 ) -> Answer:
-    """The ERP's effective price for an account or retail group, with what it won over."""
+    """The ERP's effective price for an account or retail group, level by level."""
     lookups = Lookups(context)
     customer_id = CustomerId(customer)
     account = lookups.account(customer_id)
@@ -177,16 +275,38 @@ def explain_price(
     if entries and money:
         question = PriceQuestion(Sku(sku), named_unit, money, quantity, at)
         decided = effective_price(entries, question)
+    levels = list(_levels(scopes, entries, decided))
+    steps.extend(f"{each['scope']}: {each['says']}" for each in levels)
     if decided is None:
         steps.append(f"None counts for {plain(quantity)} {named_unit} in {money} on {at}.")
-        return {"steps": steps, "price": None}
+        return {"steps": steps, "levels": levels, "price": None}
     steps.append(f"Decides: {_entry(decided.price)}")
     steps.extend(f"Passed over: {_entry(each)}" for each in decided.passed_over)
     price = decided.price.value.unit_price
     if price is None or (price == 0 and context.mapping.zero_price_means_call):
         steps.append('The store shows "call for pricing".')
         price = None
-    return {"steps": steps, "price": f"{price:f} {money}" if price is not None else None}
+    shown = f"{price:f} {money}" if price is not None else None
+    return {"steps": steps, "levels": levels, "price": shown}
+
+
+def _levels(
+    scopes: Sequence[PriceScope], entries: Sequence[Price], decided: EffectivePrice | None
+) -> Iterator[dict[str, str]]:
+    """What each level has, highest first: the chain that led to the price."""
+    fitting = (decided.price, *decided.passed_over) if decided else ()
+    for scope in scopes:
+        has = sum(entry.key.scope == scope for entry in entries)
+        fits = [entry for entry in fitting if entry.key.scope == scope]
+        if decided is not None and decided.price in fits:
+            says = "decides"
+        elif fits:
+            says = "has a price, and a higher level or a better group decides"
+        elif has:
+            says = "has entries, and none for this unit, currency, quantity and day"
+        else:
+            says = "has none"
+        yield {"scope": str(scope), "says": says}
 
 
 def _entry(entry: Price) -> str:
@@ -227,44 +347,3 @@ def explain_invoice(context: Context, customer: str, number: str) -> Answer:
     steps.append("The store shows it." if shown else "The store does not show it.")
     invoice = encode(held[wanted]) if wanted in held else None
     return {"shown": shown, "steps": steps, "invoice": invoice}
-
-
-_STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
-
-
-def _odd_customers(context: Context) -> Mapping[CustomerId, UnreadableRecord]:
-    records = context.erp.take_unreadable() if isinstance(context.erp, TellsUnreadable) else ()
-    return {record.customer: record for record in records if record.customer is not None}
-
-
-def mapping_findings(context: Context) -> list[Finding]:
-    """What the mapping names and the ERP does not have, or has inactive (WA-2c).
-
-    An account that the ERP has and that cannot be read is told as that.
-    """
-    erp = needs(context.erp, ReadsAccounts, "the ERP")
-    _odd_customers(context)  # what was read before is none of ours
-    wanted = sorted(members_of_accounts(context, ResyncScope()))
-    groups = sorted(context.mapping.retail_groups.customer_ids)
-    found: list[Finding] = []
-    for batch in chunks([*wanted, *groups], context.limits.accounts_per_read):
-        accounts: Mapping[CustomerId, Any] = erp.accounts(batch)
-        odd = _odd_customers(context)
-        for customer_id in batch:
-            account = accounts.get(customer_id)
-            if account is None and customer_id in odd:
-                said = f"the ERP's record of it cannot be read: {odd[customer_id]}"
-                fix = "Correct the record in the ERP, or the statement in the profile."
-            elif account is None:
-                said, fix = "the ERP has no such customer", "Correct the ID in the mapping files."
-            elif account.effective_status is AccountStatus.PROSPECT:
-                said, fix = "is only a prospect in the ERP", "Make it a customer in the ERP."
-            elif not account.active or account.effective_status in _STOPPED:
-                said, fix = "is inactive in the ERP", "Reactivate it, or map the buyers elsewhere."
-            else:
-                continue
-            found.append(Finding(f"customer {customer_id}", FindingLevel.WARNING, said, fix))
-    if not found:
-        told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
-        found.append(Finding("mapping", FindingLevel.OK, told))
-    return found

@@ -1,81 +1,23 @@
 """Structured logs: constant event names, facts as keys, nothing that identifies a person.
 
-What reaches a log line, an error or a table is scrubbed once, here. Two nets lie
-over each other: the secrets that were read from credential files are known, and
-masked wherever they turn up (``conceal``); what merely looks like a password in
-a URL, a connection string or a header is masked too, because drivers repeat
-what they were given in words of their own. Where the two cannot be exact they
-mask too much.
+What reaches a log line is scrubbed once, here, by ``sync.secrecy``.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
-import threading
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
-from urllib.parse import quote, quote_plus
 
 import structlog
 
-MASK = "***"
-# Masking every "a" would hide the log instead of the secret.
-SHORTEST_SECRET = 4
+from sync.secrecy import MASK, looks_secret, scrubbed
 
 _PERSONAL = frozenset({"email", "phone", "address", "name"})
-_SECRETIVE = (
-    r"(?:pwd|passw(?:or)?d|passphrase|secret|token|signature|authorization"
-    r"|(?:api|access|private|account|shared)[_-]?key)"
-)
-_SECRET_KEY = re.compile(rf"(?:^|[_.-]){_SECRETIVE}$", re.IGNORECASE)
-# Greedy up to the last @, for a password may hold one itself; within bounds, or a
-# long text without spaces would take seconds.
-_USERINFO = re.compile(
-    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s'\"]{0,2048}@",
-    re.IGNORECASE,
-)
-_ASSIGNED = re.compile(
-    rf"(?<![\w.-])(?P<key>[\w.-]*?{_SECRETIVE}['\"]?\s*(?:=|:|%3D|%3A)\s*)"
-    r"(?:"
-    r"\{(?:[^}]|\}\})*\}"  # ODBC: {my;password}
-    r"|%7B(?:(?!%7D).)*%7D"  # the same within a URL
-    r"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-    r"|(?:bearer|basic|digest|token)\s+[^\s,'\"]+"
-    r"|(?:(?!%3B|%26)[^\s;,&'\"])+"
-    r")",
-    re.IGNORECASE,
-)
-_HEADER = re.compile(r"\b(?P<kind>bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 
 Event = MutableMapping[str, Any]
-
-_guard = threading.Lock()
-_known: tuple[str, ...] = ()
-
-
-def conceal(secrets: Iterable[str]) -> None:
-    """Mask these values from now on, as they are and as a URL or JSON spells them."""
-    global _known
-    with _guard:
-        spelled = set(_known)
-        for secret in secrets:
-            if len(secret) >= SHORTEST_SECRET:
-                spelled.update(_spellings(secret))
-        # The longest first, or a part of one would stay behind.
-        _known = tuple(sorted(spelled, key=lambda text: (-len(text), text)))
-
-
-def scrubbed(text: str) -> str:
-    """The text without secrets: known ones, and what looks like one."""
-    for secret in _known:
-        if secret in text:
-            text = text.replace(secret, MASK)
-    text = _USERINFO.sub(rf"\g<scheme>:{MASK}@", text)
-    text = _ASSIGNED.sub(rf"\g<key>{MASK}", text)
-    return _HEADER.sub(rf"\g<kind> {MASK}", text)
 
 
 def configure(level: str, style: str, out: TextIO | None = None) -> None:
@@ -129,7 +71,7 @@ def _scrub(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _hidden(key: str) -> bool:
-    return key in _PERSONAL or _SECRET_KEY.search(key) is not None
+    return key in _PERSONAL or looks_secret(key)
 
 
 def _clean(value: Any) -> Any:
@@ -146,16 +88,3 @@ def _clean(value: Any) -> Any:
         case list() | tuple() | set() | frozenset():
             return [_clean(each) for each in value]
     return scrubbed(str(value))
-
-
-def _spellings(secret: str) -> set[str]:
-    return {
-        secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        quote(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        secret.replace("}", "}}"),
-    }

@@ -1,12 +1,17 @@
-"""What every test gets: the rule report, and one Hypothesis profile."""
+"""What every test gets: the reports, and one Hypothesis profile."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
+import structlog
 from hypothesis import settings
 
-pytest_plugins = ["tests.rule_report"]
+from sync.state import open_state
+
+pytest_plugins = ["tests.rule_report", "tests.mutant_report"]
 
 # The tests share two cores with each other, so one slow example proves nothing.
 settings.register_profile("tradesync", deadline=None)
@@ -17,3 +22,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "tradesync")
 # The developer's own site must never leak into a test.
 for name in [name for name in os.environ if name.startswith("TRADESYNC_")]:
     del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_come() -> None:
+    """A command that ran in this process may have chosen what is logged."""
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def empty_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state with its schema and nothing in it, to be copied."""
+    file = tmp_path_factory.mktemp("state") / "empty.sqlite"
+    engine = open_state(f"sqlite:///{file}")
+    engine.dispose()  # the last connection to close leaves no write-ahead log behind
+    return file

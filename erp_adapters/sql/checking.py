@@ -55,6 +55,11 @@ _EXAMPLES: Mapping[Kind, Any] = {
     Kind.BOOL: True,
 }
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
+_OPENINGS: Mapping[str, str] = {
+    "insecure_trust_any_certificate": "any certificate is believed: whoever stands between"
+    " here and the ERP can read and change everything",
+    "insecure_no_encryption": "passwords and orders travel in the clear",
+}
 _EXPLAINABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "VALUES", "REPLACE")
 
 
@@ -64,8 +69,9 @@ def check(profile: Profile, database: Database, queries: Mapping[str, Query]) ->
     findings = [checking.connection()]
     if findings[0].level is FindingLevel.ERROR:
         return tuple(findings)
+    findings.extend(checking.openings())
     findings.extend(checking.reads())
-    if profile.steps:
+    if profile.steps or profile.cancel_steps:
         findings.extend(checking.writes())
     return tuple(findings)
 
@@ -89,9 +95,15 @@ class _Checking:
     def _connect(self) -> None:
         with self._database.reader.connect():
             pass
-        if self._profile.steps:
+        if self._profile.steps or self._profile.cancel_steps:
             with self._database.writer.connect():
                 pass
+
+    def openings(self) -> Iterator[Finding]:
+        """Options that let somebody between here and the ERP in, said again each time."""
+        for name, told in _OPENINGS.items():
+            if name in self._database.settings.insecure:
+                yield Finding("connection", FindingLevel.WARNING, told, f"take {name} out")
 
     def reads(self) -> Iterator[Finding]:
         for query in in_order(self._queries.values()):
@@ -113,8 +125,9 @@ class _Checking:
             yield self._values(query, subject, remedy)
 
     def writes(self) -> Iterator[Finding]:
-        for step in self._profile.steps:
-            subject = f"step {step.name}"
+        named = [(f"step {step.name}", step) for step in self._profile.steps]
+        named += [(f"cancel_order, step {each.name}", each) for each in self._profile.cancel_steps]
+        for subject, step in named:
             sql = step.sql.of(self._database.dialect)
             if sql is None or not sql.source.upper().startswith(_EXPLAINABLE):
                 yield Finding(
@@ -130,8 +143,9 @@ class _Checking:
 
             found = self._try(subject, f"correct step {step.name} in {step.place}", explain, sql)
             yield found or Finding(subject, FindingLevel.OK, "names what the database has")
-        yield unique_key_finding(self._profile, self._database)
-        yield losses_finding(self._profile, self._profile.steps)
+        if self._profile.steps:
+            yield unique_key_finding(self._profile, self._database)
+            yield losses_finding(self._profile, self._profile.steps)
 
     def _columns(self, query: Query) -> Sequence[str]:
         """Problems of the answer's columns, asked with keys that nobody has."""

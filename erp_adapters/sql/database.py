@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,9 @@ from erp_adapters.sql.yaml_nodes import nearest
 from sync.errors import Misconfigured
 from sync.kit.engines import EngineOptions, engine_for, parse_url
 
+INSECURE = ("insecure_trust_any_certificate", "insecure_no_encryption")
+"""Options of SQL Server that are to be seen by whoever reads the settings."""
+
 OPTIONS = (
     "url",
     "profile",
@@ -23,6 +26,7 @@ OPTIONS = (
     "login_timeout_s",
     "statement_timeout_s",
     "order_folder",
+    *INSECURE,
 )
 SECRETS = ("url", "password", "write_url", "write_password")
 
@@ -32,6 +36,7 @@ class Settings:
     """The adapter's options, sound. ``url`` and ``write_url`` hold passwords.
 
     ``order_folder`` is where the folders of a profile that writes files are.
+    ``insecure`` names the options of ``INSECURE`` that are on.
     """
 
     url: URL
@@ -42,6 +47,7 @@ class Settings:
     login_timeout_s: float = 15.0
     statement_timeout_s: float = 60.0
     order_folder: Path = Path()
+    insecure: frozenset[str] = frozenset()
 
     @classmethod
     def read(
@@ -69,6 +75,9 @@ class Settings:
         order_folder = options.get("order_folder", "")
         if not isinstance(order_folder, str):
             problems.append("order_folder must be text: the path of a folder")
+        insecure = frozenset(
+            name for name in INSECURE if _switch(options.get(name, False), name, problems)
+        )
         numbers = {
             name: _positive(options.get(name, default), name, problems)
             for name, default in (
@@ -85,6 +94,8 @@ class Settings:
         writing = parse_url(str(write_url or url), base, write_password)
         if parsed.get_backend_name() != writing.get_backend_name():
             raise Misconfigured("url and write_url are of different dialects")
+        if insecure and parsed.get_backend_name() != "mssql":
+            raise Misconfigured(f"{', '.join(sorted(insecure))}: these are for SQL Server alone")
         return cls(
             url=parsed,
             write_url=writing,
@@ -94,15 +105,22 @@ class Settings:
             login_timeout_s=numbers["login_timeout_s"],
             statement_timeout_s=numbers["statement_timeout_s"],
             order_folder=base / str(order_folder),
+            insecure=insecure,
         )
 
 
 class Database:
-    """Both engines, made when first needed; nothing connects before."""
+    """Both engines, made when first needed; nothing connects before.
 
-    def __init__(self, settings: Settings) -> None:
+    ``time_zone`` is the ERP's: a driver that drops zones tells times in it.
+    """
+
+    def __init__(self, settings: Settings, time_zone: str = "UTC") -> None:
         self.settings = settings
+        self.time_zone = time_zone
         self.dialect = dialect_name(settings.url.get_backend_name())
+        # SQLite's ODBC driver tells a floating point number as text of 15 digits.
+        self.cut_floats = settings.url.drivername == "sqlite+pyodbc"
         self._engines: list[Engine] = []
         # A missing driver shows here, at start-up, and not at the first order.
         self.reader = self._engine(settings.url, read_only=True)
@@ -133,14 +151,20 @@ class Database:
                 login_timeout_s=settings.login_timeout_s,
                 statement_timeout_s=settings.statement_timeout_s,
                 schema=settings.schema,
+                time_zone=self.time_zone,
+                insecure_trust_any_certificate="insecure_trust_any_certificate"
+                in settings.insecure,
+                insecure_no_encryption="insecure_no_encryption" in settings.insecure,
             ),
         )
         self._engines.append(engine)
         return engine
 
 
-def _unknown(what: str, given: Iterable[str], known: tuple[str, ...]) -> list[str]:
-    return [f"no {what} {name!r}{nearest(name, known)}" for name in given if name not in known]
+def _switch(value: object, name: str, problems: list[str]) -> bool:
+    if not isinstance(value, bool):
+        problems.append(f"{name} must be true or false")
+    return value is True
 
 
 def _positive(value: object, name: str, problems: list[str]) -> float:

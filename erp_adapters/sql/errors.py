@@ -17,7 +17,14 @@ from enum import Enum
 from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from sync.errors import AccessDenied, Misconfigured, OutcomeUnknown, Rejected, TryLater
+from sync.errors import (
+    AccessDenied,
+    Misconfigured,
+    OutcomeUnknown,
+    Rejected,
+    RightMissing,
+    TryLater,
+)
 from sync.kit.driver_errors import read_error
 from sync.kit.sqlstate import DatabaseError, Failure, classify
 
@@ -43,10 +50,14 @@ class DuplicateKey(Exception):
 
 @dataclass(slots=True)
 class Attempt:
-    """What is being done, for the message, and how far it has come."""
+    """What is being done, for the message, and how far it has come.
+
+    ``order``: the place of the order that it is about, where there are several.
+    """
 
     doing: str
     moment: Moment = Moment.READING
+    order: int | None = None
 
 
 @contextmanager
@@ -97,11 +108,16 @@ def _ours(
                 f"{doing}: the ERP refused the login ({told.code}); correct the user or password"
             )
         case Failure.PRIVILEGE:
-            return AccessDenied(
+            return RightMissing(
                 f"{doing}: the database account lacks a right ({told.code}); {told.text}"
             )
         case Failure.MISSING | Failure.SYNTAX | Failure.READ_ONLY | Failure.DAMAGED:
             return Misconfigured(f"{doing}: {failure.value} ({told.code}): {told.text}")
+        case Failure.DRIVER:
+            return Misconfigured(
+                f"{doing}: the ODBC driver or data source is not there ({told.code}): {told.text};"
+                " install the driver, or correct driver or the DSN's name in url"
+            )
         case Failure.UNIQUE | Failure.RULE | Failure.CONSTRAINT | Failure.VALUE if not writing:
             return Misconfigured(f"{doing}: a read met: {failure.value} ({told.code})")
         case Failure.UNIQUE:

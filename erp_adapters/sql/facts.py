@@ -20,7 +20,7 @@ _STATED = [
 ]
 SWITCHES = tuple(each.name for each in _STATED if isinstance(each.default, bool))
 LENGTHS = tuple(each.name for each in _STATED if each.name.endswith(("_length", "_lines")))
-FACTS = (*ROUNDINGS, "time_zone", *SWITCHES, *LENGTHS, "text_encoding")
+FACTS = (*ROUNDINGS, "time_zone", *SWITCHES, *LENGTHS, "order_group", "text_encoding")
 
 _UNTOLD = Rounding(2, "ROUND_HALF_UP")  # stands in until the problem has been reported
 
@@ -42,6 +42,10 @@ def read_facts(node: Node | None, name: str) -> tuple[ErpCapabilities, bool]:
             if length == 0:
                 nodes[fact].complain(f"{fact} cannot be 0; leave it out where there is no limit")
             found[fact] = length
+    if "order_group" in nodes and (most := nodes["order_group"].whole("order_group")) is not None:
+        if most == 0:
+            nodes["order_group"].complain("order_group cannot be 0; 1 writes each order by itself")
+        found["order_group"] = max(most, 1)
     if "time_zone" in nodes:
         found["time_zone"] = _zone(nodes["time_zone"])
     if "text_encoding" in nodes:

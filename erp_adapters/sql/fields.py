@@ -7,10 +7,12 @@ them. A field that the order does not have is None and is bound as NULL.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from types import NoneType
+from typing import Any, Protocol
 
 from erp_adapters.sql.catalogue import Kind
 from sync.domain.address import Address
@@ -22,6 +24,7 @@ from sync.domain.sales_order import (
     OnFileShipTo,
     SalesOrder,
 )
+from sync.kit.key_names import key_digest
 
 _ADDRESS = {
     "name": Kind.TEXT,
@@ -116,6 +119,8 @@ GROUPS: Mapping[str, Mapping[str, Kind]] = {
     "flag": {"number": Kind.INTEGER, "text": Kind.TEXT},
 }
 
+_PATHS = {group: [(name, f"{group}.{name}") for name in names] for group, names in GROUPS.items()}
+
 FIELDS: Mapping[str, Kind] = {
     f"{group}.{name}": kind for group, names in GROUPS.items() for name, kind in names.items()
 }
@@ -162,11 +167,41 @@ def order_values(order: SalesOrder, key: IdempotencyKey) -> Values:
     for group in ("charges", "discounts", "taxes", "adjustments"):
         amounts: tuple[CodedAmount, ...] = getattr(order, group)
         values[f"order.{group}_total"] = _sum((each.amount for each in amounts), currency)
-    for name in GROUPS["order"]:
-        values.setdefault(f"order.{name}", _plain(getattr(order, name, None)))
+    for name, path in _PATHS["order"]:
+        if path not in values:
+            values[path] = _plain(getattr(order, name, None))
     values.update(_ship_to(order))
     values.update(_bill_to(order))
     return values
+
+
+class Repeats(Protocol):
+    """What may be repeated for each line, charge and so on."""
+
+    @property
+    def for_each(self) -> str | None: ...
+
+    @property
+    def wrap(self) -> int | None: ...
+
+
+class Repeated:
+    """The lines, charges and so on of one order; each is made once, however many steps ask."""
+
+    def __init__(self, order: SalesOrder) -> None:
+        self._order = order
+        self._made: dict[tuple[str, int | None], list[Values]] = {}
+
+    def rounds(self, step: Repeats) -> list[Values]:
+        """The fields of each thing that the step is repeated for; otherwise one without any."""
+        return [{}] if step.for_each is None else self.of(step.for_each, step.wrap)
+
+    def of(self, for_each: str, wrap: int | None = None) -> list[Values]:
+        made = self._made.get((for_each, wrap))
+        if made is None:
+            made = list(repeated_values(self._order, for_each, wrap))
+            self._made[(for_each, wrap)] = made
+        return made
 
 
 def repeated_values(order: SalesOrder, for_each: str, wrap: int | None) -> Iterator[Values]:
@@ -179,7 +214,7 @@ def repeated_values(order: SalesOrder, for_each: str, wrap: int | None) -> Itera
             yield {f"{group}.number": number, f"{group}.text": piece}
         return
     for number, item in enumerate(getattr(order, for_each), 1):
-        values = {f"{group}.{name}": _plain(getattr(item, name, None)) for name in GROUPS[group]}
+        values = {path: _plain(getattr(item, name, None)) for name, path in _PATHS[group]}
         values.setdefault(f"{group}.number", number)
         if values[f"{group}.number"] is None:
             values[f"{group}.number"] = number
@@ -201,12 +236,6 @@ def wrapped(text: str, width: int | None) -> list[str]:
     return [*pieces, rest] if rest else pieces
 
 
-def key_digest(key: IdempotencyKey) -> str:
-    """52 small letters and digits that stand for the key."""
-    digest = hashlib.sha256(key.value.encode()).digest()
-    return base64.b32encode(digest).decode().lower().rstrip("=")
-
-
 def given(value: object) -> bool:
     """Whether the order has this: not None, not empty, not false and not zero."""
     return bool(value)
@@ -216,14 +245,19 @@ def _sum(amounts: Iterator[Money], currency: str) -> Any:
     return total(amounts, currency).amount
 
 
+_AS_THEY_ARE = frozenset({NoneType, bool, int, Decimal, datetime, date})
+
+
 def _plain(value: object) -> Any:
+    if type(value) in _AS_THEY_ARE:
+        return value
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return value or None
     if isinstance(value, Money):
         return value.amount
-    if isinstance(value, Key):
+    if isinstance(value, Key | Enum):  # an enum speaks by its value
         return value.value
-    if hasattr(value, "value"):  # an enum speaks by its value
-        return value.value
-    return value if value != "" else None
+    return value
 
 
 def _ship_to(order: SalesOrder) -> Values:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from erp_adapters.sql.fields import ADDRESS_LINES, FOR_EACH, Values, given, repeated_values
+from erp_adapters.sql.fields import ADDRESS_LINES, FOR_EACH, Repeated, Values, given
 from sync.domain.address import Address
 from sync.domain.sales_order import OneOffShipTo, SalesOrder
 
@@ -56,6 +56,11 @@ GUARDED: Mapping[str, frozenset[str]] = {
 """What must not get lost -> the other fields that keep it as well."""
 
 
+_GUARDED_OF: dict[str, list[tuple[str, frozenset[str]]]] = {}
+for _path, _others in GUARDED.items():
+    _GUARDED_OF.setdefault(_path.partition(".")[0], []).append((_path, frozenset(_others)))
+
+
 class Keeper(Protocol):
     """A step or a file: what it keeps, of what, and when."""
 
@@ -72,35 +77,51 @@ class Keeper(Protocol):
     def when_absent(self) -> tuple[str, ...]: ...
 
 
-def works_for(keeper: Keeper, values: Values) -> bool:
-    """Whether its conditions let it run for an order with these values."""
+def works_for(keeper: Keeper, common: Values, own: Values | None = None) -> bool:
+    """Whether its conditions let it run for an order with these values.
+
+    ``own``: those of the line, charge and so on that it would run for.
+    """
+    if not keeper.when_present and not keeper.when_absent:
+        return True
+    values = {**common, **own} if own else common
     return all(given(values.get(name)) for name in keeper.when_present) and not any(
         given(values.get(name)) for name in keeper.when_absent
     )
 
 
 def lost(
-    order: SalesOrder, common: Values, keepers: Sequence[Keeper], not_kept: Collection[str]
+    order: SalesOrder,
+    common: Values,
+    repeated: Repeated,
+    keepers: Sequence[Keeper],
+    not_kept: Collection[str],
 ) -> list[str]:
     """Fields that the order has and nothing keeps, sorted; ``not_kept`` may be lost."""
     kept: set[str] = set()
-    for keeper in keepers:
+    bound = [(keeper, keeper.fields) for keeper in keepers]
+    for keeper, fields in bound:
         if keeper.for_each is None and works_for(keeper, common):
-            kept |= keeper.fields | set(keeper.when_present)
-    texts = {path for keeper in keepers for path in keeper.fields & {"note.text", "flag.text"}}
+            kept |= fields | set(keeper.when_present)
+    texts = {path for _, fields in bound for path in fields & {"note.text", "flag.text"}}
     found: set[str] = set()
     for for_each, group in FOR_EACH.items():
-        each = [keeper for keeper in keepers if keeper.for_each == for_each]
-        for values in repeated_values(order, for_each, None):
+        if not repeated.of(for_each):
+            continue
+        each = [
+            (keeper, fields | set(keeper.when_present))
+            for keeper, fields in bound
+            if keeper.for_each == for_each
+        ]
+        for values in repeated.of(for_each):
             if values.get("payment.by") == "terms":
                 continue  # the terms themselves are order.terms
-            everything = {**common, **values}
             of_item = set(kept)
-            for keeper in each:
-                if works_for(keeper, everything):
-                    of_item |= keeper.fields | set(keeper.when_present)
-            found |= _unkept(values, of_item, f"{group}.")
-    found |= _unkept(common, kept | texts, "order.", "ship_to.", "bill_to.")
+            for keeper, fields in each:
+                if works_for(keeper, common, values):
+                    of_item |= fields
+            found |= _unkept(values, of_item, group)
+    found |= _unkept(common, kept | texts, "order", "ship_to", "bill_to")
     found |= _long_addresses(order, kept)
     return sorted(found - set(not_kept))
 
@@ -118,11 +139,9 @@ def unbound(keepers: Sequence[Keeper], not_kept: Collection[str]) -> list[str]:
 def _unkept(values: Values, kept: set[str], *groups: str) -> set[str]:
     return {
         path
-        for path, others in GUARDED.items()
-        if path.startswith(groups)
-        and given(values.get(path))
-        and path not in kept
-        and not others & kept
+        for group in groups
+        for path, others in _GUARDED_OF.get(group, ())
+        if path not in kept and given(values.get(path)) and not others & kept
     }
 
 

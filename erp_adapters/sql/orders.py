@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from erp_adapters.sql import translate
 from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
@@ -13,8 +14,15 @@ from erp_adapters.sql.queries import Row
 from erp_adapters.sql.values import as_text
 from erp_adapters.sql.writing import Execution, OrderWriter
 from sync.domain.ids import ErpOrderNumber, IdempotencyKey
-from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
-from sync.errors import Conflict, Rejected
+from sync.domain.sales_order import (
+    ErpOrderState,
+    FoundOrder,
+    OrderAcknowledgement,
+    OrderStatus,
+    SalesOrder,
+)
+from sync.errors import Conflict, GroupRejected, Rejected
+from sync.kit.order_groups import refuse_what_is_no_group
 
 
 class FindsOrdersByKey(SqlErpBase):
@@ -36,6 +44,40 @@ class SubmitsOrdersInSteps(FindsOrdersByKey):
     def __init__(self, profile: Profile, database: Database) -> None:
         super().__init__(profile, database)
         self._orders = OrderWriter(profile, database.dialect)
+
+    def find_orders(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, FoundOrder]:
+        """One read transaction; one statement where the profile has ``find_orders``."""
+        with self._read("find_orders") as reading:
+            if "find_orders" in self.queries:
+                return self._found_together(reading, keys)
+            found = {key: self._found(reading, key) for key in keys}
+        return {key: order for key, order in found.items() if order is not None}
+
+    def _found_together(
+        self, reading: Reading, keys: Collection[IdempotencyKey]
+    ) -> dict[IdempotencyKey, FoundOrder]:
+        wanted = {key.value: key for key in keys}
+        answer = reading.rows("find_orders", external_keys=wanted.keys())
+        if answer.bad:
+            bad = answer.bad[0]
+            reading.bad.clear()
+            raise unreadable("find_orders", bad.key, f"{bad.column} {bad.message}")
+        found: dict[IdempotencyKey, FoundOrder] = {}
+        for row in answer.rows:
+            key = wanted.get(row["external_key"])
+            if key is None:
+                continue
+            if key in found:
+                raise Rejected(
+                    f"find_orders answers several rows under the key {key}",
+                    code="erp_ambiguous",
+                    remedy="look in the ERP which of them is right",
+                )
+            try:
+                found[key] = translate.found_order(row)
+            except ValueError as error:
+                raise unreadable("find_orders", key.value, str(error)) from error
+        return found
 
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         planned = self._orders.plan(order, key)
@@ -70,8 +112,51 @@ class SubmitsOrdersInSteps(FindsOrdersByKey):
                 return same_order(held, order, key)
             attempt.moment = Moment.WRITING
             captured = self._orders.run(connection, planned, attempt)
-        number = captured.get(ORDER_NUMBER)
-        return OrderAcknowledgement(None if number is None else ErpOrderNumber(as_text(number)))
+        return _acknowledged(captured)
+
+
+class SubmitsOrdersInGroups(SubmitsOrdersInSteps):
+    """All steps of all orders in one transaction, order by order.
+
+    What the ERP refuses takes the whole transaction with it, and the order that it
+    was about is named. Whether one of the keys is there already is left to the
+    ERP's own unique index: the caller has looked, and goes on one by one if so.
+    """
+
+    def submit_orders(
+        self, orders: Sequence[tuple[SalesOrder, IdempotencyKey]]
+    ) -> Sequence[OrderAcknowledgement]:
+        refuse_what_is_no_group(orders, self.capabilities.order_group)
+        doing = f"writing a group of {len(orders)} orders into {self.profile.name}"
+        attempt = Attempt(doing)
+        try:
+            planned = []
+            for attempt.order, (order, key) in enumerate(orders):
+                writing = f"writing order {order.web_number} into {self.profile.name}"
+                planned.append((writing, self._orders.plan(order, key)))
+            with (
+                translated(attempt, self.database.dialect),
+                self.database.writer.begin() as connection,
+            ):
+                attempt.moment = Moment.WRITING
+                captured = self._orders.run_all(connection, planned, attempt)
+                answers = [_acknowledged(each) for each in captured]
+                # What is refused from here on is refused at the end, whichever it was.
+                attempt.doing = f"{doing}, at the end"
+        except Rejected as refusal:
+            raise GroupRejected(
+                str(refusal), code=refusal.code, remedy=refusal.remedy, position=attempt.order
+            ) from refusal
+        except DuplicateKey as stopped:
+            raise Conflict(
+                f"{doing}: a unique index of the ERP stopped it ({stopped.told.code})"
+            ) from stopped.error
+        return answers
+
+
+def _acknowledged(captured: Mapping[str, Any]) -> OrderAcknowledgement:
+    number = captured.get(ORDER_NUMBER)
+    return OrderAcknowledgement(None if number is None else ErpOrderNumber(as_text(number)))
 
 
 class ReadsOrderStatusByKey(SqlErpBase):
@@ -94,6 +179,28 @@ class ReadsOrderStatusByKey(SqlErpBase):
 
             whole = [row for row in rows if row["external_key"] not in broken]
             return dict(reading.build(self.queries["order_status"], whole, make))
+
+
+class CancelsOrdersInSteps(ReadsOrderStatusByKey):
+    def __init__(self, profile: Profile, database: Database) -> None:
+        super().__init__(profile, database)
+        self._cancelling = OrderWriter(profile, database.dialect)
+
+    def cancel_order(self, key: IdempotencyKey) -> None:
+        planned = self._cancelling.plan_cancellation(key)
+        attempt = Attempt(f"cancelling the order {key} in {self.profile.name}")
+        if self._is_cancelled(key):
+            return
+        with (
+            translated(attempt, self.database.dialect),
+            self.database.writer.begin() as connection,
+        ):
+            attempt.moment = Moment.WRITING
+            self._cancelling.run(connection, planned, attempt)
+
+    def _is_cancelled(self, key: IdempotencyKey) -> bool:
+        status = self.order_statuses([key]).get(key)
+        return status is not None and status.state is ErpOrderState.CANCELLED
 
 
 def same_order(held: FoundOrder, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from erp_adapters.sql.catalogue import FEEDS, READS, Column, Kind, Read
 from erp_adapters.sql.facts import read_facts
+from erp_adapters.sql.order_groups import with_groups
 from erp_adapters.sql.profile_model import (
     Place,
     Profile,
@@ -26,7 +27,7 @@ from erp_adapters.sql.profile_parts import FITTING, read_table, read_types, read
 from erp_adapters.sql.profile_steps import read_writes
 from erp_adapters.sql.statement import names_column
 from erp_adapters.sql.values import reader
-from erp_adapters.sql.yaml_nodes import Node, Problems, load, nearest
+from erp_adapters.sql.yaml_nodes import Node, Problems, is_name, load, nearest
 from sync.errors import Misconfigured
 from sync.ports.erp import ErpCapabilities
 
@@ -89,6 +90,11 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "invoices": ("accounts",),
     "invoice_lines": ("invoices",),
     "invoice_dues": ("invoices",),
+    "balances": ("accounts",),
+    "balance_ageing": ("balances",),
+    "customer_parts": ("accounts",),
+    "availability": ("items",),
+    "find_orders": ("find_order",),
     "order_shipments": ("order_status",),
     "order_line_status": ("order_status",),
     **{f"changed_{feed}": ("clock",) for feed in FEEDS},
@@ -149,6 +155,7 @@ class _Loading:
         shared = self._shared(keys)
         reads = self._reads(keys.get("reads"), shared, facts, dialects)
         writes = read_writes(keys.get("writes"), Place(self.path, 1), dialects, facts, reads)
+        facts = with_groups(facts, keys.get("facts"), writes.steps)
         return Profile(
             name=name,
             description=self._text(keys, "description"),
@@ -159,6 +166,7 @@ class _Loading:
             steps=writes.steps,
             not_kept=writes.not_kept,
             files=writes.files,
+            cancel_steps=writes.cancel_steps,
         )
 
     def _text(self, keys: Mapping[str, Node], name: str) -> str:
@@ -167,7 +175,13 @@ class _Loading:
     def _dialects(self, node: Node | None) -> tuple[str, ...]:
         if node is None:
             return ()
-        return tuple(dialect_name(text) for text, _ in node.texts("dialects"))
+        found = node.texts("dialects")
+        for text, each in found:
+            if not is_name(text):
+                each.complain(
+                    f"{text!r} is no dialect: write one such as sqlite, postgresql, mssql"
+                )
+        return tuple(dialect_name(text) for text, _ in found)
 
     def _shared(self, keys: Mapping[str, Node]) -> Shared:
         shared = Shared({}, {}, {})

@@ -111,10 +111,11 @@ class Step:
     expect_rows: int | None = None
     otherwise: str | None = None
     wrap: int | None = None
+    fields: frozenset[str] = field(init=False)
 
-    @property
-    def fields(self) -> frozenset[str]:
-        return frozenset(bound.field for bound in self.bind.values())
+    def __post_init__(self) -> None:
+        fields = frozenset(bound.field for bound in self.bind.values())
+        object.__setattr__(self, "fields", fields)
 
     def captured(self, dialect: str) -> Mapping[str, str]:
         """Name -> column for that dialect."""
@@ -129,7 +130,7 @@ class Profile:
 
     ``capabilities`` lacks what only the settings and the statements tell: the
     time-out and the change feeds. An order is written in ``steps``, as
-    ``files``, or not at all.
+    ``files``, or not at all; ``cancel_steps`` cancel one that was written.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Profile:
     steps: tuple[Step, ...] = ()
     not_kept: frozenset[str] = frozenset()
     files: FileDrop | None = None
+    cancel_steps: tuple[Step, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,9 +1,9 @@
-"""``writes:`` of a profile: the steps that write an order, looked over before any runs."""
+"""``writes:`` of a profile: steps that write or cancel an order, looked over before any runs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from erp_adapters.sql.fields import FIELDS, GROUPS
 from erp_adapters.sql.file_drop.grammar import read_files
@@ -18,8 +18,11 @@ from erp_adapters.sql.profile_model import (
     dialect_name,
 )
 from erp_adapters.sql.profile_parts import read_variants
-from erp_adapters.sql.yaml_nodes import Node, nearest
+from erp_adapters.sql.yaml_nodes import Node, is_name, nearest
 from sync.ports.erp import ErpCapabilities
+
+WRITES = ("submit_order", "cancel_order")
+KEY = "order.key"
 
 STEP = (
     "name",
@@ -36,16 +39,18 @@ STEP = (
     "values",
 )
 
+LONGEST_NAME = 80
 _ANSWER_LAST_ID = ("sqlite", "mysql")
 
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """How an order is written: in steps or as files, and what it may lose."""
+    """How an order is written, in steps or as files, what it may lose, and how it is cancelled."""
 
     steps: tuple[Step, ...] = ()
     files: FileDrop | None = None
     not_kept: frozenset[str] = frozenset()
+    cancel_steps: tuple[Step, ...] = ()
 
 
 def read_writes(
@@ -58,11 +63,24 @@ def read_writes(
     """``writes``; complains of everything that is wrong with it."""
     if node is None:
         return Writes()
-    writes = node.mapping("writes", ("submit_order",))
+    writes = node.mapping("writes", WRITES)
     if "submit_order" not in writes:
         node.complain("writes has no submit_order")
         return Writes()
-    submit = writes["submit_order"]
+    cancel_steps = _cancelling(writes.get("cancel_order"), place, dialects, reads)
+    return replace(
+        _submitting(writes["submit_order"], place, dialects, facts, reads),
+        cancel_steps=cancel_steps,
+    )
+
+
+def _submitting(
+    submit: Node,
+    place: Place,
+    dialects: Collection[str],
+    facts: ErpCapabilities,
+    reads: Collection[str],
+) -> Writes:
     parts = submit.mapping("submit_order", ("steps", "files", "not_kept"))
     not_kept = _not_kept(parts.get("not_kept"))
     if "files" in parts:
@@ -80,6 +98,38 @@ def read_writes(
     if "find_order" not in reads:
         submit.complain("submit_order needs the statement find_order")
     return Writes(steps, not_kept=not_kept)
+
+
+def _cancelling(
+    node: Node | None, place: Place, dialects: Collection[str], reads: Collection[str]
+) -> tuple[Step, ...]:
+    """``cancel_order``: nothing is known of the order by then but its key."""
+    if node is None:
+        return ()
+    parts = node.mapping("cancel_order", ("steps",))
+    reading = _Reading(place, dialects)
+    nodes = parts["steps"].sequence("steps") if "steps" in parts else []
+    steps = tuple(step for each in nodes if (step := reading.step(each)) is not None)
+    if not nodes:
+        node.complain("cancel_order has no steps")
+    if "order_status" not in reads:
+        node.complain("cancel_order needs the statement order_status")
+    for step in steps:
+        strange = {*step.fields, *step.when_present, *step.when_absent} - {KEY}
+        if strange or step.for_each is not None:
+            named = ", ".join(sorted(strange)) or f"for_each {step.for_each}"
+            node.complain(
+                f"step {step.name}: of an order to cancel only {KEY} is known, no {named}"
+            )
+    if len(steps) == len(nodes) > 0:
+        if not any(KEY in step.fields for step in steps):
+            node.complain(f"no step of cancel_order binds {KEY}: it would not say which order")
+        if not any(step.expect_rows for step in steps):
+            node.complain(
+                "no step of cancel_order has expect_rows: an order that is shipped already"
+                " would be taken for cancelled"
+            )
+    return steps
 
 
 def _not_kept(node: Node | None) -> frozenset[str]:
@@ -109,6 +159,9 @@ class _Reading:
         name = (keys["name"].text("name") or "").strip() if "name" in keys else ""
         if not name or "sql" not in keys:
             node.complain("a step needs a name and sql")
+            return None
+        if not name.isprintable() or len(name) > LONGEST_NAME:
+            node.complain(f"the name of a step is one line of at most {LONGEST_NAME} characters")
             return None
         what = f"step {name}"
         if name in self.names:
@@ -151,6 +204,9 @@ class _Reading:
     def _capture(self, node: Node | None, what: str) -> dict[str, dict[str, str]]:
         found = {}
         for name, each in node.items(f"capture of {what}") if node is not None else ():
+            if not is_name(name):
+                each.complain(f"{what} captures {name!r}: write letters, digits and _, as in sql")
+                continue
             nodes = dict(each.items(name)) if each.is_mapping else {DEFAULT: each}
             columns = {
                 dialect_name(dialect): (column.text(f"capture of {name}") or "").strip()

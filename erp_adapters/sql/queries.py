@@ -9,14 +9,16 @@ belongs to.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
+from sqlalchemy.exc import ResourceClosedError
 
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, ReadStatement
+from erp_adapters.sql.running import lane
 from erp_adapters.sql.statement import Statement
 from erp_adapters.sql.values import (
     Convert,
@@ -66,7 +68,9 @@ class _Column:
 class Query:
     """One read statement, ready for one dialect."""
 
-    def __init__(self, statement: ReadStatement, profile: Profile, dialect: str) -> None:
+    def __init__(
+        self, statement: ReadStatement, profile: Profile, dialect: str, cut_floats: bool = False
+    ) -> None:
         sql = statement.sql.of(dialect)
         if sql is None:
             raise Misconfigured(f"{statement.place}: {statement.name} has no sql for {dialect}")
@@ -83,6 +87,7 @@ class Query:
                 facts,
                 statement.types.get(column.name),
                 statement.values.get(column.name),
+                cut_floats,
             )
             for column in statement.read.columns
         }
@@ -129,9 +134,29 @@ class Query:
 
     def read(self, connection: Connection, given: Mapping[str, Any]) -> Answer:
         """Every row, at once."""
-        answer = Answer()
-        answer.rows.extend(self.stream(connection, given, answer.bad.append, streamed=False))
-        return answer
+        return self.read_each(connection, [given])[0]
+
+    def read_each(self, connection: Connection, asked: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """Every row of each of these questions, in as few round trips as can be."""
+        answers = [Answer() for _ in asked]
+        if self.sql.lists:
+            for answer, given in zip(answers, asked, strict=True):
+                rows = self.stream(connection, given, answer.bad.append, streamed=False)
+                answer.rows.extend(rows)
+            return answers
+        with lane(connection, [self.sql]) as running:
+            sent = []
+            for answer, given in zip(answers, asked, strict=True):
+                for parameters in self.executions(given):
+                    running.send(self.sql, {**dict.fromkeys(self.sql.parameters), **parameters})
+                    sent.append(answer)
+            for reply in running.replies():
+                if reply.rows is None:
+                    raise ResourceClosedError(f"{self.name} answers no rows")
+                answer = sent.pop(0)
+                columns = self.columns(reply.names)
+                answer.rows.extend(self._rows(reply.rows, columns, answer.bad.append))
+        return answers
 
     def stream(
         self,
@@ -200,7 +225,7 @@ class Query:
 
     def _rows(
         self,
-        result: CursorResult[Any],
+        result: Iterable[Sequence[Any]],
         columns: Collection[_Column],
         on_bad: Callable[[BadRow], None],
     ) -> Iterator[Row]:
@@ -253,6 +278,6 @@ def _shown(value: Any) -> str:
         return str(value)
 
 
-def queries(profile: Profile, dialect: str) -> dict[str, Query]:
-    """Every read of the profile, ready for that dialect."""
-    return {name: Query(each, profile, dialect) for name, each in profile.reads.items()}
+def queries(profile: Profile, dialect: str, cut_floats: bool = False) -> dict[str, Query]:
+    """Every read of the profile, ready for that dialect and its driver."""
+    return {name: Query(each, profile, dialect, cut_floats) for name, each in profile.reads.items()}

@@ -27,6 +27,7 @@ _TELLS: Mapping[str, tuple[str, str]] = {
     "prices_account": ("skus", "sku"),
     "prices_group": ("skus", "sku"),
     "prices_default": ("skus", "sku"),
+    "availability": ("skus", "sku"),
 }
 """Statement -> the parameter of others that one of its columns has keys for."""
 
@@ -76,7 +77,7 @@ class Samples:
 
 def twice(query: Query, rows: Sequence[Row]) -> str | None:
     """The first record of which there can be one and that has two rows."""
-    if query.name not in ("accounts", "items"):
+    if query.name not in ("accounts", "items", "balances", "customer_parts", "availability"):
         return None
     keys = [query.key_of(row) for row in rows]
     return next((key for key in keys if keys.count(key) > 1), None)

@@ -8,10 +8,11 @@ no way from here to an SQL text with a value in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import Dialect, TextClause, bindparam, text
 
 _TOKEN = re.compile(
     r"""
@@ -50,39 +51,85 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Compiled:
+    """A text in a driver's own style, with the parameters that it takes.
+
+    ``by_place``: as a sequence in the order of ``names``, each as often as it is there.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    by_place: bool
+
+    def bound(self, values: Mapping[str, Any]) -> list[Any] | dict[str, Any]:
+        if self.by_place:
+            return [values[name] for name in self.names]
+        return {name: values[name] for name in self.names}
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A scanned text. ``lists`` are those of its parameters that take many values."""
 
     source: str
     parts: tuple[_Part, ...]
     lists: frozenset[str]
+    parameters: frozenset[str] = field(init=False)
+    """All of them, optional ones too."""
+
+    always: frozenset[str] = field(init=False)
+    """Parameters outside optional parts: without them it cannot run."""
+
     _ready: dict[tuple[bool, ...], TextClause] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _compiled: dict[tuple[str, tuple[bool, ...]], Compiled] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        every = (part.names for part in self.parts)
+        must = (part.names for part in self.parts if not part.optional)
+        object.__setattr__(self, "parameters", frozenset().union(*every))
+        object.__setattr__(self, "always", frozenset().union(*must))
 
     @property
-    def parameters(self) -> frozenset[str]:
-        """All of them, optional ones too."""
-        return frozenset().union(*(part.names for part in self.parts))
-
-    @property
-    def always(self) -> frozenset[str]:
-        """Parameters outside optional parts: without them it cannot run."""
-        return frozenset().union(*(part.names for part in self.parts if not part.optional))
+    def several(self) -> bool:
+        """Whether it may be more than one statement of SQL."""
+        return ";" in self.source
 
     def used(self, given: Collection[str]) -> frozenset[str]:
         """The parameters that take part when exactly these are given."""
+        if len(self.parts) == 1:
+            return self.parameters
         parts = (part for part in self.parts if not part.optional or part.names <= set(given))
         return frozenset().union(*(part.names for part in parts))
 
     def ready(self, given: Collection[str]) -> TextClause:
         """What to execute when these parameters have values. Kept for the next time."""
-        have = set(given)
-        chosen = tuple(not part.optional or part.names <= have for part in self.parts)
+        chosen = self._chosen(given)
         clause = self._ready.get(chosen)
         if clause is None:
             clause = self._ready[chosen] = self._clause(chosen)
         return clause
+
+    def compiled(self, given: Collection[str], dialect: Dialect) -> Compiled:
+        """The same as text for the driver itself. Not for statements with lists."""
+        chosen = self._chosen(given)
+        known = (dialect.driver, chosen)
+        found = self._compiled.get(known)
+        if found is None:
+            whole = self.ready(given).compile(dialect=dialect)
+            places = getattr(whole, "positiontup", None)
+            names = tuple(whole.params) if places is None else tuple(places)
+            found = self._compiled[known] = Compiled(str(whole), names, places is not None)
+        return found
+
+    def _chosen(self, given: Collection[str]) -> tuple[bool, ...]:
+        if len(self.parts) == 1:
+            return (True,)
+        have = set(given)
+        return tuple(not part.optional or part.names <= have for part in self.parts)
 
     def with_nulls(self) -> str:
         """The text with NULL in place of every parameter, to be compiled and never run."""

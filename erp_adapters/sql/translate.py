@@ -18,6 +18,8 @@ from sync.domain.account import (
     ShipTo,
 )
 from sync.domain.address import Address
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance, AgeBucket, Ageing
 from sync.domain.ids import (
     BillToId,
     ContactId,
@@ -25,11 +27,13 @@ from sync.domain.ids import (
     ErpOrderNumber,
     InvoiceNumber,
     LocationId,
+    PartNumber,
     ShipToId,
     Sku,
 )
 from sync.domain.invoice import DueDate, Invoice, InvoiceKind, InvoiceLine
 from sync.domain.money import Money
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope, PriceValue
 from sync.domain.sales_order import (
     ErpOrderState,
@@ -204,6 +208,44 @@ def invoice_line(row: Row, currency: str) -> InvoiceLine:
         description=row["description"],
         unit=row["unit"],
         unit_price=_money(row["unit_price"], currency),
+    )
+
+
+def balance(row: Row, ageing: Iterable[Row]) -> AccountBalance:
+    currency = row["currency"]
+    buckets = tuple(
+        AgeBucket(Money(each["amount"], currency), each["from_days"], each["to_days"])
+        for each in sorted(ageing, key=_days)
+    )
+    return AccountBalance(
+        sold_to=CustomerId(row["customer_id"]),
+        balance=Money(row["balance"], currency),
+        credit_limit=_money(row["credit_limit"], currency),
+        ageing=Ageing(buckets) if buckets else None,
+    )
+
+
+def _days(row: Row) -> int:
+    return -1 if row["from_days"] is None else int(row["from_days"])
+
+
+def customer_part(row: Row) -> CustomerPart:
+    return CustomerPart(
+        sold_to=CustomerId(row["customer_id"]),
+        part_number=PartNumber(row["part_number"]),
+        sku=Sku(row["sku"]),
+        unit=row["unit"],
+        description=row["description"],
+    )
+
+
+def availability(row: Row) -> Availability:
+    return Availability(
+        sku=Sku(row["sku"]),
+        warehouse=row["warehouse"],
+        available=row["available"],
+        next_due=row["next_due"],
+        discontinued=bool(row["discontinued"]),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from erp_adapters.sql.database import Database
@@ -108,6 +108,8 @@ def _bare(name: str) -> str:
 def _is_unique(engine: Engine, table: str, column: str) -> bool:
     before, _, name = table.rpartition(".")
     schema = before or None
+    if engine.dialect.name == "postgresql":
+        return _is_unique_on_postgresql(engine, schema, name, column)
     inspector = inspect(engine)
     # SQLite's constraints are read from the table's text, where not every one is
     # found; the index behind each of them always is.
@@ -120,3 +122,29 @@ def _is_unique(engine: Engine, table: str, column: str) -> bool:
         if index["unique"]
     ]
     return any([part.lower() for part in parts] == [column.lower()] for parts in sets)
+
+
+# SQLAlchemy's own look at these indexes needs arrays, which ODBC gives as text.
+_POSTGRESQL_INDEXES = text(
+    """
+    SELECT CAST(a.attname AS text) AS attname
+      FROM (SELECT CAST(:name AS text) AS name, CAST(:schema AS text) AS schema) AS asked
+      JOIN pg_catalog.pg_class c
+        ON CAST(c.relname AS text) IN (asked.name, lower(asked.name)) AND c.relkind IN ('r', 'p')
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      LEFT JOIN pg_catalog.pg_index i
+        ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+      LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+     WHERE CASE WHEN asked.schema = '' THEN pg_catalog.pg_table_is_visible(c.oid)
+                ELSE CAST(n.nspname AS text) IN (asked.schema, lower(asked.schema)) END
+    """
+)
+
+
+def _is_unique_on_postgresql(engine: Engine, schema: str | None, name: str, column: str) -> bool:
+    with engine.connect() as connection:
+        asked = {"name": name, "schema": schema or ""}
+        found = connection.execute(_POSTGRESQL_INDEXES, asked).scalars().all()
+    if not found:
+        raise NoSuchTableError(name)
+    return column.lower() in {each.lower() for each in found if each is not None}

@@ -35,10 +35,17 @@ class ImpossibleKey(ValueError):
 
 
 def reader(
-    column: Column, facts: ErpCapabilities, stored: StoredAs | None, table: Table | None
+    column: Column,
+    facts: ErpCapabilities,
+    stored: StoredAs | None,
+    table: Table | None,
+    cut_floats: bool = False,
 ) -> Convert:
-    """How to read this column. The function takes NULL as None and gives None for missing."""
-    convert = _reading(column, facts, stored)
+    """How to read this column. The function takes NULL as None and gives None for missing.
+
+    ``cut_floats``: the driver tells a floating point number as text of 15 digits.
+    """
+    convert = _reading(column, facts, stored, cut_floats)
     closed = column.kind in (Kind.WORD, Kind.BOOL)
 
     def plain(value: Any) -> Any:
@@ -61,7 +68,9 @@ def reader(
     return translated
 
 
-def _reading(column: Column, facts: ErpCapabilities, stored: StoredAs | None) -> Convert:
+def _reading(
+    column: Column, facts: ErpCapabilities, stored: StoredAs | None, cut_floats: bool
+) -> Convert:
     match column.kind:
         case Kind.KEY | Kind.TEXT:
             return lambda value: as_text(value) or None
@@ -73,6 +82,8 @@ def _reading(column: Column, facts: ErpCapabilities, stored: StoredAs | None) ->
             return as_integer
         case Kind.NUMBER | Kind.AMOUNT | Kind.PRICE:
             rounding = scale(column.kind, facts, stored)
+            if cut_floats and (stored is None or stored.storage is not Storage.TEXT):
+                return lambda value: _maybe_cut(value, rounding)
             return lambda value: as_number(value, rounding)
         case Kind.DATE:
             zone = ZoneInfo(facts.time_zone)
@@ -157,6 +168,29 @@ def as_number(value: Any, rounding: Rounding | None) -> Decimal | None:
     return as_number(number, None)
 
 
+def _maybe_cut(value: Any, rounding: Rounding | None) -> Decimal | None:
+    """A number that may be a float of which the driver told 15 digits and no more.
+
+    What shows more digits is a text and exact. Otherwise all digits of the scale
+    must be among the 15, or some of them may be missing and nobody could tell.
+    """
+    number = as_number(value, rounding)
+    if number is None or isinstance(value, int):
+        return number
+    told = Decimal(repr(value)) if isinstance(value, float) else number
+    shown = len(told.normalize().as_tuple().digits)
+    if rounding is None:
+        sure = shown != FLOAT_DIGITS
+    else:
+        sure = shown > FLOAT_DIGITS or told.adjusted() + 1 + rounding.places <= FLOAT_DIGITS
+    if sure:
+        return number
+    raise ValueError(
+        f"a floating point number with {FLOAT_DIGITS} digits or more is not exact over ODBC;"
+        " say `text` under types if the column is text, or read the file without ODBC"
+    )
+
+
 def _from_float(value: float, rounding: Rounding | None) -> Decimal:
     number = Decimal(repr(value))
     if not number.is_finite():
@@ -229,15 +263,20 @@ def writer(
     bound = _writing(kind, dialect, stored, zone)
 
     def write(value: Any) -> Any:
-        if table is not None:
-            word = None if value is None else _our_word(value)
-            if word in table:
-                return table[word]
-            if word is not None:
-                raise ValueError(f"{word!r} is not in its values table")
         return None if value is None else bound(value)
 
-    return write
+    if table is None:
+        return write
+
+    def look_up(value: Any) -> Any:
+        word = None if value is None else _our_word(value)
+        if word in table:
+            return table[word]
+        if word is not None:
+            raise ValueError(f"{word!r} is not in its values table")
+        return None
+
+    return look_up
 
 
 def _our_word(value: Any) -> str:

@@ -7,16 +7,17 @@ something for which the profile has no place is refused, not written without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
 
 from erp_adapters.sql.errors import Attempt
-from erp_adapters.sql.fields import FOR_EACH, Values, order_values, repeated_values
+from erp_adapters.sql.fields import FOR_EACH, Repeated, Values, order_values
 from erp_adapters.sql.losses import Keeper, lost, works_for
 from erp_adapters.sql.profile_model import LAST_INSERT_ID, Profile, Step
+from erp_adapters.sql.running import Lane, Reply, lane
 from erp_adapters.sql.statement import Statement
 from erp_adapters.sql.values import Convert, writer
 from sync.domain.ids import IdempotencyKey
@@ -30,12 +31,19 @@ class _Ready:
     sql: Statement
     bind: Mapping[str, tuple[str, Convert]]
     capture: Mapping[str, str]
+    free: frozenset[str]
+    """Parameters that an earlier step captures."""
 
-    def bound(self, values: Values, web_number: str) -> dict[str, Any]:
+    @property
+    def wants_id(self) -> bool:
+        return LAST_INSERT_ID in self.capture.values()
+
+    def bound(self, common: Values, own: Values, web_number: str) -> dict[str, Any]:
+        """``own``: the fields of what the step is repeated for."""
         found = {}
         for parameter, (path, convert) in self.bind.items():
             try:
-                found[parameter] = convert(values.get(path))
+                found[parameter] = convert(own[path] if path in own else common.get(path))
             except ValueError as error:
                 raise Rejected(
                     f"order {web_number}, step {self.step.name}: {path} cannot be kept: {error}",
@@ -63,6 +71,8 @@ class OrderWriter:
     def __init__(self, profile: Profile, dialect: str) -> None:
         self._profile = profile
         self._steps = tuple(_ready(step, profile, dialect) for step in profile.steps)
+        self._cancel = tuple(_ready(step, profile, dialect) for step in profile.cancel_steps)
+        self._texts = [ready.sql for ready in (*self._steps, *self._cancel)]
 
     @property
     def steps(self) -> tuple[_Ready, ...]:
@@ -71,15 +81,24 @@ class OrderWriter:
     def plan(self, order: SalesOrder, key: IdempotencyKey) -> tuple[Execution, ...]:
         """Every execution, in order. Raises Rejected where something would get lost."""
         common = order_values(order, key)
+        repeated = Repeated(order)
         number = order.web_number.value
         planned = tuple(
-            Execution(ready, ready.bound(values, number), _about(ready.step, values))
+            Execution(ready, ready.bound(common, own, number), _about(ready.step, own))
             for ready in self._steps
-            for values in self._rounds(ready.step, order, common)
-            if works_for(ready.step, values)
+            for own in repeated.rounds(ready.step)
+            if works_for(ready.step, common, own)
         )
-        refuse_losses(order, common, self._profile.steps, self._profile)
+        refuse_losses(order, common, repeated, self._profile.steps, self._profile)
         return planned
+
+    def plan_cancellation(self, key: IdempotencyKey) -> tuple[Execution, ...]:
+        """Every step that cancels the order under this key."""
+        values = {"order.key": key.value}
+        return tuple(
+            Execution(ready, ready.bound(values, {}, key.value), f"step {ready.step.name}")
+            for ready in self._cancel
+        )
 
     def run(
         self, connection: Connection, planned: Sequence[Execution], attempt: Attempt
@@ -88,38 +107,79 @@ class OrderWriter:
 
         ``attempt`` is kept up to date with what is being done.
         """
-        captured: dict[str, Any] = {}
-        writing = attempt.doing
+        return self.run_all(connection, [(attempt.doing, planned)], attempt)[0]
+
+    def run_all(
+        self,
+        connection: Connection,
+        orders: Sequence[tuple[str, Sequence[Execution]]],
+        attempt: Attempt,
+    ) -> list[dict[str, Any]]:
+        """The same for several orders, one after the other, each with what is being done."""
+        with lane(connection, self._texts) as running:
+            run = _Run(running, attempt)
+            for writing, planned in orders:
+                run.order(writing, planned)
+            run.look()
+        attempt.doing, attempt.order = f"{orders[-1][0]}, at the end", None
+        return run.captured
+
+
+class _Run:
+    """Statements on their way: sent, and looked at as soon as somebody needs their answer."""
+
+    def __init__(self, running: Lane, attempt: Attempt) -> None:
+        self._lane, self._attempt = running, attempt
+        self._sent: list[tuple[int, str, Execution]] = []
+        self._awaited: set[str] = set()
+        self.captured: list[dict[str, Any]] = []
+
+    def order(self, writing: str, planned: Sequence[Execution]) -> None:
+        self.captured.append({})
+        # What an earlier order captures is not this one's.
+        self._awaited.clear()
         for execution in planned:
             ready = execution.ready
-            attempt.doing = f"{writing}, {execution.about}"
-            parameters = {
-                **{name: captured.get(name) for name in ready.sql.parameters - ready.bind.keys()},
-                **execution.parameters,
-            }
-            have = {name for name, value in parameters.items() if value is not None}
-            used = ready.sql.used(have)
-            with connection.execute(
-                ready.sql.ready(have | ready.sql.always),
-                {name: value for name, value in parameters.items() if name in used},
-            ) as result:
-                captured.update(_outcome(ready, result, attempt.doing))
-        attempt.doing = f"{writing}, at the end"
-        return captured
+            if not self._awaited.isdisjoint(ready.free):
+                self.look()
+            captured = self.captured[-1]
+            parameters = {name: captured.get(name) for name in ready.free}
+            parameters.update(execution.parameters)
+            self._sent.append((len(self.captured) - 1, writing, execution))
+            if not self._lane.waits:
+                self._about(*self._sent[-1])
+            self._lane.send(ready.sql, parameters, wants_id=ready.wants_id)
+            self._awaited.update(ready.capture)
+            if not self._lane.waits:
+                self.look()
 
-    def _rounds(self, step: Step, order: SalesOrder, common: Values) -> Iterator[Values]:
-        if step.for_each is None:
-            yield common
-            return
-        for values in repeated_values(order, step.for_each, step.wrap):
-            yield {**common, **values}
+    def look(self) -> None:
+        """Look at every answer that is not looked at yet."""
+        sent, self._sent = self._sent, []
+        self._awaited.clear()
+        replies = self._lane.replies()
+        for each in sent:
+            self._about(*each)
+            order, _, execution = each
+            reply = next(replies)
+            self.captured[order].update(_outcome(execution.ready, reply, self._attempt.doing))
+        for _ in replies:  # none is left, but perhaps an error
+            pass
+
+    def _about(self, order: int, writing: str, execution: Execution) -> None:
+        self._attempt.order = order
+        self._attempt.doing = f"{writing}, {execution.about}"
 
 
 def refuse_losses(
-    order: SalesOrder, common: Values, keepers: Sequence[Keeper], profile: Profile
+    order: SalesOrder,
+    common: Values,
+    repeated: Repeated,
+    keepers: Sequence[Keeper],
+    profile: Profile,
 ) -> None:
     """Raises Rejected where the order has what the profile has no place for."""
-    found = lost(order, common, keepers, profile.not_kept)
+    found = lost(order, common, repeated, keepers, profile.not_kept)
     if found:
         raise Rejected(
             f"order {order.web_number}: the profile {profile.name} has no place for"
@@ -142,14 +202,13 @@ def _ready(step: Step, profile: Profile, dialect: str) -> _Ready:
         for parameter, bound in step.bind.items()
         if parameter in sql.parameters
     }
-    return _Ready(step, sql, bind, step.captured(dialect))
+    return _Ready(step, sql, bind, step.captured(dialect), sql.parameters - bind.keys())
 
 
-def _outcome(ready: _Ready, result: CursorResult[Any], doing: str) -> dict[str, Any]:
+def _outcome(ready: _Ready, reply: Reply, doing: str) -> dict[str, Any]:
     """What the step captured. Raises Rejected where it did not do what was expected."""
     step = ready.step
-    rows = result.fetchall() if result.returns_rows else []
-    count = len(rows) if result.returns_rows else result.rowcount
+    rows, count = reply.rows or [], reply.count
     if step.expect_rows is not None:
         if count < 0:
             raise Misconfigured(
@@ -166,7 +225,7 @@ def _outcome(ready: _Ready, result: CursorResult[Any], doing: str) -> dict[str, 
     found = {}
     for name, column in ready.capture.items():
         if column == LAST_INSERT_ID:
-            value = result.lastrowid
+            value = reply.last_id
         elif not rows:
             raise Rejected(
                 f"{doing}: {step.otherwise or 'it answered no row'}",
@@ -174,8 +233,7 @@ def _outcome(ready: _Ready, result: CursorResult[Any], doing: str) -> dict[str, 
                 remedy="put right in the ERP what it names, then replay",
             )
         else:
-            names = result.keys()
-            keys = [key.lower() for key in names]
+            keys = [key.lower() for key in reply.names]
             if column.lower() not in keys:
                 raise Misconfigured(
                     f"{step.place}: step {step.name} answers no column {column!r}"

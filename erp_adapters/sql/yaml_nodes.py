@@ -7,13 +7,29 @@ Scalars stay the text that was typed. YAML would turn ``NO`` into false and
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sync.errors import Misconfigured
+
+# libyaml where PyYAML was built with it: the same parser, some ten times faster.
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# It reads nested text by calling itself, and no exception ends that in time.
+MAX_DEPTH = 50
+_DEEPER = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_HIGHER = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+MAX_BYTES = 4 * 1024 * 1024
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -137,19 +153,25 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 def load(path: Path, problems: Problems) -> Node | None:
     """The file's top node; None, with the problem reported, where there is none."""
+    text = _text(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Misconfigured(f"profile {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise Misconfigured(f"profile {path} is not UTF-8 text") from error
-    try:
-        for token in yaml.scan(text):
+        depth = 0
+        for token in yaml.scan(text, Loader=_PARSER):
             _refuse_tricks(token, problems)
-        raw = yaml.compose(text, Loader=yaml.SafeLoader)
+            depth += isinstance(token, _DEEPER) - isinstance(token, _HIGHER)
+            if depth > MAX_DEPTH:
+                problems.add(
+                    token.start_mark.line + 1, "nested too deeply; a profile needs few levels"
+                )
+                return None
+        raw = yaml.compose(text, Loader=_PARSER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problems.add((mark.line + 1) if mark else 1, f"not YAML: {error.problem or error.context}")
+        return None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problems.add(line, "a character that cannot be seen; delete it and type the text anew")
         return None
     if problems.found:
         return None
@@ -158,6 +180,29 @@ def load(path: Path, problems: Problems) -> Node | None:
         return None
     _refuse_duplicates(raw, problems)
     return Node(raw, problems)
+
+
+def is_name(text: str) -> bool:
+    """Whether it can stand for a parameter or a dialect: nothing that SQL would read as more."""
+    return _NAME.fullmatch(text) is not None
+
+
+def _text(path: Path) -> str:
+    try:
+        # A device or a pipe has no end, and some files are far too long to be the right one.
+        if not path.is_file():
+            why = "it is no file" if path.exists() else "there is no such file"
+            raise Misconfigured(f"profile {path} cannot be read: {why}; correct its path")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Misconfigured(f"profile {path} cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise Misconfigured(f"profile {path} is too large; look whether it is the right file")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"profile {path} is not UTF-8 text; save it as UTF-8") from error
 
 
 def _refuse_tricks(token: yaml.Token, problems: Problems) -> None:

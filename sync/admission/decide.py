@@ -53,7 +53,8 @@ def admit(order: WebOrder, facts: AdmissionFacts) -> Outcome:
         notebook.problems.extend(facts.routing.problems)
     planned = _plan(order, facts, notebook)
     if notebook.problems or planned is None or facts.routed is None:
-        return Quarantined(tuple(notebook.problems), facts.routing.trail)
+        account = facts.routed.customer_id if facts.routed is not None else None
+        return Quarantined(tuple(notebook.problems), facts.routing.trail, account)
     routed = facts.routed
     return Admitted(
         planned,

@@ -49,15 +49,7 @@ class Wording:
             collect_account=_moved(
                 self.collect_account, limits.collect_account_length, "Collect account", notes
             ),
-            lines=tuple(
-                replace(
-                    line,
-                    note=_cut(
-                        line.note, limits.line_note_length, f"Note of line {line.number}", notes
-                    ),
-                )
-                for line in self.lines
-            ),
+            lines=tuple(_fit_line(line, limits, notes) for line in self.lines),
         )
         notes.extend(notebook.notes)
         text = "\n".join(notes)
@@ -97,6 +89,11 @@ class Wording:
             yield f"part number of line {line.number}", line.customer_part_number or ""
         for name in self.names:
             yield "names of amounts and payments", name
+
+
+def _fit_line(line: SalesOrderLine, limits: ErpCapabilities, notes: list[str]) -> SalesOrderLine:
+    note = _cut(line.note, limits.line_note_length, f"Note of line {line.number}", notes)
+    return line if note == line.note else replace(line, note=note)
 
 
 def _fit_address(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,15 +16,47 @@ if TYPE_CHECKING:
     from sync.ports.erp import Finding
 
 
-@click.command(epilog="\b\nExamples:\n  tradesync check\n  tradesync check --json --pipeline main")
+EVERYTHING, MAPPINGS = "all", "mappings"
+
+
+@click.command(
+    epilog="\b\nExamples:\n  tradesync check\n  tradesync check --json --pipeline main\n"
+    "  tradesync check mappings --draft ~/mappings-new --lines"
+)
+@click.argument("what", type=click.Choice([EVERYTHING, MAPPINGS]), default=EVERYTHING)
+@click.option(
+    "--draft",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With mappings: the folder with the edited files. Default: the site's own.",
+)
+@click.option(
+    "--lines", is_flag=True, help="With mappings: file:line:column, as editors and CI read it."
+)
 @json_option
 @site_options
-def check(as_json: bool, site: str | None, pipeline: str | None) -> None:
+def check(
+    what: str,
+    draft: Path | None,
+    lines: bool,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+) -> None:
     """Check settings, mapping files, state, ERP and store, without writing.
 
     Every statement that the ERP profile holds is tried against the live
     database; what is missing is named: table, column, type, privilege.
+
+    `check mappings` looks at the mapping files only, held against the live ERP
+    and store.
     """
+    if what == MAPPINGS:
+        from sync.cli.check_mappings import check_mappings
+
+        check_mappings(site, pipeline, draft, lines=lines, as_json=as_json)
+        return
+    if lines or draft is not None:
+        raise click.UsageError("--draft and --lines go with check mappings only")
     from sync.bootstrap import open_installation
     from sync.scheduling.clock import SystemClock
 
@@ -57,8 +90,20 @@ def _findings(line: Pipeline) -> list[tuple[str, Finding]]:
             found.extend((where, each) for each in system.check())
         except SyncError as error:
             found.append((where, _error(where, str(error), "See whether the system is up.")))
+    if line.settings.orders.pass_on_cancellations:
+        found.append(("erp", _cancels(line)))
     found.extend(("mapping", each) for each in _live_findings(line))
     return found
+
+
+def _cancels(line: Pipeline) -> Finding:
+    from sync.ports.erp import CancelsOrders, ReadsOrderStatus
+
+    if isinstance(line.erp, CancelsOrders) and isinstance(line.erp, ReadsOrderStatus):
+        return _ok("pass_on_cancellations", "the ERP cancels orders")
+    told = "the ERP's adapter or profile cancels no orders: each cancellation is for a person"
+    remedy = "Write cancel_order and order_status into the profile, or take the setting out."
+    return _warning("pass_on_cancellations", told, remedy)
 
 
 def _mapping_findings(line: Pipeline) -> list[Finding]:
@@ -75,7 +120,7 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
 
 def _live_findings(line: Pipeline) -> list[Finding]:
     """What the mapping says and the live ERP does not have (WA-2c)."""
-    from sync.explaining import mapping_findings
+    from sync.mapping_check import mapping_findings
 
     try:
         return mapping_findings(line.context())
@@ -88,7 +133,7 @@ def _record(where: str, finding: Finding) -> dict[str, object]:
         "where": where,
         "subject": finding.subject,
         "level": finding.level.value,
-        "message": finding.message,
+        "message": f"{finding.message} ({finding.place})" if finding.place else finding.message,
         "remedy": finding.remedy,
     }
 

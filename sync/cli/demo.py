@@ -93,12 +93,20 @@ def _source_tree() -> str:
 
 
 def _build(settings: Any, *, quiet: bool) -> None:
-    from sync.sample.build import build_sample, sample_is_built
+    from sync.errors import Misconfigured
+    from sync.sample.build import build_sample, sample_is_built, sample_lacks
 
     urls = {}
     for system in settings.systems.values():
         urls[system.kind] = _absolute(str(system.options["url"]), settings.site.root)
     if sample_is_built(urls["erp"], urls["store"]):
+        lacks = sample_lacks(urls["erp"], urls["store"])
+        if lacks:
+            var = settings.site.root / "var"
+            raise Misconfigured(
+                f"the sample under {var} was built by an earlier release (it lacks {lacks[0]}); "
+                f"nothing but the sample's own files is there: remove {var}, then start again"
+            )
         return
     if not quiet:
         click.echo("Building the sample distributor (ERP and store databases) ...")

@@ -60,19 +60,27 @@ def user(
         _show(explain_user(line.context(), user, organisation), as_json)
 
 
-@explain.command(epilog="\b\nExample:\n  tradesync explain price 000101 SKU-0001 --qty 12")
-@click.argument("customer")
-@click.argument("sku")
+PRICE = """\b
+Examples:
+  tradesync explain price 000101 SKU-0001 --qty 12
+  tradesync explain price SKU-0001 --user u-17 --organisation o-3 --at 2026-01-31"""
+
+
+@explain.command(epilog=PRICE)
+@click.argument("names", nargs=-1, required=True, metavar="[CUSTOMER] SKU")
+@click.option("--user", help="A web user, instead of CUSTOMER.")
+@click.option("--organisation", help="With --user: for whom the user buys; default: in person.")
 @click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
 @click.option("--unit", help="Unit of the quantity; default: the item's first price unit.")
 @click.option("--currency", help="Default: the account's own currency.")
 @click.option("--at", type=Moment(), help="A day in the ERP's calendar; default: today.")
-@click.option("--location", help="A site of the account.")
+@click.option("--location", help="A site of the account; default with --user: the user's own.")
 @json_option
 @site_options
 def price(
-    customer: str,
-    sku: str,
+    names: tuple[str, ...],
+    user: str | None,
+    organisation: str | None,
     qty: Decimal,
     unit: str | None,
     currency: str | None,
@@ -82,20 +90,31 @@ def price(
     site: str | None,
     pipeline: str | None,
 ) -> None:
-    """What SKU costs CUSTOMER (an account or retail group), and which entry decides."""
-    from sync.explaining import explain_price
+    """What SKU costs CUSTOMER (an account or retail group) or a web user, and why.
 
+    Tells level by level which price there is, which entry decides and what it won over.
+    """
+    from sync.explaining import explain_price, explain_users_price
+
+    if len(names) != (1 if user else 2):
+        wanted = "one SKU beside --user" if user else "CUSTOMER and SKU, or SKU and --user"
+        raise click.UsageError(f"give {wanted}")
+    if organisation and not user:
+        raise click.UsageError("--organisation says for whom a --user buys")
+    asked: dict[str, Any] = {
+        "quantity": qty,
+        "unit": unit,
+        "currency": currency,
+        "day": at.date() if at else None,
+        "location": location,
+    }
     with opened(site, pipeline) as line:
-        answer = explain_price(
-            line.context(),
-            customer,
-            sku,
-            quantity=qty,
-            unit=unit,
-            currency=currency,
-            day=at.date() if at else None,
-            location=location,
-        )
+        if user:
+            answer = explain_users_price(
+                line.context(), user, names[0], organisation=organisation, **asked
+            )
+        else:
+            answer = explain_price(line.context(), names[0], names[1], **asked)
     _show(answer, as_json)
 
 
@@ -114,11 +133,17 @@ def invoice(
         _show(explain_invoice(line.context(), customer, number), as_json)
 
 
+# People read them in the steps.
+IN_WORDS = ("contexts", "levels")
+
+
 def _show(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         return
     for name, value in answer.items():
+        if name in IN_WORDS:
+            continue
         if isinstance(value, list):
             click.echo(f"{name}:" if value else f"{name}: none")
             for line in value:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from importlib import metadata
 from pathlib import Path
 
 import click
 
 from sync.cli.output import fail
 from sync.cli.site import guarded
+from sync.templates import FOLDERS, templates
 
-FOLDERS = ("config", "mappings")
 SUFFIXES = frozenset({".toml", ".yaml", ".csv", ".md"})
 
 
@@ -23,7 +22,9 @@ def init(folder: Path) -> None:
 
     Nothing that is there already is touched.
     """
-    source = _templates()
+    source = templates()
+    if source is None:
+        fail("The templates are not there: this installation is incomplete. Install it again.")
     for name in FOLDERS:
         target = folder / name
         if target.exists():
@@ -43,27 +44,3 @@ def init(folder: Path) -> None:
         f"{folder / 'mappings'}; each folder's README.md says what to write. Then:\n"
         f"  tradesync check --site {folder}"
     )
-
-
-def _templates() -> Path:
-    """The source tree where there is one, else what was installed with the package.
-
-    The package's own record says where that went: the folder for shared files
-    differs between an environment, a user's and a system-wide installation.
-    """
-    tree = Path(__file__).resolve().parents[2]
-    if (tree / "pyproject.toml").is_file() and _complete(tree):
-        return tree
-    shares = (
-        Path(str(file.locate())).resolve().parents[1]
-        for file in metadata.files("tradesync") or ()
-        if file.match("share/tradesync/config/*")
-    )
-    share = next(filter(_complete, shares), None)
-    if share is None:
-        fail("The templates are not there: this installation is incomplete. Install it again.")
-    return share
-
-
-def _complete(folder: Path) -> bool:
-    return all((folder / name).is_dir() for name in FOLDERS)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import click
 
 from sync import __version__
+from sync.cli.garbage import search_less_often
 from sync.cli.output import EXIT_CODES
 
 
@@ -29,15 +30,22 @@ class CommandEntry:
 COMMANDS: Mapping[str, CommandEntry] = {
     "check": CommandEntry("sync.cli.check:check", "Check settings, mapping, ERP and store."),
     "demo": CommandEntry("sync.cli.demo:demo", "Run a whole cycle on a made-up distributor."),
+    "erase": CommandEntry("sync.cli.erase:erase", "Take a person's data out of the state."),
     "explain": CommandEntry("sync.cli.explain:explain", "Tell why: user, order, price, invoice."),
     "init": CommandEntry("sync.cli.init:init", "Make a new site from the templates."),
+    "map": CommandEntry("sync.cli.map:assign", "Assign a buyer to an ERP account."),
+    "mappings": CommandEntry(
+        "sync.cli.mappings:mappings", "Versions of the mapping files; spreadsheets."
+    ),
     "plan": CommandEntry("sync.cli.plan:plan", "Tell what a flow would change."),
     "quarantine": CommandEntry("sync.cli.quarantine:quarantine", "Orders that wait for a person."),
     "resync": CommandEntry("sync.cli.resync:resync", "Run a flow again, for all or for a part."),
     "rules": CommandEntry("sync.cli.rules:rules", "List the business rules that are kept."),
     "run": CommandEntry("sync.cli.run:run", "Run the daemon."),
+    "schema": CommandEntry("sync.cli.schema:schema", "JSON Schemas of the files, for editors."),
     "state": CommandEntry("sync.cli.state:state", "Back up, restore or verify the state."),
     "status": CommandEntry("sync.cli.status:status", "Show how the service is."),
+    "unmap": CommandEntry("sync.cli.map:withdraw", "Take a buyer's assignment out."),
 }
 
 
@@ -47,6 +55,10 @@ class LazyGroup(click.Group):
     def __init__(self, *, entries: Mapping[str, CommandEntry], **attrs: object) -> None:
         super().__init__(**attrs)  # type: ignore[arg-type]
         self.entries = entries
+
+    def invoke(self, ctx: click.Context) -> object:
+        search_less_often()
+        return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.entries)

@@ -31,7 +31,7 @@ EXIT_CODES: Mapping[Exit, str] = {
     Exit.DONE: "done",
     Exit.FAILED: "something failed; the details are printed",
     Exit.USAGE: "wrong usage",
-    Exit.NEEDS_PERSON: "done, but something waits for a person (quarantine, a refused plan)",
+    Exit.NEEDS_PERSON: "done, but something waits for a person (orders, a plan, a mapping)",
     Exit.STATE_IN_USE: "the daemon's state is in use by another process",
     Exit.TRY_LATER: "try later: a system is down",
     Exit.MISCONFIGURED: "bad settings, or no usable mapping",
@@ -56,11 +56,11 @@ def emit(
     ``columns`` maps a record's key to the heading it has for people. JSON is a
     list of objects with exactly these keys; amounts are strings there, so that
     no reader rounds them. No record prints a sentence for people and an empty
-    list for programs.
+    list for programs. Texts hold no secret, whoever wrote them.
     """
+    records = [{key: _scrubbed(record.get(key)) for key in columns} for record in records]
     if as_json:
-        rows = [{key: record.get(key) for key in columns} for record in records]
-        click.echo(json.dumps(rows, default=_plain, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(records, default=_plain, indent=2, ensure_ascii=False))
         return
     if not records:
         click.echo(f"{title}: none.")
@@ -83,6 +83,17 @@ def fail(message: str, exit_code: Exit = Exit.FAILED) -> NoReturn:
     """Print ``message`` on stderr and end the command with ``exit_code``."""
     click.echo(f"tradesync: {message}", err=True)
     raise click.exceptions.Exit(exit_code)
+
+
+def _scrubbed(value: object) -> object:
+    from sync.secrecy import scrubbed
+
+    match value:
+        case str():
+            return scrubbed(value)
+        case list() | tuple():
+            return [_scrubbed(each) for each in value]
+    return value
 
 
 def _readable(value: object) -> str:

@@ -1,8 +1,9 @@
-"""``tradesync plan``: what a flow would change, without changing anything."""
+"""``tradesync plan``: what a flow or an edit would change, without changing anything."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,16 +13,48 @@ from sync.cli.scope import FLOW_NAMES, scope_from, scope_options
 from sync.cli.shown import as_record, show_result
 from sync.cli.site import opened, site_options
 
+MAPPINGS = "mappings"
 
-@click.command(epilog="\b\nExample:\n  tradesync plan prices --customer 000101")
-@click.argument("flow", type=click.Choice([*FLOW_NAMES, "all"]))
+
+@click.command(
+    epilog="\b\nExamples:\n  tradesync plan prices --customer 000101\n"
+    "  tradesync plan mappings --draft ~/mappings-new"
+)
+@click.argument("flow", type=click.Choice([*FLOW_NAMES, "all", MAPPINGS]))
+@click.option(
+    "--draft",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With mappings: the folder with the edited files. Default: the site's own.",
+)
 @scope_options
 @json_option
 @site_options
-def plan(flow: str, as_json: bool, site: str | None, pipeline: str | None, **scope: Any) -> None:
-    """Tell what FLOW would change now; nothing is written anywhere."""
+def plan(
+    flow: str,
+    draft: Path | None,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+    **scope: Any,
+) -> None:
+    """Tell what FLOW would change now; nothing is written anywhere.
+
+    `plan mappings` tells what edited mapping files would do: who moves between
+    accounts, who sees which account's invoices and prices from then on, and
+    which open orders fare differently.
+    """
     from sync.flows.cycle import run_flow
 
+    if flow == MAPPINGS:
+        from sync.cli.plan_mappings import show_mapping_plan
+
+        if any(scope.values()):
+            raise click.UsageError("plan mappings looks at everything; leave out the scope")
+        with opened(site, pipeline) as line:
+            show_mapping_plan(line, draft, as_json=as_json)
+        return
+    if draft is not None:
+        raise click.UsageError("--draft goes with plan mappings only")
     wanted = scope_from(scope)
     flows = FLOW_NAMES if flow == "all" else (flow,)
     with opened(site, pipeline) as line:

@@ -31,6 +31,12 @@ def _filters(command: Any) -> Any:
         click.option("--channel", help="Only this channel."),
         click.option("--customer", help="Only this ERP customer ID."),
         click.option("--code", help="Only with this code, such as user_unmapped."),
+        click.option(
+            "--state",
+            "held",
+            type=click.Choice(["quarantined", "review"]),
+            help="Only those in quarantine, or only those in review.",
+        ),
     ):
         command = option(command)
     return command
@@ -49,6 +55,8 @@ def list_(as_json: bool, site: str | None, pipeline: str | None, **filters: Any)
         {
             "order": "Order",
             "state": "State",
+            "channel": "Channel",
+            "account": "Account",
             "seen": "First seen",
             "codes": "Code",
             "why": "Why",
@@ -86,6 +94,8 @@ def show(order: str, as_json: bool, site: str | None, pipeline: str | None) -> N
             }
             for event in history
         ],
+        "decision": encode(entry.decision) if entry.decision else None,
+        "reduced_at": entry.reduced_at.isoformat(timespec="seconds") if entry.reduced_at else None,
         "payload": encode(entry.order),
     }
     if as_json:
@@ -101,6 +111,14 @@ def show(order: str, as_json: bool, site: str | None, pipeline: str | None) -> N
         click.echo(f"  because {step}")
     for event in history:
         click.echo(f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.event}  {event.actor}  {event.detail}")
+    if entry.decision is not None:
+        decision = entry.decision
+        click.echo(
+            f"  decided for {decision.customer_id} by {decision.rule},"
+            f" mapping {decision.mapping_version}"
+        )
+    if entry.reduced_at is not None:
+        click.echo(f"  names, addresses and notes were removed {entry.reduced_at:%Y-%m-%d}")
     click.echo(json.dumps(told["payload"], indent=2, ensure_ascii=False))
 
 
@@ -192,7 +210,9 @@ def _chosen(line: Pipeline, orders: tuple[str, ...], filters: dict[str, Any]) ->
     if orders:
         return [_one(line, order) for order in orders]
     if not any(value is not None for value in filters.values()):
-        raise click.UsageError("Name orders, or filter by --code, --customer or --channel.")
+        raise click.UsageError(
+            "Name orders, or filter by --code, --state, --customer, --channel or --older-than-h."
+        )
     return list(_entries(line, filters))
 
 
@@ -205,10 +225,12 @@ def _filter(line: Pipeline, filters: dict[str, Any]) -> LedgerFilter:
     from sync.domain.ids import ChannelId, CustomerId
     from sync.ports.state import LedgerFilter, LedgerState
 
-    hours = filters.get("older_than_h")
+    hours, held = filters.get("older_than_h"), filters.get("held")
     customer, channel = filters.get("customer"), filters.get("channel")
     return LedgerFilter(
-        states=frozenset({LedgerState.QUARANTINED, LedgerState.REVIEW}),
+        states=frozenset(
+            {LedgerState(held)} if held else {LedgerState.QUARANTINED, LedgerState.REVIEW}
+        ),
         code=filters.get("code"),
         customer_id=CustomerId(customer) if customer else None,
         channel=ChannelId(channel) if channel else None,
@@ -231,6 +253,8 @@ def _row(entry: LedgerEntry) -> dict[str, object]:
     return {
         "order": entry.number,
         "state": entry.state.value,
+        "channel": entry.channel.value if entry.channel else None,
+        "account": entry.customer_id.value if entry.customer_id else None,
         "seen": entry.first_seen_at.isoformat(timespec="minutes"),
         "codes": [problem.code for problem in entry.problems] or ["review"],
         "why": " ".join(problem.sentence for problem in entry.problems)

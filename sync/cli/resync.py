@@ -117,6 +117,7 @@ def _confirm(line: Pipeline, plan_id: str | None) -> None:
 def _here(line: Pipeline, flow: str, scope: ResyncScope, as_json: bool, *, dry_run: bool) -> None:
     from sync.cli.progress import terminal_progress
     from sync.flows.cycle import run_flow
+    from sync.systems import keep_records
 
     if not dry_run:
         resume(line)
@@ -126,6 +127,8 @@ def _here(line: Pipeline, flow: str, scope: ResyncScope, as_json: bool, *, dry_r
         for each in flows:
             context = line.context(progress)
             results.append(run_flow(context, each, scope, dry_run=dry_run))
+    if not dry_run:
+        keep_records(line.state, line.watches)
     if as_json:
         click.echo(json.dumps([as_record(result) for result in results], indent=2))
     else:

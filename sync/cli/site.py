@@ -60,7 +60,7 @@ def guarded(command: Decorated) -> Decorated:
 
 
 def _said(error: Exception) -> str:
-    from sync.logs import scrubbed
+    from sync.secrecy import scrubbed
 
     return scrubbed(str(error))
 
@@ -68,7 +68,7 @@ def _said(error: Exception) -> str:
 def _traced(error: Exception) -> str:
     import traceback
 
-    from sync.logs import scrubbed
+    from sync.secrecy import scrubbed
 
     return scrubbed("".join(traceback.format_exception(error)))
 

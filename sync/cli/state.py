@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from sync.cli.output import Exit, emit, json_option
+from sync.cli.output import Exit, emit, fail, json_option
 from sync.cli.site import actor, guarded, settings_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _site_option(command: Decorated) -> Decorated:
 
 @click.group(epilog="\b\nExample:\n  tradesync state verify")
 def state() -> None:
-    """Back up, restore or verify the service's own state: ledger, watermarks, audit."""
+    """Back up, restore, verify or renew the service's own state: ledger, watermarks, audit."""
 
 
 @state.command(
@@ -89,6 +89,78 @@ def restore(file: Path, dry_run: bool, as_json: bool, site: str | None) -> None:
         return
     for line in _sentences(done, file, dry_run):
         click.echo(line)
+
+
+@state.command(epilog="\b\nExample:\n  tradesync state reduce --dry-run")
+@click.option("--dry-run", is_flag=True, help="Only tell how many orders it would concern.")
+@json_option
+@_site_option
+def reduce(dry_run: bool, as_json: bool, site: str | None) -> None:
+    """Take names, addresses and notes out of orders that were done long enough ago.
+
+    The daemon does so every day, after payload_days of the settings. Keys, amounts
+    and decisions stay for ever; what waits for a person or is under way is never
+    touched. Backups made before still hold what is removed.
+    """
+    from datetime import timedelta
+
+    from sync.bootstrap import limits_of, open_installation
+    from sync.flows.upkeep import reduce_payloads
+    from sync.scheduling.clock import SystemClock
+
+    settings, clock = settings_of(site), SystemClock()
+    done = {}
+    with open_installation(settings, clock, upgrade=False, looks_on=dry_run) as installation:
+        for name, line in installation.pipelines.items():
+            limits = limits_of(line.settings).orders
+            if not dry_run:
+                done[name] = reduce_payloads(line.state, clock, limits)
+            with line.state.transaction() as on:
+                if dry_run:
+                    before = clock.now() - timedelta(days=limits.payload_days)
+                    done[name] = on.ledger.still_whole(before)
+                elif done[name]:
+                    what = f"{done[name]} orders"
+                    on.audit.note(actor(), "state.reduced", what, "retention", clock.now())
+    if as_json:
+        click.echo(json.dumps({"reduced": done, "dry_run": dry_run}, indent=2))
+        return
+    for name, count in done.items():
+        click.echo(f"{name}: {count} orders {'would be' if dry_run else 'were'} reduced.")
+
+
+@state.command(
+    epilog="\b\nExample:\n  tradesync state new --reason 'the disk was lost, there is no backup'"
+)
+@click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+@json_option
+@_site_option
+def new(reason: str, as_json: bool, site: str | None) -> None:
+    """Begin with an empty state where the one before is gone and there is no backup.
+
+    Each order is looked up in the ERP before it is sent, so none becomes two. What
+    people dismissed, replayed or confirmed is forgotten: look through the orders
+    that come into quarantine, and set placed_since if the shop shows years of them.
+    """
+    from sync.bootstrap import known_states, open_installation, state_address
+    from sync.scheduling.clock import SystemClock
+    from sync.state.known import is_there
+    from sync.state.lock import hold_writer_lock
+
+    settings = settings_of(site)
+    address = state_address(settings)
+    with hold_writer_lock(address):
+        if is_there(address):
+            fail(f"The state {settings.state_url} is there. Nothing was changed.")
+        known_states(settings).forget()
+        with open_installation(settings, SystemClock()) as installation:
+            for line in installation.pipelines.values():
+                with line.state.transaction() as on:
+                    on.audit.note(
+                        actor(), "state.new", settings.state_url, reason, line.clock.now()
+                    )
+    told = {"state": settings.state_url, "new": True}
+    click.echo(json.dumps(told, indent=2) if as_json else f"{settings.state_url} is new and empty.")
 
 
 @state.command(

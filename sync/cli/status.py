@@ -12,7 +12,10 @@ from sync.cli.shown import counts_text
 from sync.cli.site import daemon_runs, settings_of, site_options
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sync.bootstrap import Pipeline
+    from sync.ports.state import RunRecord, Runs
 
 
 @click.command(epilog="\b\nExample:\n  tradesync status --json")
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
     """Show the daemon, the mapping in force, the orders by state and the last runs.
 
-    Ends with 3 when something waits for a person.
+    Ends with 3 when something waits for a person: an order, a refused plan or
+    mapping, a system that refused the login, or a clock that is off.
     """
     from sync.bootstrap import open_installation
     from sync.scheduling.clock import SystemClock
@@ -33,9 +37,10 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
             [installation.pipeline(pipeline)] if pipeline else list(installation.pipelines.values())
         )
         lines = [_pipeline(line) for line in wanted]
-        told = {
+        told: dict[str, Any] = {
             "daemon": "running" if running else "not running",
             "site": str(settings.site.root),
+            "systems": _systems(wanted),
             "pipelines": lines,
         }
     if as_json:
@@ -43,24 +48,72 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
     else:
         _show(told)
     waits = any(
-        each["orders"].get("quarantined") or each["orders"].get("review") or each["held_plans"]
+        each["orders"].get("quarantined")
+        or each["orders"].get("review")
+        or each["held_plans"]
+        or each["mapping_refused"]
         for each in lines
-    )
+    ) or any(each["condition"] == "denied" or each["clock_is_off"] for each in told["systems"])
     raise click.exceptions.Exit(Exit.NEEDS_PERSON if waits else Exit.DONE)
+
+
+def _systems(lines: list[Pipeline]) -> list[dict[str, Any]]:
+    """How the systems of these pipelines were last found, by whichever process ran last."""
+    names = {system.name for each in lines for system in (each.settings.erp, each.settings.store)}
+    with lines[0].state.transaction() as state:
+        records = state.systems.all()
+    return [
+        {
+            "system": each.name,
+            "kind": each.kind,
+            "condition": each.condition.value,
+            "since": _moment(each.since),
+            "message": each.message,
+            "next_try_at": _moment(each.next_try_at),
+            "last_success_at": _moment(each.last_success_at),
+            "last_failure_at": _moment(each.last_failure_at),
+            "clock_skew_s": each.clock_skew_s,
+            "clock_is_off": each.clock_is_off,
+        }
+        for each in records
+        if each.name in names
+    ]
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _last_runs(runs: Runs) -> list[RunRecord]:
+    """Of each flow the last two, and the last for a part, newest first.
+
+    So that hints by the dozen, or a flow that runs every minute, leave the others in sight.
+    """
+    from sync.flows.cycle import FLOWS
+
+    found = {
+        each.run_id: each
+        for flow in FLOWS
+        for each in (*runs.last(flow, limit=2, whole=True), *runs.last(flow, limit=1))
+    }
+    return sorted(found.values(), key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 
 def _pipeline(line: Pipeline) -> dict[str, Any]:
     with line.state.transaction() as state:
         counts = state.ledger.counts()
-        runs = state.runs.last(limit=12)
+        held = state.ledger.held_for()
+        runs = _last_runs(state.runs)
         plans = state.plans.open()
         mapping = state.mappings.last_good()
         requests = [each for each in state.requests.last() if each.state.value == "running"]
     return {
         "pipeline": line.name,
         "orders": {each.value: number for each, number in counts.items() if number},
+        "held_for": dict(sorted(held.items(), key=lambda pair: (-pair[1], pair[0]))),
         "mapping": mapping.version if mapping else None,
         "mapping_since": mapping.at.isoformat(timespec="seconds") if mapping else None,
+        "mapping_refused_version": mapping.refused_version or None if mapping else None,
         "mapping_refused": list(mapping.refused_problems) if mapping else [],
         "held_plans": [
             {"plan": each.plan_id, "reason": each.reason, "counts": dict(each.counts)}
@@ -75,6 +128,7 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
                 "flow": each.flow,
                 "started_at": each.started_at.isoformat(timespec="seconds"),
                 "outcome": each.outcome,
+                "narrow": each.narrow,
                 "counts": dict(each.counts),
                 "message": each.message,
             }
@@ -83,14 +137,43 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
     }
 
 
+def _show_mapping(line: dict[str, Any]) -> None:
+    if line["mapping"] is None:
+        click.echo("  mapping  none was ever in force; `tradesync check mappings` tells why")
+        return
+    refused = line["mapping_refused"]
+    told = f"  mapping  running on {line['mapping']} of {line['mapping_since']}"
+    newer = f"the newer one ({line['mapping_refused_version'] or 'not readable'})"
+    click.echo(f"{told}; {newer} is refused:" if refused else told)
+    for problem in refused:
+        click.echo(f"    {problem}")
+    if refused:
+        click.echo(
+            "    Correct the files, or take the edit back: tradesync mappings restore"
+            f" {line['mapping'][:8]} --force"
+        )
+
+
 def _show(told: dict[str, Any]) -> None:
     click.echo(f"Daemon {told['daemon']}, site {told['site']}")
+    for system in told["systems"]:
+        said = f", last answer {system['last_success_at'] or 'never'}"
+        if system["condition"] != "up":
+            said = f" since {system['since']}, asked again at {system['next_try_at']}{said}"
+        click.echo(f"{system['kind']:6} {system['system']} is {system['condition']}{said}")
+        if system["message"]:
+            click.echo(f"    {system['message']}")
+        if system["clock_is_off"]:
+            click.echo(
+                f"    its clock is {system['clock_skew_s']:+.0f} s off ours: set the one that"
+                " is wrong, for watermarks and dates go by them"
+            )
     for line in told["pipelines"]:
         click.echo(f"\nPipeline {line['pipeline']}")
         click.echo(f"  orders   {counts_text(line['orders'])}")
-        click.echo(f"  mapping  {line['mapping']} since {line['mapping_since']}")
-        for problem in line["mapping_refused"]:
-            click.echo(f"    a newer one is refused: {problem}")
+        for code, number in line["held_for"].items():
+            click.echo(f"    {number:>5} held for {code}")
+        _show_mapping(line)
         for plan in line["held_plans"]:
             click.echo(f"  held     {plan['plan']}: {plan['reason']}")
             click.echo(f"           tradesync resync {plan['plan'].rsplit('-', 1)[0]}", nl=False)
@@ -101,9 +184,10 @@ def _show(told: dict[str, Any]) -> None:
                 f"  running  {request['flow']} ({request['request']}): {request['done']}{of}"
             )
         for run in line["runs"]:
+            part = "for a part: " if run["narrow"] else ""
             click.echo(
                 f"  {run['started_at']}  {run['flow']:13} {run['outcome']:9} "
-                f"{counts_text(run['counts'])}"
+                f"{part}{counts_text(run['counts'])}"
             )
             if run["message"]:
                 click.echo(f"    {run['message']}")

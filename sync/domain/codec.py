@@ -28,34 +28,70 @@ T = TypeVar("T")
 
 def encode(value: object) -> Any:
     """The value in JSON's own types. Raises TypeError for what has no encoding."""
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, int):
-        return value
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Key):
-        return value.value
-    if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
-    if isinstance(value, frozenset):
-        return sorted(encode(item) for item in value)
-    if isinstance(value, dict):
-        return {str(key): encode(item) for key, item in value.items()}
-    if dataclasses.is_dataclass(value):
-        body = {"is": type(value).__name__}
-        for field in dataclasses.fields(value):
-            item = getattr(value, field.name)
-            # Left out only where reading puts it back: what has no default must stand there.
-            if (item is None or item == ()) and item == field.default:
-                continue
-            body[field.name] = encode(item)
+    return _encoder(type(value))(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _each(value: Any) -> list[Any]:
+    return [_encoder(type(item))(item) for item in value]
+
+
+_ENCODERS: dict[type[Any], Callable[[Any], Any]] = {}
+
+
+def _encoder(kind: type[Any]) -> Callable[[Any], Any]:
+    """How values of exactly this type are encoded; made once, since orders have many of each."""
+    found = _ENCODERS.get(kind)
+    if found is None:
+        found = _ENCODERS[kind] = _made_encoder(kind)
+    return found
+
+
+def _made_encoder(kind: type[Any]) -> Callable[[Any], Any]:
+    if issubclass(kind, types.NoneType | bool | str) and not issubclass(kind, enum.Enum):
+        return _as_it_is
+    if issubclass(kind, enum.Enum | Key):
+        return lambda value: value.value
+    if issubclass(kind, int):
+        return _as_it_is
+    if issubclass(kind, Decimal):
+        return lambda value: f"{value:f}"
+    if issubclass(kind, datetime | date):
+        return lambda value: value.isoformat()
+    if issubclass(kind, tuple | list):
+        return _each
+    if issubclass(kind, frozenset):
+        return lambda value: sorted(_each(value))
+    if issubclass(kind, dict):
+        return lambda value: {str(key): encode(item) for key, item in value.items()}
+    if dataclasses.is_dataclass(kind):
+        return _record_encoder(kind)
+    raise TypeError(f"no encoding for {kind.__name__}")
+
+
+def _record_encoder(kind: Any) -> Callable[[Any], Any]:
+    # Left out only where reading puts it back: what has no default must stand there.
+    fields = [
+        (field.name, field.default is None, field.default == ())
+        for field in dataclasses.fields(kind)
+    ]
+    name_of_kind = kind.__name__
+
+    def record(value: Any) -> dict[str, Any]:
+        body: dict[str, Any] = {"is": name_of_kind}
+        for name, none_is_default, empty_is_default in fields:
+            item = getattr(value, name)
+            if item is None:
+                if not none_is_default:
+                    body[name] = None
+            elif not (empty_is_default and item == ()):
+                body[name] = _encoder(type(item))(item)
         return body
-    raise TypeError(f"no encoding for {type(value).__name__}")
+
+    return record
 
 
 def dumps(value: object) -> str:
@@ -65,10 +101,16 @@ def dumps(value: object) -> str:
     makes the whole text ASCII with escapes, so that nothing is lost over it.
     """
     body = encode(value)
-    text = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        text = json.dumps(body, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    text = _CANONICAL.encode(body)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = _ESCAPED.encode(body)
     return text
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_ESCAPED = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
 def loads(kind: type[T] | Any, text: str) -> Any:
@@ -133,13 +175,13 @@ def _union(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
 
 def _record(kind: type[Any]) -> Callable[[Any], Any]:
     hints = typing.get_type_hints(kind)
-    decoders = {
-        field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind) if field.init
-    }
+    decoders = [
+        (field.name, _decoder(hints[field.name]))
+        for field in dataclasses.fields(kind)
+        if field.init
+    ]
 
     def build(value: Any) -> Any:
-        return kind(
-            **{name: decoder(value[name]) for name, decoder in decoders.items() if name in value}
-        )
+        return kind(**{name: decoder(value[name]) for name, decoder in decoders if name in value})
 
     return build

@@ -78,10 +78,14 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """Importable only after a person acts; every rule that forbids it is named."""
+    """Importable only after a person acts; every rule that forbids it is named.
+
+    ``customer_id`` is the account that it would go into, where that was decided.
+    """
 
     problems: tuple[Problem, ...]
     trail: tuple[str, ...] = ()
+    customer_id: CustomerId | None = None
 
     def __post_init__(self) -> None:
         if not self.problems:

@@ -36,6 +36,9 @@ class Key:
         if not well_formed(self.value):
             raise ValueError(f"not a {type(self).__name__}: {self.value!r}")
 
+    def __hash__(self) -> int:
+        return hash(self.value)
+
     def __str__(self) -> str:
         return self.value
 
@@ -72,6 +75,12 @@ class LocationId(Key):
 
 class Sku(Key):
     """An item number, as the ERP spells it."""
+
+    __slots__ = ()
+
+
+class PartNumber(Key):
+    """An organisation's own number for an item, as its buyers know it."""
 
     __slots__ = ()
 

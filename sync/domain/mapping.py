@@ -151,15 +151,16 @@ class SyncMapping:
     codes: CodeTables = CodeTables()
     zero_price_means_call: bool = True
     groups_elsewhere: frozenset[CustomerId] = frozenset()
+    retail_groups: RetailGroups = field(init=False, compare=False, repr=False)
 
-    @property
-    def retail_groups(self) -> RetailGroups:
+    def __post_init__(self) -> None:
         own = {
             group.customer_id
             for channel in self.channels.values()
             for group in channel.retail_groups
         }
-        return RetailGroups.of(own | self.groups_elsewhere)
+        groups = RetailGroups.of(own | self.groups_elsewhere)
+        object.__setattr__(self, "retail_groups", groups)
 
     def policy(self, customer_id: CustomerId) -> AccountPolicy:
         """The account's own policy, a retail group's, or the default."""

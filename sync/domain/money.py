@@ -57,6 +57,10 @@ class Rounding:
 _EXACT_WIDE = decimal.Context(prec=60, traps=[decimal.InvalidOperation])
 
 
+# Currencies that were looked at before; an order names its own dozens of times.
+_SHAPED: set[str] = set()
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in one currency (ISO 4217). The amount keeps its scale."""
@@ -66,7 +70,8 @@ class Money:
 
     def __post_init__(self) -> None:
         exact(self.amount)
-        currency_code(self.currency)
+        if type(self.currency) is not str or self.currency not in _SHAPED:
+            _SHAPED.add(currency_code(self.currency))
 
     def __add__(self, other: Money) -> Money:
         self._same_currency(other)
@@ -96,10 +101,12 @@ class Money:
 
 def total(amounts: Iterable[Money], currency: str) -> Money:
     """The exact sum; zero of that currency where there is nothing to add."""
-    result = Money(Decimal(0), currency)
+    result = Decimal(0)
     for amount in amounts:
-        result = result + amount
-    return result
+        if amount.currency != currency:
+            raise ValueError(f"cannot combine {amount.currency} with {currency}")
+        result = _EXACT.add(result, amount.amount)
+    return Money(result, currency)
 
 
 def plain(value: Decimal) -> str:

@@ -203,7 +203,8 @@ def effective_price(entries: Iterable[Price], question: PriceQuestion) -> Effect
     decided: list[Price] = []
     for level in PriceLevel:
         at_level = [step for step in steps if step.key.scope.level is level]
-        decided.extend(_ranked(at_level, level))
+        if at_level:
+            decided.extend(_ranked(at_level, level))
     return EffectivePrice(decided[0], tuple(decided[1:])) if decided else None
 
 

@@ -163,6 +163,9 @@ class FoundOrder:
     """An order that the ERP already holds under our key.
 
     What is None cannot be told from this ERP; whatever is told is compared.
+    ``unfinished``: an attempt ended before the order was where the ERP's settings
+    want it. Submitting it again goes on with it where it is the same order, and
+    raises Conflict where it is not; it is never written a second time.
     """
 
     number: ErpOrderNumber | None
@@ -170,6 +173,7 @@ class FoundOrder:
     line_count: int | None = None
     total: Money | None = None
     refusal: str | None = None
+    unfinished: bool = False
 
     def differences(self, order: SalesOrder) -> tuple[str, ...]:
         """How it differs from ``order``, in sentences; empty where nothing does."""

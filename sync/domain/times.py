@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+CLOCK_ALARM_S = 60.0
+"""A clock further off than this makes watermarks, dates and signatures doubtful."""
+
 
 def utc(moment: datetime) -> datetime:
     """The same moment in UTC. Raises ValueError for a naive one: its zone is unknown."""

@@ -16,14 +16,17 @@ from sync.domain.account import (
     IndividualAccount,
     ShipTo,
 )
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import (
     CustomerId,
     ErpOrderNumber,
     LocationId,
     OrganisationId,
+    Sku,
     WebUserId,
 )
 from sync.domain.invoice import Invoice
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Audience, PriceKey
 
 
@@ -132,11 +135,42 @@ class InvoiceView:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceView:
+    """A balance that its own account's buyers may see, under the same terms as an invoice."""
+
+    account: IndividualAccount
+    balance: AccountBalance
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.balance.sold_to, f"balance in {self.balance.currency}")
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPartView:
+    """An account's own item number, for its own buyers."""
+
+    account: IndividualAccount
+    part: CustomerPart
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.part.sold_to, f"part number {self.part.part_number}")
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedPriceKey:
     """One price as one audience sees it."""
 
     audience: Audience
     key: PriceKey
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedStockKey:
+    """The availability of one item in one warehouse, as one audience sees it."""
+
+    audience: Audience
+    sku: Sku
+    warehouse: str
 
 
 def _own(account: IndividualAccount, owner: CustomerId, what: str) -> None:

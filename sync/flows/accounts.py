@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
-from sync.flows.changes import look_at_everything, touched_accounts
+from sync.errors import AccessDenied, TryLater
+from sync.flows.changes import Touched, look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     carry_out,
@@ -19,8 +22,9 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
-from sync.planning.accounts import keeping_locations, profile_of, with_members
-from sync.planning.plan import Change
+from sync.planning.accounts import hides, keeping_locations, profile_of, with_members
+from sync.planning.membership import Members
+from sync.planning.plan import Change, plan_mirror
 from sync.planning.spool import Spool
 from sync.ports.erp import Feed, ReadsAccounts
 from sync.ports.state import ResyncScope
@@ -33,68 +37,24 @@ def mirror_accounts(
     """Make the store show the mapped accounts as the ERP has them now.
 
     What is no longer mapped, or gone from the ERP, is withdrawn with everything
-    that hangs on it. Raises SuspiciousPlan.
+    that hangs on it; that goes first, and next whoever no longer acts for an account.
+    Neither waits for an ERP that is away. Raises SuspiciousPlan.
     """
-    erp = needs(context.erp, ReadsAccounts, "the ERP")
     store = needs(context.store, MirrorsAccounts, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     members = members_of_accounts(context, scope)
-    touched = touched_accounts(context, result, Feed.ACCOUNTS, scope, members, dry_run=dry_run)
-    ids = sorted(members.keys() | set(shown_ids(context, scope)))
-    ids = [each for each in ids if touched.covers(each)]
-    retrying = context.retrying()
-    with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile) as spool:
-        seen = 0
-        for batch in chunks(ids, context.limits.accounts_per_read):
-            mapped = [each for each in batch if each in members]
-            accounts = retrying(erp.accounts, mapped)
-            locations = retrying(erp.locations, mapped)
-            shown = retrying(store.shown_accounts, batch)
-            unreadable = take_unreadable(context, result)
-            wanted = {
-                each: profile_of(accounts[each], locations, members[each])
-                for each in mapped
-                if each in accounts
-            }
-            for each in wanted.keys() & shown.keys():
-                if unreadable.shields(each.value):
-                    wanted[each] = keeping_locations(wanted[each], shown[each])
-            for each in mapped:
-                if each not in accounts and each in shown and unreadable.shields(each.value):
-                    wanted[each] = with_members(shown[each], members[each])
-            missing = [
-                each
-                for each in mapped
-                if each not in accounts and not unreadable.shields(each.value)
-            ]
-            result.count("not_in_erp", len(missing))
-            result.remarks.extend(f"The ERP has no customer {each}." for each in missing[:20])
-            compare(
-                spool,
-                wanted,
-                shown,
-                lambda key: key.value,
-                unreadable.keeping(members, lambda key: key),
-            )
-            seen += len(batch)
-            if context.progress("accounts: comparing", seen, len(ids)):
-                result.outcome = "cancelled"
-                return
-
-        def write(batch: Sequence[Change[CustomerId, AccountProfile]]) -> None:
-            if any(change.before is None or change.after is None for change in batch):
-                look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES))
-            for change in batch:
-                if change.after is None:
-                    store.withdraw_account(change.key)
-            views = [
-                AccountView(individual(context, change.key), change.after)
-                for change in batch
-                if change.after is not None
-            ]
-            if views:
-                store.put_accounts(views)
-
+    write = partial(_write, context, store)
+    with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
+        try:
+            touched = _plan(context, result, spool, scope, members, dry_run=dry_run)
+        except (TryLater, AccessDenied):
+            # Where it is the store that is away, the first error says so already.
+            with suppress(TryLater, AccessDenied):
+                _hide(context, result, scope, members, write, dry_run=dry_run)
+            raise
+        if touched is None:
+            result.outcome = "cancelled"
+            return
         whole = touched.everything
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
@@ -103,3 +63,122 @@ def mirror_accounts(
         touched.start_over(result)
         everything = replace(scope, everything=True)
         mirror_accounts(context, result, everything, dry_run=dry_run)
+
+
+def _plan(
+    context: Context,
+    result: FlowResult,
+    spool: Spool[CustomerId, AccountProfile],
+    scope: ResyncScope,
+    members: Mapping[CustomerId, Members],
+    *,
+    dry_run: bool,
+) -> Touched | None:
+    """Compare the accounts that this run must look at; None where somebody stopped it."""
+    erp = needs(context.erp, ReadsAccounts, "the ERP")
+    store = needs(context.store, MirrorsAccounts, "the store")
+    touched = touched_accounts(context, result, Feed.ACCOUNTS, scope, members, dry_run=dry_run)
+    ids = sorted(members.keys() | set(shown_ids(context, scope)))
+    ids = [each for each in ids if touched.covers(each)]
+    retrying = context.retrying()
+    seen = 0
+    for batch in chunks(ids, context.limits.accounts_per_read):
+        mapped = [each for each in batch if each in members]
+        accounts = retrying(erp.accounts, mapped)
+        locations = retrying(erp.locations, mapped)
+        shown = retrying(store.shown_accounts, batch)
+        unreadable = take_unreadable(context, result)
+        wanted = {
+            each: profile_of(accounts[each], locations, members[each])
+            for each in mapped
+            if each in accounts
+        }
+        for each in wanted.keys() & shown.keys():
+            if unreadable.shields(each.value):
+                wanted[each] = keeping_locations(wanted[each], shown[each])
+        for each in mapped:
+            if each not in accounts and each in shown and unreadable.shields(each.value):
+                wanted[each] = with_members(shown[each], members[each])
+        missing = [
+            each for each in mapped if each not in accounts and not unreadable.shields(each.value)
+        ]
+        result.count("not_in_erp", len(missing))
+        result.remarks.extend(f"The ERP has no customer {each}." for each in missing[:20])
+        compare(
+            spool,
+            wanted,
+            shown,
+            lambda key: key.value,
+            unreadable.keeping(members, lambda key: key),
+        )
+        seen += len(batch)
+        if context.progress("accounts: comparing", seen, len(ids)):
+            return None
+    return touched
+
+
+def _hide(
+    context: Context,
+    result: FlowResult,
+    scope: ResyncScope,
+    members: Mapping[CustomerId, Members],
+    write: Callable[[Sequence[Change[CustomerId, AccountProfile]]], None],
+    *,
+    dry_run: bool,
+) -> None:
+    """Take from people what they may not see any more, without the ERP.
+
+    Who is mapped to what is our own word. A mapping that is corrected because
+    somebody sees what is another's must not wait until the ERP is back. Nothing is
+    added, and the guard rails judge it like any other plan.
+    """
+    store = needs(context.store, MirrorsAccounts, "the store")
+    retrying = context.retrying()
+    with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
+        for batch in chunks(shown_ids(context, scope), context.limits.accounts_per_read):
+            shown = retrying(store.shown_accounts, batch)
+            wanted = {
+                each: with_members(profile, members[each])
+                for each, profile in shown.items()
+                if each in members
+            }
+            spool.tally.shown += len(shown)
+            spool.tally.wanted += len(wanted)
+            for change in filter(hides, plan_mirror(wanted, shown, lambda key: key.value)):
+                spool.add(change)
+        if not spool.tally.writes:
+            return
+        result.remarks.append(
+            "The ERP could not be read. What somebody may not see any more is withdrawn all the"
+            " same; nothing else is mirrored."
+        )
+        carry_out(context, result, spool, write, scope, dry_run=dry_run)
+
+
+def _write(
+    context: Context,
+    store: MirrorsAccounts,
+    batch: Sequence[Change[CustomerId, AccountProfile]],
+) -> None:
+    if any(_people_moved(change) for change in batch):
+        look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES))
+    for change in batch:
+        if change.after is None:
+            store.withdraw_account(change.key)
+    views = [
+        AccountView(individual(context, change.key), change.after)
+        for change in batch
+        if change.after is not None
+    ]
+    if views:
+        store.put_accounts(views)
+
+
+def _people_moved(change: Change[CustomerId, AccountProfile]) -> bool:
+    """Whether the store gains or loses the account, or somebody who acts for it.
+
+    A store may give each of them a copy of what belongs to the account.
+    """
+    if change.before is None or change.after is None:
+        return True
+    return change.before.users != change.after.users

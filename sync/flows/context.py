@@ -17,6 +17,7 @@ from sync.ports.erp import Erp
 from sync.ports.state import ResyncScope, State
 from sync.ports.store import Store
 from sync.routing import AccountMap
+from sync.secrecy import scrubbed
 
 T = TypeVar("T")
 
@@ -39,7 +40,9 @@ class OrderLimits:
     ``ambiguity_wait_s`` is at least how long an unknown outcome rests before it
     is looked up; an ERP whose statements may run longer makes it longer. Orders
     placed before ``placed_since`` came into the ERP in some other way: only one
-    that a person names is looked at.
+    that a person names is looked at. ``pass_on_cancellations``: what the store
+    cancels after the import is cancelled in the ERP where that still can. What an
+    order says of people is kept for ``payload_days`` after it is done.
     """
 
     lease_s: float = 300.0
@@ -51,6 +54,8 @@ class OrderLimits:
     vanished_close_after_s: float = 7 * 86400.0
     batch: int = 200
     placed_since: datetime | None = None
+    pass_on_cancellations: bool = False
+    payload_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,12 @@ class FlowResult:
     def count(self, name: str, number: int = 1) -> None:
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
+
+    def scrub(self) -> None:
+        """Take secrets out of every sentence, before anybody reads or keeps one."""
+        self.message = scrubbed(self.message)
+        self.samples[:] = map(scrubbed, self.samples)
+        self.remarks[:] = map(scrubbed, self.remarks)
 
     @property
     def writes(self) -> int:

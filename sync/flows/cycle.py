@@ -17,7 +17,10 @@ from sync.errors import (
     TryLater,
 )
 from sync.flows.accounts import mirror_accounts
+from sync.flows.availability import mirror_availability
+from sync.flows.balances import mirror_balances
 from sync.flows.context import Context, Flow, FlowResult
+from sync.flows.customer_parts import mirror_customer_parts
 from sync.flows.invoices import mirror_invoices
 from sync.flows.order_status import mirror_order_status
 from sync.flows.orders import import_orders
@@ -35,6 +38,9 @@ FLOWS: Mapping[str, Flow] = {
     "ship_tos": mirror_ship_tos,
     "prices": mirror_prices,
     "invoices": mirror_invoices,
+    "balances": mirror_balances,
+    "customer_parts": mirror_customer_parts,
+    "availability": mirror_availability,
     "orders": import_orders,
     "order_status": mirror_order_status,
 }
@@ -57,9 +63,10 @@ def run_flow(
         result = FlowResult(flow)
         if dry_run:
             FLOWS[flow](context, result, scope, dry_run=True)
+            result.scrub()
             return result
         with context.state.transaction() as state:
-            state.runs.start(run_id, flow, context.clock.now())
+            state.runs.start(run_id, flow, context.clock.now(), narrow=scope.narrow)
         try:
             _answer(context, result, scope)
         except BaseException as error:
@@ -85,6 +92,7 @@ def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:
 
 
 def _finish(context: Context, run_id: str, result: FlowResult) -> None:
+    result.scrub()
     with context.state.transaction() as state:
         state.runs.finish(
             run_id, result.outcome, result.counts, result.message, context.clock.now()

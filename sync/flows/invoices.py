@@ -35,7 +35,7 @@ def mirror_invoices(
 ) -> None:
     """Make the store show the posted invoices of each mapped account.
 
-    Withdrawals come first within each batch. Raises SuspiciousPlan.
+    Withdrawals come before anything that is added. Raises SuspiciousPlan.
     """
     erp = needs(context.erp, ReadsInvoices, "the ERP")
     store = needs(context.store, MirrorsInvoices, "the store")

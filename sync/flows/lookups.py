@@ -1,13 +1,14 @@
 """Everything that must be looked up before an order can be judged.
 
 Accounts and their addresses are read fresh for each order, since their status
-counts at the moment of writing. Items and prices are kept for one batch.
+counts at the moment of writing; or, with ``read_ahead``, together for a hand of
+orders that are written within seconds. Items and prices are kept for one batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from sync.admission import AdmissionFacts, LinePrice, admit, unreadable, wants_terms
@@ -15,8 +16,16 @@ from sync.admission.destination import country_of
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.address import TypedAddress
 from sync.domain.channel import Channel
-from sync.domain.decision import Outcome, Quarantined, Routed
-from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
+from sync.domain.decision import Outcome, Quarantined, Routed, Unrouted
+from sync.domain.ids import (
+    CustomerId,
+    ErpOrderNumber,
+    IdempotencyKey,
+    OrganisationId,
+    Sku,
+    WebOrderId,
+    WebUserId,
+)
 from sync.domain.mapping import Source
 from sync.domain.money import Money, total
 from sync.domain.order import (
@@ -37,7 +46,9 @@ from sync.domain.problem_codes import problem
 from sync.flows.context import Context, needs
 from sync.ports.erp import (
     ChecksPurchaseOrders,
+    ChecksPurchaseOrdersTogether,
     FindsContacts,
+    PurchaseOrder,
     QuotesTax,
     ReadsAccounts,
     ReadsItems,
@@ -50,6 +61,24 @@ from sync.routing import RoutingFacts, route
 
 NO_KEY = IdempotencyKey("-")
 
+# More than that many prices at once would be read for orders that need few of them.
+PRICES_AHEAD = 20_000
+
+Places = tuple[list[ShipTo], list[BillTo], list[Location]]
+
+
+@dataclass(slots=True)
+class ReadAhead:
+    """What has been read for a hand of orders together; None: the ERP has no such thing."""
+
+    buyers: dict[tuple[WebUserId | None, OrganisationId | None], BuyerRecord] = field(
+        default_factory=dict
+    )
+    routings: dict[WebOrderId, tuple[WebOrder, Routed | Unrouted]] = field(default_factory=dict)
+    accounts: dict[CustomerId, Account | None] = field(default_factory=dict)
+    places: dict[CustomerId, Places] = field(default_factory=dict)
+    purchase_orders: dict[PurchaseOrder, ErpOrderNumber | None] = field(default_factory=dict)
+
 
 class Lookups:
     """Facts for admission, from both systems."""
@@ -58,17 +87,96 @@ class Lookups:
         self.context = context
         self._retrying = context.retrying()
         self._items: dict[Sku, Item | None] = {}
-        self._prices: dict[tuple[PriceScope, Sku], list[Price]] = {}
+        self._prices: dict[PriceScope, dict[Sku, list[Price]]] = {}
+        self._ahead = ReadAhead()
+        # Asked for every order, and to ask an object for a protocol takes long.
+        erp = context.erp
+        self._reads_prices = erp if isinstance(erp, ReadsPrices) else None
+        self._checks_purchase_orders = erp if isinstance(erp, ChecksPurchaseOrders) else None
+        self._quotes_tax = erp if isinstance(erp, QuotesTax) else None
 
     def forget(self) -> None:
-        """Read items and prices anew from here on."""
+        """Read everything anew from here on."""
         self._items.clear()
         self._prices.clear()
+        self.forget_people()
 
-    def prefetch(self, orders: Iterable[StoreOrder]) -> None:
-        """Read the items of a whole batch at once."""
-        skus = {line.sku for each in orders if isinstance(each, WebOrder) for line in each.lines}
+    def forget_people(self) -> None:
+        """Read buyers, accounts, their addresses and PO numbers anew from here on."""
+        self._ahead = ReadAhead()
+
+    def read_ahead(self, orders: Iterable[tuple[StoreOrder, IdempotencyKey]]) -> None:
+        """Read for all of these orders at once what judging them will ask for.
+
+        It lasts until ``forget_people``. What is not read ahead is read when it is
+        asked for, so this saves time and decides nothing.
+        """
+        self.forget_people()
+        ahead = ReadAhead()
+        channels = self.context.mapping.channels
+        readable = [
+            (order, key, channel)
+            for order, key in orders
+            if isinstance(order, WebOrder) and (channel := channels.get(order.channel)) is not None
+        ]
+        asked: list[PurchaseOrder] = []
+        scopes: set[PriceScope] = set()
+        for order, key, channel in readable:
+            buyer = (order.buyer.web_user, order.buyer.organisation)
+            if buyer not in ahead.buyers:
+                ahead.buyers[buyer] = self.buyer(order)
+            facts = self.routing_facts(order, channel, ahead.buyers[buyer])
+            routing = route(order, facts, self.context.accounts)
+            ahead.routings[order.order_id] = (order, routing)
+            if isinstance(routing, Routed):
+                ahead.accounts[routing.customer_id] = None
+                if order.po_number:
+                    asked.append(PurchaseOrder(routing.customer_id, order.po_number, key))
+        self._read_accounts_ahead(ahead)
+        self._read_purchase_orders_ahead(ahead, asked)
+        for order, _, _ in readable:
+            _, routing = ahead.routings[order.order_id]
+            if not isinstance(routing, Routed):
+                continue
+            account = ahead.accounts.get(routing.customer_id)
+            if account is not None:
+                location = order.buyer.location
+                scopes.update(scopes_of(account.customer_id, account.price_groups, location))
+        skus = {line.sku for order, _, _ in readable for line in order.lines}
         self._items_of(skus)
+        if self._reads_prices is not None and len(scopes) * len(skus) <= PRICES_AHEAD:
+            self._read_prices(self._reads_prices, scopes, skus)
+        self._ahead = ahead
+
+    def changed_accounts(self, ids: Collection[CustomerId]) -> set[CustomerId]:
+        """Which of these accounts are no longer as they were read ahead; all are read anew."""
+        erp = needs(self.context.erp, ReadsAccounts, "the ERP")
+        now = self._retrying(erp.accounts, sorted(ids))
+        changed = {each for each in ids if now.get(each) != self._ahead.accounts.get(each)}
+        self._ahead.accounts.update({each: now.get(each) for each in changed})
+        return changed
+
+    def _read_accounts_ahead(self, ahead: ReadAhead) -> None:
+        ids = list(ahead.accounts)
+        if not ids:
+            return
+        erp = needs(self.context.erp, ReadsAccounts, "the ERP")
+        addresses = needs(self.context.erp, ReadsShipTos, "the ERP")
+        ahead.accounts.update(self._retrying(erp.accounts, ids))
+        places: dict[CustomerId, Places] = {each: ([], [], []) for each in ids}
+        for ship_to in self._retrying(addresses.ship_tos, ids):
+            places[ship_to.sold_to][0].append(ship_to)
+        for bill_to in self._retrying(addresses.bill_tos, ids):
+            places[bill_to.sold_to][1].append(bill_to)
+        for location in self._retrying(erp.locations, ids):
+            places[location.sold_to][2].append(location)
+        ahead.places.update(places)
+
+    def _read_purchase_orders_ahead(self, ahead: ReadAhead, asked: list[PurchaseOrder]) -> None:
+        erp = self.context.erp
+        if asked and isinstance(erp, ChecksPurchaseOrdersTogether):
+            ahead.purchase_orders = dict.fromkeys(asked)
+            ahead.purchase_orders.update(self._retrying(erp.purchase_orders_used, asked))
 
     def judge(self, order: StoreOrder, key: IdempotencyKey = NO_KEY) -> Outcome:
         """What becomes of the order if it were imported now; nothing is written."""
@@ -88,11 +196,24 @@ class Lookups:
             )
         return admit(order, self.facts(order, channel, key))
 
+    def account_of(self, order: StoreOrder) -> CustomerId | None:
+        """The account that the order goes into by the mapping of today; None where none does."""
+        if isinstance(order, UnreadableOrder):
+            return None
+        channel = self.context.mapping.channels.get(order.channel)
+        if channel is None:
+            return None
+        facts = self.routing_facts(order, channel, self.buyer(order))
+        routing = route(order, facts, self.context.accounts)
+        return routing.customer_id if isinstance(routing, Routed) else None
+
     def facts(self, order: WebOrder, channel: Channel, key: IdempotencyKey) -> AdmissionFacts:
         """Route the order and read everything that admission asks about it."""
         context, mapping = self.context, self.context.mapping
         record = self.buyer(order)
-        routing = route(order, self.routing_facts(order, channel, record), context.accounts)
+        known, routing = self._ahead.routings.get(order.order_id, (None, None))
+        if routing is None or known is not order:
+            routing = route(order, self.routing_facts(order, channel, record), context.accounts)
         account = None
         ship_tos: tuple[ShipTo, ...] = ()
         bill_tos: tuple[BillTo, ...] = ()
@@ -126,6 +247,9 @@ class Lookups:
         """What the store's directory says of the buyer; empty for a plain guest."""
         if order.buyer.web_user is None and order.buyer.organisation is None:
             return BuyerRecord()
+        known = self._ahead.buyers.get((order.buyer.web_user, order.buyer.organisation))
+        if known is not None:
+            return known
         directory = needs(self.context.store, ReadsBuyers, "the store")
         return self._retrying(directory.buyer, order.buyer.web_user, order.buyer.organisation)
 
@@ -135,13 +259,15 @@ class Lookups:
         return RoutingFacts(
             channel=channel,
             record=record,
-            email_accounts=self._email_accounts(record),
+            email_accounts=self.email_accounts(record),
             on_terms=wants_terms(order, codes),
             country=country_of(typed, codes) if typed else None,
             store_organisations=self.context.store.capabilities.organisations,
         )
 
     def account(self, customer_id: CustomerId) -> Account | None:
+        if customer_id in self._ahead.accounts:
+            return self._ahead.accounts[customer_id]
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
         return self._retrying(erp.accounts, [customer_id]).get(customer_id)
 
@@ -149,22 +275,29 @@ class Lookups:
         self, scopes: Collection[PriceScope], skus: Collection[Sku]
     ) -> dict[Sku, list[Price]]:
         """The ERP's price entries of these scopes and items, by item."""
-        erp = self.context.erp
-        if not isinstance(erp, ReadsPrices):
+        if self._reads_prices is None:
             return {}
-        missing = {sku for sku in skus if any((each, sku) not in self._prices for each in scopes)}
+        known = self._read_prices(self._reads_prices, scopes, skus)
+        return {sku: [entry for prices in known for entry in prices[sku]] for sku in skus}
+
+    def _read_prices(
+        self, erp: ReadsPrices, scopes: Collection[PriceScope], skus: Collection[Sku]
+    ) -> list[dict[Sku, list[Price]]]:
+        """Of each scope the entries of these items, and perhaps of others."""
+        known = [self._prices.setdefault(each, {}) for each in scopes]
+        missing: set[Sku] = set()
+        for prices in known:
+            missing.update(sku for sku in skus if sku not in prices)
         if missing:
             found = self._retrying(lambda: list(erp.prices(scopes, missing)))
-            for sku in missing:
-                for each in scopes:
-                    self._prices[(each, sku)] = []
+            for prices in known:
+                prices.update({sku: [] for sku in missing})
             for entry in found:
-                self._prices[(entry.key.scope, entry.key.sku)].append(entry)
-        return {
-            sku: [entry for each in scopes for entry in self._prices[(each, sku)]] for sku in skus
-        }
+                self._prices[entry.key.scope][entry.key.sku].append(entry)
+        return known
 
-    def _email_accounts(self, record: BuyerRecord) -> tuple[CustomerId, ...] | None:
+    def email_accounts(self, record: BuyerRecord) -> tuple[CustomerId, ...] | None:
+        """The accounts with the user's verified address as a contact; None: not asked."""
         if Source.ERP_EMAIL not in self.context.mapping.precedence:
             return None
         if record.user is None or record.user.verified_email is None:
@@ -175,6 +308,9 @@ class Lookups:
     def _places(
         self, routing: Routed
     ) -> tuple[tuple[ShipTo, ...], tuple[BillTo, ...], tuple[Location, ...]]:
+        known = self._ahead.places.get(routing.customer_id)
+        if known is not None:
+            return tuple(known[0]), tuple(known[1]), tuple(known[2])
         erp = needs(self.context.erp, ReadsShipTos, "the ERP")
         accounts = needs(self.context.erp, ReadsAccounts, "the ERP")
         ids = [routing.customer_id]
@@ -188,21 +324,26 @@ class Lookups:
     def _po_used(
         self, order: WebOrder, customer_id: CustomerId, key: IdempotencyKey
     ) -> ErpOrderNumber | None:
-        erp = self.context.erp
-        if not order.po_number or not isinstance(erp, ChecksPurchaseOrders):
+        erp = self._checks_purchase_orders
+        if not order.po_number or erp is None:
             return None
+        asked = PurchaseOrder(customer_id, order.po_number, key)
+        if asked in self._ahead.purchase_orders:
+            return self._ahead.purchase_orders[asked]
         return self._retrying(erp.purchase_order_used, customer_id, order.po_number, key)
 
     def _erp_tax(self, order: WebOrder, account: Account | None) -> Money | None:
         """The ERP's own tax, asked only where it does not take the store's."""
-        erp, codes = self.context.erp, self.context.mapping.codes
-        if account is None or erp.capabilities.tax_override or not isinstance(erp, QuotesTax):
+        erp, codes = self._quotes_tax, self.context.mapping.codes
+        facts = self.context.erp.capabilities
+        if account is None or facts.tax_override or erp is None:
             return None
         typed = order.ship_to if isinstance(order.ship_to, TypedAddress) else None
         on_file = order.ship_to if isinstance(order.ship_to, SelectedShipTo) else None
-        lines = total((line.net for line in order.lines if not line.kit_parent), order.currency)
+        sold = [line for line in order.lines if not line.kit_parent]
+        lines = total((line.net for line in sold), order.currency)
         less = total((each.amount for each in order.discounts), order.currency)
-        zone = ZoneInfo(erp.capabilities.time_zone)
+        zone = ZoneInfo(facts.time_zone)
         question = TaxQuestion(
             customer_id=account.customer_id,
             currency=order.currency,
@@ -213,13 +354,22 @@ class Lookups:
             country=country_of(typed, codes) if typed else None,
             region=typed.region if typed else None,
             postal_code=typed.postal_code if typed else None,
+            lines=tuple((line.sku, line.net.amount) for line in sold),
+            charge_codes=tuple(
+                (codes.charges.get(each.code, each.code), each.amount.amount)
+                for each in order.charges
+            ),
+            discount_codes=tuple(
+                (codes.discounts.get(each.code, each.code), each.amount.amount)
+                for each in order.discounts
+            ),
         )
         return self._retrying(erp.order_tax, question)
 
     def _items_of(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
-        erp = needs(self.context.erp, ReadsItems, "the ERP")
         missing = [sku for sku in skus if sku not in self._items]
         if missing:
+            erp = needs(self.context.erp, ReadsItems, "the ERP")
             found = self._retrying(erp.items, missing)
             for sku in missing:
                 self._items[sku] = found.get(sku)
@@ -229,7 +379,7 @@ class Lookups:
         self, order: WebOrder, channel: Channel, account: Account | None
     ) -> dict[str, LinePrice]:
         """The ERP's own price of each line, on the day and in the unit of the order."""
-        if account is None or not isinstance(self.context.erp, ReadsPrices):
+        if account is None or self._reads_prices is None:
             return {}
         zone = ZoneInfo(self.context.erp.capabilities.time_zone)
         day = order.placed_at.astimezone(zone).date()

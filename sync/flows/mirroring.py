@@ -188,13 +188,15 @@ def carry_out(
     *,
     dry_run: bool,
     whole: bool = True,
+    batch: int | None = None,
 ) -> bool:
     """Judge the whole plan, then write it; with ``dry_run`` only tell it.
 
     ``whole``: the plan covers everything that is shown, or all of what a person
     named. False, and nothing done, where it does not and cannot be judged
-    without the rest. Raises SuspiciousPlan where the guard rails refuse it and
-    nobody confirmed exactly this plan.
+    without the rest. ``batch``: changes in one call, otherwise the store's.
+    Raises SuspiciousPlan where the guard rails refuse it and nobody confirmed
+    exactly this plan.
     """
     tally = spool.tally
     if not whole and needs_the_whole(tally, context.limits.guard(result.flow)):
@@ -211,7 +213,7 @@ def carry_out(
         return True
     result.count("unchanged", tally.wanted - tally.added - tally.changed)
     if tally.writes:
-        _write(context, result, spool, write)
+        _write(context, result, spool, write, batch or context.store.capabilities.batch)
     if reason is not None or not scope.narrow:
         # Also where nothing differs any more: a plan that is still held could be
         # confirmed later and let the next empty answer through.
@@ -225,6 +227,7 @@ def _write(
     result: FlowResult,
     spool: Spool[K, V],
     write: Callable[[Sequence[Change[K, V]]], None],
+    size: int,
 ) -> None:
     retrying = context.retrying()
 
@@ -238,9 +241,7 @@ def _write(
     def told(count: int) -> bool:
         return context.progress(f"{result.flow}: writing", count, spool.tally.writes)
 
-    applied = apply_changes(
-        spool, written, batch=context.store.capabilities.batch, after_batch=told
-    )
+    applied = apply_changes(spool, written, batch=size, after_batch=told)
     result.count("refused_by_store", len(applied.refused))
     result.remarks.extend(f"{key}: {reason}" for key, reason in applied.refused)
     if applied.refused:

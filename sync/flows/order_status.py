@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
+from sync.domain.erasure import status_without_person
 from sync.domain.ids import WebOrderId
 from sync.domain.problem_codes import problem
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks, take_unreadable
-from sync.flows.orders.aftermath import RECORDED_TOGETHER, tell_store, took
+from sync.flows.orders.aftermath import RECORDED_TOGETHER, Telling, tell_store
 from sync.flows.orders.discovery import order_id_of
 from sync.ports.erp import ReadsOrderStatus
-from sync.ports.state import LedgerEntry, ResyncScope
+from sync.ports.state import ResyncScope, ShownOrder
 from sync.ports.store import ShowsImport
+from sync.secrecy import scrubbed
 
 
 def mirror_order_status(
@@ -27,6 +30,7 @@ def mirror_order_status(
     """
     erp = needs(context.erp, ReadsOrderStatus, "the ERP")
     retrying = context.retrying()
+    telling = Telling(result)
     after: WebOrderId | None = None
     seen = 0
     while True:
@@ -35,9 +39,11 @@ def mirror_order_status(
             break
         statuses = retrying(erp.order_statuses, [entry.key for entry in entries])
         unreadable = take_unreadable(context, result)
-        changed: list[tuple[LedgerEntry, OrderStatus]] = []
+        changed: list[tuple[ShownOrder, OrderStatus]] = []
         for entry in entries:
             status = statuses.get(entry.key)
+            if status is not None:
+                status = _fit_to_show(entry, status)
             if status is None and unreadable.names(entry.key.value):
                 continue  # told by then, and what is shown stays
             if status is None:
@@ -53,7 +59,7 @@ def mirror_order_status(
             else:
                 changed.append((entry, status))
         for some in chunks(changed, RECORDED_TOGETHER):
-            _show(context, result, some)
+            _show(context, result, telling, some)
         after = entries[-1].order_id
         seen += len(entries)
         if context.progress("order_status: comparing", seen, None):
@@ -61,30 +67,40 @@ def mirror_order_status(
             return
         if scope.order is not None:
             break
+    telling.finish()
     if not dry_run:
         tell_store(context, result)
 
 
-def _next(context: Context, scope: ResyncScope, after: WebOrderId | None) -> list[LedgerEntry]:
+def _fit_to_show(entry: ShownOrder, status: OrderStatus) -> OrderStatus:
+    """The ERP's own words without a secret, and without a person who was erased."""
+    if entry.erased:
+        return status_without_person(status)
+    return replace(status, message=scrubbed(status.message)) if status.message else status
+
+
+def _next(context: Context, scope: ResyncScope, after: WebOrderId | None) -> list[ShownOrder]:
     only = order_id_of(context, scope.order) if scope.order is not None else None
     with context.state.transaction() as state:
         if only is None:
             return list(state.ledger.open_orders(after, context.limits.orders.batch))
         entry = state.ledger.entry(only)
-    return [entry] if entry is not None and entry.imported_at is not None else []
+    return [entry.to_buyers] if entry is not None and entry.imported_at is not None else []
 
 
 def _show(
-    context: Context, result: FlowResult, changed: Sequence[tuple[LedgerEntry, OrderStatus]]
+    context: Context,
+    result: FlowResult,
+    telling: Telling,
+    changed: Sequence[tuple[ShownOrder, OrderStatus]],
 ) -> None:
     store = needs(context.store, ShowsImport, "the store")
     retrying = context.retrying()
     shown: list[tuple[WebOrderId, OrderStatus]] = []
     try:
         for entry, status in changed:
-            if took(
-                result, entry, partial(retrying, store.show_order_status, entry.order_id, status)
-            ):
+            show = partial(retrying, store.show_order_status, entry.order_id, status)
+            if telling.took(entry.number, show):
                 shown.append((entry.order_id, status))
     finally:
         with context.state.transaction() as state:

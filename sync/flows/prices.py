@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+import structlog
+
 from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.mapping import SyncMapping
@@ -17,6 +19,7 @@ from sync.domain.pricing import (
     PriceValue,
 )
 from sync.domain.views import PublishedPriceKey
+from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     Unreadable,
@@ -34,17 +37,23 @@ from sync.planning.prices import (
     audiences_of,
     shopper_audience,
     shopper_audiences,
+    shopper_currencies,
     wanted_prices,
 )
 from sync.planning.spool import Spool
-from sync.ports.erp import ReadsAccounts, ReadsPrices
+from sync.ports.erp import Finding, ReadsAccounts, ReadsPrices
 from sync.ports.state import ResyncScope
-from sync.ports.store import MirrorsPrices
+from sync.ports.store import MirrorsPrices, TellsShoppersApart
 
 Partition = tuple[Audience, PriceScope]
 
 # Scopes of single owners are small and many: one statement reads several.
 OWNERS_PER_READ = 50
+
+# Items that a remark names; a list may have thousands without a price.
+CALLS_NAMED = 20
+
+log = structlog.get_logger()
 
 
 def mirror_prices(
@@ -54,7 +63,8 @@ def mirror_prices(
 
     Prices that ended are taken away, those of the future are published with
     their dates. A partition that nobody is entitled to any more is withdrawn
-    before anything is added. Raises SuspiciousPlan.
+    before anything is added. Raises SuspiciousPlan, and Misconfigured where the store
+    cannot tell the shoppers of two retail groups apart.
     """
     erp = needs(context.erp, ReadsPrices, "the ERP")
     store = needs(context.store, MirrorsPrices, "the store")
@@ -70,6 +80,7 @@ def mirror_prices(
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
     shown = retrying(lambda: set(store.shown_price_partitions()))
     shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
+    _refuse_mixed_shoppers(context)
     with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
         for audience, each in sorted(shown - wanted, key=_partition_order):
             if _asked(each, scope) and _on_channel(audience, scope):
@@ -88,6 +99,7 @@ def mirror_prices(
                     prices = wanted_prices(
                         entries.get(each, ()), audience, context.mapping, context.today()
                     )
+                    _tell_of_calls(context, result, audience, prices)
                     whole = not unreadable.shields(entitled.owner(each))
                     partition = (audience, each)
                     _plan(context, spool, partition, prices, store, retrying, scope, whole=whole)
@@ -102,7 +114,31 @@ def mirror_prices(
                 [change.key for change in batch if change.after is None],
             )
 
-        carry_out(context, result, spool, write, scope, dry_run=dry_run)
+        at_once = context.store.capabilities.prices_at_once
+        carry_out(context, result, spool, write, scope, dry_run=dry_run, batch=at_once)
+
+
+def _tell_of_calls(
+    context: Context, result: FlowResult, audience: Audience, prices: Mapping[PriceKey, PriceValue]
+) -> None:
+    """Name what this audience should call for and is shown another price of (WA-10).
+
+    No run puts that right, so every run says it.
+    """
+    if context.store.capabilities.call_for_pricing:
+        return
+    items = sorted({key.sku.value for key, value in prices.items() if value.unit_price is None})
+    if not items:
+        return
+    result.count("call_for_pricing_not_shown", len(items))
+    named = ", ".join(items[:CALLS_NAMED]) + (" and others" if len(items) > CALLS_NAMED else "")
+    name = context.store.capabilities.name
+    log.warning("price.call_not_shown", store=name, audience=str(audience), items=len(items))
+    result.remarks.append(
+        f"{name} has no call for pricing: {audience} has to call for {named}, and is shown what"
+        " a lower level or the store itself says. Hide these items from them in the store, or"
+        " give them a price in the ERP."
+    )
 
 
 def _withdraw_hidden(
@@ -129,9 +165,26 @@ def _withdraw_hidden(
         result.count("withdrawn", len(keys))
         result.remarks.append(f"No channel shows {scope} to {audience} any more: withdrawn.")
         if not dry_run:
-            for batch in chunks(keys, context.store.capabilities.batch):
+            for batch in chunks(keys, context.store.capabilities.prices_at_once):
                 retrying(store.apply_prices, [], batch)
     return hidden
+
+
+def _refuse_mixed_shoppers(context: Context) -> None:
+    """Raise Misconfigured before anything is planned that would be shown to the wrong shoppers."""
+    problems = shopper_findings(context)
+    if problems:
+        raise Misconfigured(
+            "prices: nothing is mirrored, because the store would mix prices up",
+            tuple(f"{each.subject}: {each.message}; {each.remedy}" for each in problems),
+        )
+
+
+def shopper_findings(context: Context) -> Sequence[Finding]:
+    """What keeps the store from showing each retail group's prices to its shoppers only."""
+    if not isinstance(context.store, TellsShoppersApart):
+        return ()
+    return context.store.shopper_findings(shopper_currencies(context.mapping))
 
 
 def _entitled(context: Context, retrying: Retrying) -> Entitled:

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 import tenacity
 
-from sync.errors import TryLater
+from sync.errors import LeftAlone, TryLater
 from sync.ports.clock import Clock
 
 P = ParamSpec("P")
@@ -27,7 +27,10 @@ class Patience:
 
 
 class Retrying:
-    """Repeats a call that raised TryLater. For reads and idempotent writes only."""
+    """Repeats a call that raised TryLater. For reads and idempotent writes only.
+
+    A system that is left alone is not waited for: its pause is longer than any of ours.
+    """
 
     def __init__(self, patience: Patience, clock: Clock) -> None:
         self._patience, self._clock = patience, clock
@@ -38,14 +41,26 @@ class Retrying:
 
     def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result. Raises its last TryLater when patience or budget is used up."""
+        failed: list[TryLater] = []
+        try:
+            # Nearly all calls go well, and need nothing of what follows.
+            return call(*args, **kwargs)
+        except TryLater as error:
+            failed.append(error)
+
+        def once_more(*args: P.args, **kwargs: P.kwargs) -> T:
+            if failed:
+                raise failed.pop()
+            return call(*args, **kwargs)
+
         retryer = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TryLater),
+            retry=tenacity.retry_if_exception(_worth_repeating),
             stop=self._give_up,
             wait=self._wait,
             sleep=self._sleep,
             reraise=True,
         )
-        return retryer(call, *args, **kwargs)
+        return retryer(once_more, *args, **kwargs)
 
     def _give_up(self, attempt: tenacity.RetryCallState) -> bool:
         patience = self._patience
@@ -60,3 +75,7 @@ class Retrying:
     def _sleep(self, seconds: float) -> None:
         self._spent += seconds
         self._clock.sleep(seconds)
+
+
+def _worth_repeating(error: BaseException) -> bool:
+    return isinstance(error, TryLater) and not isinstance(error, LeftAlone)

@@ -49,6 +49,12 @@ class CircuitBreaker:
             waits = self._monotonic() < self._try_from
             return BreakerState.OPEN if waits else BreakerState.HALF_OPEN
 
+    @property
+    def rests_s(self) -> float:
+        """Seconds until one may try; 0 where one may now."""
+        with self._guard:
+            return 0.0 if self._try_from is None else max(0.0, self._try_from - self._monotonic())
+
     def permit(self) -> None:
         """Raises TryLater, with the seconds to wait, while the system is left alone."""
         with self._guard:
@@ -62,6 +68,17 @@ class CircuitBreaker:
                 )
             # This one tries; the others wait for how it ends.
             self._try_from = now + self._pause_s
+
+    def let_one_try(self) -> None:
+        """The next request passes, whether the pause is over or not."""
+        with self._guard:
+            if self._try_from is not None:
+                self._try_from = min(self._try_from, self._monotonic())
+
+    def shut(self, pause_s: float) -> None:
+        """Open at once and for that long, whatever the failures before were."""
+        with self._guard:
+            self._try_from = self._monotonic() + pause_s
 
     def succeeded(self) -> None:
         with self._guard:

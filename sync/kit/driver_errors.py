@@ -11,9 +11,26 @@ import sqlite3
 
 from sync.kit.sqlstate import DatabaseError
 
-_ODBC_NATIVE = re.compile(r"\((-?\d+)\)")
+# The driver manager's first record; on Windows others follow it, such as SQL Server's
+# "The statement has been terminated", whose numbers say nothing.
+_ODBC_RECORD = re.compile(
+    r"\[[0-9A-Z]{5}\] (?P<text>.*?)\s*\((?P<native>-?\d+)\) \(SQL\w+\)", re.DOTALL
+)
 _ODBC_PREFIX = re.compile(r"(?:\[[^\]]*\]\s*)+")
-_LOGIN_SENTENCES = ("authentication failed", "no password supplied", "is not permitted to log in")
+_SQLITE_CODE = re.compile(r"\s*\(\d+\)$")
+_PSQLODBC_PREFIX = re.compile(r"^(?:ERROR|FATAL|PANIC):\s+")
+# What follows the sentence may repeat the row: "Failing row contains (Ada Visser, …)".
+_PSQLODBC_MORE = re.compile(
+    r"\n(?:DETAIL|HINT|CONTEXT|QUERY|LINE \d+):.*|;\n(?:Error while|The connection).*", re.DOTALL
+)
+_LOGIN_SENTENCES = (
+    "authentication failed",
+    "no password supplied",
+    "is not permitted to log in",
+    "no pg_hba.conf entry",
+    "permission denied for database",
+)
+_NO_DRIVER_SENTENCE = "Can't open lib"
 
 
 def read_error(original: BaseException, family: str) -> DatabaseError:
@@ -42,19 +59,34 @@ def _psycopg(error: BaseException) -> DatabaseError:
     text = getattr(diagnosis, "message_primary", None) or ""
     if state is None and not text:
         # libpq keeps no SQLSTATE of a connection that was never made.
-        words = str(error)
-        refused = any(sentence in words for sentence in _LOGIN_SENTENCES)
-        state = "28000" if refused else "3D000" if _names_no_database(words) else "08001"
+        state = _never_connected(str(error))
     return DatabaseError("postgresql", state, None, text)
 
 
-def _names_no_database(words: str) -> bool:
-    return re.search(r'database ".*" does not exist', words) is not None
+def _never_connected(words: str) -> str:
+    """The SQLSTATE that libpq does not keep."""
+    if any(sentence in words for sentence in _LOGIN_SENTENCES):
+        return "28000"
+    if re.search(r'role ".*" does not exist', words) is not None:
+        return "28000"
+    if re.search(r'database ".*" does not exist', words) is not None:
+        return "3D000"
+    return "08001"
 
 
 def _odbc(state: str, message: str, family: str) -> DatabaseError:
-    numbers = _ODBC_NATIVE.findall(message)
-    native = int(numbers[-1]) if numbers else None
-    text = _ODBC_PREFIX.sub("", message)
-    text = _ODBC_NATIVE.sub("", text).replace("(SQLExecDirectW)", "").strip()
+    record = _ODBC_RECORD.search(message)
+    native = int(record["native"]) if record else None
+    text = _ODBC_PREFIX.sub("", record["text"] if record else message).strip()
+    if state == "01000" and _NO_DRIVER_SENTENCE in message:
+        # unixODBC has no state of its own for a driver that is registered and not there.
+        state = "IM003"
+    if family == "sqlite":
+        text = _SQLITE_CODE.sub("", text)
+    if family == "postgresql":
+        # Its native numbers are the driver's and tell nothing.
+        native = None
+        text = _PSQLODBC_PREFIX.sub("", _PSQLODBC_MORE.sub("", text)).rstrip("; ")
+        if state == "08001":
+            state = _never_connected(text)
     return DatabaseError(family, state, native, text)

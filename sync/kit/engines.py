@@ -8,19 +8,25 @@
   sent here: IMMEDIATE for writers, because a reader that turns writer halfway
   is refused at once instead of waiting for its turn.
 - A short text is never cut: MySQL is switched to its strict mode.
+- Every answer of a written statement is read (``sync.kit.results``).
+- The same promises hold over ODBC (``sync.kit.odbc``).
 """
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
 
 from sync.errors import Misconfigured
+from sync.kit import odbc
+from sync.kit.results import read_to_the_end
 
 _PACKAGES: Mapping[str, str] = {
     "psycopg": "install the extra: tradesync[postgresql]",
@@ -30,9 +36,18 @@ _PACKAGES: Mapping[str, str] = {
 }
 
 
+RESTED_S = 0.1
+"""So long after its last use a writer's connection is believed to be alive."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """``schema`` is a search path and PostgreSQL's alone. Times are in seconds."""
+    """``schema`` is a search path and PostgreSQL's alone. Times are in seconds.
+
+    ``time_zone`` is how a driver that drops zones is to tell times that have one.
+    The two ``insecure_`` ones are for SQL Server: to believe any certificate, and
+    to speak in the clear.
+    """
 
     read_only: bool = False
     pool_size: int = 5
@@ -40,6 +55,9 @@ class EngineOptions:
     statement_timeout_s: float = 60.0
     schema: str | None = None
     application: str = "tradesync"
+    time_zone: str = "UTC"
+    insecure_trust_any_certificate: bool = False
+    insecure_no_encryption: bool = False
 
 
 def parse_url(url: str, base: Path, password: str | None = None) -> URL:
@@ -54,6 +72,11 @@ def parse_url(url: str, base: Path, password: str | None = None) -> URL:
         raise Misconfigured(
             "the database URL is not understood; it has the form dialect+driver://user@host/name"
         ) from None
+    if password is not None and "odbc_connect" in parsed.query:
+        raise Misconfigured(
+            "a whole connection string (odbc_connect) takes no password beside it:"
+            " put the whole URL into the secret"
+        )
     if password is not None:
         parsed = parsed.set(password=password)
     if parsed.get_backend_name() == "sqlite":
@@ -70,7 +93,7 @@ def engine_for(url: URL, options: EngineOptions) -> Engine:
         raise Misconfigured(
             "schema is for PostgreSQL; name the schema in the statements of the profile instead"
         )
-    build = _BUILDERS.get(url.get_backend_name(), _other)
+    build = _BUILDERS.get(url.drivername) or _BUILDERS.get(url.get_backend_name(), _other)
     try:
         return build(url, options)
     except NoSuchModuleError:
@@ -118,7 +141,77 @@ def _sqlite(url: URL, options: EngineOptions) -> Engine:
     return engine
 
 
+def _sqlite_odbc(url: URL, options: EngineOptions) -> Engine:
+    keywords = {
+        "driver": odbc.DEFAULT_DRIVERS["sqlite"],
+        "NoCreat": "1",
+        "Timeout": str(int(options.statement_timeout_s * 1000)),
+        # Its own transactions would begin late and let a reader turn writer halfway.
+        "autocommit": "true",
+    }
+    engine = _odbc_engine(odbc.with_defaults(url, keywords), options)
+    begin = "BEGIN" if options.read_only else "BEGIN IMMEDIATE"
+
+    def prepare(connection: Any, record: object) -> None:
+        odbc.times_as_stored(connection)
+        connection.execute("PRAGMA foreign_keys = ON").close()
+        if options.read_only:
+            connection.execute("PRAGMA query_only = ON").close()
+
+    def open_transaction(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", open_transaction)
+    return odbc.prepare(engine, "sqlite")
+
+
 def _postgresql(url: URL, options: EngineOptions) -> Engine:
+    settings = _postgresql_settings(options)
+    arguments = {
+        "connect_timeout": max(1, round(options.login_timeout_s)),
+        "application_name": options.application,
+        "options": " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items()),
+    }
+    if not options.read_only:
+        return _pinged_after_rest(_create(url, options, connect_args=arguments))
+    return _create(
+        url,
+        options,
+        connect_args=arguments,
+        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ",
+    )
+
+
+def _pinged_after_rest(engine: Engine) -> Engine:
+    """Asks a connection whether it is alive, unless it was in use a moment ago.
+
+    For writers: orders follow each other, and a question before each costs as much as
+    a statement. What they do first is look the order up, so that a connection which
+    broke in that moment is noticed before anything is written.
+    """
+
+    def used(raw: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    def look(raw: Any, record: Any, _fairy: Any) -> None:
+        since = record.info.get("used")
+        if since is None or time.monotonic() - since < RESTED_S:
+            return
+        try:
+            engine.dialect.do_ping(raw)
+        except engine.dialect.loaded_dbapi.Error as error:
+            if not engine.dialect.is_disconnect(error, raw, None):
+                raise
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", used)
+    event.listen(engine, "checkout", look)
+    return engine
+
+
+def _postgresql_settings(options: EngineOptions) -> dict[str, str]:
     milliseconds = int(options.statement_timeout_s * 1000)
     settings = {
         "statement_timeout": str(milliseconds),
@@ -129,13 +222,37 @@ def _postgresql(url: URL, options: EngineOptions) -> Engine:
         settings["default_transaction_read_only"] = "on"
     if options.schema is not None:
         settings["search_path"] = options.schema
-    arguments = {
-        "connect_timeout": max(1, round(options.login_timeout_s)),
-        "application_name": options.application,
-        "options": " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items()),
+    return settings
+
+
+def _postgresql_odbc(url: URL, options: EngineOptions) -> Engine:
+    keywords = {
+        "driver": odbc.DEFAULT_DRIVERS["postgresql"],
+        # A failed statement ends the transaction, as it does without ODBC; the
+        # driver's own way is a savepoint before each.
+        "Protocol": "7.4-1",
     }
-    more: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if options.read_only else {}
-    return _create(url, options, connect_args=arguments, pool_pre_ping=True, **more)
+    if options.read_only:
+        # Otherwise it keeps the whole answer in memory: 2.5 GB for ten million prices.
+        keywords |= {"UseDeclareFetch": "1", "Fetch": "2000"}
+    engine = _odbc_engine(odbc.with_port(odbc.with_defaults(url, keywords)), options)
+    settings = {
+        **_postgresql_settings(options),
+        "TimeZone": options.time_zone,
+        "application_name": options.application,
+    }
+    if options.read_only:
+        settings["default_transaction_isolation"] = "repeatable read"
+
+    def prepare(connection: Any, record: object) -> None:
+        for name, value in settings.items():
+            # In a search path the commas part; its names are not to be quoted as one.
+            given = value if name == "search_path" else "'" + value.replace("'", "''") + "'"
+            connection.execute(f"SET SESSION {name} = {given}").close()
+        connection.commit()
+
+    event.listen(engine, "connect", prepare)
+    return odbc.prepare(engine, "postgresql")
 
 
 def _escaped(value: str) -> str:
@@ -144,18 +261,36 @@ def _escaped(value: str) -> str:
 
 
 def _mysql(url: URL, options: EngineOptions) -> Engine:
-    arguments: dict[str, Any] = {}
-    if url.get_driver_name() == "pymysql":
-        arguments = {
-            "connect_timeout": max(1, round(options.login_timeout_s)),
-            # A little later than the server's own limit, so that its answer is seen.
-            "read_timeout": round(options.statement_timeout_s) + 5,
-            "write_timeout": round(options.statement_timeout_s) + 5,
+    # A little later than the server's own limit, so that its answer is seen.
+    patience = round(options.statement_timeout_s) + 5
+    if odbc.is_odbc(url):
+        keywords = {
             "charset": "utf8mb4",
+            # The driver does not heed ODBC's own login time-out.
+            "CONN_TIMEOUT": str(max(1, round(options.login_timeout_s))),
+            "READ_TIMEOUT": str(patience),
+            "WRITE_TIMEOUT": str(patience),
         }
-    engine = _create(url, options, connect_args=arguments, pool_pre_ping=True)
+        if url.get_backend_name() == "mariadb":
+            keywords["driver"] = odbc.DEFAULT_DRIVERS["mariadb"]
+        engine = _odbc_engine(odbc.with_port(odbc.with_defaults(url, keywords)), options)
+        odbc.prepare(engine, "mysql")
+    else:
+        arguments: dict[str, Any] = {}
+        if url.get_driver_name() == "pymysql":
+            arguments = {
+                "connect_timeout": max(1, round(options.login_timeout_s)),
+                # For the greeting of the server; after the login it is set to `patience`.
+                "read_timeout": max(1, round(options.login_timeout_s)),
+                "write_timeout": patience,
+                "charset": "utf8mb4",
+            }
+        engine = _create(url, options, connect_args=arguments, pool_pre_ping=True)
 
     def prepare(connection: Any, record: object) -> None:
+        if hasattr(connection, "_read_timeout"):
+            # PyMySQL has no other way to say it once the connection stands.
+            connection._read_timeout = patience
         with connection.cursor() as cursor:
             cursor.execute("SELECT VERSION()")
             mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
@@ -171,18 +306,13 @@ def _mysql(url: URL, options: EngineOptions) -> Engine:
         connection.commit()
 
     event.listen(engine, "connect", prepare)
+    if not options.read_only:
+        read_to_the_end(engine)
     return engine
 
 
 def _mssql(url: URL, options: EngineOptions) -> Engine:
-    if url.get_driver_name() == "pyodbc" and "odbc_connect" not in url.query:
-        defaults = {"driver": "ODBC Driver 18 for SQL Server", "Encrypt": "yes"}
-        present = {name.lower() for name in url.query}
-        chosen = {name: value for name, value in defaults.items() if name.lower() not in present}
-        # Without a database the host is a data source name, which brings its own.
-        if url.host is not None and url.database is not None:
-            url = url.update_query_dict(chosen)
-    engine = _odbc(url, options)
+    engine = _odbc(_mssql_secured(url, options), options)
 
     def prepare(connection: Any, record: object) -> None:
         cursor = connection.cursor()
@@ -193,32 +323,100 @@ def _mssql(url: URL, options: EngineOptions) -> Engine:
         connection.commit()
 
     event.listen(engine, "connect", prepare)
+    if not options.read_only:
+        read_to_the_end(engine)
     return engine
 
 
+def _mssql_secured(url: URL, options: EngineOptions) -> URL:
+    """Encrypted, and with a certificate that is checked, unless the options say it aloud."""
+    if not odbc.is_odbc(url):
+        if options.insecure_no_encryption:
+            return url
+        raise Misconfigured(
+            f"whether {url.drivername} encrypts, and checks the certificate, is settled elsewhere,"
+            " so that orders and passwords might travel in the clear; use mssql+pyodbc, or say"
+            " insecure_no_encryption = true"
+        )
+    given = _given(url)
+    trusts = given.get("trustservercertificate", set())
+    encrypts = given.get("encrypt", set())
+    if trusts & _YES and not options.insecure_trust_any_certificate:
+        raise Misconfigured(
+            "TrustServerCertificate lets anybody between here and the ERP read and change"
+            " everything; take it out of the URL, or say insecure_trust_any_certificate = true"
+        )
+    if encrypts & _NO and not options.insecure_no_encryption:
+        raise Misconfigured(
+            "Encrypt is off, so that orders and passwords would travel in the clear;"
+            " take it out of the URL, or say insecure_no_encryption = true"
+        )
+    if "odbc_connect" in url.query and not (encrypts or options.insecure_no_encryption):
+        # It goes to the driver as it is, and drivers before 18 take silence for no.
+        raise Misconfigured(
+            "the connection string (odbc_connect) does not say that it encrypts, so that orders"
+            " and passwords might travel in the clear; add Encrypt=yes; to it, or say"
+            " insecure_no_encryption = true"
+        )
+    keywords = {"driver": odbc.DEFAULT_DRIVERS["mssql"], "APP": options.application}
+    keywords["Encrypt"] = "no" if options.insecure_no_encryption else "yes"
+    if options.insecure_trust_any_certificate:
+        keywords["TrustServerCertificate"] = "yes"
+    return odbc.with_defaults(url, keywords)
+
+
+_YES = frozenset({"yes", "true", "1"})
+_NO = frozenset({"no", "false", "0", "optional"})
+
+
+_KEYWORD = re.compile(r"\s*(?P<name>[^=;]*)=\s*(?P<value>\{(?:[^}]|\}\})*\}|[^;]*)[^;]*;?")
+
+
+def _given(url: URL) -> dict[str, set[str]]:
+    """What the URL says to the driver, in small letters; one of two may be what counts."""
+    found: dict[str, set[str]] = {}
+    for name, said in url.query.items():
+        for value in (said,) if isinstance(said, str) else said:
+            whole = name == "odbc_connect"
+            pairs = _KEYWORD.findall(value) if whole else [(name, value)]
+            for keyword, word in pairs:
+                if bare := word.strip("{} ").lower():
+                    found.setdefault(keyword.strip().lower(), set()).add(bare)
+    return found
+
+
 def _odbc(url: URL, options: EngineOptions) -> Engine:
-    arguments: dict[str, Any] = {}
-    if url.get_driver_name() == "pyodbc":
-        arguments["timeout"] = max(1, round(options.login_timeout_s))
-    engine = _create(url, options, connect_args=arguments, pool_pre_ping=True)
+    """ODBC to a server whose own time limits nothing here knows how to set."""
+    engine = _odbc_engine(url, options)
+    if not odbc.is_odbc(url):
+        return engine
 
     def limit(connection: Any, record: object) -> None:
         if hasattr(connection, "timeout"):
             connection.timeout = max(1, round(options.statement_timeout_s))
 
     event.listen(engine, "connect", limit)
-    return engine
+    return odbc.prepare(engine, url.get_backend_name())
+
+
+def _odbc_engine(url: URL, options: EngineOptions) -> Engine:
+    arguments: dict[str, Any] = {}
+    if odbc.is_odbc(url):
+        arguments["timeout"] = max(1, round(options.login_timeout_s))
+    return _create(url, options, connect_args=arguments, pool_pre_ping=True)
 
 
 def _other(url: URL, options: EngineOptions) -> Engine:
-    if url.get_driver_name() == "pyodbc":
+    if odbc.is_odbc(url):
         return _odbc(url, options)
     return _create(url, options, pool_pre_ping=True)
 
 
 _BUILDERS: Mapping[str, Callable[[URL, EngineOptions], Engine]] = {
     "sqlite": _sqlite,
+    "sqlite+pyodbc": _sqlite_odbc,
     "postgresql": _postgresql,
+    "postgresql+pyodbc": _postgresql_odbc,
     "mysql": _mysql,
     "mariadb": _mysql,
     "mssql": _mssql,

@@ -15,7 +15,7 @@ addresses; the library's own exception would, so only its kind rides along.
 from __future__ import annotations
 
 import http.cookiejar
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from json import dumps
@@ -27,22 +27,23 @@ import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
+from sync.domain.times import CLOCK_ALARM_S
 from sync.errors import (
     AccessDenied,
     Conflict,
     Misconfigured,
     OutcomeUnknown,
     Rejected,
+    RightMissing,
     SyncError,
     TryLater,
 )
+from sync.kit.addresses import why_no_host
 from sync.kit.breaker import CircuitBreaker
 from sync.kit.http_body import BadBody, TooLarge, read_body, strict_json
 from sync.kit.http_words import http_date, retry_after_s, said_by
 from sync.kit.limiter import TokenBucket
-
-ALARM_SKEW_S = 60.0
-"""A clock further off than this makes watermarks and signatures doubtful."""
+from sync.secrecy import looks_secret
 
 _MOST_REDIRECTS = 3
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -90,7 +91,8 @@ class HttpSession:
 
     ``base_url`` must be https, but for this very machine or where
     ``allow_plain`` says so. ``headers`` go with every request and what they hold
-    is masked in every message, as are ``secrets``. ``limiter`` and ``breaker``
+    is masked in every message, as are ``secrets`` and what a query or a body calls
+    a password, a token or a key. ``limiter`` and ``breaker``
     may be shared with other sessions to the same system.
 
     Each request has a connection of its own: a server or proxy that sends an
@@ -142,7 +144,7 @@ class HttpSession:
 
     @property
     def clock_alarm(self) -> bool:
-        return self._skew_s is not None and abs(self._skew_s) > ALARM_SKEW_S
+        return self._skew_s is not None and abs(self._skew_s) > CLOCK_ALARM_S
 
     def close(self) -> None:
         self._session.close()
@@ -244,7 +246,6 @@ class HttpSession:
         headers: Mapping[str, str] | None,
         until: float,
     ) -> tuple[Answer, str]:
-        secret = (*self._secrets, *_held_in(headers or {}))
         given = dict(headers or {})
         data = None
         if json is not None:
@@ -286,7 +287,9 @@ class HttpSession:
 
         answer = Answer(response.status_code, named, body, translate)
         if response.status_code >= 400:
-            asked.said = said_by(named, body, secret)
+            # Only here: in a body of thousands of records it is a long search.
+            held = (*_held_in(headers or {}), *_named_secret([params, json]))
+            asked.said = said_by(named, body, (*self._secrets, *held))
         return answer, str(response.url)
 
     def _followed(self, asked: _Asked, answer: Answer, from_url: str) -> str | None:
@@ -294,8 +297,12 @@ class HttpSession:
         location = answer.headers.get("location")
         if answer.status not in (301, 302, 303, 307, 308) or not location:
             return None
-        to = urljoin(from_url, location)
-        if _origin(to) != _origin(self._base):
+        try:
+            to = urljoin(from_url, location)
+            elsewhere = _origin(to) != _origin(self._base)
+        except ValueError:
+            to, elsewhere = "", True
+        if elsewhere:
             if asked.writes and answer.status not in _NOTHING_DONE:
                 raise self._unclear(asked, "it answered with a redirect to another host")
             host = urlsplit(to).hostname or "?"
@@ -319,7 +326,8 @@ class HttpSession:
         said = f": {asked.said}" if asked.said else ""
         told = f"{self._told(asked)} answered {code}"
         if code in (401, 403, 407):
-            raise AccessDenied(f"{told}{said}; check the credentials and rights in {self._system}")
+            kind = RightMissing if code == 403 and not asked.logs_in else AccessDenied
+            raise kind(f"{told}{said}; check the credentials and rights in {self._system}")
         if code == 429:
             if asked.logs_in:
                 raise AccessDenied(f"{told}{said}; too many logins, another may lock the account")
@@ -417,14 +425,25 @@ class _Asked:
 
 
 def _checked(base_url: str, system: str, *, allow_plain: bool) -> str:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Misconfigured(f"the address of {system} is no https address")
+    no_address = f"the address of {system} is no https address: write https://HOST/PATH"
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError:
+        # The library's own words repeat the address.
+        raise Misconfigured(no_address) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise Misconfigured(no_address)
+    if not base_url.isprintable() or " " in base_url or "\\" in base_url:
+        raise Misconfigured(no_address)
     if parts.username is not None or parts.query or parts.fragment:
         raise Misconfigured(
             f"the address of {system} must hold no credentials, query or fragment:"
             " secrets belong into credential files"
         )
+    why = why_no_host(parts.hostname)
+    if why is not None:
+        raise Misconfigured(f"the host in the address of {system} {why}; correct the address")
     if parts.scheme == "http" and not allow_plain and parts.hostname not in _LOOPBACK:
         raise Misconfigured(
             f"the address of {system} is plain http: everybody on the way could read the"
@@ -433,10 +452,11 @@ def _checked(base_url: str, system: str, *, allow_plain: bool) -> str:
     return base_url.rstrip("/")
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
+def _origin(url: str) -> tuple[str, str, int | None, str | None]:
+    """Whom it leads to, and as whom. Raises ValueError for what is no address."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), port
+    return parts.scheme, (parts.hostname or "").lower(), port, parts.username
 
 
 def _held_in(headers: Mapping[str, str]) -> set[str]:
@@ -446,6 +466,18 @@ def _held_in(headers: Mapping[str, str]) -> set[str]:
         if any(part in name.lower() for part in _SECRET_HEADERS):
             found.update(part for part in (text, *text.split()) if len(part) >= _SHORTEST_SECRET)
     return found - {"Bearer", "Basic", "Token", "Digest"}
+
+
+def _named_secret(value: object, secret: bool = False) -> Iterator[str]:
+    """What stands under a name such as password or access_token, however deep."""
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            yield from _named_secret(below, secret or looks_secret(str(name)))
+    elif isinstance(value, list | tuple):
+        for below in value:
+            yield from _named_secret(below, secret)
+    elif secret and isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
+        yield value
 
 
 def _chain(error: BaseException) -> list[BaseException]:

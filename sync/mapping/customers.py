@@ -28,6 +28,7 @@ def assigned_in(entries: CustomersFile, page: Page) -> list[Assigned]:
                 page.file,
                 place.line,
                 place.column,
+                entry.note,
             )
         )
     return rows

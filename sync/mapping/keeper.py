@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
+from sync.domain.mapping import SyncMapping
 from sync.mapping.source import LoadedMapping, MappingSource, Stamp
 from sync.ports.clock import Clock
 from sync.ports.state import GoodMapping, State
 from sync.routing import AccountMap
+
+
+def counts_in(mapping: SyncMapping) -> dict[str, int]:
+    """How many of what a version holds, for people who look for it later."""
+    return {
+        "assignments": len(mapping.assignments),
+        "channels": len(mapping.channels),
+        "policies": len(mapping.account_policies),
+    }
 
 
 class MappingKeeper:
@@ -27,6 +38,11 @@ class MappingKeeper:
         self._stamp: Stamp | None = None
         self._seen: Stamp | None = None
         self._held: tuple[LoadedMapping, AccountMap] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are that people edit."""
+        return self._source.folder
 
     def current(self) -> tuple[LoadedMapping, AccountMap]:
         """The version in force with its index; read from disk the first time.
@@ -75,8 +91,11 @@ class MappingKeeper:
             if loaded.from_last_good:
                 told = tuple(str(problem) for problem in loaded.refused_problems)
                 state.mappings.note_refused(loaded.refused_version or "", told, now)
-            elif last_good is None or last_good.version != loaded.version:
-                state.mappings.save_good(loaded.version, dict(loaded.files), now)
-            elif last_good.refused_version is not None:
-                # The bad edit was taken back: nothing is refused any more.
-                state.mappings.save_good(loaded.version, dict(loaded.files), now)
+            elif (
+                last_good is None
+                or last_good.version != loaded.version
+                # Or the bad edit was taken back: nothing is refused any more.
+                or last_good.refused_version is not None
+            ):
+                counts = counts_in(loaded.mapping)
+                state.mappings.save_good(loaded.version, dict(loaded.files), now, counts)

@@ -15,7 +15,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sync.domain.channel import CommerceMode, LoginWall, Registration
 from sync.domain.mapping import DEFAULT_PRECEDENCE, OnDifference, PaymentKind, Source
 from sync.domain.order import OrderState
-from sync.mapping.words import Amount, Country, Currency, Flag, Text, listing, section, word
+from sync.mapping.words import (
+    Amount,
+    Country,
+    Currency,
+    Flag,
+    OrNothing,
+    Text,
+    listing,
+    section,
+    word,
+)
 
 Mode = Annotated[CommerceMode, word(CommerceMode)]
 Wall = Annotated[LoginWall, word(LoginWall)]
@@ -24,7 +34,7 @@ Importable = Annotated[OrderState, word(OrderState)]
 Difference = Annotated[OnDifference, word(OnDifference)]
 Kind = Annotated[PaymentKind, word(PaymentKind)]
 Place = Annotated[Source, word(Source)]
-Codes = Annotated[dict[Text, Text], BeforeValidator(section)]
+Codes = Annotated[dict[Text, Text], BeforeValidator(section), OrNothing]
 
 
 class Entry(BaseModel):
@@ -64,7 +74,7 @@ class AssignmentEntry(Entry):
 
 class CustomersFile(Entry):
     precedence: Annotated[list[Place], Field(min_length=1)] = list(DEFAULT_PRECEDENCE)
-    assignments: Annotated[list[AssignmentEntry], BeforeValidator(listing)] = []
+    assignments: Annotated[list[AssignmentEntry], BeforeValidator(listing), OrNothing] = []
 
 
 class PolicyEntry(Entry):
@@ -81,12 +91,12 @@ class PolicyEntry(Entry):
     default_contact: Text = ""
 
 
-Policies = Annotated[dict[Text, PolicyEntry], BeforeValidator(section)]
+Policies = Annotated[dict[Text, PolicyEntry], BeforeValidator(section), OrNothing]
 
 
 class AccountsFile(Entry):
-    default: Annotated[PolicyEntry, BeforeValidator(section)] = PolicyEntry()
-    retail: Annotated[PolicyEntry, BeforeValidator(section)] = PolicyEntry()
+    default: Annotated[PolicyEntry, BeforeValidator(section), OrNothing] = PolicyEntry()
+    retail: Annotated[PolicyEntry, BeforeValidator(section), OrNothing] = PolicyEntry()
     accounts: Policies = {}
     zero_price_means_call: Flag = True
 
@@ -96,8 +106,8 @@ class PaymentMethodEntry(Entry):
     erp_code: Text = ""
 
 
-Payments = Annotated[dict[Text, PaymentMethodEntry], BeforeValidator(section)]
-Countries = Annotated[dict[Text, Country], BeforeValidator(section)]
+Payments = Annotated[dict[Text, PaymentMethodEntry], BeforeValidator(section), OrNothing]
+Countries = Annotated[dict[Text, Country], BeforeValidator(section), OrNothing]
 
 
 class CodesFile(Entry):

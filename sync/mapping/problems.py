@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sync.errors import Misconfigured
+from sync.secrecy import scrubbed
 
 SHOWN_TEXT = 60
 SHOWN_PROBLEMS = 200
@@ -34,7 +35,7 @@ class FileProblem:
 
     def __str__(self) -> str:
         shown = f" (`{self.text}`)" if self.text else ""
-        return f"{self.place}: {self.message}{shown}; {self.remedy}"
+        return scrubbed(f"{self.place}: {self.message}{shown}; {self.remedy}")
 
 
 class FilesRefused(Misconfigured):

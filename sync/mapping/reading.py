@@ -78,6 +78,16 @@ def mapping_from_texts(files: Mapping[str, str]) -> SyncMapping:
     return judged.mapping
 
 
+def groups_in(files: Mapping[str, str]) -> Groups:
+    """The retail groups that these files declare, with their places."""
+    return _Reader(files, Findings()).channels()[1]
+
+
+def rows_in(files: Mapping[str, str]) -> list[Assigned]:
+    """The assignments as they are written, notes included, of files that are sound."""
+    return _Reader(files, Findings()).assigned()[1]
+
+
 class _Reader:
     def __init__(self, files: Mapping[str, str], findings: Findings) -> None:
         self.version = version_of(files)
@@ -85,16 +95,8 @@ class _Reader:
         self._findings = findings
 
     def mapping(self) -> SyncMapping | None:
-        channels: dict[ChannelId, Channel] = {}
-        groups = Groups()
-        entries, page = self._entries(ChannelsFile, CHANNELS)
-        if CHANNELS not in self._files:
-            message = "the file is missing"
-            remedy = "write it: without channels no order has a place to go"
-            self._findings.add([FileProblem(CHANNELS, 0, 0, "", message, remedy)])
-        if entries is not None and page is not None:
-            channels, groups = judge_channels(entries, page, self._findings)
-        customers, rows = self._assigned()
+        channels, groups = self.channels()
+        customers, rows = self.assigned()
         assignments = judge_assignments(rows, groups, self._findings)
         only_files = customers.precedence == [Source.MAPPING_FILE]
         assigned = {row.customer_id for row in rows} if only_files else None
@@ -114,7 +116,17 @@ class _Reader:
             zero_price_means_call=policies.zero_price_means_call,
         )
 
-    def _assigned(self) -> tuple[CustomersFile, list[Assigned]]:
+    def channels(self) -> tuple[dict[ChannelId, Channel], Groups]:
+        entries, page = self._entries(ChannelsFile, CHANNELS)
+        if CHANNELS not in self._files:
+            message = "the file is missing"
+            remedy = "write it: without channels no order has a place to go"
+            self._findings.add([FileProblem(CHANNELS, 0, 0, "", message, remedy)])
+        if entries is None or page is None:
+            return {}, Groups()
+        return judge_channels(entries, page, self._findings)
+
+    def assigned(self) -> tuple[CustomersFile, list[Assigned]]:
         rows: list[Assigned] = []
         table = self._files.get(CUSTOMERS_TABLE)
         if table is not None:

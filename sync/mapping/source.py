@@ -18,6 +18,8 @@ from sync.mapping.tree import MAX_CHARACTERS, position
 from sync.ports.state import GoodMapping
 
 SUFFIXES = frozenset({".yaml", ".yml", ".csv"})
+MARK = ".half-written"
+"""Stands in the folder while a program replaces several files of it."""
 ATTEMPTS = 3
 
 log = structlog.get_logger(__name__)
@@ -117,20 +119,24 @@ def read_mapping(folder: Path) -> SyncMapping:
     return judged.mapping
 
 
-def read_texts(folder: Path) -> dict[str, str]:
+def read_texts(folder: Path, *, half_written: bool = False) -> dict[str, str]:
     """The files by name, sorted, all as of one moment.
 
     Hidden files, sub-folders and other kinds of file are left alone. Raises
     FilesRefused for a folder or file that cannot be read, is not UTF-8, or is
-    being written to all the time.
+    being written to all the time; and unless ``half_written`` is expected for one
+    in which only some of the files of an edit are in place.
     """
     for _ in range(ATTEMPTS):
-        before = _stamp(folder)
+        stamp = _stamp(folder)
+        before = [each for each in stamp if each[0] != MARK]
         contents = {name: _content(folder / name, size) for name, _, size, _ in before}
-        if _stamp(folder) == before and all(
+        if _stamp(folder) == stamp and all(
             contents[name] is not None and len(contents[name] or b"") == size
             for name, _, size, _ in before
         ):
+            if len(before) != len(stamp) and not half_written:
+                raise FilesRefused(_refused(folder), [_half_written(folder)])
             return _decoded({name: content or b"" for name, content in contents.items()})
     message = "files are being written at this moment"
     raise FilesRefused(
@@ -143,9 +149,18 @@ def _stamp(folder: Path) -> Stamp:
     try:
         with os.scandir(folder) as listed:
             for one in listed:
-                if one.name.startswith(".") or Path(one.name).suffix not in SUFFIXES:
+                hidden = one.name.startswith(".") or Path(one.name).suffix not in SUFFIXES
+                if hidden and one.name != MARK:
                     continue
-                seen = one.stat()
+                try:
+                    seen = one.stat()
+                except FileNotFoundError:
+                    if not one.is_symlink():
+                        continue  # it went away since the folder was listed
+                    raise FilesRefused(_refused(folder), [_dangling(one.name)]) from None
+                except OSError as error:
+                    found_wrong = [_unreadable(folder / one.name, error)]
+                    raise FilesRefused(_refused(folder), found_wrong) from error
                 if stat.S_ISREG(seen.st_mode):
                     # The time of change, not of modification: it also tells of
                     # new rights, and no copying tool sets it back.
@@ -162,7 +177,9 @@ def _content(path: Path, size: int) -> bytes | None:
         problem = FileProblem(path.name, 0, 0, "", message, "look whether it is the right file")
         raise FilesRefused(_refused(path.parent), [problem])
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            # No more than it had: what has grown since is read again, and a device has no end.
+            return file.read(size + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -210,10 +227,23 @@ def _gone(texts: Mapping[str, str], last_good: GoodMapping | None) -> list[FileP
     ]  # fmt: skip
 
 
+def _half_written(folder: Path) -> FileProblem:
+    return FileProblem(
+        str(folder), 0, 0, "", "some files were replaced and others not yet: a restore stopped",
+        "run `tradesync mappings restore` again; or see to the files, then delete"
+        f" {folder / MARK}",
+    )  # fmt: skip
+
+
 def _unreadable(path: Path, error: OSError) -> FileProblem:
     why = (error.strerror or type(error).__name__).lower()
     remedy = "look at its name and its rights"
     return FileProblem(path.name, 0, 0, "", f"cannot be read: {why}", remedy)
+
+
+def _dangling(name: str) -> FileProblem:
+    message = "cannot be read: it is a link to a file that is not there"
+    return FileProblem(name, 0, 0, "", message, "correct the link, or put the file in its place")
 
 
 def _refused(folder: Path) -> str:

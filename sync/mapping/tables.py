@@ -7,10 +7,11 @@ numbers true, and a forgotten quotation mark cannot swallow the rest of the file
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from sync.domain.ids import well_formed
+from sync.domain.ids import MAX_KEY_LENGTH, well_formed
 from sync.mapping.models import AssignmentEntry
 from sync.mapping.problems import FileProblem, shortened, suggestion
 from sync.mapping.tree import MAX_CHARACTERS
@@ -20,6 +21,12 @@ SEPARATORS = (",", ";", "\t")
 COLUMNS = tuple(AssignmentEntry.model_fields)
 NOTE = "note"
 NEEDED = "customer_id"
+_READ = ("user", "organisation", NEEDED, "contact", NOTE)
+# What a spreadsheet computes instead of showing it, its full-width forms included.
+_FORMULA = re.compile(r"[=@\uff1d\uff20\uff0b\uff0d]|[+-].*[!|(=]")
+_DOUBTFUL = re.compile(r"\+|^[=@\uff1d\uff20\uff0b\uff0d-]")
+# Lines of keys like most: in one of these no cell can be wrong but by being empty.
+_PLAIN = re.compile(r"[A-Za-z0-9_.:/ ,;-]*")
 SHORTEST_HEADER = "user,organisation,customer_id,contact"
 
 
@@ -33,17 +40,21 @@ class Assigned(NamedTuple):
     file: str
     line: int
     column: int
+    note: str = ""
 
     @property
     def origin(self) -> str:
         return f"{self.file}:{self.line}"
 
 
-def read_table(file: str, text: str) -> tuple[list[Assigned], list[FileProblem]]:
+def read_table(
+    file: str, text: str, meant: Callable[[str], str] | None = None
+) -> tuple[list[Assigned], list[FileProblem]]:
     """The rows that can be used, in their order, and what is wrong with the others.
 
     Lines that are empty, hold nothing but separators or begin with ``#`` are
-    skipped. Never raises for any text.
+    skipped. ``meant`` says what a cell stands for where it is not itself. Never
+    raises for any text.
     """
     if len(text) > MAX_CHARACTERS:
         message = f"the file is larger than {MAX_CHARACTERS // 2**20} MiB"
@@ -56,7 +67,7 @@ def read_table(file: str, text: str) -> tuple[list[Assigned], list[FileProblem]]
     columns, separator, problems = _header(file, *header)
     if problems:
         return [], problems
-    table = _Table(file, columns, separator)
+    table = _Table(file, columns, separator, meant)
     for line, written in lines:
         table.take(line, written)
     return table.rows, table.problems
@@ -72,7 +83,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _header(file: str, line: int, text: str) -> tuple[list[str], str, list[FileProblem]]:
     separator = max(SEPARATORS, key=text.count)
-    cells = _cells(text, separator)
+    cells = cells_of(text, separator)
     if cells is None:
         return [], separator, [_unclosed(file, line, text)]
     problems = []
@@ -94,18 +105,25 @@ def _header(file: str, line: int, text: str) -> tuple[list[str], str, list[FileP
 class _Table:
     """Takes the rows under a header, one by one."""
 
-    def __init__(self, file: str, columns: list[str], separator: str) -> None:
+    def __init__(
+        self,
+        file: str,
+        columns: list[str],
+        separator: str,
+        meant: Callable[[str], str] | None = None,
+    ) -> None:
         self.rows: list[Assigned] = []
         self.problems: list[FileProblem] = []
         self._file = file
         self._columns = columns
         self._separator = separator
+        self._meant = meant
         place = {name: index for index, name in enumerate(columns)}
         self._id_at = place[NEEDED]
-        self._places = [place.get(name) for name in ("user", "organisation", NEEDED, "contact")]
+        self._places = [place.get(name) for name in _READ]
 
     def take(self, line: int, text: str) -> None:
-        cells = _cells(text, self._separator)
+        cells = cells_of(text, self._separator)
         if cells is None:
             self.problems.append(_unclosed(self._file, line, text))
             return
@@ -116,7 +134,9 @@ class _Table:
             remedy = "write one cell for each column; put a cell that holds the separator in quotes"
             self.problems.append(FileProblem(self._file, line, 1, shortened(text), message, remedy))
             return
-        user, organisation, customer_id, contact = (
+        if self._meant is not None:
+            cells = [self._meant(cell) for cell in cells]
+        user, organisation, customer_id, contact, note = (
             cells[at] if at is not None else "" for at in self._places
         )
         wrong = self._wrong(line, text, cells)
@@ -125,13 +145,15 @@ class _Table:
             return
         column = _column(text, self._separator, self._id_at)
         self.rows.append(
-            Assigned(user, organisation, customer_id, contact, self._file, line, column)
+            Assigned(user, organisation, customer_id, contact, self._file, line, column, note)
         )
 
     def _wrong(self, line: int, text: str, cells: list[str]) -> list[FileProblem]:
+        if len(text) <= MAX_KEY_LENGTH and cells[self._id_at] and _PLAIN.fullmatch(text):
+            return []
         found = []
         for index, (name, cell) in enumerate(zip(self._columns, cells, strict=True)):
-            if name == NOTE or (well_formed(cell) and "+" not in cell):
+            if name == NOTE or (well_formed(cell) and not _DOUBTFUL.search(cell)):
                 continue
             if not cell and name != NEEDED:
                 continue
@@ -140,6 +162,9 @@ class _Table:
             elif spreadsheet_number(cell):
                 message = "was turned into a number by a spreadsheet"
                 remedy = "write the ID in full, in a column that is formatted as text"
+            elif _FORMULA.match(cell):
+                message = "begins like a formula of a spreadsheet"
+                remedy = "write the ID itself"
             else:
                 continue
             column = _column(text, self._separator, index)
@@ -149,10 +174,26 @@ class _Table:
         return found
 
 
-def _cells(text: str, separator: str) -> list[str] | None:
+def columns_of(text: str) -> tuple[list[str], str]:
+    """The names in the header, and the separator; no names where there is no header."""
+    header = next(_lines(text), None)
+    if header is None:
+        return [], SEPARATORS[0]
+    separator = max(SEPARATORS, key=header[1].count)
+    return cells_of(header[1], separator) or [], separator
+
+
+def place_in(text: str, separator: str, index: int) -> int:
+    """The column, from 1, at which a cell of this line begins."""
+    return _column(text, separator, index)
+
+
+def cells_of(text: str, separator: str) -> list[str] | None:
     """The cells without the spaces around them; None where a quotation mark is not closed."""
     if '"' not in text:
         return [cell.strip() for cell in text.split(separator)]
+    if text.count('"') % 2:
+        return None
     try:
         cells = next(csv.reader([text], delimiter=separator, strict=True, skipinitialspace=True))
     except csv.Error:
@@ -160,19 +201,28 @@ def _cells(text: str, separator: str) -> list[str] | None:
     return [cell.strip() for cell in cells]
 
 
-def _column(text: str, separator: str, index: int) -> int:
-    """Where the cell begins, from 1; separators within quotes do not count."""
+def spans_of(text: str, separator: str) -> list[tuple[int, int]]:
+    """Where each cell begins and ends; separators within quotes do not count."""
+    spans = []
     start = 0
     quoted = False
-    for offset, mark in enumerate(text):
-        if index == 0:
-            break
+    end = len(text.removesuffix("\r"))
+    for offset, mark in enumerate(text[:end]):
         if mark == '"':
             quoted = not quoted
         elif mark == separator and not quoted:
-            index -= 1
+            spans.append((start, offset))
             start = offset + 1
-    return start + 1
+    return [*spans, (start, end)]
+
+
+def _column(text: str, separator: str, index: int) -> int:
+    """Where the cell begins, from 1; the last one for one that is not there."""
+    if '"' not in text:  # as nearly every line of a large table, and ten times as fast
+        before = text.split(separator)[:-1][:index]
+        return sum(map(len, before)) + len(before) + 1
+    spans = spans_of(text, separator)
+    return spans[min(index, len(spans) - 1)][0] + 1
 
 
 def _unclosed(file: str, line: int, text: str) -> FileProblem:

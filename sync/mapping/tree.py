@@ -26,6 +26,8 @@ _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER = yaml.SafeLoader("")
 _resolve: Callable[[type[yaml.Node], str, tuple[bool, bool]], str] = _RESOLVER.resolve
 _TAG = "tag:yaml.org,2002:"
+# What YAML takes for something else than text begins with one of these.
+_DOUBTFUL_BEGINNINGS = frozenset(_RESOLVER.yaml_implicit_resolvers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +250,7 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         line, column = _place_of(event)
         kind = "str"
-        if event.implicit[0]:
+        if event.implicit[0] and event.value[:1] in _DOUBTFUL_BEGINNINGS:
             kind = _resolve(yaml.ScalarNode, event.value, (True, False)).removeprefix(_TAG)
         return Scalar(event.value, kind, line, column)
 

@@ -13,8 +13,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, NoReturn
 
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from sync.domain.ids import MAX_KEY_LENGTH, well_formed
 from sync.domain.money import currency_code
@@ -122,8 +123,42 @@ def malformed(value: str) -> tuple[str, str]:
     return "holds characters that cannot be seen", "type it again instead of pasting it"
 
 
-Text = Annotated[str, BeforeValidator(text)]
-Amount = Annotated[Decimal, BeforeValidator(amount)]
+class OrNothing:
+    """For the schema of a part whose lines may all be commented out."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(core), {"type": "null"}]}
+
+
+# Beside the judge stands what an editor can know of it.
+Text = Annotated[
+    str,
+    BeforeValidator(text),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH}),
+]
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(amount),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": f"^{_AMOUNT.pattern}$"},
+            ]
+        }
+    ),
+]
 Flag = Annotated[bool, BeforeValidator(flag)]
-Currency = Annotated[str, BeforeValidator(currency)]
-Country = Annotated[str, BeforeValidator(country)]
+Currency = Annotated[
+    str,
+    BeforeValidator(currency),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"}),
+]
+Country = Annotated[
+    str,
+    BeforeValidator(country),
+    WithJsonSchema({"type": "string", "pattern": f"^{_COUNTRY.pattern}$"}),
+]

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sync.domain.account import Account, Location
-from sync.domain.views import AccountProfile, LocationProfile
+from sync.domain.ids import CustomerId, OrganisationId, WebUserId
+from sync.domain.views import AccountProfile, Exceptional, LocationProfile
 from sync.planning.membership import Members
+from sync.planning.plan import Change
 
 
 def profile_of(account: Account, locations: Iterable[Location], members: Members) -> AccountProfile:
@@ -35,6 +37,17 @@ def profile_of(account: Account, locations: Iterable[Location], members: Members
         users=members.users,
         exceptions=members.exceptions,
     )
+
+
+def hides(change: Change[CustomerId, AccountProfile]) -> bool:
+    """Whether somebody who could see the account no longer can."""
+    if change.before is None:
+        return False
+    return change.after is None or bool(_people(change.before) - _people(change.after))
+
+
+def _people(profile: AccountProfile) -> set[OrganisationId | WebUserId | Exceptional]:
+    return {*profile.organisations, *profile.users, *profile.exceptions}
 
 
 def keeping_locations(profile: AccountProfile, before: AccountProfile) -> AccountProfile:

@@ -49,6 +49,8 @@ def late_changes(before: StoreOrder, after: StoreOrder) -> tuple[str, ...]:
     was_stopped = isinstance(before, WebOrder) and before.state in STOPPED
     if after.state in STOPPED and not was_stopped:
         found.append(f"The order was {after.state.value} in the store after its import.")
+    if was_stopped and after.state not in STOPPED:
+        found.append("The order was cancelled or refunded, and is open again in the store.")
     if isinstance(before, UnreadableOrder):
         return tuple(found)
     if after.approval is Approval.REFUSED and before.approval is not Approval.REFUSED:
@@ -68,7 +70,8 @@ def late_changes(before: StoreOrder, after: StoreOrder) -> tuple[str, ...]:
 
 def same_order(before: StoreOrder, after: StoreOrder) -> bool:
     """Whether a decision made on ``before`` still holds for ``after``."""
-    if isinstance(before, WebOrder) and isinstance(after, WebOrder):
+    touched = before.modified_at != after.modified_at
+    if touched and isinstance(before, WebOrder) and isinstance(after, WebOrder):
         return replace(before, modified_at=after.modified_at) == after
     return before == after
 

@@ -73,6 +73,14 @@ def shopper_audiences(mapping: SyncMapping) -> frozenset[Audience]:
     )
 
 
+def shopper_currencies(mapping: SyncMapping) -> dict[Audience, frozenset[str]]:
+    """Every audience of shoppers, with the currencies that its retail group prices."""
+    return {
+        audience: _shopper_currencies(audience, mapping) or frozenset()
+        for audience in shopper_audiences(mapping)
+    }
+
+
 def audiences_of(
     scope: PriceScope, mapping: SyncMapping, entitled: Entitled
 ) -> tuple[Audience, ...]:

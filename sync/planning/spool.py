@@ -1,19 +1,25 @@
-"""A plan on disk: changes in the order of planning, with counts and a digest.
+"""A plan put aside: what is withdrawn first, then the rest, with counts and a digest.
 
 Guard rails judge the whole plan before the first write, so it must be kept
-somewhere in between. Memory stays flat: one line of JSON a change in a
-temporary file, read back once for applying. The digest covers every change, so
-a confirmation is for this plan and no other.
+somewhere in between. Memory stays flat: what is more than ``IN_MEMORY`` changes
+goes into a temporary file, one line of JSON each, read back once for applying. The
+digest covers every change, so a confirmation is for this plan and no other; it is
+made when somebody asks for it, which is rare.
+
+A run may be stopped or die after any write. So whatever somebody may not see any
+more is written before anything that somebody gains, over the whole plan and not
+only within the few changes that the store takes at once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 from sync.domain.codec import decode, encode
 from sync.planning.plan import Change, Tally
@@ -23,46 +29,59 @@ V = TypeVar("V")
 
 SAMPLES = 20
 
+IN_MEMORY = 20_000
+"""Changes that cost neither a file nor their JSON; a day's plan is rarely larger."""
+
+
+def withdraws(change: Change[Any, Any]) -> bool:
+    """Whether the change takes something out of the store."""
+    return change.after is None
+
 
 class Spool(Generic[K, V]):
-    """Changes of one kind. ``key`` and ``value`` are their types, for reading back."""
+    """Changes of one kind. ``key`` and ``value`` are their types, for reading back.
 
-    def __init__(self, key: Any, value: Any) -> None:
-        self._key, self._value = key, value
-        # Closed by __exit__: a spool is used in a with statement.
-        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-        self._digest = hashlib.sha256()
+    Those for which ``first`` holds come first, the others after them, both in the
+    order in which they were added.
+    """
+
+    def __init__(
+        self, key: Any, value: Any, first: Callable[[Change[K, V]], bool] = withdraws
+    ) -> None:
+        self._key, self._value, self._first = key, value, first
+        self._queues = (_Queue[K, V](), _Queue[K, V]())
+        self._in_memory = 0
         self.tally = Tally()
         self.samples: list[str] = []
 
     def add(self, change: Change[K, V]) -> None:
-        line = json.dumps(
-            [encode(change.key), encode(change.before), encode(change.after)],
-            ensure_ascii=False,
-            sort_keys=True,
-            separators=(",", ":"),
-        )
-        self._file.write(line + "\n")
-        self._digest.update(line.encode() + b"\n")
+        in_memory = self._in_memory < IN_MEMORY
+        self._in_memory += in_memory
+        urgent, rest = self._queues
+        (urgent if self._first(change) else rest).add(change, in_memory=in_memory)
         self.tally.count(change)
         if len(self.samples) < SAMPLES:
             self.samples.append(_told(change))
 
     def __iter__(self) -> Iterator[Change[K, V]]:
-        self._file.flush()
-        self._file.seek(0)
-        for line in self._file:
-            key, before, after = json.loads(line)
-            yield Change(
-                decode(self._key, key),
-                None if before is None else decode(self._value, before),
-                None if after is None else decode(self._value, after),
-            )
+        for queue in self._queues:
+            yield from queue.held
+            for line in queue.lines():
+                key, before, after = json.loads(line)
+                yield Change(
+                    decode(self._key, key),
+                    None if before is None else decode(self._value, before),
+                    None if after is None else decode(self._value, after),
+                )
 
     @property
     def digest(self) -> str:
         """Hexadecimal SHA-256 over all changes."""
-        return self._digest.hexdigest()
+        digest = hashlib.sha256()
+        for queue in self._queues:
+            for line in itertools.chain(map(_line, queue.held), queue.lines()):
+                digest.update(line.encode())
+        return digest.hexdigest()
 
     def __enter__(self) -> Spool[K, V]:
         return self
@@ -73,7 +92,45 @@ class Spool(Generic[K, V]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        for queue in self._queues:
+            queue.close()
+
+
+class _Queue(Generic[K, V]):
+    """Changes in their order: the first ones in memory, the others in a file."""
+
+    def __init__(self) -> None:
+        self.held: list[Change[K, V]] = []
+        # Closed by the spool's __exit__: it is used in a with statement.
+        self._file: IO[str] | None = None
+
+    def add(self, change: Change[K, V], *, in_memory: bool) -> None:
+        if in_memory:
+            self.held.append(change)
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self._file.write(_line(change))
+
+    def lines(self) -> Iterator[str]:
+        if self._file is not None:
+            self._file.flush()
+            self._file.seek(0)
+            yield from self._file
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _line(change: Change[Any, Any]) -> str:
+    line = json.dumps(
+        [encode(change.key), encode(change.before), encode(change.after)],
+        ensure_ascii=False,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+    return line + "\n"
 
 
 def _told(change: Change[Any, Any]) -> str:

@@ -16,9 +16,12 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money, Rounding
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceScope
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.domain.times import Watermark
@@ -42,6 +45,8 @@ class ErpCapabilities:
     ``needs_ship_to_id``: even then a ship-to ID must be named beside it.
     ``unique_external_key``: the ERP itself refuses a second order with our key.
     ``external_key_length``: characters that the key's field holds.
+    ``order_group``: so many orders may be written in one transaction (see
+    ``SupportsOrderGroups``); with 1 each goes by itself.
     ``statement_timeout_s``: how long a write may still be under way after its
     answer was lost. ``number_follows``: the order number comes later, with the
     order status. ``text_encoding``: the Python codec of the ERP's text, None
@@ -59,6 +64,7 @@ class ErpCapabilities:
     needs_contact: bool = False
     unique_external_key: bool = True
     external_key_length: int = 64
+    order_group: int = 1
     tax_override: bool = True
     order_hold: bool = False
     number_follows: bool = False
@@ -89,12 +95,16 @@ class FindingLevel(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of a check: what was looked at, what was found, the way out."""
+    """One result of a check: what was looked at, what was found, the way out.
+
+    ``place`` is where a person wrote it ("customers.csv:7"), empty where nobody did.
+    """
 
     subject: str
     level: FindingLevel
     message: str
     remedy: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +207,41 @@ class ReadsInvoices(Protocol):
 
 
 @runtime_checkable
+class ReadsBalances(Protocol):
+    """Optional: an ERP that states what its accounts owe, beside their invoices."""
+
+    def balances(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountBalance]:
+        """What these accounts owe, at most one for each account and currency.
+
+        With the ERP's own ageing where it has one. An account without a figure
+        in the ERP is absent: it does not owe nothing, it is not known.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsCustomerParts(Protocol):
+    """Optional: an ERP that knows its customers' own item numbers."""
+
+    def customer_parts(self, customer_ids: Collection[CustomerId]) -> Sequence[CustomerPart]:
+        """The item numbers of these accounts, at most one for each key."""
+        ...
+
+
+@runtime_checkable
+class ReadsAvailability(Protocol):
+    """Optional: an ERP that says how much is there. Who may see it, its items say."""
+
+    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+        """Figures of every item, at most one for each warehouse; with ``skus`` of these.
+
+        An item that is not among them is not known to be there or gone. A short
+        read raises; it never looks like an end.
+        """
+        ...
+
+
+@runtime_checkable
 class TellsChanges(Protocol):
     def changed_customers(
         self, feed: Feed, since: Watermark
@@ -234,11 +279,56 @@ class SubmitsOrders(Protocol):
 
 
 @runtime_checkable
+class FindsOrdersTogether(Protocol):
+    """Optional: looks for many keys as cheaply as for one."""
+
+    def find_orders(self, keys: Collection[IdempotencyKey]) -> Mapping[IdempotencyKey, FoundOrder]:
+        """The orders under these keys, as ``find_order`` tells them; one not there is absent.
+
+        Where one of them cannot be told, such as two orders under one key, it
+        raises like ``find_order``, and nothing is known of any.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsOrderGroups(Protocol):
+    """Optional, and only for an ERP that refuses a second order under the same key."""
+
+    def submit_orders(
+        self, orders: Sequence[tuple[SalesOrder, IdempotencyKey]]
+    ) -> Sequence[OrderAcknowledgement]:
+        """Write all of these orders, each under its key, in one transaction: all or none.
+
+        The answers are in the order of the orders, of which there are at most
+        ``order_group``. The caller has looked each key up. Raises GroupRejected,
+        naming the order, when the ERP refuses one or a key is given twice;
+        Conflict when it holds one of the keys already; OutcomeUnknown when it
+        cannot be told whether they were written; TryLater only when they surely
+        were not. Whatever it raises, either all of them are in the ERP or none.
+        """
+        ...
+
+
+@runtime_checkable
 class ReadsOrderStatus(Protocol):
     def order_statuses(
         self, keys: Collection[IdempotencyKey]
     ) -> Mapping[IdempotencyKey, OrderStatus]:
         """The present status of these orders; one that the ERP lacks is absent."""
+        ...
+
+
+@runtime_checkable
+class CancelsOrders(Protocol):
+    def cancel_order(self, key: IdempotencyKey) -> None:
+        """Cancel the whole order under this key, as the ERP's own staff would.
+
+        Returns when it is cancelled, also where it was cancelled before. Raises
+        Rejected when the ERP does not cancel it (any more), with its reason and
+        nothing changed; OutcomeUnknown when it cannot be told whether it did;
+        TryLater only when it surely did not.
+        """
         ...
 
 
@@ -252,13 +342,36 @@ class ChecksPurchaseOrders(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PurchaseOrder:
+    """A PO number of an account, on the order under ``key``."""
+
+    customer_id: CustomerId
+    po_number: str
+    key: IdempotencyKey
+
+
+@runtime_checkable
+class ChecksPurchaseOrdersTogether(Protocol):
+    """Optional: asks about many PO numbers as cheaply as about one."""
+
+    def purchase_orders_used(
+        self, asked: Collection[PurchaseOrder]
+    ) -> Mapping[PurchaseOrder, ErpOrderNumber]:
+        """Another order with that number, for each that has been used before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class TaxQuestion:
     """What tax would the ERP charge on this order?
 
     ``goods`` are the lines after all discounts, ``charges`` freight and fees;
     both in ``currency``, tax not included. ``ship_to_id`` is given for an
     address on file, the other parts for one typed at checkout; ``day`` is in
-    the ERP's calendar.
+    the ERP's calendar. ``lines`` are what each item comes to before the
+    discounts of the whole order, ``charge_codes`` and ``discount_codes`` the
+    amounts under the ERP's codes, discounts positive: for an ERP whose tax
+    depends on the item.
     """
 
     customer_id: CustomerId
@@ -270,6 +383,9 @@ class TaxQuestion:
     country: str | None = None
     region: str | None = None
     postal_code: str | None = None
+    lines: tuple[tuple[Sku, Decimal], ...] = ()
+    charge_codes: tuple[tuple[str, Decimal], ...] = ()
+    discount_codes: tuple[tuple[str, Decimal], ...] = ()
 
 
 @runtime_checkable

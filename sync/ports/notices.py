@@ -20,10 +20,14 @@ the differences of a review, which may name another buyer's account.
 
 from __future__ import annotations
 
-from sync.domain.decision import Closing
-from sync.domain.sales_order import ErpOrderState
+from datetime import datetime
+from typing import Protocol
+
+from sync.domain.decision import Closing, Problem
+from sync.domain.ids import ErpOrderNumber
+from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState
-from sync.ports.state import LedgerEntry, LedgerState
+from sync.ports.state import LedgerState
 
 IN_REVIEW = "The order is being checked by our staff."
 
@@ -31,7 +35,28 @@ IN_REVIEW = "The order is being checked by our staff."
 FOR_STAFF = frozenset({"assignment_refused", "assignment_conflict", "retail_group_as_individual"})
 
 
-def notice_for(entry: LedgerEntry) -> ImportNotice | None:
+class Noticed(Protocol):
+    """What a notice is made of; a ``LedgerEntry`` has all of it."""
+
+    @property
+    def state(self) -> LedgerState: ...
+    @property
+    def imported_at(self) -> datetime | None: ...
+    @property
+    def status(self) -> OrderStatus | None: ...
+    @property
+    def erp_order(self) -> ErpOrderNumber | None: ...
+    @property
+    def waiting_sentence(self) -> str | None: ...
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+    @property
+    def closing(self) -> Closing | None: ...
+    @property
+    def closing_note(self) -> str | None: ...
+
+
+def notice_for(entry: Noticed) -> ImportNotice | None:
     """What the store should show at this order now; None: leave it as it is."""
     if entry.imported_at is not None:
         return _imported(entry)
@@ -57,7 +82,7 @@ def notice_for(entry: LedgerEntry) -> ImportNotice | None:
             return ImportNotice(ImportState.ABORTED, message=IN_REVIEW)
 
 
-def _imported(entry: LedgerEntry) -> ImportNotice:
+def _imported(entry: Noticed) -> ImportNotice:
     if entry.status is not None and entry.status.state is ErpOrderState.REFUSED:
         return ImportNotice(ImportState.ABORTED, entry.erp_order, entry.status.message)
     if entry.erp_order is None:

@@ -12,9 +12,9 @@ worker has taken the order over meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -25,6 +25,7 @@ from sync.domain.order import StoreOrder
 from sync.domain.sales_order import OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice
+from sync.ports.systems import Systems
 
 
 class LedgerState(Enum):
@@ -80,11 +81,17 @@ class LedgerEntry:
     """Everything known about one web order.
 
     ``differences`` are the sentences of a review; ``shown`` is the last notice
-    that the store confirmed; ``status`` the last ERP status mirrored.
+    that the store confirmed; ``status`` the last ERP status mirrored; ``told_at``
+    when either became what it is.
     ``waiting_for`` is the code and ``waiting_sentence`` the words of what it
     waits for; ``message`` the last word about an attempt that did not end;
     ``trail`` how a quarantine was decided; ``imported_at`` when the ERP took
     the order, None while it has not, also where its number follows later.
+    ``cancel_due_at``: when to see to its cancellation in the ERP, None while none
+    is under way; ``cancel_asked_at`` when the ERP was last asked for it.
+    ``reduced_at``: when what it says of people was taken out. ``customer_id`` is
+    the account that it is under, or for one in quarantine would go into.
+    ``erased``: its buyer's data were taken out (OP-9); it is never imported again.
     """
 
     order_id: WebOrderId
@@ -108,10 +115,45 @@ class LedgerEntry:
     closing_note: str | None = None
     shown: ImportNotice | None = None
     status: OrderStatus | None = None
+    told_at: datetime | None = None
     waiting_sentence: str | None = None
     message: str | None = None
     trail: tuple[str, ...] = ()
     imported_at: datetime | None = None
+    cancel_due_at: datetime | None = None
+    cancel_asked_at: datetime | None = None
+    reduced_at: datetime | None = None
+    customer_id: CustomerId | None = None
+    erased: bool = False
+
+    @property
+    def to_buyers(self) -> ShownOrder:
+        """The part of it that is shown."""
+        return ShownOrder(*(getattr(self, each.name) for each in fields(ShownOrder)))
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOrder:
+    """What the store shows and should show of one web order, as in ``LedgerEntry``.
+
+    Orders are many and most come to rest: whoever only asks what their buyers see
+    reads neither their contents nor their instructions.
+    """
+
+    order_id: WebOrderId
+    number: str
+    state: LedgerState
+    key: IdempotencyKey
+    erp_order: ErpOrderNumber | None
+    closing: Closing | None
+    closing_note: str | None
+    shown: ImportNotice | None
+    status: OrderStatus | None
+    told_at: datetime | None
+    waiting_sentence: str | None
+    problems: tuple[Problem, ...]
+    imported_at: datetime | None
+    erased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +187,40 @@ class Ledger(Protocol):
         """Entries that left our hands, each with a newer version that nobody judged yet."""
         ...
 
+    def unchanged(self, orders: Collection[StoreOrder]) -> Collection[WebOrderId]:
+        """Those of a few hundred orders of which ``discover`` would learn nothing at all.
+
+        One question for all of them: a feed that overlaps shows each order
+        many times, and an order that did not change should cost next to nothing.
+        """
+        ...
+
     def settle_change(
         self, order_id: WebOrderId, now: datetime, differences: tuple[str, ...]
     ) -> None:
         """The newer version is judged. With differences the entry goes to review."""
+        ...
+
+    def want_cancelled(self, order_id: WebOrderId, now: datetime) -> None:
+        """The newer version is judged: the ERP shall cancel the order too."""
+        ...
+
+    def cancelling(self, now: datetime, limit: int) -> Sequence[LedgerEntry]:
+        """Entries whose cancellation is to be seen to by now, the longest wanted first."""
+        ...
+
+    def cancel_asked(self, order_id: WebOrderId, now: datetime, look_again_at: datetime) -> None:
+        """Before the ERP is asked: whatever comes of it is looked up after that moment."""
+        ...
+
+    def cancel_put_off(
+        self, order_id: WebOrderId, why: str, now: datetime, not_before: datetime
+    ) -> None:
+        """The ERP was surely not reached: ask again after that moment."""
+        ...
+
+    def record_cancelled(self, order_id: WebOrderId, now: datetime) -> None:
+        """The ERP has it as cancelled, as the store has."""
         ...
 
     def due(self, now: datetime, limit: int) -> Sequence[WebOrderId]:
@@ -158,6 +230,27 @@ class Ledger(Protocol):
 
     def claim(self, order_id: WebOrderId, now: datetime, ttl_s: float) -> Claim | None:
         """Take the order, state submitting, token one higher; None if it is not due."""
+        ...
+
+    def claim_all(
+        self, order_ids: Sequence[WebOrderId], now: datetime, ttl_s: float
+    ) -> Sequence[Claim]:
+        """Each of these as ``claim`` does, in their order; those not due are absent."""
+        ...
+
+    def give_back(self, claim: Claim, now: datetime) -> None:
+        """Nothing was sent: as it was before the claim, due at once, no attempt counted.
+
+        With an instruction out, of an earlier attempt, it stays submitting.
+        """
+        ...
+
+    def together(self, order_ids: Sequence[WebOrderId]) -> AbstractContextManager[None]:
+        """The steps on these orders within the block share their queries.
+
+        They take effect when the block ends; what raises out of it takes them all
+        back. A FencedOff that is caught within it concerns its own order alone.
+        """
         ...
 
     def refresh(self, claim: Claim, order: StoreOrder) -> None:
@@ -175,6 +268,25 @@ class Ledger(Protocol):
     def record_imported(
         self, claim: Claim, number: ErpOrderNumber | None, now: datetime
     ) -> None: ...
+
+    def record_arrived(
+        self,
+        claim: Claim,
+        order: StoreOrder,
+        sent: SalesOrder,
+        decision: Decision,
+        number: ErpOrderNumber | None,
+        now: datetime,
+    ) -> bool:
+        """The ERP has what was sent under this claim, which is over by now.
+
+        Whoever took the order over was told that nothing had arrived. It is
+        imported as it was sent, whatever became of it since, and who holds it is
+        fenced off; a version of the order that is newer than ``order`` is judged
+        as one that came after the import. False, and nothing done, where the
+        import is on record already.
+        """
+        ...
 
     def record_unknown(self, claim: Claim, message: str, look_again_at: datetime) -> None:
         """The outcome is unknown: stay submitting, come back after that moment."""
@@ -194,7 +306,10 @@ class Ledger(Protocol):
         problems: tuple[Problem, ...],
         now: datetime,
         trail: tuple[str, ...] = (),
-    ) -> None: ...
+        customer_id: CustomerId | None = None,
+    ) -> None:
+        """With ``customer_id``, people find it by the account that it would go into."""
+        ...
 
     def record_review(self, claim: Claim, differences: tuple[str, ...], now: datetime) -> None: ...
 
@@ -203,7 +318,7 @@ class Ledger(Protocol):
     def replay(self, order_id: WebOrderId, actor: str, reason: str, now: datetime) -> bool:
         """Quarantined or in review without an ERP order: due again, decided anew.
 
-        False when the entry is in no state to be replayed.
+        False when the entry is in no state to be replayed, or was erased.
         """
         ...
 
@@ -215,15 +330,18 @@ class Ledger(Protocol):
         """
         ...
 
-    def release_expired(self, now: datetime) -> int:
+    def release_expired(self, now: datetime, settled_at: datetime | None = None) -> int:
         """At start-up, as the only writer: make every claimed order due at once.
 
-        Those with an instruction still wait out their look-again moment.
+        Those with an instruction still wait out their look-again moment, or
+        until ``settled_at`` if that is sooner: the moment from which the ERP is
+        surely done with all that the worker before us can have begun. It is
+        known only where that worker is known to be gone.
         """
         ...
 
-    def to_show(self, limit: int) -> Sequence[LedgerEntry]:
-        """Entries whose notice in the store is not what it should be."""
+    def to_show(self, limit: int) -> Sequence[ShownOrder]:
+        """Orders whose notice in the store is not what it should be."""
         ...
 
     def record_shown(
@@ -232,7 +350,7 @@ class Ledger(Protocol):
         notice: ImportNotice,
         now: datetime,
         *,
-        since: LedgerEntry | None = None,
+        since: ShownOrder | None = None,
     ) -> None:
         """The store confirmed this notice; an imported order becomes acknowledged.
 
@@ -242,7 +360,17 @@ class Ledger(Protocol):
         """
         ...
 
-    def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[LedgerEntry]:
+    def told(
+        self, after: datetime, until: datetime, last: ShownOrder | None, limit: int
+    ) -> Sequence[ShownOrder]:
+        """Orders of which the store was last told in that time (``told_at``), longest
+        ago first, after ``last``.
+
+        One that was told exactly ``after`` is left out, one ``until`` is not.
+        """
+        ...
+
+    def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
         """Imported orders whose ERP status may still move, by order ID, after that one."""
         ...
 
@@ -252,6 +380,22 @@ class Ledger(Protocol):
         self, order_id: WebOrderId, status: OrderStatus, problem: Problem, now: datetime
     ) -> None:
         """The ERP took the order and refused it afterwards: quarantined, to be replayed."""
+        ...
+
+    def reduce_done(self, before: datetime, now: datetime, limit: int) -> int:
+        """Take what names people out of so many entries that are done since ``before``.
+
+        Their keys, amounts and decisions stay for ever. Gives how many were reduced.
+        """
+        ...
+
+    def still_whole(self, before: datetime) -> int:
+        """How many entries ``reduce_done`` would reduce."""
+        ...
+
+    def held_for(self) -> dict[str, int]:
+        """How many orders in quarantine or review each code holds up; "review" for a
+        difference. One that several codes hold up counts for each of them."""
         ...
 
     def entry(self, order_id: WebOrderId) -> LedgerEntry | None: ...
@@ -273,7 +417,11 @@ class Watermarks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run of one flow. ``outcome`` is ok, failed, refused, cancelled or running."""
+    """One run of one flow. ``outcome`` is ok, failed, refused, cancelled, try_later or running.
+
+    A ``narrow`` one was for a part, such as the orders that a store hinted at. It
+    takes the place of no run by the clock.
+    """
 
     run_id: str
     flow: str
@@ -282,16 +430,21 @@ class RunRecord:
     outcome: str = "running"
     counts: dict[str, int] = field(default_factory=dict)
     message: str = ""
+    narrow: bool = False
 
 
 class Runs(Protocol):
-    def start(self, run_id: str, flow: str, now: datetime) -> None: ...
+    def start(self, run_id: str, flow: str, now: datetime, *, narrow: bool = False) -> None: ...
 
     def finish(
         self, run_id: str, outcome: str, counts: dict[str, int], message: str, now: datetime
     ) -> None: ...
 
-    def last(self, flow: str | None = None, limit: int = 20) -> Sequence[RunRecord]: ...
+    def last(
+        self, flow: str | None = None, limit: int = 20, *, whole: bool = False
+    ) -> Sequence[RunRecord]:
+        """Newest first; ``whole`` leaves out those that were for a part."""
+        ...
 
     def abandon_running(self, now: datetime) -> int:
         """At start-up: runs that a dead process left behind are marked as such."""
@@ -312,7 +465,8 @@ class ResyncScope:
 
     ``everything`` makes a mirror compare all accounts, where a run by the clock
     may look only at those that the ERP calls changed: its change feeds tell
-    nothing of rows that were deleted.
+    nothing of rows that were deleted. ``hinted`` are orders that the store says
+    have news: they are read, and whatever is due is worked on.
     """
 
     customer: str | None = None
@@ -323,12 +477,13 @@ class ResyncScope:
     until: datetime | None = None
     confirm_plan: str | None = None
     everything: bool = False
+    hinted: tuple[WebOrderId, ...] = ()
 
     @property
     def narrow(self) -> bool:
         """Whether something lies outside it."""
         given = (self.customer, self.order, self.sku, self.channel, self.since, self.until)
-        return any(each is not None for each in given)
+        return bool(self.hinted) or any(each is not None for each in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +509,7 @@ class Requests(Protocol):
         ...
 
     def next(self, now: datetime) -> ResyncRequest | None:
-        """Take the oldest queued request, which is running from now on."""
+        """Take the oldest queued request that can be read, which is running from now on."""
         ...
 
     def progress(self, request_id: str, done: int, total: int | None) -> bool:
@@ -427,10 +582,48 @@ class GoodMapping:
     before: dict[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptMapping:
+    """A version that was in force from ``at`` on, without its files.
+
+    ``counts`` says how many of what are in it ("assignments", "channels", "policies");
+    empty where that was not kept when it was taken up.
+    """
+
+    version: str
+    at: datetime
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
 class MappingVersions(Protocol):
     def last_good(self) -> GoodMapping | None: ...
 
-    def save_good(self, version: str, files: dict[str, str], now: datetime) -> None: ...
+    def save_good(
+        self,
+        version: str,
+        files: dict[str, str],
+        now: datetime,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Keep it as the one in force, and forget what was refused before it.
+
+        Old versions are given up when there are many of them, or they are large.
+        """
+        ...
+
+    def kept(self) -> Sequence[KeptMapping]:
+        """The versions that are still here, the one in force first.
+
+        One that was taken up again stands here twice.
+        """
+        ...
+
+    def files_of(self, version: str) -> dict[str, str] | None:
+        """The files of a kept version, as they were taken up, but for what was erased (OP-9).
+
+        None where it is not kept, or not any more.
+        """
+        ...
 
     def note_refused(self, version: str, problems: tuple[str, ...], now: datetime) -> None: ...
 
@@ -466,6 +659,11 @@ class Transaction(Protocol):
 
     @property
     def audit(self) -> Audit: ...
+
+    @property
+    def systems(self) -> Systems:
+        """Of the whole site: systems belong to no pipeline."""
+        ...
 
 
 class State(Protocol):

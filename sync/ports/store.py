@@ -8,10 +8,12 @@ names. Mirrored partitions are read with ``shown_*`` and changed with
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.availability import Availability, StockKey
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import (
     BillToId,
     CustomerId,
@@ -24,16 +26,20 @@ from sync.domain.ids import (
 )
 from sync.domain.invoice import Invoice
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
+from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountProfile,
     AccountView,
+    BalanceView,
     BillToView,
+    CustomerPartView,
     ImportNotice,
     InvoiceView,
     PublishedPriceKey,
+    PublishedStockKey,
     ShipToView,
 )
 from sync.ports.erp import Finding
@@ -44,15 +50,24 @@ class StoreCapabilities:
     """Facts about the store that the engine plans around.
 
     ``overlap_s``: how far back a read must reach behind its watermark so that
-    no late commit is missed. ``batch``: changes that one ``apply`` may carry.
+    no late commit is missed. ``batch``: changes that one ``apply`` may carry;
+    ``price_batch``: the same for prices, where a store takes them in bulk.
     ``organisations``: the store knows organisations of its own; where it does
     not, the ERP account that a user is mapped to is the user's organisation.
+    ``call_for_pricing``: an entry without a price hides the prices of the levels
+    below it from its audience; where the store cannot do that, each run says so.
     """
 
     name: str
     organisations: bool = True
+    call_for_pricing: bool = True
     overlap_s: float = 600.0
     batch: int = 500
+    price_batch: int | None = None
+
+    @property
+    def prices_at_once(self) -> int:
+        return self.price_batch or self.batch
 
 
 @runtime_checkable
@@ -95,6 +110,49 @@ class ReadsWebOrders(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What somebody posted to us: names of headers in small letters, the body as it came.
+
+    Nothing in it is true before the store's adapter has said so.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@runtime_checkable
+class TakesHints(Protocol):
+    """A store that tells at once which orders have news, instead of waiting to be asked.
+
+    A hint is only ever a reason to look: the order is read from the store, and
+    all hints may be lost without an order being lost.
+    """
+
+    @property
+    def hints_expected(self) -> bool:
+        """Whether the settings give what it takes to know a genuine hint."""
+        ...
+
+    def hinted_orders(self, delivery: Delivery) -> Collection[WebOrderId]:
+        """The orders that a genuine delivery is about; none for one about something else.
+
+        Asks no system. Raises NotGenuine for a delivery that the store did not
+        sign or signed too long ago, and Rejected for a genuine one that cannot
+        be understood.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsOrdersTogether(Protocol):
+    """Optional: reads many orders again as cheaply as one."""
+
+    def orders_now(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, StoreOrder]:
+        """These orders as they are now; one that the store no longer shows is absent."""
+        ...
+
+
 @runtime_checkable
 class ReadsBuyers(Protocol):
     def buyer(self, web_user: WebUserId | None, organisation: OrganisationId | None) -> BuyerRecord:
@@ -119,6 +177,10 @@ class ShowsImport(Protocol):
         """Set (never append) how far the order is. Unknown order: Rejected."""
         ...
 
+    def shown_imports(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, ImportNotice]:
+        """What is shown at these orders; one without a notice is absent."""
+        ...
+
     def show_order_status(self, order_id: WebOrderId, status: OrderStatus) -> None:
         """Set what the ERP says of the order: state, shipments, back-orders."""
         ...
@@ -130,7 +192,12 @@ class ShowsImport(Protocol):
 
 @runtime_checkable
 class MirrorsAccounts(Protocol):
-    """Accounts with their terms. What the store's users own is never touched."""
+    """Accounts with their terms. What the store's users own is never touched.
+
+    Of every mirror: what was put and then changed by others is told with a value
+    that equals nothing that could be wanted, never left out. So it is put right
+    where it is wanted, and removed where it is not. ``shown_...`` writes nothing.
+    """
 
     def shown_customer_ids(self) -> Iterator[CustomerId]:
         """Every customer ID under which anything at all is mirrored in this store."""
@@ -140,7 +207,9 @@ class MirrorsAccounts(Protocol):
         self, customer_ids: Collection[CustomerId]
     ) -> Mapping[CustomerId, AccountProfile]: ...
 
-    def put_accounts(self, views: Sequence[AccountView]) -> None: ...
+    def put_accounts(self, views: Sequence[AccountView]) -> None:
+        """Replace these accounts whole; whoever no longer acts for one sees nothing of it."""
+        ...
 
     def withdraw_account(self, customer_id: CustomerId) -> None:
         """Take the account and everything mirrored under it out of sight.
@@ -184,6 +253,52 @@ class MirrorsInvoices(Protocol):
 
 
 @runtime_checkable
+class MirrorsBalances(Protocol):
+    """Optional: balances of individual accounts, one for each account and currency.
+
+    The store shows them to whom it shows the account's invoices, and to nobody else.
+    """
+
+    def shown_balances(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, str], AccountBalance]: ...
+
+    def apply_balances(
+        self, put: Sequence[BalanceView], remove: Sequence[tuple[CustomerId, str]]
+    ) -> None: ...
+
+
+@runtime_checkable
+class MirrorsCustomerParts(Protocol):
+    """Optional: each account's own item numbers, shown to its own buyers alone."""
+
+    def shown_customer_parts(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[PartKey, CustomerPart]: ...
+
+    def apply_customer_parts(
+        self, put: Sequence[CustomerPartView], remove: Sequence[PartKey]
+    ) -> None: ...
+
+
+@runtime_checkable
+class MirrorsAvailability(Protocol):
+    """Optional: availability, published to audiences as prices are."""
+
+    def shown_stock_audiences(self) -> Iterator[Audience]:
+        """Every audience to which the store shows some availability."""
+        ...
+
+    def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]: ...
+
+    def apply_availability(
+        self,
+        put: Sequence[tuple[Audience, Availability]],
+        remove: Sequence[PublishedStockKey],
+    ) -> None: ...
+
+
+@runtime_checkable
 class MirrorsPrices(Protocol):
     def shown_price_partitions(self) -> Iterator[tuple[Audience, PriceScope]]:
         """Every audience and scope under which the store shows a price."""
@@ -198,6 +313,19 @@ class MirrorsPrices(Protocol):
         put: Sequence[tuple[PublishedPriceKey, PriceValue]],
         remove: Sequence[PublishedPriceKey],
     ) -> None: ...
+
+
+@runtime_checkable
+class TellsShoppersApart(Protocol):
+    """A store that cannot show every audience of shoppers its own prices says so beforehand."""
+
+    def shopper_findings(self, shoppers: Mapping[Audience, Collection[str]]) -> Sequence[Finding]:
+        """Which of these would see each other's prices, given the currencies of each.
+
+        An ERROR for each case, with the way out: no prices are mirrored then. Asks
+        no system; no finding where all can be told apart.
+        """
+        ...
 
 
 @runtime_checkable

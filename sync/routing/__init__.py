@@ -7,7 +7,7 @@ cannot be used is never taken for "no assignment".
 
 from __future__ import annotations
 
-from sync.routing.assignments import AccountMap, Unusable, Usable
+from sync.routing.assignments import AccountMap, Told, Unusable, Usable
 from sync.routing.deciding import RoutingFacts, membership, route
 
-__all__ = ["AccountMap", "RoutingFacts", "Unusable", "Usable", "membership", "route"]
+__all__ = ["AccountMap", "RoutingFacts", "Told", "Unusable", "Usable", "membership", "route"]

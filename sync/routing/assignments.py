@@ -8,7 +8,7 @@ own: it is never taken for "nobody assigned anything" (WA-2c).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sync.domain.account import RetailGroups
@@ -36,6 +36,15 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What one source says; ``exception``: of this user within the organisation."""
+
+    source: Source
+    found: Usable | Unusable | None
+    exception: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AccountMap:
     """Assignments, indexed for look-up. Build one per mapping version."""
 
@@ -44,6 +53,9 @@ class AccountMap:
     _by_key: dict[tuple[str, str], list[Assignment]] = field(default_factory=dict)
     _refused: dict[tuple[str, str], RefusedAssignment] = field(default_factory=dict)
     _users: frozenset[WebUserId] = frozenset()
+    _told: dict[tuple[str, str], Usable | Unusable] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def of(cls, mapping: SyncMapping) -> AccountMap:
@@ -74,22 +86,30 @@ class AccountMap:
         source, because it would otherwise be none. ``email_accounts`` are the
         accounts that have the user's verified address as a contact.
         """
+        for told in self.ask(user, organisation, record, email_accounts):
+            if told.found is not None:
+                return told.found
+        return None
+
+    def ask(
+        self,
+        user: WebUserId | None,
+        organisation: OrganisationId | None,
+        record: BuyerRecord,
+        email_accounts: Sequence[CustomerId] | None = None,
+    ) -> Iterator[Told]:
+        """What every source says, in their order: the first that has found anything counts."""
         if user and organisation and Source.MAPPING_FILE in self.precedence:
-            exception = self._written(_key(user, organisation))
-            if exception is not None:
-                return exception
+            written = self._written(_key(user, organisation))
+            yield Told(Source.MAPPING_FILE, written, exception=True)
         for source in self.precedence:
             if source is Source.MAPPING_FILE:
-                found = self._written(
-                    _key(None, organisation) if organisation else _key(user, None)
-                )
+                key = _key(None, organisation) if organisation else _key(user, None)
+                yield Told(source, self._written(key))
             elif source is Source.STORE_ATTRIBUTE:
-                found = self._from_attribute(user, organisation, record)
+                yield Told(source, self._from_attribute(user, organisation, record))
             else:
-                found = self._from_email(user, organisation, email_accounts)
-            if found is not None:
-                return found
-        return None
+                yield Told(source, self._from_email(user, organisation, email_accounts))
 
     def knows(
         self,
@@ -110,7 +130,18 @@ class AccountMap:
         return alone or company
 
     def _written(self, key: tuple[str, str]) -> Usable | Unusable | None:
-        """What the mapping files say of exactly this user, organisation or pair."""
+        """What the mapping files say of exactly this user, organisation or pair.
+
+        Made once for each that they name: a buyer is looked up many times a day.
+        """
+        told = self._told.get(key)
+        if told is None:
+            told = self._made(key)
+            if told is not None:
+                self._told[key] = told
+        return told
+
+    def _made(self, key: tuple[str, str]) -> Usable | Unusable | None:
         refused = self._refused.get(key)
         if refused is not None:
             return Unusable(

@@ -162,6 +162,26 @@ def _invoice(connection: Connection, order: RowMapping, day: date) -> None:
         "amount": _number(connection, total),
     }
     connection.execute(insert(erp.invoice_due), [due])
+    if not paid:
+        _owe(connection, order, total)
+
+
+def _owe(connection: Connection, order: RowMapping, total: Decimal) -> None:
+    """The customer owes as much more; what is due in a month is not overdue."""
+    table = erp.ledger
+    key = (table.c.customer_no == order["customer_no"], table.c.currency == order["currency"])
+    held = connection.execute(select(table).where(*key)).mappings().first()
+    if held is None:
+        row = {"customer_no": order["customer_no"], "currency": order["currency"]}
+        amount = {"balance": _number(connection, total), "changed_at": _now()}
+        connection.execute(insert(table), [{**row, **amount}])
+        return
+    changed = {
+        name: _number(connection, Decimal(held[name]) + total)
+        for name in ("balance", "not_due")
+        if held[name] is not None
+    }
+    connection.execute(update(table).where(*key).values(changed_at=_now(), **changed))
 
 
 def _sum(connection: Connection, table: Any, order: RowMapping, **where: str) -> Any:

@@ -17,6 +17,7 @@ from random import Random
 from sqlalchemy import (
     Connection,
     Engine,
+    MetaData,
     Table,
     create_engine,
     func,
@@ -106,6 +107,25 @@ def sample_is_built(erp_url: str, store_url: str) -> bool:
     return _is_filled(erp_url, erp_schema.customer) and _is_filled(store_url, store_schema.orders)
 
 
+def sample_lacks(erp_url: str, store_url: str) -> list[str]:
+    """Tables and columns that an earlier release's sample did not have; makes no file."""
+    sides = ((erp_url, erp_schema.erp), (store_url, store_schema.metadata))
+    return [lack for url, metadata in sides for lack in _lacks(url, metadata)]
+
+
+def _lacks(url: str, metadata: MetaData) -> Iterator[str]:
+    with _opened(url) as engine, engine.connect() as connection:
+        inspector = inspect(connection)
+        for table in metadata.sorted_tables:
+            if not inspector.has_table(table.name):
+                yield f"table {table.name}"
+                continue
+            there = {column["name"] for column in inspector.get_columns(table.name)}
+            yield from (
+                f"{table.name}.{each.name}" for each in table.columns if each.name not in there
+            )
+
+
 def counted(sample: Sample) -> SampleCounts:
     world = sample.world
     return SampleCounts(
@@ -190,5 +210,6 @@ __all__ = [
     "counted",
     "make_sample",
     "sample_is_built",
+    "sample_lacks",
     "write_store",
 ]

@@ -15,12 +15,17 @@ from sqlalchemy import Connection, Table, insert
 
 from sync.domain.account import CreditStatus
 from sync.domain.address import Address
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance
 from sync.domain.invoice import Invoice, InvoiceKind
 from sync.domain.pricing import Price, PriceLevel
 from sync.sample import erp_schema as erp
 from sync.sample.baskets import World
 from sync.sample.customers import TERMS, Customers, trade
 from sync.sample.good_orders import USED_PO
+from sync.sample.ledger import build_balances
+from sync.sample.part_numbers import build_parts
+from sync.sample.stock import RETURNS, build_stock
 
 Row = dict[str, Any]
 Rows = dict[Table, list[Row]]
@@ -37,7 +42,20 @@ def write_erp(connection: Connection, world: World, invoices: Iterable[Invoice])
     _customers(rows, world.customers)
     _items(rows, world)
     _prices(rows, world.prices.entries)
+    invoices = tuple(invoices)
     _invoices(rows, invoices)
+    rows[erp.customer_item].extend(
+        {
+            "customer_no": part.sold_to.value,
+            "customer_item_no": part.part_number.value,
+            "item_no": part.sku.value,
+            "unit": part.unit,
+            "customer_text": part.description,
+        }
+        for part in build_parts(world.catalogue)
+    )
+    _stock(rows, build_stock(world.catalogue, world.today))
+    _ledger(rows, build_balances(invoices, world.today))
     _desk_orders(rows, world)
     for table, found in rows.items():
         if "changed_at" in table.c:
@@ -294,6 +312,38 @@ def _invoices(rows: Rows, invoices: Iterable[Invoice]) -> None:
 def _draft(rows: Rows) -> None:
     """An invoice that somebody is still typing, which the profile must leave out."""
     rows[erp.invoice].append({**rows[erp.invoice][0], "invoice_no": "DRAFT-1", "posted": "N"})
+
+
+def _stock(rows: Rows, figures: Iterable[Availability]) -> None:
+    rows[erp.stock].extend(
+        {
+            "item_no": each.sku.value,
+            "warehouse": each.warehouse,
+            "free": each.available,
+            "next_receipt": each.next_due,
+        }
+        for each in figures
+    )
+    # Came back this morning, and nobody has looked at it.
+    rows[erp.stock].append({**rows[erp.stock][0], "warehouse": RETURNS})
+
+
+def _ledger(rows: Rows, balances: Iterable[AccountBalance]) -> None:
+    columns = ("not_due", "overdue_30", "overdue_60", "overdue_older")
+    for each in balances:
+        buckets = each.ageing.buckets if each.ageing else ()
+        # Every row names every column: they are inserted together.
+        ages: list[Decimal | None] = [bucket.amount.amount for bucket in buckets]
+        ages = ages or [None] * len(columns)
+        rows[erp.ledger].append(
+            {
+                "customer_no": each.sold_to.value,
+                "currency": each.currency,
+                "balance": each.balance.amount,
+                "credit_limit": each.credit_limit and each.credit_limit.amount,
+                **dict(zip(columns, ages, strict=True)),
+            }
+        )
 
 
 def _desk_orders(rows: Rows, world: World) -> None:

@@ -245,6 +245,27 @@ item_allowed = Table(
     Column("customer_no", ForeignKey("customer.customer_no"), primary_key=True),
 )
 
+stock = Table(
+    "stock",
+    erp,
+    Column("item_no", ForeignKey("item.item_no"), primary_key=True),
+    Column("warehouse", String(6), primary_key=True),
+    # On hand, with what is promised to orders taken off.
+    Column("free", QUANTITY, nullable=False),
+    Column("next_receipt", DAY),
+)
+
+# The numbers that customers themselves give to what they buy.
+customer_item = Table(
+    "customer_item",
+    erp,
+    Column("customer_no", ForeignKey("customer.customer_no"), primary_key=True),
+    Column("customer_item_no", String(40), primary_key=True),
+    Column("item_no", ForeignKey("item.item_no"), primary_key=True),
+    Column("unit", String(4)),
+    Column("customer_text", String(80)),
+)
+
 # ------------------------------------------------------------------- prices
 
 special = Table(
@@ -355,6 +376,24 @@ invoice_due = Table(
     Column("due_no", Integer, primary_key=True),
     Column("due_date", DAY, nullable=False),
     Column("amount", AMOUNT, nullable=False),
+)
+
+# ------------------------------------------------------------------- ledger
+
+ledger = Table(
+    "ledger",
+    erp,
+    Column("customer_no", ForeignKey("customer.customer_no"), primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("balance", AMOUNT, nullable=False),
+    # Empty: no limit was ever agreed on.
+    Column("credit_limit", AMOUNT),
+    # What is open by age, kept by the office in Europe only.
+    Column("not_due", AMOUNT),
+    Column("overdue_30", AMOUNT),
+    Column("overdue_60", AMOUNT),
+    Column("overdue_older", AMOUNT),
+    _changed(),
 )
 
 # ------------------------------------------------------------- sales orders

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -12,10 +13,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from sync.bootstrap import Installation, Pipeline, open_installation, state_address
 from sync.errors import StateInUse, SyncError, TryLater
+from sync.flows.orders.records import look_again_after_s
 from sync.scheduling.clock import SystemClock
 from sync.scheduling.jobs import mirror_soon, scheduler_for
 from sync.scheduling.notify import Notifier
 from sync.scheduling.pulse import Pulse
+from sync.scheduling.receiver import listening
 from sync.scheduling.runner import Runner
 from sync.settings import Settings
 from sync.state.lock import WriterLock, hold_writer_lock
@@ -40,6 +43,7 @@ class Daemon:
         self._words: SimpleQueue[str] = SimpleQueue()
         self._clock = SystemClock(self._stop)
         self._notifier = Notifier(environ)
+        self._told = ""
         self._pulse = pulse or Pulse(self._clock, idle_s=60.0)
 
     def stop(self) -> None:
@@ -61,17 +65,20 @@ class Daemon:
         with (
             self._become_writer() as lock,
             open_installation(self._settings, self._clock) as installation,
+            listening(installation, self._clock) as hints,
         ):
-            self._resume(installation)
+            self._resume(installation, predecessor_is_gone=lock.ends_with_its_process)
             scheduler = scheduler_for(
                 installation.pipelines.values(),
                 Runner(self._pulse, self._stop),
                 self._clock,
                 threads=self._settings.service.worker_threads,
+                hints=hints,
             )
             scheduler.start()
             log.info("daemon.started", pipelines=sorted(installation.pipelines))
-            self._notifier.ready(_status(installation))
+            self._told = _status(installation)
+            self._notifier.ready(self._told)
             try:
                 while (word := self._next_word()) != STOP:
                     if not lock.still_held():
@@ -120,17 +127,21 @@ class Daemon:
         signal.signal(signal.SIGINT, lambda *_: self.stop())
         signal.signal(signal.SIGHUP, lambda *_: self.reload())
 
-    def _resume(self, installation: Installation) -> None:
+    def _resume(self, installation: Installation, *, predecessor_is_gone: bool) -> None:
         """Take over what a process that is gone left behind.
 
         As the only writer, whatever was running is not running any more. Orders
-        that may be in the ERP keep the moment from which they are looked up.
+        that may be in the ERP keep the moment from which they are looked up. If
+        the process is known to be gone, that is no later than the ERP's own
+        time-outs from now on: it can have begun nothing after this.
         """
         for pipeline in installation.pipelines.values():
             pipeline.mapping.current()
             now = self._clock.now()
+            wait = timedelta(seconds=look_again_after_s(pipeline.context()))
+            settled_at = now + wait if predecessor_is_gone else None
             with pipeline.state.transaction() as state:
-                orders = state.ledger.release_expired(now)
+                orders = state.ledger.release_expired(now, settled_at)
                 runs = state.runs.abandon_running(now)
                 requests = state.requests.requeue_running()
             if orders or runs or requests:
@@ -154,10 +165,12 @@ class Daemon:
         ]
         for pipeline in changed:
             mirror_soon(scheduler, pipeline, self._clock.now())
+        told = _status(installation)
         if reload:
-            self._notifier.ready(_status(installation))
-        elif changed:
-            self._notifier.status(_status(installation))
+            self._notifier.ready(told)
+        elif told != self._told:
+            self._notifier.status(told)
+        self._told = told
         stalled = self._pulse.stalled() if self._settings.service.watchdog else None
         if stalled is None:
             self._notifier.alive()
@@ -196,4 +209,10 @@ def _status(installation: Installation) -> str:
         loaded, _ = pipeline.mapping.current()
         refused = ", a newer mapping is refused" if loaded.from_last_good else ""
         told.append(f"{name} on mapping {loaded.version}{refused}")
+    for _, watch in sorted(installation.watches.items()):
+        record = watch.record()
+        if record.degraded:
+            told.append(f"{record.name} is {record.condition.value} since {record.since:%H:%M} UTC")
+        if record.clock_is_off:
+            told.append(f"the clock of {record.name} is off")
     return "running " + "; ".join(told)

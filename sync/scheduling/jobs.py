@@ -6,11 +6,16 @@ anything. What was due while no daemon ran is known from the runs in the state.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.events import (
+    EVENT_JOB_ERROR,
+    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MISSED,
+    JobExecutionEvent,
+)
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -19,32 +24,54 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sync.bootstrap import Pipeline
 from sync.flows.cycle import FLOWS
 from sync.ports.clock import Clock
+from sync.scheduling.hints import Hints
 from sync.scheduling.runner import Runner
 from sync.settings import MIRRORS, Cron5, Trigger
 
 log = structlog.get_logger()
 
+FIRST_FLOW = "accounts"
 REQUESTS_EVERY_S = 1.0
+HINTS_EVERY_S = 0.25
+UPKEEP_EVERY_S = 86400.0
+UPKEEP_AFTER = timedelta(minutes=10)
+HEAD_START = timedelta(seconds=5)
+"""How long what is due at the start waits for the accounts at most.
+
+Who may see what, and whose orders may go in, comes before what they see and
+order; but an ERP that hangs must not keep the orders from being read.
+"""
 
 
 def scheduler_for(
-    pipelines: Collection[Pipeline], runner: Runner, clock: Clock, *, threads: int
+    pipelines: Collection[Pipeline],
+    runner: Runner,
+    clock: Clock,
+    *,
+    threads: int,
+    hints: Mapping[str, Hints] | None = None,
+    head_start: timedelta = HEAD_START,
 ) -> BackgroundScheduler:
     """A scheduler with every job, not started yet.
 
-    ``threads`` flows run at the same time; none of them beside itself. What
-    people ask for has threads of its own, so that it never waits behind a full
-    schedule.
+    ``threads`` mirrors run at the same time; no flow beside itself. Orders, what
+    people ask for, and the ``hints`` of stores (by pipeline) have threads of their
+    own, so that none of them waits behind a full schedule: at a start every mirror
+    is due at once, and may take minutes.
     """
+    hints = hints or {}
     scheduler = BackgroundScheduler(
         timezone="UTC",
         executors={
             "default": ThreadPoolExecutor(threads),
+            "orders": ThreadPoolExecutor(max(1, len(pipelines))),
             "requests": ThreadPoolExecutor(max(1, len(pipelines))),
+            "hints": ThreadPoolExecutor(max(1, len(hints))),
         },
     )
     for pipeline in pipelines:
-        _add_flows(scheduler, runner, clock, pipeline)
+        hinted = pipeline.name in hints
+        _add_flows(scheduler, runner, clock, pipeline, head_start, hinted=hinted)
         scheduler.add_job(
             runner.requests,
             IntervalTrigger(seconds=REQUESTS_EVERY_S, timezone="UTC"),
@@ -55,27 +82,54 @@ def scheduler_for(
             max_instances=1,
             misfire_grace_time=None,
         )
+        if hinted:
+            scheduler.add_job(
+                runner.hinted,
+                IntervalTrigger(seconds=HINTS_EVERY_S, timezone="UTC"),
+                args=[pipeline, hints[pipeline.name]],
+                id=f"{pipeline.name}/hints",
+                executor="hints",
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )
+        scheduler.add_job(
+            runner.upkeep,
+            IntervalTrigger(seconds=UPKEEP_EVERY_S, timezone="UTC"),
+            args=[pipeline],
+            id=f"{pipeline.name}/upkeep",
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+            # A service that is restarted every night would otherwise never come to it.
+            next_run_time=clock.now() + UPKEEP_AFTER,
+        )
     scheduler.add_listener(_missed, EVENT_JOB_MISSED)
     return scheduler
 
 
-def first_run(pipeline: Pipeline, flow: str, trigger: Trigger, now: datetime) -> datetime | None:
+def first_run(
+    pipeline: Pipeline, flow: str, trigger: Trigger, now: datetime, *, hinted: bool = False
+) -> datetime | None:
     """Now, for what is due at the start; None where the schedule alone decides.
 
     A flow that runs every so many seconds is always due. One with set times is
     due when a time passed since its last run that was made, be it days ago; in
-    a new installation it keeps to the hours that its administrator chose.
+    a new installation it keeps to the hours that its administrator chose. A run
+    for a part, by a hint say, is none that was made. Orders of which stores give
+    hints (``hinted``) are always due: what was hinted at last was lost with the
+    process before this one.
     """
-    if not isinstance(trigger, Cron5):
+    if not isinstance(trigger, Cron5) or (hinted and flow == "orders"):
         return now
     with pipeline.state.transaction() as state:
-        runs = state.runs.last(flow)
+        runs = state.runs.last(flow, whole=True)
     if not runs:
         return None
     made = [run.started_at for run in runs if run.outcome in ("ok", "refused")]
     if not made:
         return now
-    due = _in_its_words(trigger).get_next_fire_time(None, max(made) + timedelta(seconds=1))
+    due = in_its_words(trigger).get_next_fire_time(None, max(made) + timedelta(seconds=1))
     return now if due is not None and due <= now else None
 
 
@@ -94,29 +148,66 @@ def mirror_soon(scheduler: BackgroundScheduler, pipeline: Pipeline, now: datetim
 
 
 def _add_flows(
-    scheduler: BackgroundScheduler, runner: Runner, clock: Clock, pipeline: Pipeline
+    scheduler: BackgroundScheduler,
+    runner: Runner,
+    clock: Clock,
+    pipeline: Pipeline,
+    head_start: timedelta,
+    *,
+    hinted: bool,
 ) -> None:
     schedule = pipeline.settings.schedule
+    behind_accounts: dict[str, datetime] = {}
+    accounts_due = False
     for flow in FLOWS:
         trigger = schedule.trigger(flow)
         if trigger is None:
             continue
-        first = first_run(pipeline, flow, trigger, clock.now())
+        first = first_run(pipeline, flow, trigger, clock.now(), hinted=hinted)
+        if flow == FIRST_FLOW:
+            accounts_due = first is not None
+        elif accounts_due and first is not None:
+            first += head_start
+            behind_accounts[f"{pipeline.name}/{flow}"] = first
         # A start that a busy or sleeping machine missed is made up for once.
         scheduler.add_job(
             runner.scheduled,
-            _in_its_words(trigger),
+            in_its_words(trigger),
             args=[pipeline, flow],
             id=f"{pipeline.name}/{flow}",
+            executor="orders" if flow == "orders" else "default",
             coalesce=True,
             max_instances=1,
             misfire_grace_time=max(1, round(schedule.misfire_grace_s)),
             # None would mean: never by itself.
             **({} if first is None else {"next_run_time": first}),
         )
+    if behind_accounts:
+        _release_after_accounts(scheduler, clock, pipeline, behind_accounts)
 
 
-def _in_its_words(trigger: Trigger) -> IntervalTrigger | CronTrigger:
+def _release_after_accounts(
+    scheduler: BackgroundScheduler,
+    clock: Clock,
+    pipeline: Pipeline,
+    held: Mapping[str, datetime],
+) -> None:
+    """Start what waits as soon as the first run of the accounts ended, however it did."""
+    accounts = f"{pipeline.name}/{FIRST_FLOW}"
+
+    def release(event: JobExecutionEvent) -> None:
+        if event.job_id != accounts:
+            return
+        scheduler.remove_listener(release)
+        for job_id, planned in held.items():
+            job = scheduler.get_job(job_id)
+            if job is not None and job.next_run_time == planned:
+                job.modify(next_run_time=clock.now())
+
+    scheduler.add_listener(release, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+
+
+def in_its_words(trigger: Trigger) -> IntervalTrigger | CronTrigger:
     if isinstance(trigger, Cron5):
         return CronTrigger.from_crontab(trigger.fields, timezone=trigger.time_zone)
     return IntervalTrigger(seconds=trigger.seconds, timezone="UTC")

@@ -7,13 +7,16 @@ import threading
 
 import structlog
 
-from sync.bootstrap import Pipeline
+from sync.bootstrap import Pipeline, limits_of
 from sync.errors import SyncError
 from sync.flows.context import FlowResult, Progress
 from sync.flows.cycle import FLOWS, run_flow
+from sync.flows.upkeep import reduce_payloads
 from sync.ports.state import RequestState, ResyncRequest, ResyncScope
+from sync.scheduling.hints import Hints
 from sync.scheduling.pulse import Pulse
 from sync.settings import MIRRORS
+from sync.systems import keep_records
 
 log = structlog.get_logger()
 
@@ -38,7 +41,7 @@ class Runner:
             log.info("run.skipped", pipeline=pipeline.name, flow=flow, reason="still running")
             return
         try:
-            self._run(pipeline, flow, None)
+            self._run(pipeline, flow)
         finally:
             lock.release()
 
@@ -60,8 +63,47 @@ class Runner:
             self._pulse.beat()
             log.error("requests.unreadable", pipeline=pipeline.name, message=str(error))
 
+    def hinted(self, pipeline: Pipeline, hints: Hints) -> None:
+        """Import what the store said has news, as soon as no other import runs.
+
+        What comes of it is recorded like any run; when it fails nothing is kept,
+        because the next poll finds the same orders.
+        """
+        while not self._stop.is_set() and (news := hints.take()) is not None:
+            lock = self._lock(pipeline, "orders")
+            while not lock.acquire(timeout=1.0):
+                if self._stop.is_set():
+                    return
+            try:
+                scope = ResyncScope() if news.overflowed else ResyncScope(hinted=news.orders)
+                result = self._run(pipeline, "orders", scope)
+            finally:
+                lock.release()
+            if result.outcome != "ok":
+                return
+
+    def upkeep(self, pipeline: Pipeline) -> None:
+        """Once a day: what an order that is done says of people is taken out of the state."""
+        run = f"{pipeline.name}/upkeep"
+        self._pulse.progress(run)
+        try:
+            reduce_payloads(
+                pipeline.state,
+                pipeline.clock,
+                limits_of(pipeline.settings).orders,
+                self._progress(pipeline, run, None),
+            )
+        except SyncError as error:
+            # Tomorrow is soon enough.
+            log.error("upkeep.failed", pipeline=pipeline.name, message=str(error))
+        finally:
+            self._pulse.ended(run)
+
     def _requested(self, pipeline: Pipeline, request: ResyncRequest) -> None:
         flows = list(FLOWS) if request.flow == "all" else [request.flow]
+        for watch in pipeline.watches:
+            # Whoever asks may have put right what was wrong.
+            watch.let_one_try()
         results: list[FlowResult] = []
         for flow in flows:
             lock = self._lock(pipeline, flow)
@@ -69,7 +111,7 @@ class Runner:
                 if self._stop.is_set():
                     return
             try:
-                results.append(self._run(pipeline, flow, request))
+                results.append(self._run(pipeline, flow, request.scope, request))
             finally:
                 lock.release()
             if results[-1].outcome == "cancelled":
@@ -101,14 +143,18 @@ class Runner:
         with pipeline.state.transaction() as state:
             state.requests.finish(request.request_id, ended, told, counts, pipeline.clock.now())
 
-    def _run(self, pipeline: Pipeline, flow: str, request: ResyncRequest | None) -> FlowResult:
+    def _run(
+        self,
+        pipeline: Pipeline,
+        flow: str,
+        scope: ResyncScope | None = None,
+        request: ResyncRequest | None = None,
+    ) -> FlowResult:
         run = f"{pipeline.name}/{flow}"
         self._pulse.progress(run)
         progress = self._progress(pipeline, run, request)
         try:
-            return self._by_the_newest_mapping(
-                pipeline, flow, request.scope if request else None, progress
-            )
+            return self._by_the_newest_mapping(pipeline, flow, scope, progress)
         except SyncError as error:
             # Nothing to run on, such as no usable mapping: told, and tried again.
             log.error("run.failed", pipeline=pipeline.name, flow=flow, message=str(error))
@@ -118,6 +164,7 @@ class Runner:
             return FlowResult(flow, "failed", message=f"{type(error).__name__}: see the log")
         finally:
             self._pulse.ended(run)
+            _remember_systems(pipeline)
 
     def _by_the_newest_mapping(
         self, pipeline: Pipeline, flow: str, scope: ResyncScope | None, progress: Progress
@@ -163,3 +210,11 @@ class Runner:
     def _lock(self, pipeline: Pipeline, flow: str) -> threading.Lock:
         with self._guard:
             return self._busy.setdefault((pipeline.name, flow), threading.Lock())
+
+
+def _remember_systems(pipeline: Pipeline) -> None:
+    """Let ``status`` know how the systems are. A state that is away is told elsewhere."""
+    try:
+        keep_records(pipeline.state, pipeline.watches)
+    except SyncError as error:
+        log.warning("systems.not_recorded", pipeline=pipeline.name, message=str(error))

@@ -111,7 +111,9 @@ class _Loader:
             secret = self._secret(("systems", name, "secrets", key), file)
             if secret is not None:
                 secrets[key] = secret
-        return SystemSettings(name, entry.kind, entry.adapter, _plain(entry.options), secrets)
+        return SystemSettings(
+            name, entry.kind, entry.adapter, _plain(entry.options), secrets, entry.breaker
+        )
 
     def _secret(self, path: Path, file: str) -> SecretStr | None:
         refused = self._sources.credentials.refused.get(file)

@@ -7,7 +7,7 @@ the site can know: which systems there are and which of them belong together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +25,7 @@ from sync.settings.words import (
     Format,
     Kind,
     Level,
+    Listen,
     Moment,
     Name,
     Positive,
@@ -36,8 +37,11 @@ from sync.settings.words import (
     one_of,
 )
 
-FLOWS = ("orders", "order_status", "accounts", "ship_tos", "prices", "invoices")
-MIRRORS = ("accounts", "ship_tos", "prices", "invoices")
+MIRRORS = (
+    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
+    "availability",
+)
+FLOWS = ("orders", "order_status", *MIRRORS)
 Flow = Annotated[str, one_of(*FLOWS)]
 
 
@@ -46,7 +50,10 @@ class Part(BaseModel):
 
 
 class ServiceSettings(Part):
-    """The process itself. ``state_url`` empty: a SQLite file in the site's var."""
+    """The process itself. ``state_url`` empty: a SQLite file in the site's var.
+
+    ``hints_listen`` is where stores may tell of news; empty: nowhere.
+    """
 
     log_level: Level = "info"
     log_format: Format = "json"
@@ -56,6 +63,16 @@ class ServiceSettings(Part):
     mapping_poll_s: Seconds = 5.0
     state_url: Text = ""
     state_password: Credential = ""
+    hints_listen: Listen = ""
+
+
+class BreakerSettings(Part):
+    """When a system is left alone: after ``failures`` in a row for ``pause_s``, after a
+    refused login for ``denied_pause_s``. All pipelines on the system share it."""
+
+    failures: Positive = 5
+    pause_s: Seconds = 60.0
+    denied_pause_s: Seconds = 3600.0
 
 
 class SystemEntry(Part):
@@ -65,6 +82,7 @@ class SystemEntry(Part):
     adapter: Adapter
     options: dict[str, Any] = {}
     secrets: dict[Name, Credential] = {}
+    breaker: BreakerSettings = BreakerSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +109,9 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "ship_tos": 900,
     "prices": 3600,
     "invoices": 1800,
+    "balances": 1800,
+    "customer_parts": 3600,
+    "availability": 600,
 }
 
 
@@ -116,6 +137,12 @@ class ScheduleSettings(Part):
     prices_cron: Cron | None = None
     invoices_every_s: Seconds | None = None
     invoices_cron: Cron | None = None
+    balances_every_s: Seconds | None = None
+    balances_cron: Cron | None = None
+    customer_parts_every_s: Seconds | None = None
+    customer_parts_cron: Cron | None = None
+    availability_every_s: Seconds | None = None
+    availability_cron: Cron | None = None
 
     def trigger(self, flow: str) -> Trigger | None:
         """When the flow runs; None for one that is off. Raises KeyError for no flow."""
@@ -150,6 +177,9 @@ class GuardsEntry(GuardSettings):
     ship_tos: GuardSettings = GuardSettings()
     prices: GuardSettings = GuardSettings()
     invoices: GuardSettings = GuardSettings()
+    balances: GuardSettings = GuardSettings()
+    customer_parts: GuardSettings = GuardSettings()
+    availability: GuardSettings = GuardSettings()
 
     def of(self, flow: str) -> GuardSettings:
         general = {name: getattr(self, name) for name in GuardSettings.model_fields}
@@ -167,6 +197,9 @@ class OrderSettings(Part):
     before it is looked up in the ERP; ``waiting_recheck_s`` how often an order
     that waits is judged again without a change in the store. What was placed
     before ``placed_since`` was somebody else's to bring into the ERP.
+    ``pass_on_cancellations``: an order that the store cancels after its import is
+    cancelled in the ERP too, while that still can. ``payload_days`` after an order
+    is done, what it says of people is taken out of the state.
     """
 
     lease_s: Seconds = 300.0
@@ -178,6 +211,8 @@ class OrderSettings(Part):
     vanished_close_after_s: Seconds = 7 * 86400.0
     batch: Positive = 200
     placed_since: Moment | None = None
+    pass_on_cancellations: Flag = False
+    payload_days: Positive = 90
 
 
 class PatienceSettings(Part):
@@ -217,6 +252,7 @@ class SystemSettings:
     adapter: str
     options: Mapping[str, Any]
     secrets: Mapping[str, SecretStr]
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ def _named(written: Mapping[str, Any]) -> set[str]:
 
 def _content(path: Path) -> SecretStr | tuple[str, str]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         return f"names a file that cannot be read: {why}", f"look at the rights of {path}"

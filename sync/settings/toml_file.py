@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import tomllib
 from decimal import Decimal
 from pathlib import Path as FilePath
@@ -52,7 +53,11 @@ class TomlFileSource(TomlConfigSettingsSource):
 
 def _text(path: FilePath) -> str:
     try:
-        content = path.read_bytes()
+        # A device or a pipe has no end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _refused(path, 0, 0, "is no file", "look what stands in its place")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         remedy = "write it, or make a site from the templates with: tradesync init DIR"
         raise _refused(path, 0, 0, "the file is missing", remedy) from error

@@ -6,22 +6,25 @@ settings are never shown: the file, the line and the name of the field are.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from sync.mapping.problems import suggestion
 from sync.mapping.words import refuse
 
 DAY_S = 86400
 LONGEST_TEXT = 2000
+MOST = 1_000_000
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _ADAPTER = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _DAY_NUMBER = re.compile(r"[0-9]")
 
 
@@ -99,6 +102,19 @@ def moment(value: object) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
+def listen(value: str) -> str:
+    """An address of this machine with a port; names are not looked up."""
+    host, colon, port = value.rpartition(":")
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        refuse("is not an address to listen at", "write an address and a port: 127.0.0.1:8780")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed != (":" in host) or not colon or not _PORT.fullmatch(port) or int(port) > 65535:
+        refuse("is not an address to listen at", "write an address and a port: 127.0.0.1:8780")
+    return value
+
+
 def whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         refuse("is not a whole number", "write digits only, without quotes")
@@ -132,7 +148,7 @@ def one_of(*known: str) -> BeforeValidator:
             refuse("is not known", suggestion(value if isinstance(value, str) else "", known))
         return value
 
-    return BeforeValidator(chosen)
+    return BeforeValidator(chosen, json_schema_input_type=Literal[known])
 
 
 Text = Annotated[str, BeforeValidator(text)]
@@ -141,14 +157,46 @@ Adapter = Annotated[Text, AfterValidator(adapter)]
 Credential = Annotated[Text, AfterValidator(credential)]
 TimeZone = Annotated[Text, AfterValidator(time_zone)]
 Cron = Annotated[Text, AfterValidator(cron)]
-Moment = Annotated[datetime, BeforeValidator(moment)]
+Listen = Annotated[Text, AfterValidator(listen)]
+Moment = Annotated[datetime, BeforeValidator(moment), WithJsonSchema({"type": "string"})]
 Flag = Annotated[bool, BeforeValidator(flag)]
-Count = Annotated[int, BeforeValidator(whole), Field(ge=0, le=1_000_000)]
-Positive = Annotated[int, BeforeValidator(whole), Field(ge=1, le=1_000_000)]
-Threads = Annotated[int, BeforeValidator(whole), Field(ge=1, le=64)]
-Seconds = Annotated[float, BeforeValidator(number), Field(gt=0, le=366 * DAY_S)]
-Share = Annotated[Decimal, BeforeValidator(exact), Field(ge=0, le=1)]
-Factor = Annotated[Decimal, BeforeValidator(exact), Field(gt=0, le=100)]
+# pydantic's own words for the limits of a judged number are none of JSON Schema.
+Count = Annotated[
+    int,
+    BeforeValidator(whole),
+    Field(ge=0, le=MOST),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST}),
+]
+Positive = Annotated[
+    int,
+    BeforeValidator(whole),
+    Field(ge=1, le=MOST),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST}),
+]
+Threads = Annotated[
+    int,
+    BeforeValidator(whole),
+    Field(ge=1, le=64),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 64}),
+]
+Seconds = Annotated[
+    float,
+    BeforeValidator(number),
+    Field(gt=0, le=366 * DAY_S),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 366 * DAY_S}),
+]
+Share = Annotated[
+    Decimal,
+    BeforeValidator(exact),
+    Field(ge=0, le=1),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
+Factor = Annotated[
+    Decimal,
+    BeforeValidator(exact),
+    Field(gt=0, le=100),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+]
 Level = Annotated[str, one_of("debug", "info", "warning", "error")]
 Format = Annotated[str, one_of("json", "text")]
 Kind = Annotated[str, one_of("erp", "store")]

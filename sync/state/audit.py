@@ -1,4 +1,7 @@
-"""What people did, appended and never changed. There is no method that could."""
+"""What people did, appended and never changed. There is no method here that could.
+
+Only an erasure (OP-9) takes a person's name out of a reason, and notes that it did.
+"""
 
 from __future__ import annotations
 

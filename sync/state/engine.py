@@ -24,6 +24,9 @@ from sync.state.soundness import require_sound
 from sync.state.upgrade import require_current_schema, upgrade_schema
 
 WAIT_FOR_LOCK_S = 30.0
+# No transaction of ours waits for anything but the database. One that does nothing
+# for so long belongs to a process that is frozen, and would lock out its successor.
+IDLE_IN_TRANSACTION_S = 60.0
 
 
 def open_state(
@@ -118,6 +121,7 @@ def make_engine(url: URL, wait_for_lock_s: float) -> Engine:
             options["connect_args"]["check_same_thread"] = False
     else:
         options["pool_pre_ping"] = True
+        options["connect_args"] = {"options": _session(url, wait_for_lock_s)}
     try:
         engine = create_engine(url, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -133,6 +137,17 @@ def make_engine(url: URL, wait_for_lock_s: float) -> Engine:
             same.watch(engine)
             event.listen(engine, "begin", lambda _connection: same.remember_log())
     return engine
+
+
+def _session(url: URL, wait_for_lock_s: float) -> str:
+    """Settings of each session on PostgreSQL; what the URL says itself comes last, and wins."""
+    given = url.query.get("options", "")
+    ours = {
+        "lock_timeout": wait_for_lock_s,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_S,
+    }
+    words = [f"-c {name}={round(seconds * 1000)}" for name, seconds in ours.items()]
+    return " ".join([*words, *([given] if isinstance(given, str) else given)]).strip()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

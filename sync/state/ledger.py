@@ -5,6 +5,7 @@ The stored states and every way from one to another:
     discovered    -> submitting
     waiting       -> submitting
     submitting    -> imported, waiting, quarantined, review, closed
+    any           -> imported: what a worker sent arrives after others took over
                   -> discovered: released or to be tried again, nothing was sent
                   -> submitting: tried again under the instruction that went out
     imported      -> acknowledged, review, discovered (replayed, the ERP refused it later)
@@ -14,9 +15,15 @@ The stored states and every way from one to another:
                      imported or acknowledged (dismissed after the import)
     closed        -> review
 
-A worker that claims an order holds it until it records an outcome or another
-one claims it. Each of its writes names the token of its claim: whoever comes
-late finds another token, or none held, and is fenced off.
+A worker that claims an order holds it until it records an outcome, gives it back
+or another one claims it. Each of its writes names the token of its claim: whoever
+comes late finds another token, or none held, and is fenced off.
+
+Steps on several orders may share a transaction (``together``): their rows are then
+read and locked by one query and written by one statement for each kind of step,
+because it is statements and commits that an order costs. Each order keeps its own
+token, its own state and its own history; whoever was fenced off from one of them
+still writes about the others.
 
 An order whose instruction is frozen may be in the ERP already. Its payload then
 stays the version that the instruction was made of; a newer one waits beside it.
@@ -24,23 +31,25 @@ stays the version that the instruction was made of; a newer one waits beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sync.domain import codec
+from sync.domain import codec, erasure
 from sync.domain.decision import Closing, Decision, Problem
-from sync.domain.ids import ErpOrderNumber, IdempotencyKey, StoreId, WebOrderId
+from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
 from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
 from sync.domain.views import ImportNotice, ImportState
 from sync.errors import FencedOff
-from sync.ports.state import Claim, Discovery, LedgerEntry, LedgerState
-from sync.state import rows, versions
+from sync.ports.state import Claim, Discovery, LedgerState, ShownOrder
+from sync.state import erased_rows, rows, versions
 from sync.state.ledger_reads import LedgerReads
+from sync.state.reducing import reduce_rows
 from sync.state.rows import NOT_DECIDED, NOTHING_WRONG, Row
 from sync.state.schema import ledger, ledger_events
 
@@ -54,6 +63,9 @@ _CLAIMABLE = (
     LedgerState.WAITING.value,
     LedgerState.SUBMITTING.value,
 )
+
+# A row that differs in one of these since it was read is in somebody else's hands.
+_FENCE = ("lease_token", "state")
 
 
 class SqlLedger(LedgerReads):
@@ -70,6 +82,23 @@ class SqlLedger(LedgerReads):
         super().__init__(connection, pipeline, store_id)
         self._key_for = key_for
         self._now = now
+        # While steps are taken together: the rows as they were read, as they are by
+        # now, and what the history is to be told.
+        self._read: dict[str, Row] | None = None
+        self._stepped: dict[str, Row] = {}
+        self._told: list[Row] = []
+
+    @contextmanager
+    def together(self, order_ids: Sequence[WebOrderId]) -> Iterator[None]:
+        if self._read is not None:
+            raise RuntimeError("steps are taken together already")
+        self._read = self._rows([order_id.value for order_id in order_ids])
+        self._stepped, self._told = dict(self._read), []
+        try:
+            yield
+            self._write_together(self._read)
+        finally:
+            self._read = None
 
     # Versions of the order
 
@@ -79,9 +108,9 @@ class SqlLedger(LedgerReads):
             if self._insert(order, now):
                 return Discovery.NEW
             row = self._known(order.order_id)
-        mark = versions.fingerprint(order)
+        order, mark = versions.as_kept(order, row)
         modified_at = _believable(order.modified_at, now)
-        if modified_at < row["modified_at"] or versions.same(order, mark, row):
+        if modified_at < row["modified_at"] or versions.same(order, mark, row, modified_at):
             if modified_at > row["modified_at"]:
                 self._update(row, {**row, "modified_at": modified_at})
             return Discovery.SAME
@@ -105,7 +134,9 @@ class SqlLedger(LedgerReads):
     ) -> None:
         row = self._known(order_id)
         if not differences:
-            self._step(row, now, "change_settled", "nothing to do", change_due_at=None)
+            self._step(
+                row, now, "change_settled", "nothing to do", change_due_at=None, cancel_due_at=None
+            )
             return
         self._step(
             row,
@@ -114,6 +145,7 @@ class SqlLedger(LedgerReads):
             " ".join(differences),
             state=LedgerState.REVIEW.value,
             change_due_at=None,
+            cancel_due_at=None,
             differences=codec.dumps(differences),
         )
 
@@ -166,6 +198,25 @@ class SqlLedger(LedgerReads):
             was=was,
         )
 
+    def claim_all(
+        self, order_ids: Sequence[WebOrderId], now: datetime, ttl_s: float
+    ) -> Sequence[Claim]:
+        with self.together(order_ids):
+            found = [self.claim(order_id, now, ttl_s) for order_id in order_ids]
+        return [claim for claim in found if claim is not None]
+
+    def give_back(self, claim: Claim, now: datetime) -> None:
+        row = self._held(claim)
+        state = claim.was
+        if row["frozen"] is not None:
+            state = LedgerState.SUBMITTING
+        elif state is LedgerState.SUBMITTING:
+            state = LedgerState.DISCOVERED
+        # What waits is claimed without a word, and given back without one.
+        event = None if state is LedgerState.WAITING else "given_back"
+        attempts = max(0, row["attempts"] - 1)
+        self._release(claim, now, state, event, "not begun", due_at=now, attempts=attempts)
+
     def freeze(self, claim: Claim, order: SalesOrder, decision: Decision, now: datetime) -> None:
         row = self._held(claim)
         instruction = codec.dumps(order)
@@ -199,6 +250,56 @@ class SqlLedger(LedgerReads):
             erp_order=number.value if number else None,
             **NOTHING_WRONG,
         )
+
+    def record_arrived(
+        self,
+        claim: Claim,
+        order: StoreOrder,
+        sent: SalesOrder,
+        decision: Decision,
+        number: ErpOrderNumber | None,
+        now: datetime,
+    ) -> bool:
+        row = self._known(claim.order_id)
+        if row["imported_at"] is not None:
+            return False
+        marked = versions.fingerprint
+        if versions.is_erased(row):
+            # Its buyer's data must not come back with it.
+            order, sent = erasure.without_person(order), erasure.instruction_without_person(sent)
+            decision = erasure.decision_without_person(decision)
+            marked = versions.erased_fingerprint
+        newest = versions.read(row["newer_payload"] or row["payload"])
+        mark = marked(newest)
+        newer = mark != marked(order)
+        changes = NOTHING_WRONG | versions.columns(order) | {"fingerprint": marked(order)}
+        changes |= {
+            "newer_payload": codec.dumps(newest) if newer else None,
+            "newer_fingerprint": mark if newer else None,
+            "change_due_at": now if newer else None,
+            "state": LedgerState.IMPORTED.value,
+            "lease_token": row["lease_token"] + 1,
+            "lease_until": None,
+            "due_at": None,
+            "frozen": codec.dumps(sent),
+            "decision": codec.dumps(decision),
+            "customer_id": decision.customer_id.value,
+            "imported_at": now,
+            "erp_order": number.value if number else None,
+            "closing": None,
+            "closing_note": None,
+        }
+        if row["state"] == LedgerState.CLOSED.value:
+            told = (f"The order was given up ({row['closing']}), and the ERP has it all the same.",)
+            changes |= {"state": LedgerState.REVIEW.value, "differences": codec.dumps(told)}
+        self._step(
+            row,
+            now,
+            "arrived_late",
+            f"as {number}" if number else "its number follows",
+            **changes,
+        )
+        return True
 
     def record_unknown(self, claim: Claim, message: str, look_again_at: datetime) -> None:
         self._release(
@@ -248,6 +349,7 @@ class SqlLedger(LedgerReads):
         problems: tuple[Problem, ...],
         now: datetime,
         trail: tuple[str, ...] = (),
+        customer_id: CustomerId | None = None,
     ) -> None:
         self._release(
             claim,
@@ -260,6 +362,7 @@ class SqlLedger(LedgerReads):
                 "problems": codec.dumps(problems),
                 "codes": rows.codes(tuple(problem.code for problem in problems)),
                 "trail": codec.dumps(trail),
+                "customer_id": customer_id.value if customer_id else None,
             },
         )
 
@@ -285,15 +388,14 @@ class SqlLedger(LedgerReads):
             **NOTHING_WRONG,
         )
 
-    def release_expired(self, now: datetime) -> int:
-        query = select(ledger).where(
-            self._mine, ledger.c.due_at.is_not(None), ledger.c.lease_until.is_not(None)
-        )
-        found = [dict(row) for row in self._connection.execute(query.with_for_update()).mappings()]
+    def release_expired(self, now: datetime, settled_at: datetime | None = None) -> int:
+        found = self._leased()
         for row in found:
             changes: Row = {"lease_until": None}
             if row["frozen"] is None:
                 changes |= {"state": LedgerState.DISCOVERED.value, "due_at": now}
+            elif settled_at is not None:
+                changes["due_at"] = min(row["due_at"], settled_at)
             self._step(row, now, "released", "the worker that held it is gone", **changes)
         return len(found)
 
@@ -336,6 +438,8 @@ class SqlLedger(LedgerReads):
 
     @staticmethod
     def _replayable(row: Row) -> bool:
+        if versions.is_erased(row):
+            return False
         if row["state"] == LedgerState.QUARANTINED.value:
             return True
         if row["imported_at"] is None:
@@ -351,7 +455,7 @@ class SqlLedger(LedgerReads):
         notice: ImportNotice,
         now: datetime,
         *,
-        since: LedgerEntry | None = None,
+        since: ShownOrder | None = None,
     ) -> None:
         row = self._known(order_id)
         held = rows.document(ImportNotice, row["shown"])
@@ -396,11 +500,45 @@ class SqlLedger(LedgerReads):
             "status": codec.dumps(status),
             "imported_at": None,
             "erp_order": None,
+            "customer_id": row["customer_id"],
             "change_due_at": None,
             "problems": codec.dumps((problem,)),
             "codes": rows.codes((problem.code,)),
         }
         self._step(row, now, "refused_by_erp", problem.sentence, **changes)
+
+    # Cancellations on their way into the ERP
+
+    def want_cancelled(self, order_id: WebOrderId, now: datetime) -> None:
+        row = self._known(order_id)
+        due = row["cancel_due_at"] or now
+        told = "cancel_wanted" if row["cancel_due_at"] is None else None
+        said = "the store cancelled it after its import"
+        self._step(row, now, told, said, change_due_at=None, cancel_due_at=due)
+
+    def cancel_asked(self, order_id: WebOrderId, now: datetime, look_again_at: datetime) -> None:
+        row = self._known(order_id)
+        self._step(row, now, "cancel_asked", "", cancel_due_at=look_again_at, cancel_asked_at=now)
+
+    def cancel_put_off(
+        self, order_id: WebOrderId, why: str, now: datetime, not_before: datetime
+    ) -> None:
+        row = self._known(order_id)
+        self._step(row, now, "cancel_put_off", why, cancel_due_at=not_before, cancel_asked_at=None)
+
+    def record_cancelled(self, order_id: WebOrderId, now: datetime) -> None:
+        row = self._known(order_id)
+        changes: Row = {"cancel_due_at": None, "cancel_asked_at": row["cancel_asked_at"] or now}
+        if row["change_due_at"] is None:
+            # What the ERP has taken over is what later changes are compared with.
+            changes |= versions.adopted(row)
+        self._step(row, now, "cancelled", "in the ERP, as in the store", **changes)
+
+    def reduce_done(self, before: datetime, now: datetime, limit: int) -> int:
+        done = reduce_rows(self._connection, self._mine, before, now, limit)
+        for order_id in done:
+            self._tell(order_id, now, "reduced", "names, addresses and notes were removed", DAEMON)
+        return len(done)
 
     # One row
 
@@ -447,6 +585,8 @@ class SqlLedger(LedgerReads):
     ) -> Row:
         """Write the changes and all that follows from them, and tell the history."""
         changed = {**row, "changed_at": now, **changes}
+        if versions.is_erased(row):
+            changed, detail = erased_rows.heard_later(changed, event, detail)
         after = rows.completed(row, changed, now)
         self._update(row, after)
         if event is not None:
@@ -458,6 +598,9 @@ class SqlLedger(LedgerReads):
     def _update(self, before: Row, after: Row) -> None:
         changes = {name: value for name, value in after.items() if value != before[name]}
         if not changes:
+            return
+        if self._at_hand(before["order_id"]):
+            self._stepped[before["order_id"]] = after
             return
         done = self._connection.execute(
             update(ledger)
@@ -496,8 +639,10 @@ class SqlLedger(LedgerReads):
             "closing_note": None,
             "shown": None,
             "status": None,
+            "told_at": None,
             "notice_due_at": None,
             "change_due_at": None,
+            "reduced_at": None,
         }
         row = rows.completed(None, row, now)
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
@@ -511,19 +656,70 @@ class SqlLedger(LedgerReads):
         return True
 
     def _tell(self, order_id: str, at: datetime, event: str, detail: str, actor: str) -> None:
-        self._connection.execute(
-            insert(ledger_events).values(
-                pipeline=self._pipeline,
-                store_id=self._store_id.value,
-                order_id=order_id,
-                at=at,
-                event=event,
-                actor=actor,
-                detail=detail,
-            )
+        told: Row = {
+            "pipeline": self._pipeline,
+            "store_id": self._store_id.value,
+            "order_id": order_id,
+            "at": at,
+            "event": event,
+            "actor": actor,
+            "detail": detail,
+        }
+        if self._at_hand(order_id):
+            self._told.append(told)
+        else:
+            self._connection.execute(insert(ledger_events), told)
+
+    # Many rows
+
+    def _leased(self) -> list[Row]:
+        query = select(ledger).where(
+            self._mine, ledger.c.due_at.is_not(None), ledger.c.lease_until.is_not(None)
         )
+        return [dict(row) for row in self._connection.execute(query.with_for_update()).mappings()]
+
+    def _at_hand(self, order_id: str) -> bool:
+        return self._read is not None and order_id in self._read
+
+    def _rows(self, order_ids: Sequence[str]) -> dict[str, Row]:
+        """These rows, locked. In one order, so that two workers cannot block each other."""
+        query = (
+            select(ledger)
+            .where(self._mine, ledger.c.order_id.in_(order_ids))
+            .order_by(ledger.c.order_id)
+            .with_for_update()
+        )
+        rows = self._connection.execute(query).mappings()
+        return {row["order_id"]: dict(row) for row in rows}
+
+    def _write_together(self, read: dict[str, Row]) -> None:
+        kinds: dict[tuple[str, ...], list[Row]] = {}
+        for order_id, before in read.items():
+            after = self._stepped[order_id]
+            names = tuple(name for name, value in after.items() if value != before[name])
+            if names:
+                values = {f"set_{name}": after[name] for name in names}
+                mine = {f"was_{name}": before[name] for name in ("order_id", *_FENCE)}
+                kinds.setdefault(names, []).append({**values, **mine})
+        for names, changes in kinds.items():
+            statement = (
+                update(ledger)
+                .where(
+                    self._mine,
+                    *(ledger.c[name] == bindparam(f"was_{name}") for name in ("order_id", *_FENCE)),
+                )
+                .values({name: bindparam(f"set_{name}") for name in names})
+            )
+            done = self._connection.execute(statement, changes)
+            if 0 <= done.rowcount < len(changes):
+                # They are locked since they were read: nobody can have been faster.
+                raise FencedOff("an order was taken over within a transaction")
+        if self._told:
+            self._connection.execute(insert(ledger_events), self._told)
 
     def _row(self, order_id: WebOrderId) -> Row | None:
+        if self._at_hand(order_id.value):
+            return dict(self._stepped[order_id.value])
         query = select(ledger).where(self._one(order_id.value)).with_for_update()
         row = self._connection.execute(query).mappings().one_or_none()
         return None if row is None else dict(row)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, true
+from sqlalchemy import Column, Connection, Select, and_, func, or_, select, true
 
 from sync.domain.ids import StoreId, WebOrderId
 from sync.domain.order import StoreOrder
-from sync.ports.state import LedgerEntry, LedgerEvent, LedgerFilter, LedgerState
+from sync.ports.state import LedgerEntry, LedgerEvent, LedgerFilter, LedgerState, ShownOrder
 from sync.state import rows, versions
-from sync.state.schema import ledger, ledger_events
+from sync.state.reducing import done_before
+from sync.state.schema import ledger, ledger_events, ledger_of
 
 
 class LedgerReads:
@@ -21,7 +23,7 @@ class LedgerReads:
         self._connection = connection
         self._pipeline = pipeline
         self._store_id = store_id
-        self._mine = and_(ledger.c.pipeline == pipeline, ledger.c.store_id == store_id.value)
+        self._mine = ledger_of(pipeline, store_id.value)
 
     def due(self, now: datetime, limit: int) -> Sequence[WebOrderId]:
         query = (
@@ -31,6 +33,24 @@ class LedgerReads:
             .limit(limit)
         )
         return [WebOrderId(order_id) for order_id in self._connection.scalars(query)]
+
+    def unchanged(self, orders: Collection[StoreOrder]) -> Collection[WebOrderId]:
+        query = select(
+            ledger.c.order_id,
+            ledger.c.modified_at,
+            ledger.c.fingerprint,
+            ledger.c.newer_fingerprint,
+        ).where(self._mine, ledger.c.order_id.in_([each.order_id.value for each in orders]))
+        known = {row.order_id: row for row in self._connection.execute(query)}
+        found = []
+        for order in orders:
+            row = known.get(order.order_id.value)
+            if row is None or order.modified_at > row.modified_at:
+                continue
+            newest = row.newer_fingerprint or row.fingerprint
+            if order.modified_at < row.modified_at or versions.fingerprint(order) == newest:
+                found.append(order.order_id)
+        return found
 
     def changed_since(self, limit: int) -> Sequence[tuple[LedgerEntry, StoreOrder]]:
         query = (
@@ -44,16 +64,30 @@ class LedgerReads:
             for row in self._connection.execute(query).mappings()
         ]
 
-    def to_show(self, limit: int) -> Sequence[LedgerEntry]:
-        query = select(ledger).where(self._mine, ledger.c.notice_due_at.is_not(None))
-        order = (ledger.c.notice_due_at, ledger.c.order_id)
+    def cancelling(self, now: datetime, limit: int) -> Sequence[LedgerEntry]:
+        query = select(ledger).where(self._mine, ledger.c.cancel_due_at <= now)
+        order = (ledger.c.cancel_due_at, ledger.c.order_id)
         return self._entries(query.order_by(*order).limit(limit))
 
-    def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[LedgerEntry]:
-        query = select(ledger).where(self._mine, ledger.c.status_open == true())
+    def to_show(self, limit: int) -> Sequence[ShownOrder]:
+        order = (ledger.c.notice_due_at, ledger.c.order_id)
+        return self._shown(_shown.where(self._mine, order[0].is_not(None)), *order, limit=limit)
+
+    def told(
+        self, after: datetime, until: datetime, last: ShownOrder | None, limit: int
+    ) -> Sequence[ShownOrder]:
+        told_at, order_id = ledger.c.told_at, ledger.c.order_id
+        query = _shown.where(self._mine, told_at > after, told_at <= until)
+        if last is not None:
+            later = and_(told_at == last.told_at, order_id > last.order_id.value)
+            query = query.where(or_(told_at > last.told_at, later))
+        return self._shown(query, told_at, order_id, limit=limit)
+
+    def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
+        query = _shown.where(self._mine, ledger.c.status_open == true())
         if after is not None:
             query = query.where(ledger.c.order_id > after.value)
-        return self._entries(query.order_by(ledger.c.order_id).limit(limit))
+        return self._shown(query, ledger.c.order_id, limit=limit)
 
     def entry(self, order_id: WebOrderId) -> LedgerEntry | None:
         query = select(ledger).where(self._mine, ledger.c.order_id == order_id.value)
@@ -101,5 +135,31 @@ class LedgerReads:
         query = select(ledger.c.state, func.count()).where(self._mine).group_by(ledger.c.state)
         return {LedgerState(state): count for state, count in self._connection.execute(query)}
 
+    def held_for(self) -> dict[str, int]:
+        held = [LedgerState.QUARANTINED.value, LedgerState.REVIEW.value]
+        query = (
+            select(ledger.c.codes, func.count())
+            .where(self._mine, ledger.c.state.in_(held))
+            .group_by(ledger.c.codes)
+        )
+        found: dict[str, int] = {}
+        for codes, count in self._connection.execute(query):
+            for code in dict.fromkeys(codes.strip("|").split("|")) if codes else ("review",):
+                found[code] = found.get(code, 0) + count
+        return found
+
+    def still_whole(self, before: datetime) -> int:
+        query = select(func.count()).select_from(ledger).where(self._mine, done_before(before))
+        return self._connection.scalar(query) or 0
+
     def _entries(self, query: Select[tuple[object, ...]]) -> list[LedgerEntry]:
         return [rows.entry(dict(row)) for row in self._connection.execute(query).mappings()]
+
+    def _shown(
+        self, query: Select[tuple[object, ...]], *order: Column[Any], limit: int
+    ) -> list[ShownOrder]:
+        found = self._connection.execute(query.order_by(*order).limit(limit)).mappings()
+        return [rows.shown_order(dict(row)) for row in found]
+
+
+_shown = select(*(ledger.c[name] for name in rows.SHOWN_COLUMNS))

@@ -7,6 +7,12 @@ files of one name. PostgreSQL: an advisory lock, held by a connection of its own
 The lock keeps a second daemon from starting by mistake. It is not what keeps
 orders safe: a process that was frozen for an hour may come back to a lock that
 is no longer its own, and then the fencing tokens of the ledger stop it.
+
+Who becomes the writer may be sure that the one before is no more only where the
+lock says so (``ends_with_its_process``): the kernel gives a file's lock up when
+its process is gone, and no earlier. A server gives an advisory lock up as soon as
+the connection is lost, and its process may live on; and whoever has to make the
+lock's file anew cannot know whether somebody holds the one that was removed.
 """
 
 from __future__ import annotations
@@ -34,6 +40,11 @@ class WriterLock(Protocol):
     """The right to be the writer, until released. Releasing twice does no harm."""
 
     def still_held(self) -> bool: ...
+
+    @property
+    def ends_with_its_process(self) -> bool:
+        """Whether no process that was the writer before us can still be running."""
+        ...
 
     def release(self) -> None: ...
 
@@ -78,6 +89,9 @@ class _Releasing:
 
 
 class _NoLock(_Releasing):
+    # Nobody before us could write into our memory.
+    ends_with_its_process = True
+
     def still_held(self) -> bool:
         return True
 
@@ -88,6 +102,8 @@ class _NoLock(_Releasing):
 class _FileLock(_Releasing):
     def __init__(self, path: Path) -> None:
         self._descriptor: int | None = None
+        self._path = path
+        self._was_there = path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,7 +119,17 @@ class _FileLock(_Releasing):
         self._descriptor = descriptor
 
     def still_held(self) -> bool:
-        return self._descriptor is not None
+        """False also when somebody removed the file: another process may hold its successor."""
+        if self._descriptor is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    @property
+    def ends_with_its_process(self) -> bool:
+        return self._was_there
 
     def release(self) -> None:
         if self._descriptor is not None:
@@ -115,6 +141,8 @@ class _FileLock(_Releasing):
 
 
 class _AdvisoryLock(_Releasing):
+    ends_with_its_process = False
+
     def __init__(self, url: URL) -> None:
         name = f"tradesync process {os.getpid()} on {socket.gethostname()}"
         self._engine: Engine = make_engine(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from sync.domain import codec
 from sync.ports.state import RequestState, ResyncRequest, ResyncScope
 from sync.state.schema import requests
+
+log = structlog.get_logger()
 
 
 class SqlRequests:
@@ -45,6 +49,26 @@ class SqlRequests:
         return f"r{key[0]}"
 
     def next(self, now: datetime) -> ResyncRequest | None:
+        """One that cannot be read fails here, and says so; it holds up none behind it."""
+        while (number := self._oldest()) is not None:
+            name = f"r{number}"
+            row = self._known(name)
+            try:
+                read_scope(row["scope"])
+            except ValueError:
+                log.exception("request.unreadable", request=name, flow=row["flow"])
+                told = (
+                    f"What {name} asks for cannot be read, so nothing was done; ask again:"
+                    f" tradesync resync {row['flow']}"
+                )
+                self.finish(name, RequestState.FAILED, told, {"flow_failed": 1}, now)
+                continue
+            self._change(number, state=RequestState.RUNNING.value, begun_at=now)
+            return self.get(name)
+        return None
+
+    def _oldest(self) -> int | None:
+        """The number of the oldest queued one."""
         query = (
             select(requests.c.id)
             .where(
@@ -55,11 +79,7 @@ class SqlRequests:
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        number = self._connection.scalar(query)
-        if number is None:
-            return None
-        self._change(number, state=RequestState.RUNNING.value, begun_at=now)
-        return self.get(f"r{number}")
+        return self._connection.scalar(query)
 
     def progress(self, request_id: str, done: int, total: int | None) -> bool:
         request = self._known(request_id)
@@ -159,11 +179,37 @@ class SqlRequests:
         self._connection.execute(update(requests).where(requests.c.id == number).values(**values))
 
 
+def read_scope(text: str) -> ResyncScope:
+    """Raises ValueError for what is none, or restricts by something unknown here.
+
+    Elsewhere a field that is unknown is passed over. Here it would leave out a
+    restriction, and a run for one account would become one for all of them.
+    """
+    body = json.loads(text)
+    if not isinstance(body, dict) or not body.keys() <= _FIELDS:
+        raise ValueError("no scope of a resync")
+    scope: ResyncScope = codec.decode(ResyncScope, body)
+    return scope
+
+
+_FIELDS = frozenset({"is", *(each.name for each in fields(ResyncScope))})
+
+_UNREADABLE = ResyncScope(order="(cannot be read)")
+"""In place of a scope that cannot be read: it reaches nothing."""
+
+
+def _shown_scope(text: str) -> ResyncScope:
+    try:
+        return read_scope(text)
+    except ValueError:
+        return _UNREADABLE
+
+
 def _request(row: RowMapping) -> ResyncRequest:
     return ResyncRequest(
         request_id=f"r{row['id']}",
         flow=row["flow"],
-        scope=codec.loads(ResyncScope, row["scope"]),
+        scope=_shown_scope(row["scope"]),
         actor=row["actor"],
         state=RequestState(row["state"]),
         asked_at=row["asked_at"],

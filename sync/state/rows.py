@@ -7,11 +7,11 @@ from typing import Any
 
 from sync.domain import codec
 from sync.domain.decision import Closing, Decision, Problem
-from sync.domain.ids import ChannelId, ErpOrderNumber, IdempotencyKey, WebOrderId
+from sync.domain.ids import ChannelId, CustomerId, ErpOrderNumber, IdempotencyKey, WebOrderId
 from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
 from sync.domain.views import ImportNotice
 from sync.ports.notices import notice_for
-from sync.ports.state import LedgerEntry, LedgerState
+from sync.ports.state import LedgerEntry, LedgerState, ShownOrder
 from sync.state import versions
 
 Row = dict[str, Any]
@@ -39,7 +39,13 @@ NOTHING_WRONG: Row = {
     "differences": "[]",
 }
 
-NOT_DECIDED: Row = {"frozen": None, "decision": None, "customer_id": None}
+NOT_DECIDED: Row = {
+    "frozen": None,
+    "decision": None,
+    "customer_id": None,
+    "cancel_due_at": None,
+    "cancel_asked_at": None,
+}
 
 
 def entry(row: Row) -> LedgerEntry:
@@ -56,8 +62,8 @@ def entry(row: Row) -> LedgerEntry:
         next_check_at=row["due_at"],
         lease_until=row["lease_until"],
         waiting_for=row["waiting_for"],
-        problems=codec.loads(tuple[Problem, ...], row["problems"]),
-        differences=codec.loads(tuple[str, ...], row["differences"]),
+        problems=_listed(tuple[Problem, ...], row["problems"]),
+        differences=_listed(tuple[str, ...], row["differences"]),
         decision=document(Decision, row["decision"]),
         frozen=document(SalesOrder, row["frozen"]),
         erp_order=_maybe(ErpOrderNumber, row["erp_order"]),
@@ -65,10 +71,42 @@ def entry(row: Row) -> LedgerEntry:
         closing_note=row["closing_note"],
         shown=document(ImportNotice, row["shown"]),
         status=document(OrderStatus, row["status"]),
+        told_at=row["told_at"],
         waiting_sentence=row["waiting_sentence"],
         message=row["message"],
-        trail=codec.loads(tuple[str, ...], row["trail"]),
+        trail=_listed(tuple[str, ...], row["trail"]),
         imported_at=row["imported_at"],
+        cancel_due_at=row["cancel_due_at"],
+        cancel_asked_at=row["cancel_asked_at"],
+        reduced_at=row["reduced_at"],
+        customer_id=_maybe(CustomerId, row["customer_id"]),
+        erased=versions.is_erased(row),
+    )
+
+
+SHOWN_COLUMNS = (
+    *("order_id", "number", "state", "key", "erp_order", "closing", "closing_note", "shown"),
+    *("status", "told_at", "waiting_sentence", "problems", "imported_at", "fingerprint"),
+)
+"""What ``shown_order`` reads: all but the documents of the order itself."""
+
+
+def shown_order(row: Row) -> ShownOrder:
+    return ShownOrder(
+        order_id=WebOrderId(row["order_id"]),
+        number=row["number"],
+        state=LedgerState(row["state"]),
+        key=IdempotencyKey(row["key"]),
+        erp_order=_maybe(ErpOrderNumber, row["erp_order"]),
+        closing=_maybe(Closing, row["closing"]),
+        closing_note=row["closing_note"],
+        shown=document(ImportNotice, row["shown"]),
+        status=document(OrderStatus, row["status"]),
+        told_at=row["told_at"],
+        waiting_sentence=row["waiting_sentence"],
+        problems=_listed(tuple[Problem, ...], row["problems"]),
+        imported_at=row["imported_at"],
+        erased=versions.is_erased(row),
     )
 
 
@@ -93,13 +131,19 @@ def completed(before: Row | None, row: Row, now: datetime) -> Row:
             if before is not None and before["state"] not in AT_REST:
                 row["change_due_at"] = now
         elif row["state"] == LedgerState.QUARANTINED.value:
-            row |= versions.adopted(row) | NOTHING_WRONG | NOT_DECIDED
-            row |= {"state": LedgerState.DISCOVERED.value, "due_at": now, "attempts": 0}
+            again: Row = {"state": LedgerState.DISCOVERED.value, "due_at": now, "attempts": 0}
+            if versions.is_erased(row):
+                # It can be dismissed, and is never imported again.
+                row |= versions.adopted(row)
+            else:
+                row |= versions.adopted(row) | NOTHING_WRONG | NOT_DECIDED | again
         elif row["lease_until"] is None and row["frozen"] is None:
             row |= versions.adopted(row)
             if row["state"] == LedgerState.WAITING.value:
                 row["due_at"] = now
-    seen = entry(row)
+    seen = shown_order(row)
+    if before is not None and (row["shown"], row["status"]) != (before["shown"], before["status"]):
+        row["told_at"] = now
     wanted = notice_for(seen)
     if wanted is None or wanted == seen.shown:
         row["notice_due_at"] = None
@@ -108,6 +152,11 @@ def completed(before: Row | None, row: Row, now: datetime) -> Row:
     moving = seen.status is None or seen.status.state not in FINAL
     row["status_open"] = seen.imported_at is not None and moving
     return row
+
+
+def _listed(kind: Any, text: str) -> Any:
+    # Most lists of most entries are empty, and all are read whenever an entry is.
+    return () if text == "[]" else codec.loads(kind, text)
 
 
 def _maybe(kind: type[Any], value: str | None) -> Any:

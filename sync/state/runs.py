@@ -20,7 +20,7 @@ class SqlRuns:
         self._connection = connection
         self._pipeline = pipeline
 
-    def start(self, run_id: str, flow: str, now: datetime) -> None:
+    def start(self, run_id: str, flow: str, now: datetime, *, narrow: bool = False) -> None:
         self._connection.execute(
             delete(runs).where(
                 runs.c.pipeline == self._pipeline,
@@ -37,6 +37,7 @@ class SqlRuns:
                 outcome="running",
                 counts="{}",
                 message="",
+                narrow=narrow,
             )
         )
 
@@ -57,11 +58,15 @@ class SqlRuns:
         if done.rowcount != 1:
             raise KeyError(f"run {run_id} was never started")
 
-    def last(self, flow: str | None = None, limit: int = 20) -> Sequence[RunRecord]:
+    def last(
+        self, flow: str | None = None, limit: int = 20, *, whole: bool = False
+    ) -> Sequence[RunRecord]:
         """Newest first."""
         query = select(runs).where(runs.c.pipeline == self._pipeline)
         if flow is not None:
             query = query.where(runs.c.flow == flow)
+        if whole:
+            query = query.where(runs.c.narrow.is_not(True))
         query = query.order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
         return [
             RunRecord(
@@ -72,6 +77,7 @@ class SqlRuns:
                 outcome=row.outcome,
                 counts=json.loads(row.counts),
                 message=row.message,
+                narrow=bool(row.narrow),
             )
             for row in self._connection.execute(query)
         ]

@@ -9,14 +9,17 @@ where they are not: a cycle that finds nothing to do reads no finished order.
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -24,13 +27,14 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    and_,
     true,
 )
 from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0001"
+REVISION = "0005"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -111,14 +115,27 @@ ledger = Table(
     Column("notice_due_at", Moment, comment="since when the store shows something else"),
     Column("change_due_at", Moment, comment="since when a newer version is not judged"),
     Column("status_open", Boolean, nullable=False, comment="the ERP may still move it"),
+    Column("cancel_due_at", Moment, comment="when to see to its cancellation in the ERP"),
+    Column("cancel_asked_at", Moment, comment="when the ERP was asked to cancel it"),
+    Column("reduced_at", Moment, comment="when what names people was taken out"),
+    Column("told_at", Moment, comment="when the store last confirmed something new"),
 )
 
 _OWN = (ledger.c.pipeline, ledger.c.store_id)
 
+
+@functools.lru_cache(maxsize=64)
+def ledger_of(pipeline: str, store_id: str) -> ColumnElement[bool]:
+    """The rows of one pipeline; every transaction asks, so it is made once."""
+    return and_(ledger.c.pipeline == pipeline, ledger.c.store_id == store_id)
+
+
 _due = ledger.c.due_at.is_not(None)
 _notice = ledger.c.notice_due_at.is_not(None)
+_told = ledger.c.told_at.is_not(None)
 _change = ledger.c.change_due_at.is_not(None)
 _open = ledger.c.status_open == true()
+_cancel = ledger.c.cancel_due_at.is_not(None)
 
 Index(
     "ix_ledger_due",
@@ -138,12 +155,28 @@ Index(
     postgresql_where=_notice,
 )
 Index(
+    "ix_ledger_told",
+    *_OWN,
+    ledger.c.told_at,
+    ledger.c.order_id,
+    sqlite_where=_told,
+    postgresql_where=_told,
+)
+Index(
     "ix_ledger_change",
     *_OWN,
     ledger.c.change_due_at,
     ledger.c.order_id,
     sqlite_where=_change,
     postgresql_where=_change,
+)
+Index(
+    "ix_ledger_cancel",
+    *_OWN,
+    ledger.c.cancel_due_at,
+    ledger.c.order_id,
+    sqlite_where=_cancel,
+    postgresql_where=_cancel,
 )
 Index("ix_ledger_open", *_OWN, ledger.c.order_id, sqlite_where=_open, postgresql_where=_open)
 Index("ix_ledger_state", *_OWN, ledger.c.state, ledger.c.changed_at)
@@ -190,6 +223,7 @@ runs = Table(
     Column("outcome", String(16), nullable=False),
     Column("counts", Text, nullable=False),
     Column("message", Text, nullable=False),
+    Column("narrow", Boolean, comment="for a part; empty: it ran before this was kept"),
 )
 Index("ix_runs_started", runs.c.pipeline, runs.c.started_at)
 Index("ix_runs_flow", runs.c.pipeline, runs.c.flow, runs.c.started_at)
@@ -238,6 +272,8 @@ mapping_versions = Table(
     Column("version", _KEY, nullable=False),
     Column("files", Text, nullable=False),
     Column("at", Moment, nullable=False),
+    Column("counts", Text, comment="how many of what is in it; empty: taken up before it was kept"),
+    Column("size", Integer, comment="characters of the files"),
 )
 Index("ix_mapping_versions_pipeline", mapping_versions.c.pipeline, mapping_versions.c.id)
 
@@ -262,3 +298,17 @@ audit = Table(
     Column("reason", Text, nullable=False),
 )
 Index("ix_audit_pipeline", audit.c.pipeline, audit.c.id)
+
+systems = Table(
+    "systems",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("condition", String(16), nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("next_try_at", Moment),
+    Column("last_success_at", Moment),
+    Column("last_failure_at", Moment),
+    Column("clock_skew_s", Float),
+)

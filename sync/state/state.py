@@ -14,12 +14,14 @@ from sync.domain.ids import IdempotencyKey, StoreId
 from sync.domain.order import StoreOrder
 from sync.ports.clock import Clock
 from sync.state.audit import SqlAudit
+from sync.state.erasing import SqlErasure
 from sync.state.errors import translated
 from sync.state.ledger import SqlLedger
 from sync.state.mappings import SqlMappingVersions
 from sync.state.plans import SqlPlans
 from sync.state.requests import SqlRequests
 from sync.state.runs import SqlRuns
+from sync.state.systems import SqlSystems
 from sync.state.watermarks import SqlWatermarks
 
 # Engines with an open transaction, for each thread.
@@ -37,6 +39,8 @@ class SqlTransaction:
     plans: SqlPlans
     mappings: SqlMappingVersions
     audit: SqlAudit
+    systems: SqlSystems
+    erasure: SqlErasure
 
 
 class SqlState:
@@ -88,4 +92,6 @@ class SqlState:
             plans=SqlPlans(connection, self._pipeline),
             mappings=SqlMappingVersions(connection, self._pipeline),
             audit=SqlAudit(connection, self._pipeline),
+            systems=SqlSystems(connection),
+            erasure=SqlErasure(connection, self._pipeline, self._store_id),
         )

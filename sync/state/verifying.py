@@ -35,6 +35,7 @@ _ASK = "Keep a backup of the state and report this; the order may need a person.
 
 S = LedgerState
 _OPEN = frozenset({S.DISCOVERED.value, S.WAITING.value, S.SUBMITTING.value})
+_OUT = frozenset({S.QUARANTINED.value, S.CLOSED.value})
 _IN_ERP = frozenset({S.IMPORTED.value, S.ACKNOWLEDGED.value})
 
 Promise = Callable[[Row], bool]
@@ -79,6 +80,7 @@ _PROMISES: tuple[tuple[str, Promise], ...] = (
         lambda row: (
             _decided(row)
             or (row["decision"], row["frozen"], row["customer_id"]) == (None, None, None)
+            or (row["state"] in _OUT and (row["decision"], row["frozen"]) == (None, None))
         ),
     ),
     (

@@ -5,5 +5,8 @@ imported until ``sync.bootstrap`` needs the store that a site has chosen. Stores
 by other authors register under the entry point group ``tradesync.stores``.
 """
 
-REGISTRY: dict[str, str] = {"embedded": "sync.stores.embedded.adapter:EmbeddedStore"}
+REGISTRY: dict[str, str] = {
+    "embedded": "sync.stores.embedded.adapter:EmbeddedStore",
+    "medusa": "sync.stores.medusa.adapter:MedusaStore",
+}
 """Store name -> ``package.module:Class``."""

@@ -25,6 +25,8 @@ from sync.domain.account import (
     ShipTo,
 )
 from sync.domain.address import Address, TypedAddress
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance, AgeBucket, Ageing
 from sync.domain.ids import (
     BillToId,
     ChannelId,
@@ -35,6 +37,7 @@ from sync.domain.ids import (
     InvoiceNumber,
     LocationId,
     OrganisationId,
+    PartNumber,
     ShipToId,
     Sku,
     WebOrderId,
@@ -65,6 +68,7 @@ from sync.domain.order import (
     WebOrder,
     WebUser,
 )
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
 from sync.domain.sales_order import (
     CodedAmount,
@@ -80,7 +84,15 @@ from sync.domain.sales_order import (
     SalesOrderPayment,
     Shipment,
 )
-from sync.domain.views import AccountProfile, AccountView, BillToView, InvoiceView, ShipToView
+from sync.domain.views import (
+    AccountProfile,
+    AccountView,
+    BalanceView,
+    BillToView,
+    CustomerPartView,
+    InvoiceView,
+    ShipToView,
+)
 
 T = TypeVar("T")
 
@@ -193,6 +205,38 @@ def a_price(
     """One entry: the amount as text (None: call for pricing), and fields of its key."""
     unit_price = Decimal(amount) if amount is not None else None
     return Price(a_price_key(**key_changes), PriceValue(unit_price, valid_until))
+
+
+def a_balance(owed: str = "121.00", **changes: Any) -> AccountBalance:
+    """What the account owes in euros, of which some is two weeks overdue by the ERP's word."""
+    base = AccountBalance(
+        sold_to=ACCOUNT,
+        balance=money(owed),
+        credit_limit=money("5000.00"),
+        ageing=Ageing(
+            (
+                AgeBucket(money("21.00")),
+                AgeBucket(money("100.00"), 1, 30),
+                AgeBucket(money("0.00"), 31),
+            )
+        ),
+    )
+    return _with(base, changes)
+
+
+def a_customer_part(**changes: Any) -> CustomerPart:
+    base = CustomerPart(
+        sold_to=ACCOUNT,
+        part_number=PartNumber("HH-0042"),
+        sku=SKU,
+        unit="EA",
+        description="Deck bolt",
+    )
+    return _with(base, changes)
+
+
+def an_availability(available: str = "12.000", **changes: Any) -> Availability:
+    return _with(Availability(sku=SKU, warehouse="W1", available=Decimal(available)), changes)
 
 
 def an_invoice(**changes: Any) -> Invoice:
@@ -557,6 +601,16 @@ def a_bill_to_view(**changes: Any) -> BillToView:
 def an_invoice_view(**changes: Any) -> InvoiceView:
     invoice = an_invoice(**changes)
     return InvoiceView(individual(invoice.sold_to), invoice)
+
+
+def a_balance_view(owed: str = "121.00", **changes: Any) -> BalanceView:
+    balance = a_balance(owed, **changes)
+    return BalanceView(individual(balance.sold_to), balance)
+
+
+def a_customer_part_view(**changes: Any) -> CustomerPartView:
+    part = a_customer_part(**changes)
+    return CustomerPartView(individual(part.sold_to), part)
 
 
 def account_audience(customer_id: CustomerId = ACCOUNT) -> Audience:

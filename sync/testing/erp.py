@@ -15,6 +15,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.availability import Availability, StockKey
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import (
     BillToId,
     CustomerId,
@@ -26,6 +28,7 @@ from sync.domain.ids import (
 )
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money, Rounding
+from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope
 from sync.domain.sales_order import (
     ErpOrderState,
@@ -44,6 +47,8 @@ from sync.ports.erp import ErpCapabilities, Feed, Finding, FindingLevel, TaxQues
 from sync.testing.clock import ManualClock
 
 ALL_FEEDS = frozenset(Feed)
+
+CANCELLABLE = frozenset({ErpOrderState.RECEIVED, ErpOrderState.ON_HOLD, ErpOrderState.OPEN})
 
 MEMORY_CAPABILITIES = ErpCapabilities(
     name="memory",
@@ -66,7 +71,8 @@ class WrittenRow:
 class MemoryErp:
     """The ERP fake; mutators arrange what the system behind it holds.
 
-    ``submitted`` counts the calls of ``submit_order``, refused ones included.
+    ``submitted`` counts the calls of ``submit_order``, refused ones included,
+    ``cancellations`` those of ``cancel_order``.
     """
 
     def __init__(
@@ -79,17 +85,22 @@ class MemoryErp:
         self._accounts: dict[CustomerId, Account] = {}
         self._locations: list[Location] = []
         self.tax_rates: dict[str, Decimal] = {}
+        self.code_tax_rates: dict[str, Decimal] = {}
         self._ship_tos: dict[tuple[CustomerId, ShipToId], ShipTo] = {}
         self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
         self._items: dict[Sku, Item] = {}
         self._prices: dict[PriceKey, Price] = {}
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
+        self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
+        self._parts: dict[PartKey, CustomerPart] = {}
+        self._stock: dict[StockKey, Availability] = {}
         self._orders: list[WrittenRow] = []
         self._statuses: dict[IdempotencyKey, OrderStatus] = {}
         self._refused_skus: dict[Sku, str] = {}
         self._changed: dict[tuple[Feed, CustomerId], datetime] = {}
         self._access_denied = False
         self.submitted = 0
+        self.cancellations = 0
         self.closed = False
 
     # What the port promises.
@@ -167,6 +178,20 @@ class MemoryErp:
         wanted = set(customer_ids)
         return [invoice for invoice in self._invoices.values() if invoice.sold_to in wanted]
 
+    def balances(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountBalance]:
+        self._admit()
+        wanted = set(customer_ids)
+        return [balance for balance in self._balances.values() if balance.sold_to in wanted]
+
+    def customer_parts(self, customer_ids: Collection[CustomerId]) -> Sequence[CustomerPart]:
+        self._admit()
+        wanted = set(customer_ids)
+        return [part for part in self._parts.values() if part.sold_to in wanted]
+
+    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+        self._admit()
+        return [each for each in self._stock.values() if skus is None or each.sku in skus]
+
     def changed_customers(
         self, feed: Feed, since: Watermark
     ) -> tuple[Collection[CustomerId], Watermark]:
@@ -206,6 +231,9 @@ class MemoryErp:
                 raise Conflict(f"the ERP has another order under {key}: {held.number}")
             return self._acknowledge(held)
         self._refuse_what_a_real_one_would(order)
+        return self._write(order, key)
+
+    def _write(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         row = WrittenRow(ErpOrderNumber(f"SO-{len(self._orders) + 1}"), key, order)
         self._orders.append(row)
         self._statuses.setdefault(key, self._first_status(row))
@@ -218,18 +246,38 @@ class MemoryErp:
         self._admit()
         return {key: self._statuses[key] for key in keys if key in self._statuses}
 
+    def cancel_order(self, key: IdempotencyKey) -> None:
+        self._admit()
+        self.cancellations += 1
+        status = self._statuses.get(key)
+        if status is None:
+            raise Rejected("no such order", code="erp_unknown_order", remedy="look for it")
+        if status.state is ErpOrderState.CANCELLED:
+            return
+        if status.state not in CANCELLABLE:
+            raise Rejected(
+                f"the order is {status.state.value} already",
+                code="erp_too_late",
+                remedy="agree with the buyer on a return",
+            )
+        self.set_order_status(key, dataclasses.replace(status, state=ErpOrderState.CANCELLED))
+
     def purchase_order_used(
         self, customer_id: CustomerId, po_number: str, key: IdempotencyKey
     ) -> ErpOrderNumber | None:
         self._admit()
         for row in self._orders:
-            same = row.order.sold_to == customer_id and row.order.po_number == po_number
+            # Blanks around it make no other number: ERPs strip what they store.
+            held = (row.order.po_number or "").strip()
+            same = row.order.sold_to == customer_id and held == po_number.strip()
             if same and row.key != key:
                 return row.number
         return None
 
     def order_tax(self, question: TaxQuestion) -> Money | None:
         self._admit()
+        if self.code_tax_rates:
+            return self._tax_by_code(question)
         country = question.country
         for each in self._ship_tos.values():
             if each.sold_to == question.customer_id and each.ship_to_id == question.ship_to_id:
@@ -238,6 +286,17 @@ class MemoryErp:
         if rate is None:
             return None
         tax = (question.goods + question.charges) * rate
+        return Money(self.capabilities.amount_rounding(tax), question.currency)
+
+    def _tax_by_code(self, question: TaxQuestion) -> Money:
+        """Each item, charge and discount at the rate of its own code."""
+        parts = [(sku.value, net) for sku, net in question.lines]
+        parts += question.charge_codes
+        parts += [(code, -amount) for code, amount in question.discount_codes]
+        tax = sum(
+            (amount * self.code_tax_rates.get(code, Decimal(0)) for code, amount in parts),
+            Decimal(0),
+        )
         return Money(self.capabilities.amount_rounding(tax), question.currency)
 
     # What a test arranges in the system.
@@ -262,6 +321,10 @@ class MemoryErp:
             del self._bill_tos[bill_to]
         for invoice in [key for key in self._invoices if key[0] == customer_id]:
             del self._invoices[invoice]
+        for balance in [key for key in self._balances if key[0] == customer_id]:
+            del self._balances[balance]
+        for part in [key for key in self._parts if key[0] == customer_id]:
+            del self._parts[part]
         own = PriceScope.account(customer_id)
         for price in [key for key in self._prices if key.scope == own]:
             del self._prices[price]
@@ -317,6 +380,27 @@ class MemoryErp:
     def remove_invoice(self, customer_id: CustomerId, number: InvoiceNumber) -> None:
         del self._invoices[customer_id, number]
         self._touch(Feed.INVOICES, customer_id)
+
+    def set_balance(self, balance: AccountBalance) -> None:
+        """Add or replace what the account owes in this currency."""
+        self._balances[balance.sold_to, balance.currency] = balance
+
+    def remove_balance(self, customer_id: CustomerId, currency: str) -> None:
+        del self._balances[customer_id, currency]
+
+    def add_customer_part(self, part: CustomerPart) -> None:
+        """Add or replace the account's own number for the item."""
+        self._parts[part.key] = part
+
+    def remove_customer_part(self, key: PartKey) -> None:
+        del self._parts[key]
+
+    def set_availability(self, figure: Availability) -> None:
+        """Add or replace what the warehouse has of the item."""
+        self._stock[figure.key] = figure
+
+    def remove_availability(self, key: StockKey) -> None:
+        del self._stock[key]
 
     def set_order_status(self, key: IdempotencyKey, status: OrderStatus) -> None:
         self._statuses[key] = status

@@ -21,7 +21,7 @@ import dataclasses
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -34,8 +34,11 @@ from sync.domain.ids import (
     IdempotencyKey,
     InvoiceNumber,
     LocationId,
+    PartNumber,
     ShipToId,
     Sku,
+    WebOrderId,
+    WebOrderNumber,
 )
 from sync.domain.invoice import DueDate, InvoiceKind, InvoiceLine
 from sync.domain.money import Money, total
@@ -49,21 +52,29 @@ from sync.domain.sales_order import (
     SalesOrderLine,
 )
 from sync.domain.times import Watermark
-from sync.errors import Conflict, Rejected, SyncError
+from sync.errors import Conflict, GroupRejected, Rejected, SyncError
 from sync.ports.erp import (
+    CancelsOrders,
     ChecksPurchaseOrders,
+    ChecksPurchaseOrdersTogether,
     Erp,
     Feed,
     FindingLevel,
     FindsContacts,
     FindsOrders,
+    FindsOrdersTogether,
+    PurchaseOrder,
     ReadsAccounts,
+    ReadsAvailability,
+    ReadsBalances,
+    ReadsCustomerParts,
     ReadsInvoices,
     ReadsItems,
     ReadsOrderStatus,
     ReadsPrices,
     ReadsShipTos,
     SubmitsOrders,
+    SupportsOrderGroups,
     TellsChanges,
 )
 from sync.testing import builders as a
@@ -99,7 +110,14 @@ def arrange_items(world: ErpWorld) -> None:
 
 
 class ErpAdapterContract:
-    """Inherit, give the fixtures ``erp`` and ``erp_world``, and pass."""
+    """Inherit, give the fixtures ``erp`` and ``erp_world``, and pass.
+
+    ``own_scope`` and ``other_scope`` are two scopes of which the suite arranges
+    prices; an ERP that has no prices of single accounts names groups instead.
+    """
+
+    own_scope = PriceScope.account(a.ACCOUNT)
+    other_scope = PriceScope.account(OTHER)
 
     # Orders.
 
@@ -344,6 +362,10 @@ class ErpAdapterContract:
         submits = self._order_world(erp, erp_world)
         erp_world.add_bill_to(a.a_bill_to())
         full = a.a_full_sales_order(hold=erp.capabilities.order_hold, location=None)
+        if not erp.capabilities.tax_override:
+            # It charges its own tax; none on the items of the suite.
+            taxed = total((tax.amount for tax in full.taxes), full.currency)
+            full = dataclasses.replace(full, taxes=(), total=full.total - taxed)
         order = self._off_file(erp, full, a.an_address(lines=("Pier 3",)))
         submits.submit_order(order, a.KEY)
 
@@ -467,6 +489,53 @@ class ErpAdapterContract:
         assert set(reads.order_statuses([OTHER_KEY])) == {OTHER_KEY}
         assert set(reads.order_statuses([*unknown, a.KEY])) == {a.KEY}
         assert dict(reads.order_statuses([])) == {}
+
+    # Cancellations.
+
+    def _to_cancel(self, erp: Erp, world: ErpWorld) -> tuple[CancelsOrders, ReadsOrderStatus]:
+        """An order under KEY that nobody has worked on, and one beside it."""
+        cancels, reads = having(erp, CancelsOrders), having(erp, ReadsOrderStatus)
+        submits = self._order_world(erp, world)
+        submits.submit_order(a.a_sales_order(), a.KEY)
+        submits.submit_order(a.a_sales_order(web_order=WebOrderId("order-2")), OTHER_KEY)
+        return cancels, reads
+
+    @pytest.mark.rule("OI-4")
+    def test_a_cancelled_order_says_so_and_no_other_does(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        cancels, reads = self._to_cancel(erp, erp_world)
+        rows = erp_world.order_rows()
+        cancels.cancel_order(a.KEY)
+        told = reads.order_statuses([a.KEY, OTHER_KEY])
+        assert told[a.KEY].state is ErpOrderState.CANCELLED
+        assert told[OTHER_KEY].state is not ErpOrderState.CANCELLED
+        assert erp_world.order_rows() == rows, "it is cancelled, not deleted"
+        cancels.cancel_order(a.KEY)
+        assert reads.order_statuses([a.KEY])[a.KEY].state is ErpOrderState.CANCELLED
+
+    @pytest.mark.rule("OI-4")
+    @pytest.mark.parametrize("state", [ErpOrderState.SHIPPED, ErpOrderState.INVOICED])
+    def test_an_order_that_left_the_warehouse_is_not_cancelled(
+        self, erp: Erp, erp_world: ErpWorld, state: ErpOrderState
+    ) -> None:
+        cancels, reads = self._to_cancel(erp, erp_world)
+        before = reads.order_statuses([a.KEY])[a.KEY]
+        erp_world.set_order_status(
+            a.KEY, a.an_order_status(state=state, number=before.number, shipments=(), lines=())
+        )
+        with pytest.raises(Rejected) as refusal:
+            cancels.cancel_order(a.KEY)
+        assert str(refusal.value)
+        assert reads.order_statuses([a.KEY])[a.KEY].state is state
+
+    @pytest.mark.rule("OI-4")
+    def test_an_order_that_the_erp_lacks_is_not_taken_for_cancelled(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        cancels, _ = self._to_cancel(erp, erp_world)
+        with pytest.raises(Rejected):
+            cancels.cancel_order(IdempotencyKey("shop/never-submitted"))
 
     # Accounts.
 
@@ -748,6 +817,10 @@ class ErpAdapterContract:
 
     # Prices.
 
+    def _price(self, amount: str = "9.9900", **given: Any) -> Price:
+        """An entry of the suite's own scope."""
+        return a.a_price(amount, scope=self.own_scope, **given)
+
     @pytest.mark.rule("WA-6", "WA-7")
     @pytest.mark.parametrize(
         "amount", ["0.0001", "9.9900", "10.0050", "123456789012.3456", "0.0000", "1234.5000"]
@@ -757,7 +830,7 @@ class ErpAdapterContract:
     ) -> None:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
-        price = a.a_price(amount)
+        price = self._price(amount)
         erp_world.add_price(price)
 
         [told] = reads.prices([price.key.scope])
@@ -801,14 +874,14 @@ class ErpAdapterContract:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
         entries = [
-            a.a_price("8.0000", valid_from=date(2020, 1, 1), valid_until=date(2020, 12, 31)),
-            a.a_price("9.0000", valid_from=date(2021, 1, 1), valid_until=None),
-            a.a_price("12.0000", valid_from=date(2090, 1, 1), valid_until=date(2090, 6, 30)),
+            self._price("8.0000", valid_from=date(2020, 1, 1), valid_until=date(2020, 12, 31)),
+            self._price("9.0000", valid_from=date(2021, 1, 1), valid_until=date(2089, 12, 31)),
+            self._price("12.0000", valid_from=date(2090, 1, 1), valid_until=None),
         ]
         for entry in entries:
             erp_world.add_price(entry)
 
-        assert _by_order(reads.prices([PriceScope.account(a.ACCOUNT)])) == _by_order(
+        assert _by_order(reads.prices([self.own_scope])) == _by_order(
             [erp_world.told(entry) for entry in entries]
         )
 
@@ -816,9 +889,9 @@ class ErpAdapterContract:
     def test_a_price_without_dates_stays_without(self, erp: Erp, erp_world: ErpWorld) -> None:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
-        erp_world.add_price(a.a_price(valid_from=None, valid_until=None))
+        erp_world.add_price(self._price(valid_from=None, valid_until=None))
 
-        [told] = reads.prices([PriceScope.account(a.ACCOUNT)])
+        [told] = reads.prices([self.own_scope])
 
         assert (told.key.valid_from, told.value.valid_until) == (None, None)
 
@@ -829,26 +902,26 @@ class ErpAdapterContract:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
         entries = [
-            a.a_price("9.9900"),
-            a.a_price("9.4900", min_quantity=Decimal("100")),
-            a.a_price("8.9900", min_quantity=Decimal("1000.5")),
-            a.a_price("110.0000", unit="BOX"),
-            a.a_price("10.9900", currency="USD"),
-            a.a_price("4.2500", sku=NUT),
+            self._price("9.9900"),
+            self._price("9.4900", min_quantity=Decimal("100")),
+            self._price("8.9900", min_quantity=Decimal("1000.5")),
+            self._price("110.0000", unit="BOX"),
+            self._price("10.9900", currency="USD"),
+            self._price("4.2500", sku=NUT),
         ]
         for entry in entries:
             erp_world.add_price(entry)
 
-        assert _by_order(reads.prices([PriceScope.account(a.ACCOUNT)])) == _by_order(
+        assert _by_order(reads.prices([self.own_scope])) == _by_order(
             [erp_world.told(entry) for entry in entries]
         )
 
     def test_prices_of_named_items_only(self, erp: Erp, erp_world: ErpWorld) -> None:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
-        erp_world.add_price(a.a_price())
-        erp_world.add_price(a.a_price("4.2500", sku=NUT))
-        scope = PriceScope.account(a.ACCOUNT)
+        erp_world.add_price(self._price())
+        erp_world.add_price(self._price("4.2500", sku=NUT))
+        scope = self.own_scope
 
         assert {price.key.sku for price in reads.prices([scope], [NUT])} == {NUT}
         assert {price.key.sku for price in reads.prices([scope], None)} == {a.SKU, NUT}
@@ -861,8 +934,8 @@ class ErpAdapterContract:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
         arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
-        mine = a.a_price("9.9900")
-        theirs = a.a_price("7.7700", scope=PriceScope.account(OTHER))
+        mine = self._price("9.9900")
+        theirs = a.a_price("7.7700", scope=self.other_scope)
         erp_world.add_price(mine)
         erp_world.add_price(theirs)
 
@@ -874,7 +947,7 @@ class ErpAdapterContract:
     def test_no_scope_asked_gives_no_price(self, erp: Erp, erp_world: ErpWorld) -> None:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
-        erp_world.add_price(a.a_price())
+        erp_world.add_price(self._price())
 
         assert list(reads.prices([])) == []
 
@@ -884,12 +957,12 @@ class ErpAdapterContract:
     ) -> None:
         reads = having(erp, ReadsPrices)
         _arrange_priced(erp_world)
-        erp_world.add_price(a.a_price())
+        erp_world.add_price(self._price())
         scopes = [PriceScope.account(CustomerId(f"B-{number:04}")) for number in range(1200)]
 
-        told = list(reads.prices([*scopes, PriceScope.account(a.ACCOUNT)]))
+        told = list(reads.prices([*scopes, self.own_scope]))
 
-        assert told == [erp_world.told(a.a_price())]
+        assert told == [erp_world.told(self._price())]
 
     # Invoices.
 
@@ -952,12 +1025,121 @@ class ErpAdapterContract:
         everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
         assert len(list(reads.invoices([*everybody, a.ACCOUNT, OTHER]))) == 2
 
+    # Balances.
+
+    @pytest.mark.rule("MI-6")
+    def test_balances_are_told_by_currency_with_the_erp_s_own_ageing(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsBalances)
+        arrange_customer(erp_world)
+        euros = a.a_balance("120.99")
+        dollars = a.a_balance(balance=a.money("-0.50", "USD"), credit_limit=None, ageing=None)
+        erp_world.add_balance(euros)
+        erp_world.add_balance(dollars)
+
+        told = sorted(reads.balances([a.ACCOUNT]), key=lambda each: each.currency)
+
+        assert told == [erp_world.told(euros), erp_world.told(dollars)]
+
+    @pytest.mark.rule("MI-6", "WA-8")
+    def test_balances_are_those_of_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsBalances)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        erp_world.add_balance(a.a_balance())
+        erp_world.add_balance(a.a_balance("7.00", sold_to=OTHER))
+
+        assert [each.balance for each in reads.balances([OTHER])] == [a.money("7.00")]
+        assert list(reads.balances([])) == []
+        everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
+        assert len(list(reads.balances([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    @pytest.mark.rule("MI-6")
+    def test_an_account_without_a_balance_does_not_owe_nothing(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsBalances)
+        arrange_customer(erp_world)
+
+        assert list(reads.balances([a.ACCOUNT])) == []
+
+    # Customers' own part numbers.
+
+    @pytest.mark.rule("TL-6")
+    def test_part_numbers_are_told_with_their_items(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsCustomerParts)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        parts = [
+            a.a_customer_part(),
+            # One number for two items, and one item under two numbers.
+            a.a_customer_part(sku=NUT, unit=None, description=None),
+            a.a_customer_part(part_number=PartNumber("0042"), unit="BOX", description=TRICKY),
+        ]
+        for each in parts:
+            erp_world.add_customer_part(each)
+
+        told = {each.key: each for each in reads.customer_parts([a.ACCOUNT])}
+
+        assert told == {each.key: erp_world.told(each) for each in parts}
+
+    @pytest.mark.rule("TL-6")
+    def test_part_numbers_are_those_of_the_accounts_asked(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsCustomerParts)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        arrange_items(erp_world)
+        erp_world.add_customer_part(a.a_customer_part())
+        erp_world.add_customer_part(a.a_customer_part(sold_to=OTHER))
+
+        assert [each.sold_to for each in reads.customer_parts([OTHER])] == [OTHER]
+        assert list(reads.customer_parts([])) == []
+        everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
+        assert len(list(reads.customer_parts([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    # Availability.
+
+    @pytest.mark.rule("MI-4")
+    def test_availability_is_told_by_item_and_warehouse(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAvailability)
+        arrange_items(erp_world)
+        figures = [
+            a.an_availability("12.125"),
+            a.an_availability("-3.000", warehouse="W2", next_due=date(2025, 4, 1)),
+            a.an_availability("0.000", sku=NUT, discontinued=True),
+        ]
+        for each in figures:
+            erp_world.add_availability(each)
+
+        told = {each.key: each for each in reads.availability()}
+
+        assert told == {each.key: erp_world.told(each) for each in figures}
+        assert [each.sku for each in reads.availability([NUT])] == [NUT]
+        many = [Sku(f"NO-{number:04}") for number in range(1200)]
+        assert len(list(reads.availability([*many, NUT, a.SKU]))) == 3
+
+    @pytest.mark.rule("MI-4")
+    def test_an_item_without_a_figure_is_absent_and_not_zero(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAvailability)
+        arrange_items(erp_world)
+        erp_world.add_availability(a.an_availability())
+
+        assert list(reads.availability([])) == []
+        assert list(reads.availability([NUT])) == []
+
     # Changes.
 
     @pytest.mark.parametrize("feed", [Feed.ACCOUNTS, Feed.SHIP_TOS, Feed.INVOICES, Feed.PRICES])
     def test_changes_are_told_inclusively(self, erp: Erp, erp_world: ErpWorld, feed: Feed) -> None:
         tells = _telling(erp, feed)
-        _arrange_changing(erp_world)
+        _arrange_changing(erp_world, feed)
         before, after = LONG_AGO, LONG_AGO + timedelta(days=2)
         erp_world.mark_changed(a.ACCOUNT, feed, before)
         erp_world.mark_changed(OTHER, feed, after)
@@ -1011,6 +1193,119 @@ class ErpAdapterContract:
         assert written.ship_to_id == a.SHIP_TO
         assert written.one_off is None
 
+    # Groups of orders.
+
+    def _group_world(self, erp: Erp, world: ErpWorld) -> SupportsOrderGroups:
+        groups = having(erp, SupportsOrderGroups)
+        if erp.capabilities.order_group < 2:
+            pytest.skip(f"{erp.capabilities.name} takes no groups of orders")
+        self._order_world(erp, world)
+        return groups
+
+    @pytest.mark.rule("OI-1")
+    def test_a_group_of_orders_is_in_the_erp_whole(self, erp: Erp, erp_world: ErpWorld) -> None:
+        groups = self._group_world(erp, erp_world)
+        orders = a_group(3)
+        answers = groups.submit_orders(orders)
+
+        told = OrderAcknowledgement(None)
+        assert len(answers) == 3
+        for answer, (order, key) in zip(answers, orders, strict=True):
+            assert erp_world.order_rows(key) == OrderRows(1, 1)
+            written = erp_world.written(key)
+            assert written is not None
+            assert written.po_number == erp_world.told(order.po_number)
+            found = having(erp, FindsOrders).find_order(key)
+            assert found is not None
+            assert found.differences(order) == ()
+            assert answer in (told, OrderAcknowledgement(found.number))
+        assert erp_world.order_rows() == OrderRows(3, 3)
+
+    @pytest.mark.rule("OI-1")
+    def test_the_largest_group_is_written(self, erp: Erp, erp_world: ErpWorld) -> None:
+        groups = self._group_world(erp, erp_world)
+        most = erp.capabilities.order_group
+        with pytest.raises(ValueError, match=str(most)):
+            groups.submit_orders(a_group(most + 1))
+        assert erp_world.order_rows() == OrderRows(0, 0)
+        groups.submit_orders(a_group(most))
+        assert erp_world.order_rows() == OrderRows(most, most)
+
+    @pytest.mark.rule("OI-1", "OI-2")
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_one_refused_order_refuses_its_group_and_is_named(
+        self, erp: Erp, erp_world: ErpWorld, place: int
+    ) -> None:
+        groups = self._group_world(erp, erp_world)
+        erp_world.refuse_item(NUT)
+        orders = a_group(3)
+        refused, key = orders[place]
+        lines = (*refused.lines, a.a_sales_line(number=2, sku=NUT))
+        orders[place] = (dataclasses.replace(refused, lines=lines, total=a.money("199.80")), key)
+        with pytest.raises(GroupRejected) as caught:
+            groups.submit_orders(orders)
+
+        assert caught.value.position == place
+        assert caught.value.code
+        assert caught.value.remedy
+        assert erp_world.order_rows() == OrderRows(0, 0)
+        groups.submit_orders([each for each in orders if each[1] != key])
+        assert erp_world.order_rows() == OrderRows(2, 2)
+
+    @pytest.mark.rule("OI-1")
+    def test_a_key_twice_in_a_group_is_refused(self, erp: Erp, erp_world: ErpWorld) -> None:
+        groups = self._group_world(erp, erp_world)
+        orders = a_group(3)
+        with pytest.raises(GroupRejected) as caught:
+            groups.submit_orders([*orders, orders[1]])
+        assert caught.value.position == 3
+        assert erp_world.order_rows() == OrderRows(0, 0)
+
+    @pytest.mark.rule("OI-1")
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_a_key_that_the_erp_holds_stops_its_group(
+        self, erp: Erp, erp_world: ErpWorld, place: int
+    ) -> None:
+        groups = self._group_world(erp, erp_world)
+        orders = a_group(3)
+        having(erp, SubmitsOrders).submit_order(*orders[place])
+        with pytest.raises(Conflict):
+            groups.submit_orders(orders)
+        assert erp_world.order_rows() == OrderRows(1, 1)
+
+    @pytest.mark.rule("OI-1")
+    def test_many_orders_are_looked_up_as_one_is(self, erp: Erp, erp_world: ErpWorld) -> None:
+        together = having(erp, FindsOrdersTogether)
+        submits = self._order_world(erp, erp_world)
+        orders = a_group(3)
+        for order, key in orders[:2]:
+            submits.submit_order(order, key)
+        keys = [key for _, key in orders]
+
+        found = together.find_orders(keys)
+        assert found.keys() == set(keys[:2])
+        for key in keys[:2]:
+            assert found[key] == having(erp, FindsOrders).find_order(key)
+        assert together.find_orders([]) == {}
+
+    @pytest.mark.rule("WA-15")
+    def test_many_po_numbers_are_asked_about_as_one_is(self, erp: Erp, erp_world: ErpWorld) -> None:
+        together = having(erp, ChecksPurchaseOrdersTogether)
+        submits = self._order_world(erp, erp_world)
+        [(order, key), *_] = a_group(1)
+        submits.submit_order(order, key)
+        assert order.po_number is not None
+
+        again = PurchaseOrder(order.sold_to, order.po_number, OTHER_KEY)
+        itself = PurchaseOrder(order.sold_to, order.po_number, key)
+        new = PurchaseOrder(order.sold_to, "PO never used", OTHER_KEY)
+        used = together.purchase_orders_used([again, itself, new])
+        one_by_one = having(erp, ChecksPurchaseOrders)
+        number = one_by_one.purchase_order_used(again.customer_id, again.po_number, again.key)
+        # An order that the ERP has not taken up yet has no number to tell.
+        assert number is not None or erp.capabilities.number_follows
+        assert used == ({} if number is None else {again: number})
+
 
 def _two_lines() -> tuple[SalesOrderLine, ...]:
     nuts = a.a_sales_line(
@@ -1037,14 +1332,16 @@ def _arrange_priced(world: ErpWorld) -> None:
     arrange_items(world)
 
 
-def _arrange_changing(world: ErpWorld) -> None:
-    """Two accounts with a record of every feed."""
+def _arrange_changing(world: ErpWorld, feed: Feed) -> None:
+    """Two accounts, each with a record of this feed."""
     arrange_items(world)
     for customer_id in (a.ACCOUNT, OTHER):
         arrange_customer(world, a.an_account(customer_id=customer_id, contacts=()))
-        world.add_price(a.a_price(scope=PriceScope.account(customer_id)))
-        number = InvoiceNumber(f"INV-{customer_id}")
-        world.add_invoice(a.an_invoice(number=number, sold_to=customer_id))
+        if feed is Feed.PRICES:
+            world.add_price(a.a_price(scope=PriceScope.account(customer_id)))
+        if feed is Feed.INVOICES:
+            number = InvoiceNumber(f"INV-{customer_id}")
+            world.add_invoice(a.an_invoice(number=number, sold_to=customer_id))
 
 
 def _telling(erp: Erp, feed: Feed) -> TellsChanges:
@@ -1067,3 +1364,18 @@ def _encodable(text: str, encoding: str | None) -> str:
     if encoding is None:
         return text
     return text.encode(encoding, errors="ignore").decode(encoding)
+
+
+def a_group(size: int) -> list[tuple[SalesOrder, IdempotencyKey]]:
+    """So many orders of one line, each under its own key."""
+    return [
+        (
+            a.a_sales_order(
+                web_order=WebOrderId(f"order-{number}"),
+                web_number=WebOrderNumber(f"W-{number}"),
+                po_number=f"PO {number}",
+            ),
+            IdempotencyKey(f"shop-group-{number:03}"),
+        )
+        for number in range(1, size + 1)
+    ]

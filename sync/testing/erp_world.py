@@ -15,8 +15,11 @@ from typing import Protocol, TypeVar
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.address import Address
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import CustomerId, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price
 from sync.domain.sales_order import OrderStatus
 from sync.ports.erp import Feed
@@ -74,8 +77,9 @@ class ErpWorld(Protocol):
     def told(self, fact: T) -> T:
         """The fact as this ERP can tell it: what it has no place for, at its default.
 
-        Gives Account, Location, ShipTo, BillTo, Item, Invoice, Price and
-        OrderStatus back unchanged where the ERP keeps everything.
+        Gives Account, Location, ShipTo, BillTo, Item, Invoice, AccountBalance,
+        CustomerPart, Availability, Price and OrderStatus back unchanged where the
+        ERP keeps everything.
         """
         ...
 
@@ -97,6 +101,18 @@ class ErpWorld(Protocol):
 
     def add_invoice(self, invoice: Invoice) -> None:
         """Insert the posted document with its lines and dues."""
+        ...
+
+    def add_balance(self, balance: AccountBalance) -> None:
+        """Insert what the account owes in this currency, with its ageing."""
+        ...
+
+    def add_customer_part(self, part: CustomerPart) -> None:
+        """Insert the account's own number for an item, which is there."""
+        ...
+
+    def add_availability(self, figure: Availability) -> None:
+        """Insert what a warehouse has of an item, which is there."""
         ...
 
     def set_order_status(self, key: IdempotencyKey, status: OrderStatus) -> None:

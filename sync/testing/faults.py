@@ -11,29 +11,37 @@ for is a *point*, counted by name from 1:
 
 With a ``name`` the points of one port are told from another's in a shared
 script: ``erp.submit_order``. Run a scenario once without faults, and
-``Script.points`` lists every point at which it can be broken.
+``Script.points`` lists every point at which it can be broken; ``possible`` says
+which faults make sense there.
 
 After a crash the process counts as dead: every further point raises ``Crash``
 too, so that no ``finally`` does what a killed process could not, until
-``restart``.
+``restart``. What it had sent still arrives.
+
+Which stale reads (``STALE``) the flows survive, and which they cannot, stands
+in ``sync.testing.past``.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from sync.errors import OutcomeUnknown, SyncError, TryLater
+from sync.testing.past import Past, other_order
 
 T = TypeVar("T")
 
 # Everything else only reads. "shown_" is no "show_".
-WRITING = ("submit_", "show_", "put_", "apply_", "withdraw_", "create_", "add_", "set_")
+WRITING = ("submit_", "show_", "put_", "apply_", "withdraw_", "create_", "add_", "set_", "cancel_")
+
+# The port promises these in an order: their pages and items never come in another.
+ORDERED = frozenset({"changed_orders"})
 
 
 class Crash(BaseException):
@@ -47,6 +55,12 @@ class Fault(Enum):
     answer is lost: OutcomeUnknown for a write, TryLater for anything else.
     CRASH_BEFORE, CRASH_AFTER: the process dies on either side of it. REPEAT:
     an iterator gives the same page twice, a call is delivered twice.
+
+    LATE_REQUEST, LATE_REPLY: the call takes so long that the script's ``late``
+    happens before it arrives, or between its effect and its answer. OVERTAKEN:
+    a write ends with OutcomeUnknown and is carried out after all, behind the
+    next call to any system. REORDER: what the port promises in no order comes
+    in another one. STALE: a read answers what held some calls ago.
     """
 
     LOST_REQUEST = "lost_request"
@@ -54,6 +68,36 @@ class Fault(Enum):
     CRASH_BEFORE = "crash_before"
     CRASH_AFTER = "crash_after"
     REPEAT = "repeat"
+    LATE_REQUEST = "late_request"
+    LATE_REPLY = "late_reply"
+    OVERTAKEN = "overtaken"
+    REORDER = "reorder"
+    STALE = "stale"
+
+
+def possible(point: str, fault: Fault) -> bool:
+    """Whether the fault can happen at a point of this name.
+
+    A transaction of the state is its own witness: it is never stale, and what
+    happens while one is open can only be lost, not come late.
+    """
+    parts = point.split(".")
+    if "transaction" in parts:
+        return {
+            Fault.LATE_REQUEST: parts[-1] == "enter",
+            Fault.LATE_REPLY: parts[-1] == "exit",
+        }.get(fault, fault in _BEFORE or fault in _AFTER)
+    step = parts[-1] == "next"
+    method = parts[-2] if step else parts[-1]
+    writes = method.startswith(WRITING)
+    match fault:
+        case Fault.OVERTAKEN:
+            return writes
+        case Fault.STALE:
+            return not writes and not step
+        case Fault.REORDER:
+            return not writes and not step and method not in ORDERED
+    return True
 
 
 _BEFORE = (Fault.LOST_REQUEST, Fault.CRASH_BEFORE)
@@ -75,11 +119,29 @@ class Call:
 
 
 class Script:
-    """Which passages fail and how; ``log`` keeps every passage in order."""
+    """Which passages fail and how; ``log`` keeps every passage in order.
 
-    def __init__(self) -> None:
+    ``late`` is what happens while a call is late: time goes by, somebody else
+    works. ``turn`` is told of each point before it is passed, outside of every
+    transaction: where several processes take turns, it hands over. ``past``
+    says how far back a stale read goes. While ``keep_on_its_way``, a call that
+    was overtaken does not arrive.
+    """
+
+    def __init__(
+        self,
+        *,
+        late: Callable[[], object] | None = None,
+        turn: Callable[[str], object] | None = None,
+        past: Past | None = None,
+    ) -> None:
         self.log: list[Call] = []
         self.dead = False
+        self.past = past
+        self._late = late
+        self._turn = turn
+        self.keep_on_its_way = False
+        self._on_its_way: list[Callable[[], object]] = []
         self._faults: dict[tuple[str, int], Fault] = {}
         self._meanwhile: dict[tuple[str, int], Callable[[], object]] = {}
         self._passed: dict[str, int] = {}
@@ -104,6 +166,11 @@ class Script:
     def repeat(self, point: str, *, at: int = 1) -> Script:
         return self.fail(point, Fault.REPEAT, at=at)
 
+    def when_late(self, action: Callable[[], object]) -> Script:
+        """Say what happens while a call is late."""
+        self._late = action
+        return self
+
     def meanwhile(self, point: str, action: Callable[[], object], *, at: int = 1) -> Script:
         """Let something else happen just before that passage, such as time going by."""
         self._meanwhile[point, at] = action
@@ -111,7 +178,19 @@ class Script:
 
     def restart(self) -> None:
         """A new process begins. Passages go on being counted."""
+        self.arrive()
         self.dead = False
+
+    def send(self, call: Callable[[], object]) -> None:
+        """Let the call arrive later than the next one."""
+        self._on_its_way.append(call)
+
+    def arrive(self) -> None:
+        """What is still on its way arrives now; nobody hears the answer."""
+        while self._on_its_way and not self.keep_on_its_way:
+            call = self._on_its_way.pop(0)
+            with suppress(SyncError):
+                call()
 
     @property
     def points(self) -> Sequence[tuple[str, int]]:
@@ -134,20 +213,31 @@ class Script:
         """Pass the point; raises what happens before it, else gives its fault."""
         if self.dead:
             raise Crash(f"{point}: the process is dead")
+        if self._turn is not None and not point.endswith(".exit"):
+            self._turn(point)
         number = self._passed[point] = self.count(point) + 1
         fault = self._faults.get((point, number))
         self.log.append(Call(point, number, arguments, tuple((keywords or {}).items()), fault))
         action = self._meanwhile.get((point, number))
         if action is not None:
             action()
+        if fault is Fault.LATE_REQUEST:
+            self._wait()
         if fault in _BEFORE:
             self._raise(fault, point, writes=False)
         return fault
 
     def leave(self, point: str, fault: Fault | None, *, writes: bool) -> None:
         """The point is passed; raises what happens after it."""
+        if fault is Fault.LATE_REPLY:
+            self._wait()
         if fault in _AFTER:
             self._raise(fault, point, writes=writes)
+
+    def _wait(self) -> None:
+        if self._late is None:
+            raise RuntimeError("a call is late, and nobody said what happens meanwhile")
+        self._late()
 
     def _raise(self, fault: Fault, point: str, *, writes: bool) -> None:
         if fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
@@ -163,8 +253,13 @@ class Script:
 
 def faulty(port: T, script: Script, name: str = "") -> T:
     """The port behind the script. It satisfies the same protocols as ``port``."""
-    prefix = f"{name}." if name else ""
-    kind = type(port)
+    kind: Any = type(port)
+    wrapper = _wrapper(kind, f"{name}." if name else "")
+    return cast("T", wrapper(port, script))
+
+
+@functools.lru_cache(maxsize=64)
+def _wrapper(kind: type[Any], prefix: str) -> type[_Faulty]:
     members: dict[str, Any] = {}
     for member in dir(kind):
         if member.startswith("_"):
@@ -175,14 +270,14 @@ def faulty(port: T, script: Script, name: str = "") -> T:
         else:
             members[member] = _reading(member)
     # A class of its own: isinstance() with a protocol looks for members on the class.
-    wrapper = type(f"Faulty{kind.__name__}", (_Faulty,), members)
-    return cast("T", wrapper(port, script))
+    return type(f"Faulty{kind.__name__}", (_Faulty,), members)
 
 
 class _Faulty:
     def __init__(self, port: object, script: Script) -> None:
         self._port = port
         self._script = script
+        self._before = script.past.of(port) if script.past is not None else None
 
     def __getattr__(self, name: str) -> Any:
         # Attributes of the instance, such as the counters of a fake.
@@ -195,19 +290,32 @@ def _reading(name: str) -> property:
 
 def _delegating(name: str, point: str) -> Callable[..., Any]:
     writes = name.startswith(WRITING)
+    remembers = writes or possible(point, Fault.STALE)
 
     def call(self: _Faulty, *arguments: Any, **keywords: Any) -> Any:
         script = self._script
-        method = functools.partial(getattr(self._port, name), *arguments, **keywords)
+        port = self._port
         fault = script.enter(point, arguments, keywords)
+        if remembers and self._before is not None:
+            held = self._before.then()
+            if fault is Fault.STALE:
+                port = held
+        method = functools.partial(getattr(port, name), *arguments, **keywords)
+        if fault is Fault.OVERTAKEN:
+            script.send(method)
+            raise OutcomeUnknown(f"{point}: the answer is lost, the call is on its way")
         if fault is Fault.REPEAT:
             method()
         answer = method()
+        if isinstance(answer, AbstractContextManager):
+            script.leave(point, fault, writes=False)
+            return _Scope(answer, script, point)
+        script.arrive()
+        if fault is Fault.REORDER:
+            answer = other_order(answer)
         script.leave(point, fault, writes=writes)
         if isinstance(answer, Iterator):
             return _steps(answer, script, f"{point}.next")
-        if isinstance(answer, AbstractContextManager):
-            return _Scope(answer, script, point)
         return answer
 
     call.__name__ = name

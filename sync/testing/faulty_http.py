@@ -132,11 +132,16 @@ class _Scripted:
     fault: Fault
     method: str | None
     path: str | None
+    where: Callable[[Received], bool] | None
     skip: int
     times: int
 
     def takes(self, received: Received) -> bool:
-        return self.method in (None, received.method) and self.path in (None, received.path)
+        return (
+            self.method in (None, received.method)
+            and self.path in (None, received.path)
+            and (self.where is None or self.where(received))
+        )
 
 
 def _nothing_here(_received: Received) -> Reply:
@@ -168,15 +173,17 @@ class FaultyHttp:
         *,
         method: str | None = None,
         path: str | None = None,
+        where: Callable[[Received], bool] | None = None,
         after: int = 0,
         times: int = 1,
     ) -> FaultyHttp:
         """Let matching requests go wrong: so many ``times``, when ``after`` others went well.
 
+        ``where`` looks at the request itself, for a system with one address for everything.
         Of several that match a request the one that was scripted first takes it.
         """
         with self._guard:
-            self._script.append(_Scripted(fault, method, path, after, times))
+            self._script.append(_Scripted(fault, method, path, where, after, times))
         return self
 
     @property

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.address import Address
+from sync.domain.availability import Availability, StockKey
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import (
     BillToId,
     CustomerId,
@@ -25,22 +28,27 @@ from sync.domain.ids import (
 )
 from sync.domain.invoice import Invoice
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebOrder, WebUser
+from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceScope, PriceValue
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountProfile,
     AccountView,
+    BalanceView,
     BillToView,
+    CustomerPartView,
     ImportNotice,
     InvoiceView,
     PublishedPriceKey,
+    PublishedStockKey,
     ShipToView,
 )
 from sync.errors import AccessDenied, Rejected
+from sync.kit.hint_body import hinted
 from sync.ports.clock import Clock
 from sync.ports.erp import Finding, FindingLevel
-from sync.ports.store import OrderPage, StoreCapabilities
+from sync.ports.store import Delivery, OrderPage, StoreCapabilities
 from sync.testing.clock import ManualClock
 
 
@@ -61,12 +69,14 @@ class MemoryStore:
         clock: Clock | None = None,
         page_size: int = 50,
         echoes: bool = False,
+        hints_secret: str | None = None,
     ) -> None:
         self._store_id = store_id or StoreId("shop")
         self._capabilities = capabilities or StoreCapabilities(name="memory")
         self._clock = clock or ManualClock()
         self._page_size = page_size
         self._echoes = echoes
+        self._hints_secret = hints_secret
         self._orders: dict[WebOrderId, StoreOrder] = {}
         self._users: dict[WebUserId, WebUser] = {}
         self._organisations: dict[OrganisationId, Organisation] = {}
@@ -77,6 +87,9 @@ class MemoryStore:
         self._ship_tos: dict[tuple[CustomerId, ShipToId], ShipTo] = {}
         self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
+        self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
+        self._parts: dict[PartKey, CustomerPart] = {}
+        self._stock: dict[PublishedStockKey, Availability] = {}
         self._prices: dict[PublishedPriceKey, PriceValue] = {}
         self._refused: set[str] = set()
         self._access_denied = False
@@ -103,6 +116,13 @@ class MemoryStore:
 
     def close(self) -> None:
         self.closed = True
+
+    @property
+    def hints_expected(self) -> bool:
+        return self._hints_secret is not None
+
+    def hinted_orders(self, delivery: Delivery) -> Collection[WebOrderId]:
+        return hinted(delivery.headers, delivery.body, self._hints_secret, self._clock.now())
 
     def changed_orders(self, since: Watermark | None) -> Iterator[OrderPage]:
         self._admit()
@@ -155,6 +175,10 @@ class MemoryStore:
         self._note(order_id)
         self._notices[order_id] = notice
 
+    def shown_imports(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, ImportNotice]:
+        self._admit()
+        return {key: self._notices[key] for key in order_ids if key in self._notices}
+
     def show_order_status(self, order_id: WebOrderId, status: OrderStatus) -> None:
         self._note(order_id)
         self._statuses[order_id] = status
@@ -171,10 +195,11 @@ class MemoryStore:
         shown.update(key[0] for key in self._ship_tos)
         shown.update(key[0] for key in self._bill_tos)
         shown.update(key[0] for key in self._invoices)
+        shown.update(key[0] for key in self._balances)
+        shown.update(key[0] for key in self._parts)
+        published = {key.audience for key in self._prices} | {key.audience for key in self._stock}
         shown.update(
-            CustomerId(key.audience.key)
-            for key in self._prices
-            if key.audience.kind is AudienceKind.ACCOUNT
+            CustomerId(each.key) for each in published if each.kind is AudienceKind.ACCOUNT
         )
         return iter(shown)
 
@@ -198,6 +223,9 @@ class MemoryStore:
         self._ship_tos = {k: v for k, v in self._ship_tos.items() if k[0] != customer_id}
         self._bill_tos = {k: v for k, v in self._bill_tos.items() if k[0] != customer_id}
         self._invoices = {k: v for k, v in self._invoices.items() if k[0] != customer_id}
+        self._balances = {k: v for k, v in self._balances.items() if k[0] != customer_id}
+        self._parts = {k: v for k, v in self._parts.items() if k[0] != customer_id}
+        self._stock = {k: v for k, v in self._stock.items() if k.audience not in gone}
         self._prices = {k: v for k, v in self._prices.items() if k.audience not in gone}
 
     def shown_ship_tos(
@@ -248,6 +276,57 @@ class MemoryStore:
         for view in put:
             self._invoices[view.invoice.sold_to, view.invoice.number] = view.invoice
 
+    def shown_balances(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, str], AccountBalance]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {key: value for key, value in self._balances.items() if key[0] in wanted}
+
+    def apply_balances(
+        self, put: Sequence[BalanceView], remove: Sequence[tuple[CustomerId, str]]
+    ) -> None:
+        self._take([view.balance.sold_to.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._balances.pop(key, None)
+        for view in put:
+            self._balances[view.balance.sold_to, view.balance.currency] = view.balance
+
+    def shown_customer_parts(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[PartKey, CustomerPart]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {key: value for key, value in self._parts.items() if key[0] in wanted}
+
+    def apply_customer_parts(
+        self, put: Sequence[CustomerPartView], remove: Sequence[PartKey]
+    ) -> None:
+        self._take([view.part.part_number.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._parts.pop(key, None)
+        for view in put:
+            self._parts[view.part.key] = view.part
+
+    def shown_stock_audiences(self) -> Iterator[Audience]:
+        self._admit()
+        return iter({key.audience for key in self._stock})
+
+    def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]:
+        self._admit()
+        return {each.key: each for key, each in self._stock.items() if key.audience == audience}
+
+    def apply_availability(
+        self,
+        put: Sequence[tuple[Audience, Availability]],
+        remove: Sequence[PublishedStockKey],
+    ) -> None:
+        self._take([each.sku.value for _, each in put], len(put) + len(remove))
+        for gone in remove:
+            self._stock.pop(gone, None)
+        for audience, each in put:
+            self._stock[PublishedStockKey(audience, *each.key)] = each
+
     def shown_price_partitions(self) -> Iterator[tuple[Audience, PriceScope]]:
         self._admit()
         return iter({(key.audience, key.key.scope) for key in self._prices})
@@ -265,7 +344,11 @@ class MemoryStore:
         put: Sequence[tuple[PublishedPriceKey, PriceValue]],
         remove: Sequence[PublishedPriceKey],
     ) -> None:
-        self._take([key.key.sku.value for key, _ in put], len(put) + len(remove))
+        self._take(
+            [key.key.sku.value for key, _ in put],
+            len(put) + len(remove),
+            self._capabilities.prices_at_once,
+        )
         for gone in remove:
             self._prices.pop(gone, None)
         self._prices.update(put)
@@ -297,6 +380,10 @@ class MemoryStore:
     def add_user(self, user: WebUser) -> None:
         self._users[user.web_user] = user
 
+    def remove_user(self, web_user: WebUserId) -> None:
+        """The directory no longer knows the user; their orders stay."""
+        del self._users[web_user]
+
     def add_organisation(self, organisation: Organisation) -> None:
         self._organisations[organisation.organisation] = organisation
 
@@ -306,6 +393,22 @@ class MemoryStore:
 
     def own_addresses(self, web_user: WebUserId) -> Sequence[Address]:
         return tuple(self._own_addresses.get(web_user, ()))
+
+    def offered_ship_tos(self, web_user: WebUserId) -> Collection[tuple[CustomerId, ShipToId]]:
+        """The ship-tos of every account that this user acts for."""
+        own = {key for key, profile in self._accounts.items() if web_user in profile.users}
+        return {key for key in self._ship_tos if key[0] in own}
+
+    def touch_ship_tos(self) -> None:
+        """Somebody changes the town of every ship-to by hand."""
+        for key, held in self._ship_tos.items():
+            moved = dataclasses.replace(held.address, city="Elsewhere")
+            self._ship_tos[key] = dataclasses.replace(held, address=moved)
+
+    def touch_prices(self) -> None:
+        """Somebody changes every price by hand."""
+        for key, held in self._prices.items():
+            self._prices[key] = dataclasses.replace(held, unit_price=Decimal("0.01"))
 
     def refuse_record(self, key: str) -> None:
         """From now on every mirrored record with this key or SKU is refused."""
@@ -321,6 +424,11 @@ class MemoryStore:
     def notice(self, order_id: WebOrderId) -> ImportNotice | None:
         """What people see at the order; None where nothing was ever shown."""
         return self._notices.get(order_id)
+
+    @property
+    def stock(self) -> Mapping[PublishedStockKey, Availability]:
+        """Every figure shown, to anybody."""
+        return dict(self._stock)
 
     @property
     def prices(self) -> Mapping[PublishedPriceKey, PriceValue]:
@@ -350,11 +458,12 @@ class MemoryStore:
             else:
                 self._orders[order_id] = dataclasses.replace(held, modified_at=moved)
 
-    def _take(self, keys: Sequence[str], changes: int) -> None:
+    def _take(self, keys: Sequence[str], changes: int, most: int | None = None) -> None:
         """Refuse the whole call before its first write, or count it."""
         self._admit()
-        if changes > self._capabilities.batch:
-            raise ValueError(f"{changes} changes in a call that takes {self._capabilities.batch}")
+        most = most or self._capabilities.batch
+        if changes > most:
+            raise ValueError(f"{changes} changes in a call that takes {most}")
         refused = self._refused.intersection(keys)
         if refused:
             raise Rejected(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from sync.domain.address import Address
-from sync.domain.ids import WebOrderId, WebOrderNumber, WebUserId
+from sync.domain.ids import CustomerId, ShipToId, WebOrderId, WebOrderNumber, WebUserId
 from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.views import ImportNotice
 
@@ -60,10 +60,23 @@ class StoreWorld(Protocol):
         """The shopper's own address book, oldest entry first."""
         ...
 
+    def offered_ship_tos(self, web_user: WebUserId) -> Collection[tuple[CustomerId, ShipToId]]:
+        """The mirrored ship-tos that this user can pick, as the shop's own pages have them."""
+        ...
+
+    def touch_ship_tos(self) -> None:
+        """Somebody changes the town of every mirrored ship-to where shoppers see it."""
+        ...
+
+    def touch_prices(self) -> None:
+        """Somebody changes the amount of every mirrored price where shoppers see it."""
+        ...
+
     def refuse_record(self, key: str) -> None:
         """From now on the store refuses to write mirrored records with this key.
 
-        ``key`` is a customer ID, ship-to ID, bill-to ID, invoice number or SKU.
+        ``key`` is a customer ID, ship-to ID, bill-to ID, invoice number, part number
+        or SKU.
         """
         ...
 

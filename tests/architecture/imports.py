@@ -69,26 +69,28 @@ class Layer:
 
 
 _OUTSIDE = ("erp_adapters", "sync.stores")
-_PURE = ("sync.domain", "sync.errors", "sync.ports")
+_PURE = ("sync.domain", "sync.errors", "sync.ports", "sync.secrecy")
 _FLOWING = (*_PURE, "sync.planning", "sync.routing", "sync.admission", "sync.applying")
 _FLOW_LIBRARIES = frozenset({"structlog", "tenacity"})
 
 LAYERS = (
     Layer("sync.domain"),
-    Layer("sync.errors", ("sync.domain",)),
+    Layer("sync.secrecy"),
+    Layer("sync.errors", ("sync.domain", "sync.secrecy")),
     Layer("sync.rules"),
     Layer("sync.ports", ("sync.domain", "sync.errors")),
-    Layer("sync.kit", ("sync.domain", "sync.errors"), None),
+    Layer("sync.kit", ("sync.domain", "sync.errors", "sync.secrecy"), None),
     Layer("sync.routing", _PURE),
     Layer("sync.admission", _PURE),
     Layer("sync.planning", (*_PURE, "sync.routing")),
     Layer("sync.applying", _FLOWING, _FLOW_LIBRARIES),
     Layer("sync.flows", _FLOWING, _FLOW_LIBRARIES),
+    Layer("sync.systems", (*_PURE, "sync.kit", "sync.logs"), frozenset({"structlog"})),
     Layer("sync.state", (*_PURE, "sync.kit"), None),
     Layer("sync.mapping", (*_PURE, "sync.routing"), None),
     Layer(
         "sync.testing",
-        (*_PURE, "sync.flows", "sync.planning", "sync.routing", "sync.admission"),
+        (*_PURE, "sync.flows", "sync.kit", "sync.planning", "sync.routing", "sync.admission"),
         frozenset({"pytest", "hypothesis"}),
     ),
 )

@@ -22,7 +22,7 @@ from tests.contract.harbour import DATA, PROFILE, HarbourWorld
 T = TypeVar("T")
 
 FOLDERS = ("in", "out", "sent", "refused")
-ABOUT_ORDERS = ("find_order", "order_status", "order_shipments", "order_line_status")
+ABOUT_ORDERS = ("find_order", "find_orders", "order_status", "order_shipments", "order_line_status")
 _PARTS = {
     "LN": "order_lines",
     "CH": "order_amounts",

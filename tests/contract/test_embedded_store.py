@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import URL, Connection, Engine, delete, make_url, text
+from sqlalchemy import URL, Connection, Engine, delete, make_url, text, update
 from sqlalchemy.exc import DBAPIError
 
 from sync.domain.address import Address
-from sync.domain.ids import StoreId, WebOrderId, WebOrderNumber, WebUserId
+from sync.domain.ids import CustomerId, ShipToId, StoreId, WebOrderId, WebOrderNumber, WebUserId
 from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState, PublishedPriceKey
-from sync.stores.embedded import buyer_view, schema, writing
+from sync.stores.embedded import buyer_view, load, queries, schema, writing
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import create_store, store_url, writing_engine
 from sync.testing import builders as a
@@ -30,6 +30,9 @@ _KEYS = {
     schema.ship_tos: "ship_to_id",
     schema.bill_tos: "bill_to_id",
     schema.invoices: "number",
+    schema.account_balances: "customer_id",
+    schema.customer_parts: "part_number",
+    schema.availability: "sku",
     schema.prices: "sku",
 }
 
@@ -80,6 +83,21 @@ class EmbeddedWorld:
         with self._engine.begin() as connection:
             return [each.completed() for each in buyer_view.own_addresses(connection, web_user)]
 
+    def offered_ship_tos(self, web_user: WebUserId) -> Collection[tuple[CustomerId, ShipToId]]:
+        with self._engine.begin() as connection:
+            acts_for = buyer_view.acts_for(connection, web_user).values()
+            owners = [profile.customer_id.value for profile in acts_for]
+            rows = queries.by_keys(connection, schema.ship_tos, "customer_id", owners)
+        return {(CustomerId(row["customer_id"]), ShipToId(row["ship_to_id"])) for row in rows}
+
+    def touch_ship_tos(self) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(schema.ship_tos).values(city="Elsewhere"))
+
+    def touch_prices(self) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(schema.prices).values(unit_price="0.01"))
+
     def refuse_record(self, key: str) -> None:
         with self._engine.begin() as connection:
             for table, column in _KEYS.items():
@@ -87,7 +105,7 @@ class EmbeddedWorld:
 
     def notice(self, order_id: WebOrderId) -> ImportNotice | None:
         with self._engine.begin() as connection:
-            return buyer_view.import_notices(connection, [order_id]).get(order_id)
+            return load.import_notices(connection, [order_id]).get(order_id)
 
 
 def _refuse(connection: Connection, table: str, column: str, key: str) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from sync.domain.ids import WebOrderId
+from sync.domain.ids import ShipToId, WebOrderId
 from sync.errors import OutcomeUnknown, Rejected, TryLater
 from sync.ports import erp as erp_ports
 from sync.ports import store as store_ports
@@ -18,9 +18,11 @@ from sync.testing.erp import MemoryErp
 from sync.testing.erp_contract import ErpAdapterContract
 from sync.testing.erp_world import ErpWorld
 from sync.testing.faults import Crash, Fault, Script, faulty
+from sync.testing.past import Past, other_order
 from sync.testing.store import MemoryStore
 from sync.testing.store_contract import StoreContract
 from sync.testing.store_world import StoreWorld
+from sync.testing.together import BatchStore, GroupingErp
 from tests.contract.test_memory_erp import MemoryWorld
 from tests.contract.test_memory_store import MemoryStoreWorld
 
@@ -32,11 +34,18 @@ ERP_PROTOCOLS = [
     erp_ports.ReadsItems,
     erp_ports.ReadsPrices,
     erp_ports.ReadsInvoices,
+    erp_ports.ReadsBalances,
+    erp_ports.ReadsAvailability,
+    erp_ports.ReadsCustomerParts,
     erp_ports.TellsChanges,
     erp_ports.FindsOrders,
     erp_ports.SubmitsOrders,
     erp_ports.ReadsOrderStatus,
     erp_ports.ChecksPurchaseOrders,
+    erp_ports.CancelsOrders,
+    erp_ports.FindsOrdersTogether,
+    erp_ports.SupportsOrderGroups,
+    erp_ports.ChecksPurchaseOrdersTogether,
 ]
 STORE_PROTOCOLS = [
     store_ports.Store,
@@ -46,15 +55,19 @@ STORE_PROTOCOLS = [
     store_ports.MirrorsAccounts,
     store_ports.MirrorsShipTos,
     store_ports.MirrorsInvoices,
+    store_ports.MirrorsBalances,
+    store_ports.MirrorsAvailability,
+    store_ports.MirrorsCustomerParts,
     store_ports.MirrorsPrices,
     store_ports.QuotesPrices,
+    store_ports.ReadsOrdersTogether,
 ]
 
 
 class TestErpBehindAnEmptyScript(ErpAdapterContract):
     @pytest.fixture
     def memory(self) -> MemoryErp:
-        return MemoryErp()
+        return GroupingErp()
 
     @pytest.fixture
     def erp(self, memory: MemoryErp) -> MemoryErp:
@@ -100,12 +113,13 @@ def a_store(count: int = 4) -> MemoryStore:
 
 
 def test_a_faulty_port_claims_what_its_port_claims() -> None:
-    erp, store = faulty(MemoryErp(), Script()), faulty(MemoryStore(), Script())
+    erp, store = faulty(GroupingErp(), Script()), faulty(BatchStore(), Script())
 
     assert all(isinstance(erp, protocol) for protocol in ERP_PROTOCOLS)
     assert all(isinstance(store, protocol) for protocol in STORE_PROTOCOLS)
     assert not isinstance(erp, store_ports.ReadsWebOrders)
     assert not isinstance(store, erp_ports.SubmitsOrders)
+    assert not isinstance(faulty(MemoryErp(), Script()), erp_ports.SupportsOrderGroups)
 
 
 def test_a_lost_request_changes_nothing_and_may_be_tried_later() -> None:
@@ -337,3 +351,91 @@ def test_a_transaction_that_was_begun_is_rolled_back_by_a_crash_inside() -> None
         work()
 
     assert (notebook.committed, notebook.rolled_back) == ([], 1)
+
+
+# What comes late, out of order, or as it was before.
+
+
+@pytest.mark.rule("OI-1")
+def test_call_that_is_late_happens_before_its_answer_or_after_the_wait() -> None:
+    clock, erp = ManualClock(), an_erp_for_orders()
+    seen: list[int] = []
+
+    def late() -> None:
+        seen.append(len(erp.orders))
+        clock.advance(400)
+
+    script = Script(late=late)
+    port = faulty(erp, script)
+    script.fail("submit_order", Fault.LATE_REQUEST).fail("submit_order", Fault.LATE_REPLY, at=2)
+
+    port.submit_order(a.a_sales_order(), a.KEY)
+    assert seen == [0]
+    port.submit_order(a.a_sales_order(), a.KEY)
+    assert seen == [0, 1]
+
+
+def test_call_that_is_late_where_nobody_said_what_happens_is_a_mistake_of_the_test() -> None:
+    script = Script().fail("check", Fault.LATE_REPLY)
+    with pytest.raises(RuntimeError, match="nobody said what happens"):
+        faulty(MemoryErp(), script).check()
+
+
+@pytest.mark.rule("OI-1")
+def test_write_that_is_overtaken_is_unknown_and_arrives_behind_the_next_call() -> None:
+    erp = an_erp_for_orders()
+    script = Script().fail("submit_order", Fault.OVERTAKEN)
+    port = faulty(erp, script)
+
+    with pytest.raises(OutcomeUnknown):
+        port.submit_order(a.a_sales_order(), a.KEY)
+    assert not erp.orders
+    assert port.find_order(a.KEY) is None
+    assert len(erp.orders) == 1
+
+
+@pytest.mark.rule("OI-1")
+def test_what_a_dead_process_had_sent_arrives_all_the_same() -> None:
+    erp = an_erp_for_orders()
+    script = Script().fail("submit_order", Fault.OVERTAKEN).crash_before("check")
+    port = faulty(erp, script)
+    with pytest.raises(OutcomeUnknown):
+        port.submit_order(a.a_sales_order(), a.KEY)
+    with pytest.raises(Crash):
+        port.check()
+    script.restart()
+    assert len(erp.orders) == 1
+
+
+def test_stale_read_answers_what_held_so_many_calls_ago_but_not_too_long_ago() -> None:
+    clock, erp = ManualClock(), an_erp_for_orders()
+    script = Script(past=Past(clock, calls=3, seconds=30))
+    port = faulty(erp, script)
+    script.fail("find_order", Fault.STALE, at=2).fail("find_order", Fault.STALE, at=3)
+
+    assert port.find_order(a.KEY) is None
+    port.submit_order(a.a_sales_order(), a.KEY)
+    assert port.find_order(a.KEY) is None, "as it was before the order came"
+    clock.advance(31)
+    assert port.find_order(a.KEY) is not None
+
+
+def test_items_come_the_other_way_round_where_no_order_is_promised() -> None:
+    erp = an_erp_for_orders()
+    erp.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD")))
+    script = Script().fail("ship_tos", Fault.REORDER, at=2)
+    port = faulty(erp, script)
+
+    assert list(port.ship_tos([a.ACCOUNT])) == list(port.ship_tos([a.ACCOUNT]))[::-1]
+    for answer in ({"a": 1, "b": 2}, iter([1, 2]), [1, 2], ([1, 2], "reached")):
+        assert other_order(answer) is not answer
+    assert other_order(None) is None
+    assert other_order("ab") == "ab"
+
+
+def an_erp_for_orders() -> MemoryErp:
+    erp = MemoryErp()
+    erp.add_account(a.an_account())
+    erp.add_ship_to(a.a_ship_to())
+    erp.add_item(a.an_item())
+    return erp

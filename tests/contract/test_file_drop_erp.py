@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
-from sqlalchemy.pool import NullPool
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.domain.ids import IdempotencyKey
@@ -37,7 +36,7 @@ class _OrdersAsFiles(ErpAdapterContract):
 
     @pytest.fixture
     def ledger(self, tmp_path: Path) -> Iterator[Engine]:
-        engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}", poolclass=NullPool)
+        engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}")
         # Safe against a crash of the machine is what this file need not be.
         event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
         with engine.begin() as connection:

@@ -10,8 +10,11 @@ from typing import Any, TypeVar
 import pytest
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import BillToId, CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import DEFAULT_LIST, Price, PriceScope
 from sync.domain.sales_order import (
     ErpOrderState,
@@ -29,6 +32,7 @@ from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from sync.testing.erp_contract import ErpAdapterContract
 from sync.testing.erp_world import OrderRows, WrittenLine, WrittenOrder
+from sync.testing.together import GroupingErp
 
 T = TypeVar("T")
 
@@ -64,6 +68,15 @@ class MemoryWorld:
 
     def add_invoice(self, invoice: Invoice) -> None:
         self._erp.add_invoice(invoice)
+
+    def add_balance(self, balance: AccountBalance) -> None:
+        self._erp.set_balance(balance)
+
+    def add_customer_part(self, part: CustomerPart) -> None:
+        self._erp.add_customer_part(part)
+
+    def add_availability(self, figure: Availability) -> None:
+        self._erp.set_availability(figure)
 
     def set_order_status(self, key: IdempotencyKey, status: OrderStatus) -> None:
         self._erp.set_order_status(key, status)
@@ -136,6 +149,16 @@ class TestMemoryErp(ErpAdapterContract):
 
     @pytest.fixture
     def erp_world(self, erp: MemoryErp) -> MemoryWorld:
+        return MemoryWorld(erp)
+
+
+class TestGroupingErp(ErpAdapterContract):
+    @pytest.fixture
+    def erp(self) -> GroupingErp:
+        return GroupingErp()
+
+    @pytest.fixture
+    def erp_world(self, erp: GroupingErp) -> MemoryWorld:
         return MemoryWorld(erp)
 
 

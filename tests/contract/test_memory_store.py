@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import pytest
 
 from sync.domain.address import Address
-from sync.domain.ids import WebOrderId, WebOrderNumber, WebUserId
+from sync.domain.ids import CustomerId, ShipToId, WebOrderId, WebOrderNumber, WebUserId
 from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.views import ImportNotice, ImportState
 from sync.ports.store import StoreCapabilities
@@ -17,6 +17,7 @@ from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.store import MemoryStore
 from sync.testing.store_contract import StoreContract
+from sync.testing.together import BatchStore
 
 T = TypeVar("T")
 
@@ -58,6 +59,15 @@ class MemoryStoreWorld:
     def own_addresses(self, web_user: WebUserId) -> Sequence[Address]:
         return self._store.own_addresses(web_user)
 
+    def offered_ship_tos(self, web_user: WebUserId) -> Collection[tuple[CustomerId, ShipToId]]:
+        return self._store.offered_ship_tos(web_user)
+
+    def touch_ship_tos(self) -> None:
+        self._store.touch_ship_tos()
+
+    def touch_prices(self) -> None:
+        self._store.touch_prices()
+
     def refuse_record(self, key: str) -> None:
         self._store.refuse_record(key)
 
@@ -72,6 +82,16 @@ class TestMemoryStore(StoreContract):
 
     @pytest.fixture
     def store_world(self, store: MemoryStore) -> MemoryStoreWorld:
+        return MemoryStoreWorld(store)
+
+
+class TestBatchStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> BatchStore:
+        return BatchStore(page_size=3)
+
+    @pytest.fixture
+    def store_world(self, store: BatchStore) -> MemoryStoreWorld:
         return MemoryStoreWorld(store)
 
 

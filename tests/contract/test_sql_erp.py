@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
-from sqlalchemy.pool import NullPool
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.ports.erp import Erp
@@ -27,9 +26,10 @@ def adapter(url: str) -> Erp:
 class TestSqlErpOnSqlite(ErpAdapterContract):
     @pytest.fixture
     def ledger(self, tmp_path: Path) -> Iterator[Engine]:
-        engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}", poolclass=NullPool)
+        engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}")
+        # Safe against a crash of the machine is what this file need not be.
+        event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
         with engine.begin() as connection:
-            # Safe against a crash of the machine is what these files need not be.
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         create_tables(engine)
         yield engine

@@ -19,6 +19,7 @@ from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.domain.ids import IdempotencyKey
 from sync.errors import (
     AccessDenied,
+    Conflict,
     Misconfigured,
     OutcomeUnknown,
     Rejected,
@@ -27,6 +28,7 @@ from sync.errors import (
 )
 from sync.ports.erp import Erp, FindingLevel
 from sync.testing import builders as a
+from sync.testing.erp_contract import a_group
 from sync.testing.erp_world import OrderRows
 from tests import postgres
 from tests.contract.harbour import PROFILE, HarbourWorld, create_tables
@@ -175,6 +177,56 @@ def test_a_lost_connection_is_replaced_at_the_next_read(
         )
 
     assert len(list(erp.customer_ids())) == 1
+
+
+@pytest.mark.rule("OI-1")
+@pytest.mark.parametrize(
+    "action, at_commit",
+    [(KILL, False), (KILL, True), (SLEEP, False)],
+    ids=["lost at a line", "lost at the commit", "too slow at a line"],
+)
+def test_an_answer_lost_while_writing_a_group_leaves_all_or_nothing_of_it(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any], action: str, at_commit: bool
+) -> None:
+    on_insert(ledger, "order_lines", action, at_commit=at_commit)
+    erp, orders = made(), a_group(3)
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        erp.submit_orders(orders)
+
+    assert caught.value.__cause__ is not None
+    assert world.order_rows() == NOTHING
+    no_fault(ledger)
+    assert erp.find_orders([key for _, key in orders]) == {}
+    assert len(erp.submit_orders(orders)) == 3
+
+
+@pytest.mark.rule("OI-1")
+def test_a_group_and_its_orders_one_by_one_at_once_are_each_order_once(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any]
+) -> None:
+    grouping, single = made(statement_timeout_s=10), made(statement_timeout_s=10)
+    orders = a_group(20)
+    together = threading.Barrier(2)
+
+    def group() -> str:
+        together.wait()
+        try:
+            grouping.submit_orders(orders)
+        except Conflict:
+            return "stopped by its unique index"
+        return "written"
+
+    def one_by_one() -> int:
+        together.wait()
+        return len({single.submit_order(order, key) for order, key in orders})
+
+    with ThreadPoolExecutor(2) as pool:
+        in_group, alone = pool.submit(group), pool.submit(one_by_one)
+
+    assert in_group.result() in ("written", "stopped by its unique index")
+    assert alone.result() == 20
+    assert world.order_rows() == OrderRows(20, 20)
 
 
 @pytest.mark.rule("OI-1")

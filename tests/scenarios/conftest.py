@@ -16,15 +16,6 @@ from sync.state import open_state
 from tests.scenarios.world import MakeWorld, World, build_world
 
 
-@pytest.fixture(scope="session")
-def empty_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state with its schema and nothing in it, to be copied."""
-    file = tmp_path_factory.mktemp("state") / "empty.sqlite"
-    engine = open_state(f"sqlite:///{file}")
-    engine.dispose()  # the last connection to close leaves no write-ahead log behind
-    return file
-
-
 @pytest.fixture
 def open_engine(empty_state: Path, tmp_path: Path) -> Iterator[Callable[[], Engine]]:
     """Opens a new, empty state each time it is called."""

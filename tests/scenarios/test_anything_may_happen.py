@@ -69,7 +69,10 @@ SETTINGS = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
-MIRRORS = ("accounts", "ship_tos", "prices", "invoices")
+MIRRORS = (
+    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
+    "availability",
+)
 FAULTS = [Fault.LOST_REQUEST, Fault.LOST_REPLY, Fault.CRASH_BEFORE, Fault.CRASH_AFTER]
 SWAPPED = (Assignment(MILL, organisation=HARBOUR_ORG), Assignment(HARBOUR, organisation=MILL_ORG))
 FORBIDDEN = (Assignment(RETAIL, organisation=HARBOUR_ORG), ASSIGNMENTS[1])

@@ -11,8 +11,9 @@ import pytest
 
 from sync.domain.account import Account, BillTo, ShipTo
 from sync.domain.channel import RetailGroup
-from sync.domain.ids import CustomerId, InvoiceNumber, ShipToId
+from sync.domain.ids import CustomerId, InvoiceNumber, ShipToId, WebUserId
 from sync.domain.times import Watermark
+from sync.domain.views import AccountView
 from sync.ports.erp import Feed
 from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
@@ -345,6 +346,25 @@ def test_account_that_comes_back_in_the_erp_is_shown_with_everything_again(
     watched.erp.add_account(held)
     watched.cycle()
     assert watched.shown() == before
+
+
+@pytest.mark.rule("MI-1")
+def test_account_whose_people_the_store_lost_is_looked_at_with_everything_of_it(
+    watched: World,
+) -> None:
+    """A store may keep a copy of each ship-to for each of them, and shoppers come and go there."""
+    watched.cycle()
+    profile = watched.store.shown_accounts([HARBOUR])[HARBOUR]
+    watched.clock.advance(HOUR)
+    strangers = replace(profile, users=(*profile.users, WebUserId("u-stranger")))
+    watched.store.put_accounts([AccountView(a.individual(HARBOUR), strangers)])
+    watched.erp.mark_changed(HARBOUR, Feed.ACCOUNTS, watched.clock.now())
+    asked(watched)
+
+    watched.cycle()
+
+    assert watched.store.shown_accounts([HARBOUR]) == {HARBOUR: profile}
+    assert asked(watched) == {HARBOUR, MILL}
 
 
 class WithoutHarbour(MemoryErp):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync.domain.address import TypedAddress
-from sync.domain.order import Tax
+from sync.domain.order import Charge, ChargeKind, OrderDiscount, Tax
 from sync.ports.state import LedgerState
 from sync.testing import builders as a
 from sync.testing.erp import MEMORY_CAPABILITIES
@@ -61,3 +61,38 @@ def test_where_the_erp_cannot_tell_its_tax_nothing_is_assumed(make_world: MakeWo
     world.store.place_order(harbour_order())
     world.import_orders()
     assert world.codes() == {"tax_cannot_be_compared"}
+
+
+@pytest.mark.rule("OI-6")
+def test_an_erp_that_taxes_by_item_and_by_code_is_told_every_part_of_the_order(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(capabilities=NO_OVERRIDE)
+    order = replace(
+        a.a_retail_order(),
+        charges=(Charge(ChargeKind.FREIGHT, "DHL", a.money("7.50")),),
+        discounts=(OrderDiscount("WELCOME", a.money("10.00")),),
+        taxes=(),
+        payments=(),
+    )
+    codes = replace(world.mapping.codes, charges={"DHL": "FRT"}, discounts={"WELCOME": "CPN"})
+    world.remap(codes=codes)
+    [line] = order.lines
+    # Rates that differ, so that no sum of amounts comes to the same tax by chance.
+    world.erp.code_tax_rates.update({line.sku.value: Decimal("0.2"), "FRT": Decimal("0.1")})
+    world.erp.code_tax_rates["CPN"] = Decimal("0.05")
+    due = line.net.amount * Decimal("0.2") + Decimal("0.75") - Decimal("0.50")
+    tax = Tax("VAT", a.money(f"{MEMORY_CAPABILITIES.amount_rounding(due):f}"))
+    total = order.computed_total + tax.amount
+    paid = (a.a_card_payment(amount=total),)
+    world.store.place_order(
+        guest_order(
+            charges=order.charges,
+            discounts=order.discounts,
+            taxes=(tax,),
+            total=total,
+            payments=paid,
+        )
+    )
+    world.import_orders()
+    assert world.state_of() in (LedgerState.IMPORTED, LedgerState.ACKNOWLEDGED), world.codes()

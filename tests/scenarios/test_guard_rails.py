@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from sync.domain.account import BillTo, ShipTo
+from sync.domain.availability import Availability
+from sync.domain.balance import AccountBalance
 from sync.domain.channel import RetailGroup
-from sync.domain.ids import InvoiceNumber, ShipToId, Sku
+from sync.domain.ids import CustomerId, InvoiceNumber, PartNumber, ShipToId, Sku
+from sync.domain.invoice import Invoice
 from sync.domain.mapping import Assignment
-from sync.domain.pricing import PriceScope
+from sync.domain.part_number import CustomerPart
+from sync.domain.pricing import Price, PriceScope
 from sync.flows.context import FlowResult
 from sync.planning.guards import Guard
 from sync.testing import builders as a
@@ -18,6 +24,7 @@ from sync.testing.erp import MemoryErp
 from sync.testing.faults import Script
 from tests.scenarios.world import (
     ASSIGNMENTS,
+    GATE,
     HARBOUR,
     MILL,
     RETAIL,
@@ -27,7 +34,10 @@ from tests.scenarios.world import (
     fill_erp,
 )
 
-MIRRORS = ("accounts", "ship_tos", "prices", "invoices")
+MIRRORS = (
+    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
+    "availability",
+)
 TIGHT = Guard(removal_floor=1, price_floor=1)
 
 
@@ -63,6 +73,111 @@ def test_empty_answer_is_refused_before_the_first_write(make_world: MakeWorld, f
         (held,) = state.plans.open()
     assert (held.plan_id, held.flow) == (result.plan_id, flow)
     assert held.counts["removed"] > 0
+
+
+def cut_off(world: World, flow: str) -> MemoryErp:
+    """The ERP as it would look if its answers ended before Mill Tools."""
+    erp = MemoryErp(world.clock)
+    fill_erp(erp)
+    if flow == "accounts":
+        erp.remove_account(MILL)
+        return erp
+    erp.remove_ship_to(MILL, GATE)
+    erp.remove_invoice(MILL, InvoiceNumber("INV-6001"))
+    erp.remove_balance(MILL, "EUR")
+    erp.remove_availability(a.an_availability(warehouse="W2").key)
+    erp.remove_customer_part(a.a_customer_part(sold_to=MILL).key)
+    erp.remove_price(a.a_price("1", scope=PriceScope.account(MILL)).key)
+    return erp
+
+
+@pytest.mark.rule("MI-3")
+@pytest.mark.parametrize("flow", MIRRORS)
+def test_answer_that_ends_too_early_is_refused_with_its_numbers_and_the_way_to_confirm_it(
+    make_world: MakeWorld, flow: str
+) -> None:
+    world = make_world(script=Script())
+    mirror(world)
+    guarded(world, Guard(removal_share=Decimal("0.1"), removal_floor=0))
+    before, writes = world.shown(), world.store.writes
+    world.clock.advance(2 * 86400)
+    world.erp_seen = cut_off(world, flow)
+    result = world.run(flow)
+    assert result.outcome == "refused"
+    assert (world.shown(), world.store.writes) == (before, writes)
+    with world.state.transaction() as state:
+        (held,) = state.plans.open()
+    assert f"{held.counts['removed']} of {held.counts['shown']} shown" in result.message
+    assert f"tradesync resync {flow} --confirm {held.plan_id}" in result.message
+
+
+@pytest.mark.rule("MI-3")
+@pytest.mark.parametrize("flow", MIRRORS)
+def test_another_database_behind_the_same_address_is_not_believed(
+    make_world: MakeWorld, flow: str
+) -> None:
+    """Say the test system was restored over the live one: as many records, but others."""
+    world = make_world()
+    mirror(world)
+    guarded(world, Guard(removal_floor=0))
+    before = world.shown()
+    world.clock.advance(2 * 86400)
+    other = cut_off(world, flow)
+    for number in ("INV-8001", "INV-8002", "INV-8003"):
+        other.add_invoice(a.an_invoice(number=InvoiceNumber(number)))
+    other.remove_invoice(HARBOUR, InvoiceNumber("INV-5001"))
+    other.remove_ship_to(HARBOUR, a.SHIP_TO)
+    other.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("TEST-1")))
+    other.set_balance(a.a_balance(balance=a.money("1.00", "USD"), credit_limit=None, ageing=None))
+    other.remove_balance(HARBOUR, "EUR")
+    other.remove_availability(a.an_availability().key)
+    other.set_availability(a.an_availability(warehouse="TEST-1"))
+    other.add_customer_part(a.a_customer_part(part_number=PartNumber("TEST-1")))
+    other.remove_customer_part(a.a_customer_part().key)
+    other.remove_price(a.a_price("1").key)
+    other.set_price(a.a_price("1", sku=Sku("TEST-SKU")))
+    world.erp_seen = other
+    assert world.run(flow).outcome == "refused"
+    assert world.shown() == before
+
+
+class Stuttering(MemoryErp):
+    """Every list that it tells holds each record twice, like a page that came again."""
+
+    def ship_tos(self, customer_ids: Collection[CustomerId]) -> list[ShipTo]:
+        return [each for each in super().ship_tos(customer_ids) for _ in (1, 2)]
+
+    def bill_tos(self, customer_ids: Collection[CustomerId]) -> list[BillTo]:
+        return [each for each in super().bill_tos(customer_ids) for _ in (1, 2)]
+
+    def invoices(self, customer_ids: Collection[CustomerId]) -> list[Invoice]:
+        return [each for each in super().invoices(customer_ids) for _ in (1, 2)]
+
+    def customer_parts(self, customer_ids: Collection[CustomerId]) -> list[CustomerPart]:
+        return [each for each in super().customer_parts(customer_ids) for _ in (1, 2)]
+
+    def availability(self, skus: Collection[Sku] | None = None) -> list[Availability]:
+        return [each for each in super().availability(skus) for _ in (1, 2)]
+
+    def balances(self, customer_ids: Collection[CustomerId]) -> list[AccountBalance]:
+        return [each for each in super().balances(customer_ids) for _ in (1, 2)]
+
+    def prices(
+        self, scopes: Collection[PriceScope], skus: Collection[Sku] | None = None
+    ) -> Iterator[Price]:
+        return (each for each in super().prices(scopes, skus) for _ in (1, 2))
+
+
+@pytest.mark.rule("MI-3", "MI-2")
+def test_page_that_comes_twice_changes_nothing(world: World) -> None:
+    mirror(world)
+    before, writes = world.shown(), world.store.writes
+    world.clock.advance(2 * 86400)
+    stuttering = Stuttering(world.clock)
+    fill_erp(stuttering)
+    world.erp_seen = stuttering
+    assert {result.outcome for result in mirror(world)} == {"ok"}
+    assert (world.shown(), world.store.writes) == (before, writes)
 
 
 @pytest.mark.rule("MI-3")
@@ -317,9 +432,9 @@ def test_world_is_whole_again_when_the_erp_is(world: World) -> None:
     before = world.shown()
     world.clock.advance(2 * 86400)
     world.erp_seen = MemoryErp(world.clock)
-    assert [result.outcome for result in mirror(world)] == ["refused"] * 4
+    assert [result.outcome for result in mirror(world)] == ["refused"] * len(MIRRORS)
     whole = MemoryErp(world.clock)
     fill_erp(whole)
     world.erp_seen = whole
-    assert [result.outcome for result in mirror(world)] == ["ok"] * 4
+    assert [result.outcome for result in mirror(world)] == ["ok"] * len(MIRRORS)
     assert world.shown() == before

@@ -46,7 +46,10 @@ from tests.scenarios.world import (
 
 HOUR = 3600.0
 DAY = 86400.0
-MIRRORS = ("accounts", "ship_tos", "prices", "invoices")
+MIRRORS = (
+    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
+    "availability",
+)
 
 
 # A source that dries up bit by bit.

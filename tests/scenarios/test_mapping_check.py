@@ -6,10 +6,23 @@ from typing import Any
 
 import pytest
 
-from sync.domain.account import AccountStatus
-from sync.explaining import mapping_findings
+from sync.domain.account import AccountStatus, Contact
+from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
+from sync.domain.mapping import Assignment, Source
+from sync.domain.order import Membership, Organisation, WebUser
+from sync.mapping_check import mapping_findings
 from sync.ports.erp import FindingLevel
-from tests.scenarios.world import HARBOUR, World
+from sync.testing import builders as a
+from tests.scenarios.world import (
+    ASSIGNMENTS,
+    HARBOUR,
+    HARBOUR_BUYER,
+    HARBOUR_ORG,
+    MILL,
+    MILL_ORG,
+    RETAIL,
+    World,
+)
 
 
 @pytest.mark.rule("WA-2c", "OP-4")
@@ -39,3 +52,143 @@ def test_mapped_accounts_that_may_order_are_counted(world: World) -> None:
     [finding] = mapping_findings(world.context())
 
     assert finding.level is FindingLevel.OK
+
+
+@pytest.mark.rule("OP-4")
+def test_lines_about_people_whom_the_store_does_not_know_are_named(world: World) -> None:
+    other = CustomerId("C-3003")
+    world.erp.add_account(a.an_account(customer_id=other))
+    world.remap(
+        assignments=(
+            *ASSIGNMENTS,
+            Assignment(HARBOUR, user=WebUserId("u-gone"), origin="customers.csv:12"),
+            Assignment(other, organisation=OrganisationId("org-gone"), origin="customers.csv:4"),
+            Assignment(
+                MILL,
+                user=HARBOUR_BUYER,
+                organisation=OrganisationId("org-gone"),
+                origin="customers.csv:9",
+            ),
+        )
+    )
+
+    found = mapping_findings(world.context())
+
+    assert [(each.place, each.subject) for each in found] == [
+        ("customers.csv:4", "organisation org-gone"),
+        ("customers.csv:9", "organisation org-gone"),
+        ("customers.csv:12", "user u-gone"),
+    ]
+    assert {each.message for each in found} == {
+        "the store has no such organisation",
+        "the store has no such user",
+    }
+
+
+@pytest.mark.rule("OP-4", "TL-3")
+def test_exception_of_a_user_who_is_not_of_the_organisation_is_named_with_its_line(
+    world: World,
+) -> None:
+    within = Assignment(HARBOUR, user=HARBOUR_BUYER, organisation=HARBOUR_ORG, origin="c.csv:4")
+    outside = Assignment(HARBOUR, user=HARBOUR_BUYER, organisation=MILL_ORG, origin="c.csv:5")
+    world.remap(assignments=(*ASSIGNMENTS, within, outside))
+
+    [finding] = mapping_findings(world.context())
+
+    assert (finding.place, finding.subject) == ("c.csv:5", f"user {HARBOUR_BUYER}")
+    assert finding.message == f"does not belong to organisation {MILL_ORG} in the store"
+
+
+@pytest.mark.rule("OP-4")
+def test_a_contact_of_another_account_is_named(world: World) -> None:
+    theirs = ContactId("MILL-1")
+    world.erp.change_account(MILL, contacts=(Contact(theirs),))
+    world.remap(
+        assignments=(
+            Assignment(HARBOUR, organisation=HARBOUR_ORG, contact=theirs, origin="customers.csv:2"),
+            Assignment(MILL, organisation=MILL_ORG, contact=theirs, origin="customers.csv:3"),
+        )
+    )
+
+    [finding] = mapping_findings(world.context())
+
+    assert (finding.place, finding.subject) == ("customers.csv:2", f"contact {theirs}")
+    assert finding.message == f"is no contact of customer {HARBOUR} in the ERP"
+
+
+SHARED = "purchasing@shared.example"
+
+
+def told(world: World) -> dict[str, str]:
+    return {
+        each.subject: each.message
+        for each in mapping_findings(world.context())
+        if each.level is FindingLevel.WARNING
+    }
+
+
+@pytest.mark.rule("WA-2", "WA-2c", "OP-4")
+def test_an_address_that_is_a_contact_of_two_accounts_is_told_by_its_user_where_it_may_decide(
+    world: World,
+) -> None:
+    desk, mine = Contact(ContactId("P-9"), SHARED), Contact(ContactId("P-8"), "mine@mill.example")
+    world.erp.change_account(HARBOUR, contacts=(desk,))
+    world.erp.change_account(MILL, contacts=(desk, mine))
+    world.store.add_user(WebUser(WebUserId("u-shared"), verified_email=SHARED))
+    world.store.add_user(WebUser(WebUserId("u-mapped"), verified_email=SHARED))
+    world.store.add_user(WebUser(WebUserId("u-mine"), verified_email="mine@mill.example"))
+    world.store.add_user(WebUser(WebUserId("u-unverified")))
+    mapped = Assignment(MILL, user=WebUserId("u-mapped"), origin="customers.csv:4")
+    world.remap(assignments=(*ASSIGNMENTS, mapped))
+
+    assert told(world) == {}, "no address decides here"
+
+    world.remap(precedence=(Source.MAPPING_FILE, Source.ERP_EMAIL))
+    [(subject, message)] = told(world).items()
+    assert subject == "user u-shared"
+    assert f"2 accounts ({HARBOUR}, {MILL})" in message
+    assert SHARED not in message, "addresses are people's"
+
+    world.remap(precedence=(Source.ERP_EMAIL, Source.MAPPING_FILE))
+    assert set(told(world)) == {"user u-shared", "user u-mapped"}, "now it decides before the file"
+
+
+@pytest.mark.rule("WA-2b")
+def test_an_attribute_and_another_pipelines_group_are_told_before_an_order_is_held(
+    world: World,
+) -> None:
+    world.store.add_user(WebUser(WebUserId("u-retail"), staff_customer_id=RETAIL.value))
+    company = OrganisationId("org-odd")
+    world.store.add_organisation(Organisation(company, "Odd", staff_customer_id=" C-1 "))
+    world.remap(groups_elsewhere=frozenset({MILL}))
+
+    found = told(world)
+
+    assert set(found) == {"user u-retail", "organisation org-odd", f"organisation {MILL_ORG}"}
+    assert "is a retail group" in found["user u-retail"]
+    assert "no customer ID" in found["organisation org-odd"]
+    assert "is a retail group" in found[f"organisation {MILL_ORG}"]
+    world.remap(precedence=(Source.MAPPING_FILE,))
+    assert set(told(world)) == {f"organisation {MILL_ORG}"}, "attributes count for nothing now"
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+def test_two_organisations_with_one_account_are_told_that_they_see_each_other(
+    world: World,
+) -> None:
+    world.store.add_organisation(Organisation(OrganisationId("org-twin"), "Twin"))
+    both = (Membership(HARBOUR_ORG), Membership(MILL_ORG))
+    world.store.add_user(a.a_web_user(memberships=both))
+    world.remap(
+        assignments=(
+            *ASSIGNMENTS,
+            Assignment(HARBOUR, organisation=OrganisationId("org-twin"), origin="customers.csv:4"),
+            Assignment(
+                HARBOUR, user=HARBOUR_BUYER, organisation=MILL_ORG, origin="customers.csv:5"
+            ),
+            Assignment(HARBOUR, user=HARBOUR_BUYER, origin="customers.csv:6"),
+        )
+    )
+    [finding] = mapping_findings(world.context())
+    assert (finding.place, finding.subject) == ("customers.csv:4", "organisation org-twin")
+    assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in finding.message

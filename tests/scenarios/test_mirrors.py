@@ -12,6 +12,7 @@ from sync.domain.mapping import Assignment
 from sync.domain.order import Membership, Role, WebOrder
 from sync.domain.views import AccountProfile, Exceptional
 from sync.flows.context import FlowResult
+from sync.flows.cycle import FLOWS
 from sync.testing import builders as a
 from sync.testing.faults import Script
 from sync.testing.store import MemoryStore
@@ -32,7 +33,10 @@ from tests.scenarios.world import (
     mill_order,
 )
 
-MIRRORS = ("accounts", "ship_tos", "prices", "invoices")
+MIRRORS = (
+    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
+    "availability",
+)
 
 
 def mirror(world: World) -> list[FlowResult]:
@@ -229,8 +233,9 @@ def test_run_for_one_customer_touches_no_other(world: World, flow: str) -> None:
 
     shown = world.shown()
     owners = set(shown["accounts"]) | {key[0] for key in shown["ship_tos"]}
-    owners |= {key[0] for key in shown["invoices"]} | {key[0] for key in shown["bill_tos"]}
-    owners |= {CustomerId(key.audience.key) for key in shown["prices"]}
+    for kind in ("bill_tos", "invoices", "balances", "customer_parts"):
+        owners |= {key[0] for key in shown[kind]}
+    owners |= {CustomerId(key.audience.key) for key in (*shown["prices"], *shown["stock"])}
     assert owners == {HARBOUR}
 
 
@@ -379,7 +384,7 @@ def test_two_pipelines_on_one_state_do_not_see_each_others_rows(make_world: Make
     assert [row.order.sold_to for row in other.erp.orders] == [MILL]
     with one.state.transaction() as state:
         assert sum(state.ledger.counts().values()) == 1
-        assert len(state.runs.last()) == 6
+        assert len(state.runs.last()) == len(FLOWS)
         one_mark = state.watermarks.get("orders")
     with other.state.transaction() as state:
         assert sum(state.ledger.counts().values()) == 2

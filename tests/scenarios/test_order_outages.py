@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from sync.domain.account import Account, Item
-from sync.domain.ids import CustomerId, IdempotencyKey, Sku, WebOrderId
-from sync.domain.order import StoreOrder, WebOrder
-from sync.domain.sales_order import OrderAcknowledgement, SalesOrder
+from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku, WebOrderId
+from sync.domain.order import OrderState, StoreOrder, WebOrder
+from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
 from sync.domain.views import ImportNotice, ImportState
-from sync.errors import AccessDenied, TryLater
+from sync.errors import AccessDenied, Conflict, OutcomeUnknown, TryLater
 from sync.flows.context import Limits, OrderLimits
 from sync.ports.state import LedgerState
 from sync.testing import builders as a
@@ -203,17 +203,26 @@ def test_order_that_never_stands_still_does_not_hold_up_the_next(make_world: Mak
 
 
 @pytest.mark.rule("OP-1")
-@pytest.mark.parametrize("point", ["erp.accounts", "erp.find_order", "erp.submit_order"])
+@pytest.mark.parametrize(
+    "point, away_from, before",
+    [
+        ("erp.accounts", 1, []),
+        ("erp.find_order", 2, []),
+        ("erp.submit_order", 1, []),
+        ("erp.submit_order", 2, ["W-1"]),
+    ],
+)
 def test_flow_stops_when_the_erp_is_away_and_the_next_run_goes_on_in_order(
-    scripted: World, point: str
+    scripted: World, point: str, away_from: int, before: list[str]
 ) -> None:
     place_three(scripted)
-    for attempt in range(2, 12):
+    for attempt in range(away_from, 40):
         script_of(scripted).lost_request(point, at=attempt)
     result = scripted.import_orders()
 
     assert result.outcome == "try_later"
-    assert [row.order.web_number.value for row in scripted.erp.orders] == ["W-1"]
+    assert result.counts["retry_scheduled"] == 2, "after two in a row no other was begun"
+    assert [row.order.web_number.value for row in scripted.erp.orders] == before
     assert scripted.state_of(2) in (LedgerState.DISCOVERED, LedgerState.SUBMITTING)
     assert scripted.state_of(3) is LedgerState.DISCOVERED
     notice = scripted.store.notice(order_id(3))
@@ -374,6 +383,123 @@ def test_erp_that_would_take_the_order_twice_is_not_asked_twice(make_world: Make
     assert lost.replay()
     lost.import_orders()
     assert len(lost.in_erp()) == 1
+
+
+class ErpThatHidesIt(MemoryErp):
+    """It has something under our key, says so, and its look-up does not show it."""
+
+    hiding = True
+
+    def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+        if self.hiding:
+            self.submitted += 1
+            raise Conflict(f"order {order.web_number} is there under {key} already")
+        return super().submit_order(order, key)
+
+
+@pytest.mark.rule("OI-1", "OI-2")
+def test_order_that_the_erp_has_and_does_not_find_comes_to_a_person(make_world: MakeWorld) -> None:
+    clock = ManualClock()
+    erp = ErpThatHidesIt(clock)
+    fill_erp(erp)
+    world = make_world(clock=clock, erp=erp)
+    world.store.place_order(harbour_order())
+    for _ in range(5):
+        world.import_orders()
+        clock.advance(HOUR)
+
+    assert world.state_of() is LedgerState.REVIEW
+    assert erp.submitted == 2, "it may have been on its way the first time"
+    [told] = world.entry().differences
+    for part in (world.entry().key.value, "is there under", "replay", "dismiss"):
+        assert part in told
+
+    erp.hiding = False
+    assert world.replay()
+    world.import_orders()
+    assert world.state_of() is LedgerState.ACKNOWLEDGED
+
+
+class ErpOfSteps(MemoryErp):
+    """It numbers an order first and finishes it then; the second step may fail."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.half: dict[IdempotencyKey, SalesOrder] = {}
+        self.failing = True
+
+    def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
+        if key in self.half:
+            return FoundOrder(ErpOrderNumber("S-9"), unfinished=True)
+        return super().find_order(key)
+
+    def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+        if self.half.setdefault(key, order) != order:
+            raise Conflict("another one", differences=("it ships to 11, not 22",))
+        if self.failing:
+            raise OutcomeUnknown("no answer to the second step")
+        del self.half[key]
+        return super().submit_order(order, key)
+
+
+@pytest.fixture
+def half_done(make_world: MakeWorld) -> tuple[World, ErpOfSteps]:
+    clock = ManualClock()
+    erp = ErpOfSteps(clock)
+    fill_erp(erp)
+    world = make_world(clock=clock, erp=erp)
+    world.store.place_order(harbour_order())
+    world.import_orders()
+    assert world.state_of() is LedgerState.SUBMITTING
+    clock.advance(HOUR)
+    return world, erp
+
+
+@pytest.mark.rule("OI-1")
+def test_order_that_is_half_done_in_the_erp_is_finished_and_not_called_imported_before(
+    half_done: tuple[World, ErpOfSteps],
+) -> None:
+    world, erp = half_done
+    world.import_orders()
+    assert world.state_of() is LedgerState.SUBMITTING
+
+    erp.failing = False
+    world.clock.advance(HOUR)
+    world.import_orders()
+    assert world.state_of() is LedgerState.ACKNOWLEDGED
+    assert len(world.in_erp()) == 1
+
+
+@pytest.mark.rule("OI-1")
+def test_order_that_changed_while_it_is_half_done_comes_to_a_person(
+    half_done: tuple[World, ErpOfSteps],
+) -> None:
+    world, erp = half_done
+    erp.failing = False
+    world.edit(notes="Leave at gate 4")
+    world.import_orders()
+    assert world.state_of() is LedgerState.REVIEW
+    assert world.entry().differences == ("it ships to 11, not 22",)
+    assert not erp.orders
+
+
+@pytest.mark.rule("OI-1", "OI-4")
+@pytest.mark.parametrize("gone", [False, True])
+def test_order_that_ends_while_it_is_half_done_comes_to_a_person(
+    half_done: tuple[World, ErpOfSteps], *, gone: bool
+) -> None:
+    """Somebody who finds the quotation in the ERP would ship it."""
+    world, erp = half_done
+    erp.failing = False
+    if gone:
+        world.store.vanish_order(order_id(1))
+    else:
+        world.edit(state=OrderState.CANCELLED)
+    world.import_orders()
+    assert world.state_of() is LedgerState.REVIEW
+    [told] = world.entry().differences
+    assert "half done as S-9" in told
+    assert not erp.orders
 
 
 @pytest.mark.rule("OI-1")

@@ -315,9 +315,10 @@ def test_account_on_credit_hold_is_entered_on_hold_or_quarantined(make_world: Ma
 
 
 @pytest.mark.rule("WA-15")
-def test_purchase_order_number_that_was_used_before_is_flagged(world: World) -> None:
+@pytest.mark.parametrize("again", ["PO-1", "PO-1 ", " PO-1"])
+def test_purchase_order_number_that_was_used_before_is_flagged(world: World, again: str) -> None:
     world.store.place_order(harbour_order(1, po_number="PO-1"))
-    world.store.place_order(harbour_order(2, po_number="PO-1"))
+    world.store.place_order(harbour_order(2, po_number=again))
     world.import_orders()
 
     assert not world.in_erp(1)[0].order.flags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -23,10 +24,14 @@ from sync.domain.pricing import (
     effective_price,
 )
 from sync.flows.context import Limits
+from sync.mapping_check import mapping_findings
 from sync.planning.guards import Guard
+from sync.ports.erp import Finding, FindingLevel
+from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES
+from sync.testing.store import MemoryStore
 from tests.scenarios.world import (
     ASSIGNMENTS,
     HARBOUR,
@@ -39,11 +44,23 @@ from tests.scenarios.world import (
     MakeWorld,
     World,
     a_channel,
+    fill_store,
 )
 
 OPEN = Audience(AudienceKind.PUBLIC, RETAIL.value, WEB)
 SHOPPERS = Audience(AudienceKind.RETAIL, RETAIL.value, WEB)
 EVERY_ACCOUNT = Audience(AudienceKind.ACCOUNTS)
+
+
+class MixingStore(MemoryStore):
+    """Shows every visitor the public prices of all retail groups."""
+
+    def shopper_findings(self, shoppers: Mapping[Audience, Collection[str]]) -> Sequence[Finding]:
+        open_ones = [each for each in shoppers if each.kind is AudienceKind.PUBLIC]
+        shared = [each for each in open_ones if "EUR" in shoppers[each]]
+        if len(shared) < 2:
+            return ()
+        return [Finding("channel web", FindingLevel.ERROR, "EUR of two groups", "leave one")]
 
 
 def seen_by(world: World, *audiences: Audience, day: date | None = None) -> Decimal | None:
@@ -251,6 +268,27 @@ def test_price_of_zero_becomes_call_for_pricing(world: World) -> None:
     assert value.unit_price == 0
 
 
+@pytest.mark.rule("WA-10", "OP-5")
+@pytest.mark.parametrize("able", [True, False])
+def test_a_store_without_call_for_pricing_has_it_named_by_every_run(
+    make_world: MakeWorld, able: bool
+) -> None:
+    clock = ManualClock()
+    facts = StoreCapabilities(name="plainshop", call_for_pricing=able)
+    store = MemoryStore(clock=clock, capabilities=facts)
+    fill_store(store)
+    world = trusting(make_world(clock=clock, store=store))
+    world.erp.set_price(a.a_price("0.0000"))
+    for _ in range(2):  # the second one has nothing to write, and as much to say
+        result = world.run("prices")
+        told = [each for each in result.remarks if "plainshop has no call for pricing" in each]
+        assert result.counts.get("call_for_pricing_not_shown", 0) == len(told) == (not able)
+        assert all(str(a.SKU) in each and "C-1001" in each for each in told)
+    # What was shown before is gone in any case, whatever else the store then shows.
+    (value,) = (value for _, value in world.store.shown_to([a.account_audience()]))
+    assert value.unit_price is None
+
+
 @pytest.mark.rule("WA-6", "VE-12")
 def test_dated_prices_change_at_midnight_of_the_erps_calendar(make_world: MakeWorld) -> None:
     far = replace(MEMORY_CAPABILITIES, time_zone="Pacific/Auckland")
@@ -329,3 +367,32 @@ def test_price_that_the_store_refuses_does_not_keep_the_others_out(world: World)
     assert result.counts["refused_by_store"] == 1
     assert harbour_sees(world) == Decimal("9.9900")
     assert (result.outcome, result.counts["added"]) == ("failed", 4)
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_shoppers_whom_the_store_cannot_tell_apart_are_refused_and_named_by_the_check(
+    make_world: MakeWorld,
+) -> None:
+    clock = ManualClock()
+    store = MixingStore(clock=clock)
+    fill_store(store)
+    world = make_world(clock=clock, store=store)
+    assert world.run("prices").outcome == "ok"
+    before, written = dict(world.store.prices), world.store.writes
+    second = RetailGroup(CustomerId("RETAIL-DE"), ("EUR",), frozenset({"DE"}))
+    groups = (RetailGroup(RETAIL, ("EUR",)), second)
+    world.remap(channels={**world.mapping.channels, WEB: a_channel(retail_groups=groups)})
+
+    result = world.run("prices")
+
+    assert result.outcome == "failed"
+    assert "channel web: EUR of two groups; leave one" in result.message
+    assert (world.store.prices, world.store.writes) == (before, written)
+    [error] = [e for e in mapping_findings(world.context()) if e.level is FindingLevel.ERROR]
+    assert (error.subject, error.remedy) == ("channel web", "leave one")
+
+    # Behind a login wall nothing is everybody's, and what was is taken away at once.
+    walled = a_channel(retail_groups=groups, login_wall=LoginWall.LOGIN_REQUIRED)
+    world.remap(channels={**world.mapping.channels, WEB: walled})
+    assert world.run("prices").outcome == "ok"
+    assert OPEN not in {audience for audience, _ in world.store.shown_price_partitions()}

@@ -123,9 +123,11 @@ def test_orders_imported_since_the_backup_are_found_and_not_sent_again(site: Sit
 
 
 @pytest.mark.rule("OI-1", "OI-2")
-@pytest.mark.parametrize("unique", [True, False], ids=["unique key", "no unique key"])
+@pytest.mark.parametrize(
+    "unique, moments", [(True, 7), (False, 12)], ids=["unique key", "no unique key"]
+)
 def test_backup_of_any_moment_of_an_import_brings_no_second_order(
-    make_site: MakeSite, unique: bool
+    make_site: MakeSite, unique: bool, moments: int
 ) -> None:
     """One import, backed up before each of its transactions; then each backup is brought in."""
     capabilities = MEMORY_CAPABILITIES if unique else NOT_UNIQUE
@@ -144,7 +146,8 @@ def test_backup_of_any_moment_of_an_import_brings_no_second_order(
     place_three(world)
     world.import_orders()
     assert script.count("state.transaction.enter") < 40, "every transaction was preceded by one"
-    assert len(backups) > 12
+    # Without a unique key each order has transactions of its own.
+    assert len(backups) > moments
 
     sent = world.erp.submitted
     for backup in backups.values():

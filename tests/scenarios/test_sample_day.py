@@ -17,28 +17,29 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from erp_adapters.sql.adapter import SqlErpAdapter
+from sync.domain.channel import LoginWall
 from sync.domain.ids import CustomerId, StoreId, WebOrderId
 from sync.domain.order import WebOrder
+from sync.domain.pricing import AudienceKind
 from sync.domain.sales_order import ErpOrderState
 from sync.domain.views import ImportState
 from sync.flows.context import Context, FlowResult
 from sync.flows.cycle import run_cycle
 from sync.mapping import read_mapping
+from sync.planning.balances import from_invoices
 from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState
 from sync.routing import AccountMap
 from sync.sample import build_sample
 from sync.sample.back_office import CANCELLED_BY_BUYER, work_a_day
 from sync.sample.build import Sample, make_sample
 from sync.sample.customers import RETAIL_EU, RETAIL_US
+from sync.sample.directory import CHANNELS
 from sync.sample.wrong_orders import End
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import store_url
 from sync.testing.clock import ManualClock
-
-# One worker plays the day for all of them.
-pytestmark = pytest.mark.xdist_group("sample-day")
 
 ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 3, 2)
@@ -137,6 +138,62 @@ def test_what_is_in_the_erp_adds_up_line_by_line(day: Day) -> None:
             parts[row.order_no] += sign * Decimal(row.amount)
     totals = day.ask_erp("SELECT order_no, order_total FROM sales_order WHERE source = 'WEB'")
     assert parts == {row.order_no: Decimal(row.order_total) for row in totals}
+
+
+@pytest.mark.rule("TL-6", "OI-1")
+def test_part_numbers_that_buyers_entered_are_on_the_lines_in_the_erp(day: Day) -> None:
+    rows = day.ask_erp(
+        "SELECT web_order_id, customer_item_no FROM sales_order_line AS line"
+        " JOIN sales_order ON sales_order.order_no = line.order_no"
+        " WHERE customer_item_no IS NOT NULL"
+    )
+    entered = {
+        (order.order_id.value, line.customer_part_number)
+        for order in day.sample.good
+        for line in order.lines
+        if line.customer_part_number is not None
+    }
+    assert len(entered) > 5
+    assert {tuple(row) for row in rows} == entered
+
+
+@pytest.mark.rule("MI-6", "TL-6", "WA-8")
+def test_store_shows_no_balance_and_no_part_number_of_a_retail_group(
+    day: Day, store: EmbeddedStore
+) -> None:
+    groups = [RETAIL_US, RETAIL_EU]
+    owned = {
+        table: {row.customer_no for row in day.ask_erp(f"SELECT customer_no FROM {table}")}
+        for table in ("ledger", "customer_item")
+    }
+    assert RETAIL_US.value in owned["ledger"] & owned["customer_item"]
+    assert not store.shown_balances(groups)
+    assert not store.shown_customer_parts(groups)
+    shown = [CustomerId(each) for each in sorted(owned["ledger"] | owned["customer_item"])]
+    assert len(store.shown_balances(shown)) > 30
+    assert len(store.shown_customer_parts(shown)) == 140
+
+
+@pytest.mark.rule("MI-4", "VE-7")
+def test_nobody_is_shown_stock_that_is_not_for_them(day: Day, store: EmbeddedStore) -> None:
+    walls = {each.channel: each.login_wall for each in CHANNELS}
+    items = {item.sku: item for item in day.sample.world.catalogue.items}
+    audiences = list(store.shown_stock_audiences())
+    assert {each.kind for each in audiences} >= {AudienceKind.ACCOUNTS, AudienceKind.ACCOUNT}
+    for audience in audiences:
+        shown = store.shown_availability(audience)
+        assert shown
+        if audience.kind is AudienceKind.PUBLIC:
+            assert audience.channel is not None
+            assert walls[audience.channel] is LoginWall.OPEN
+        alone = {sku for sku, _ in shown if items[sku].allowed_to is not None}
+        if audience.kind is AudienceKind.ACCOUNT:
+            assert alone == {sku for sku, _ in shown}
+            own = CustomerId(audience.key)
+            assert all(own in (items[sku].allowed_to or ()) for sku in alone)
+        else:
+            assert not alone
+        assert all(items[sku].active for sku, _ in shown)
 
 
 @pytest.mark.rule("WA-3a")
@@ -242,6 +299,14 @@ def test_what_the_warehouse_does_is_shown_at_the_web_order(day: Day, store: Embe
         ErpOrderState.CANCELLED,
     }
     shown = store.shown_invoices(list(store.shown_customer_ids()))
+    assert run_cycle(day.context, ("balances",))[0].counts["changed"] > 0
+    balances = store.shown_balances(list(store.shown_customer_ids()))
+    for (owner, currency), balance in balances.items():
+        # The ledger moved with what was invoiced meanwhile.
+        own = from_invoices([each for (of, _), each in shown.items() if of == owner], TODAY)
+        assert balance.balance == own[owner, currency].balance
+        assert balance.ageing is not None
+        assert balance.ageing.total == balance.balance
     references = {invoice.web_reference for invoice in shown.values() if invoice.web_reference}
     entries = day.entries()
     for order in day.sample.good:

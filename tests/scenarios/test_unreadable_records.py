@@ -18,7 +18,7 @@ from sync.domain.ids import (
 from sync.domain.invoice import Invoice
 from sync.domain.pricing import DEFAULT_LIST, Price, PriceScope
 from sync.domain.sales_order import OrderStatus
-from sync.explaining import mapping_findings
+from sync.mapping_check import mapping_findings
 from sync.ports.erp import UnreadableRecord
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock

@@ -24,6 +24,7 @@ from sync.domain.ids import (
     InvoiceNumber,
     OrganisationId,
     ShipToId,
+    Sku,
     WebOrderId,
     WebOrderNumber,
     WebUserId,
@@ -57,6 +58,7 @@ HARBOUR_ORG, MILL_ORG = a.ORGANISATION, OrganisationId("org-34")
 HARBOUR_BUYER, MILL_BUYER = a.WEB_USER, WebUserId("u-8800")
 WEB, TRADE = a.CHANNEL, ChannelId("trade")
 DOCK, GATE = a.SHIP_TO, ShipToId("GATE")
+FUSE = Sku("FUSE-9")
 
 CODES = CodeTables(
     payment_methods={
@@ -141,6 +143,17 @@ def fill_erp(erp: MemoryErp) -> None:
     erp.add_invoice(a.an_invoice())
     erp.add_invoice(a.an_invoice(sold_to=MILL, number=InvoiceNumber("INV-6001")))
     erp.add_invoice(a.an_invoice(sold_to=RETAIL, number=InvoiceNumber("INV-7001")))
+    erp.set_balance(a.a_balance())
+    erp.set_balance(a.a_balance(sold_to=MILL, ageing=None))
+    erp.set_balance(a.a_balance("7001.00", sold_to=RETAIL))
+    erp.add_customer_part(a.a_customer_part())
+    erp.add_customer_part(a.a_customer_part(sold_to=MILL))
+    erp.add_customer_part(a.a_customer_part(sold_to=RETAIL))
+    # One item that everybody may buy, and one that Harbour Hardware alone may.
+    erp.add_item(a.an_item(sku=FUSE, allowed_to=frozenset({HARBOUR})))
+    for warehouse in ("W1", "W2"):
+        erp.set_availability(a.an_availability(warehouse=warehouse))
+    erp.set_availability(a.an_availability("3", sku=FUSE))
     erp.set_price(a.a_price("9.9900"))
     erp.set_price(a.a_price("9.9900", scope=PriceScope.account(MILL)))
     erp.set_price(a.a_price("9.9900", scope=DEFAULT_LIST, price_list="BASE"))
@@ -183,6 +196,8 @@ def build_world(
 class World:
     """Both systems, the state between them, and a process that may die.
 
+    The state is in the database, or is ``kept`` where a test gives one.
+
     With a ``script`` every call to the ERP, the store and the state passes
     through it. ``erp_seen`` is what the process takes for the ERP, where a test
     gives it another face than ``erp``.
@@ -198,9 +213,12 @@ class World:
     pipeline: str = "main"
     progress: Progress = silent
     erp_seen: Erp | None = None
+    kept: State | None = None
 
     @property
-    def state(self) -> SqlState:
+    def state(self) -> State:
+        if self.kept is not None:
+            return self.kept
         store_id = self.store.store_id
         length = self.erp.capabilities.external_key_length
         return SqlState(self.engine, self.pipeline, store_id, keys_of(store_id, length), self.clock)
@@ -290,6 +308,9 @@ class World:
             "ship_tos": dict(self.store.shown_ship_tos(ids)),
             "bill_tos": dict(self.store.shown_bill_tos(ids)),
             "invoices": dict(self.store.shown_invoices(ids)),
+            "balances": dict(self.store.shown_balances(ids)),
+            "customer_parts": dict(self.store.shown_customer_parts(ids)),
+            "stock": dict(self.store.stock),
             "prices": dict(self.store.prices),
         }
 

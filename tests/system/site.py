@@ -19,7 +19,11 @@ from typing import Any
 from sync.sample.build import build_sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-FLOWS = ("accounts", "ship_tos", "prices", "invoices", "orders", "order_status")
+FLOWS = (
+    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
+    "availability",
+    *("orders", "order_status"),
+)
 # So many of the sample's orders are kept: importable ones, and ones that are not.
 GOOD_ORDERS = 40
 WRONG_ORDERS = 10
@@ -103,7 +107,9 @@ class SampleSite:
         for name in ("config", "mappings"):
             shutil.copytree(REPOSITORY / name, root / name)
         shutil.copytree(databases, root / "var" / "sample")
-        return cls(root)
+        site = cls(root)
+        site.orders()
+        return site
 
     def tradesync(self, *words: str, timeout_s: float = 100) -> Ended:
         done = subprocess.run(
@@ -132,7 +138,9 @@ class SampleSite:
         lines.append(f"off = {json.dumps([each for each in FLOWS if each not in every_s])}")
         self._replace(r"\[pipelines\.main\.schedule\].*?(?=\n\[|\n#[^\n]*\n\[|\Z)", lines)
 
-    def orders(self, **limits: float) -> None:
+    def orders(self, **limits: float | str) -> None:
+        """One order in hand at a time, so that a test can stop between two of them."""
+        limits = {"batch": 1, **limits}
         lines = ["[pipelines.main.orders]", *(f"{key} = {value}" for key, value in limits.items())]
         self._replace(r"\[pipelines\.main\.orders\].*?(?=\n\[|\n#[^\n]*\n\[|\Z)", lines)
 

@@ -101,6 +101,28 @@ def test_after_kill_9_in_the_middle_every_order_is_in_the_erp_once(site: SampleS
     assert sum(site.ledger().values()) == GOOD_ORDERS + WRONG_ORDERS
 
 
+@pytest.mark.rule("OP-1", "OI-1")
+def test_an_order_in_hand_at_kill_9_waits_for_the_erp_and_not_for_the_dead(
+    site: SampleSite,
+) -> None:
+    site.schedule(orders=1)
+    site.orders(lease_s=3600, ambiguity_wait_s=1)
+    site.erp_option("statement_timeout_s = 4")
+    with Daemon(site) as daemon:
+        daemon.wait_for("order.imported", times=2)
+        assert daemon.end() == 0, "from now on there is a lock that a dead process must have held"
+    with Daemon(site) as daemon:
+        daemon.wait_for("order.imported", times=2)
+        with site.erp_stands_still():
+            daemon.wait_for_an_order_on_its_way()
+            assert daemon.end(signal.SIGKILL) == -signal.SIGKILL
+    with Daemon(site) as daemon:
+        assert daemon.wait_for("daemon.resumed")["orders"] == 1
+        daemon.wait_until("the last order", lambda: len(site.imported()) == GOOD_ORDERS)
+        assert daemon.end() == 0
+    assert site.erp_orders() == site.imported()
+
+
 @pytest.mark.rule("OP-1")
 def test_a_second_daemon_on_the_same_state_ends_and_the_first_goes_on(site: SampleSite) -> None:
     site.schedule(order_status=3600)

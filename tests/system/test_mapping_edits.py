@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.bad_inputs.catalogue import LAUGHS
 from tests.system.daemon import Daemon
 from tests.system.site import SampleSite
 
@@ -129,3 +133,70 @@ def assert_refused(now: dict[str, Any], before: dict[str, Any]) -> None:
     assert problem.startswith("channels.yaml:")
     assert "guest_checkot" in problem
     assert "did you mean guest_checkout?" in problem
+
+
+def sparse(file: Path) -> None:
+    file.touch()
+    os.truncate(file, 100 * 1024 * 1024)
+
+
+def test_the_worst_files_leave_the_last_good_mapping_in_force(site: SampleSite) -> None:
+    """One after the other, in a daemon that runs on; each is refused by its name."""
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=0.1)
+    folder = site.root / "mappings"
+    good = {name: (folder / name).read_bytes() for name in ("channels.yaml", "customers.csv")}
+    bad: dict[str, Callable[[Path], object]] = {
+        "laughs": lambda file: file.write_text(LAUGHS),
+        "nested": lambda file: file.write_text("[" * 200_000),
+        "UTF-16": lambda file: file.write_bytes("channels: {}".encode("utf-16")),
+        "NULs": lambda file: file.write_bytes(b"\0" * 100_000),
+        "100 MB": sparse,
+        "a pipe": os.mkfifo,
+        "endless": lambda file: file.symlink_to("/dev/zero"),
+        "nowhere": lambda file: file.symlink_to("nowhere"),
+        "a folder": Path.mkdir,
+    }
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        before = site.mapping_version()
+        for number, (what, put) in enumerate(bad.items(), start=1):
+            name = ("channels.yaml", "customers.csv")[number % 2]
+            beside = folder / f".{name}.new"
+            put(beside)
+            (folder / name).unlink()
+            beside.rename(folder / name)
+            daemon.wait_for("mapping.in_force", newer_refused=True, times=number)
+            assert name in told(site)["mapping_refused"][0], what
+            assert site.mapping_version() == before
+            if (folder / name).is_dir():
+                (folder / name).rmdir()
+            beside.write_bytes(good[name])
+            beside.replace(folder / name)
+            daemon.wait_for("mapping.in_force", newer_refused=False, times=number)
+        assert site.tradesync("check").code == 0
+        assert daemon.end() == 0
+
+
+def test_a_version_that_was_put_back_is_in_force_within_seconds(site: SampleSite) -> None:
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=0.1)
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        first = site.mapping_version()
+        site.mapping("customers.csv", "000104,org-104", "000105,org-104")
+        second = daemon.wait_for("mapping.in_force")["version"]
+        assert second != first
+        site.mapping("channels.yaml", "guest_checkout: true", "guest_checkot: true")
+        daemon.wait_for("mapping.in_force", newer_refused=True)
+
+        words = ("mappings", "restore", first[:8], "--reason", "moved by mistake")
+        assert site.tradesync(*words).code == 1, "the broken edit would be lost"
+        assert site.tradesync(*words, "--force").code == 0
+
+        daemon.wait_for("mapping.in_force", version=first, newer_refused=False)
+        listed = site.tradesync("mappings", "list", "--json").json
+        assert [each["version"] for each in listed] == [first, second, first]
+        assert [each["reason"] for each in listed] == ["moved by mistake", None, None]
+        assert told(site)["mapping_refused"] == []
+        assert daemon.end() == 0

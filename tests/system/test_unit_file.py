@@ -87,11 +87,12 @@ def test_a_mistake_in_a_drop_in_would_be_noticed(analysed: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     "drop_ins, tenths",
     [
-        ([], 11),
+        ([], 9),
         ([FOLDER / "examples" / "egress.conf"], 10),
-        (EXAMPLES, 10),
+        ([FOLDER / "examples" / "open-egress.conf"], 11),
+        (EXAMPLES, 11),
     ],
-    ids=["as it is", "with pinned egress", "with everything relaxed"],
+    ids=["as it is", "with pinned egress", "with open egress", "with everything relaxed"],
 )
 def test_the_unit_is_as_strict_as_promised(
     analysed: Path, drop_ins: list[Path], tenths: int
@@ -108,6 +109,7 @@ def test_systemd_watches_over_it_and_starts_it_again_but_not_on_bad_settings() -
     assert service["NotifyAccess"] == ["main"]
     assert int(service["WatchdogSec"][0]) > 0
     assert service["Restart"] == ["always"]
+    assert 0 < int(service["RestartSec"][0]) <= 5, "orders must go on within 15 s of a kill"
     assert service["RestartPreventExitStatus"] == [str(Exit.MISCONFIGURED.value)]
     assert service["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
     assert "ExecStartPre" not in service, "run checks everything itself"
@@ -144,6 +146,14 @@ def test_it_can_write_to_its_state_and_the_mapping_files_only_and_run_neither() 
     assert "/usr" in run_from
     for written in ("/var/lib/tradesync", "/etc/tradesync/mappings", "/var/tmp"):  # noqa: S108
         assert not any(Path(written).is_relative_to(path) for path in run_from)
+
+
+def test_it_talks_to_this_machine_only_until_an_administrator_names_the_systems() -> None:
+    service = directives(UNIT)["Service"]
+    assert service["IPAddressDeny"] == ["any"]
+    assert service["IPAddressAllow"] == ["localhost"]
+    opened = directives(FOLDER / "examples" / "open-egress.conf")["Service"]
+    assert opened == {"IPAddressDeny": [""], "IPAddressAllow": [""]}
 
 
 def test_it_can_still_reach_systemd_the_journal_and_a_local_postgresql() -> None:

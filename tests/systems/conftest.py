@@ -1,7 +1,8 @@
 """Tests against real outside systems. Where one is missing they skip and say which.
 
 On a machine that is meant to have everything (``CI=true``) a skipped test is a
-failed one: it would look like a proof for ever.
+failed one: it would look like a proof for ever. What an adapter does not claim at
+all is missing on no machine: those skips are listed here, word for word.
 """
 
 from __future__ import annotations
@@ -15,10 +16,25 @@ import pytest
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
+NOT_CLAIMED = frozenset(
+    {
+        "harbour does not claim CancelsOrders",
+        "harbour does not claim FindsOrdersTogether",
+        "tryton does not claim CancelsOrders",
+        "tryton does not claim ReadsAvailability",
+        "tryton does not claim ReadsBalances",
+        "tryton does not claim ReadsCustomerParts",
+    }
+)
+"""Capabilities that these adapters do without, in the words of the contract suites."""
+
+
 def _no_excuse(report: Any) -> None:
     if not IN_CI or not report.skipped or hasattr(report, "wasxfail"):
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    if str(reason).removeprefix("Skipped: ") in NOT_CLAIMED:
+        return
     report.outcome = "failed"
     report.longrepr = f"{reason} (with CI=true a skipped test of tests/systems is a failure)"
 

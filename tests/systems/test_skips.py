@@ -61,6 +61,15 @@ def test_skip_elsewhere_is_told_by_name(tmp_path: Path, kind: str, ci: str | Non
     assert " failed" not in told
 
 
+def test_what_an_adapter_does_not_claim_is_missing_on_no_machine(tmp_path: Path) -> None:
+    listed = "import pytest\ndef test_it():\n    pytest.skip({!r})\n"
+    code, told = run(tmp_path, listed.format("tryton does not claim CancelsOrders"), "true")
+    assert code in (0, 5), told
+    assert "does not claim CancelsOrders" in told
+    code, told = run(tmp_path, listed.format("tryton does not claim SubmitsOrders"), "true")
+    assert code == 1, "a capability that is lost is a failure"
+
+
 @pytest.mark.parametrize("kind", FINE)
 def test_what_is_no_skip_is_left_alone_in_ci(tmp_path: Path, kind: str) -> None:
     code, told = run(tmp_path, FINE[kind], "true")

@@ -14,8 +14,9 @@ from urllib.parse import quote
 import pytest
 import structlog
 
-import sync.logs
-from sync.logs import MASK, conceal, configure, scrubbed
+import sync.secrecy
+from sync.logs import configure
+from sync.secrecy import MASK, conceal, scrubbed
 
 pytestmark = pytest.mark.rule("OP-7")
 
@@ -25,7 +26,7 @@ CANARY = "canary"
 @pytest.fixture(autouse=True)
 def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test starts with no known secret and leaves logging as it was."""
-    monkeypatch.setattr(sync.logs, "_known", ())
+    monkeypatch.setattr(sync.secrecy, "_known", ())
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     apscheduler = logging.getLogger("apscheduler").level
@@ -66,6 +67,7 @@ def lines(out: io.StringIO) -> list[dict[str, Any]]:
         "api-key=canary, retry",
         "AccountKey=canary;EndpointSuffix=core.example",
         "passphrase: canary",
+        '{"access_token": ["canary", "x"]}',
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str) -> None:

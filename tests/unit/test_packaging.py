@@ -12,6 +12,7 @@ import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from sync.cli.output import Exit
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "tests/requirements.lock")
-PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
+PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[([a-z0-9_,-]+)\])?==([^\s;\\]+)")
 
 # Put together here, so that this file may itself be searched.
 REGISTRIES = [
@@ -53,7 +54,12 @@ def entries(lock: str) -> list[str]:
 
 def pins(lock: str) -> dict[str, str]:
     found = (PIN.match(entry) for entry in entries(lock))
-    return {canonicalize_name(pin[1]): pin[2] for pin in found if pin}
+    return {canonicalize_name(pin[1]): pin[3] for pin in found if pin}
+
+
+def locked_extras(lock: str) -> dict[str, set[str]]:
+    found = (PIN.match(entry) for entry in entries(lock))
+    return {canonicalize_name(pin[1]): set((pin[2] or "").split(",")) for pin in found if pin}
 
 
 def tracked_files() -> Iterator[Path]:
@@ -89,6 +95,24 @@ def test_every_pin_has_a_hash(lock: str) -> None:
     for entry in entries(lock):
         assert PIN.match(entry), f"not a pin: {entry}"
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), f"no hash: {entry}"
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_pin_names_the_extras_that_others_ask_of_it(lock: str) -> None:
+    """Without them pip takes `package[extra]` for unpinned as soon as a newer release is out."""
+    held = locked_extras(lock)
+    lost = []
+    for name in held:
+        try:
+            asked = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue  # for another system or another Python
+        for each in map(Requirement, asked):
+            if each.marker is not None and not each.marker.evaluate({"extra": ""}):
+                continue
+            missing = each.extras - held.get(canonicalize_name(each.name), each.extras)
+            lost += [f"{name} asks for {each.name}[{extra}]" for extra in missing]
+    assert not lost, "; ".join(lost)
 
 
 def test_no_tracked_file_knows_a_registry_or_a_developers_machine() -> None:
@@ -217,6 +241,8 @@ def test_wheel_holds_what_the_code_reads_beside_itself(wheel: Path) -> None:
     assert set(beside) <= names, sorted(set(beside) - names)
     for kind in (
         "erp_adapters/sql/profiles/README.md",
+        "sync/stores/medusa/module/package.json",
+        "sync/stores/medusa/module/src/api/middlewares.js",
         "erp_adapters/sql/profiles/*.yaml",
         "sync/state/migrations/script.py.mako",
         "sync/state/migrations/versions/*.py",

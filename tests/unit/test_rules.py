@@ -127,13 +127,14 @@ def test_report_turns_markers_round_into_proofs(run: pytest.Pytester, workers: s
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-@pytest.mark.parametrize("arguments", ['"WA-99"', "", 'id="WA-1"'])
 def test_a_marker_without_a_known_rule_stops_the_collection(
-    run: pytest.Pytester, workers: str, arguments: str
+    run: pytest.Pytester, workers: str
 ) -> None:
-    run.makepyfile(f"import pytest\n\n@pytest.mark.rule({arguments})\ndef test_it():\n    pass\n")
+    wrong = {"unknown": '"WA-99"', "nothing": "", "by_name": 'id="WA-1"'}
+    marked = "import pytest\n\n@pytest.mark.rule({})\ndef test_it():\n    pass\n"
+    run.makepyfile(**{f"test_{name}": marked.format(given) for name, given in wrong.items()})
     result = run.runpytest_subprocess("-p", "tests.rule_report", "-n", workers)
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(errors=len(wrong))
     assert "rule" in result.stdout.str()
     assert result.ret != 0
 

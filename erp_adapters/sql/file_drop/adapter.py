@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.file_drop.answers import AnswerBox
 from erp_adapters.sql.file_drop.checking import DropCheck
-from erp_adapters.sql.file_drop.disk import Disk, FileSystem
 from erp_adapters.sql.file_drop.outbox import Outbox
 from erp_adapters.sql.file_drop.rendering import Renderer
 from erp_adapters.sql.orders import FindsOrdersByKey, ReadsOrderStatusByKey, same_order
@@ -22,7 +21,9 @@ from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.errors import Misconfigured
-from sync.ports.erp import Finding, FindingLevel
+from sync.kit.disk import Disk, FileSystem
+from sync.kit.one_writer import REMEDY
+from sync.ports.erp import ErpCapabilities, Finding, FindingLevel
 
 
 def _now() -> datetime:
@@ -52,6 +53,12 @@ class SubmitsOrdersAsFiles(FindsOrdersByKey, ReadsOrderStatusByKey):
         self._outbox = Outbox(drop, root, disk, self._box, now)
         self._drop_check = DropCheck(profile, drop, root, disk)
 
+    @property
+    def capabilities(self) -> ErpCapabilities:
+        stated = super().capabilities
+        unique = stated.unique_external_key and self._outbox.one_writer.possible
+        return replace(stated, unique_external_key=unique)
+
     def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
         return self._held_by_database(key) or self._outbox.standing(key).found()
 
@@ -79,6 +86,9 @@ class SubmitsOrdersAsFiles(FindsOrdersByKey, ReadsOrderStatusByKey):
         found = [*super().check(), *self._drop_check.findings()]
         if not any(each.level is FindingLevel.ERROR for each in found):
             found += self._drop_check.waiting(self._outbox, self._box, self._unknown_to_database)
+            trouble = self._outbox.one_writer.trouble()
+            if trouble is not None:
+                found.append(Finding("locks", FindingLevel.WARNING, trouble, REMEDY))
         return tuple(found)
 
     def _held_by_database(self, key: IdempotencyKey) -> FoundOrder | None:

@@ -16,7 +16,6 @@ from enum import Enum
 from pathlib import Path
 from re import Pattern
 
-from erp_adapters.sql.file_drop.disk import FileFacts, FileSystem, translated
 from erp_adapters.sql.file_drop.model import (
     AnswerForm,
     ByColumns,
@@ -27,6 +26,7 @@ from erp_adapters.sql.file_drop.model import (
     Whole,
 )
 from sync.domain.ids import ErpOrderNumber
+from sync.kit.disk import FileFacts, FileSystem, translated
 
 NO_REASON = "The ERP gave no reason."
 _LONGEST_MESSAGE = 500

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from erp_adapters.sql.checking import losses_finding
 from erp_adapters.sql.file_drop.answers import AnswerBox
-from erp_adapters.sql.file_drop.disk import FileSystem, translated
 from erp_adapters.sql.file_drop.model import FileDrop
 from erp_adapters.sql.file_drop.outbox import Outbox
 from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import IdempotencyKey
 from sync.errors import SyncError
+from sync.kit.disk import FileSystem, translated
 from sync.ports.erp import Finding, FindingLevel
 
 ENOUGH_BYTES = 50_000_000

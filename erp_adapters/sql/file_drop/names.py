@@ -1,8 +1,4 @@
-"""File names made of our key, and keys found again in the names of answers.
-
-The name of an order's files depends on the key alone. It is lower case and
-unlike that of any other key even where a share does not tell capitals apart.
-"""
+"""The names of an order's files, and keys found again in the names of answers."""
 
 from __future__ import annotations
 
@@ -10,25 +6,8 @@ import fnmatch
 import re
 from dataclasses import dataclass
 
-from erp_adapters.sql.fields import key_digest
-from sync.domain.ids import IdempotencyKey
-
-_PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
 _IN_KEY = r"A-Za-z0-9_@\-"
 _FORBIDDEN = re.compile(r'[\x00-\x1f/\\:"<>|]')
-_SLUG_LENGTH = 60
-_DIGEST_LENGTH = 16
-
-
-def safe_name(key: IdempotencyKey) -> str:
-    """The key as part of a file name: itself where it can be, else with a digest.
-
-    The sign ``@`` stands in no plain key, so that the two kinds never meet.
-    """
-    if _PLAIN.fullmatch(key.value):
-        return key.value
-    slug = re.sub(r"[^a-z0-9_-]", "_", key.value.lower())[:_SLUG_LENGTH]
-    return f"{slug}@{key_digest(key)[:_DIGEST_LENGTH]}"
 
 
 @dataclass(frozen=True, slots=True)

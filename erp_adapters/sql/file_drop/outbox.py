@@ -12,14 +12,15 @@ from pathlib import Path
 import structlog
 
 from erp_adapters.sql.file_drop.answers import NO_REASON, Answer, AnswerBox, Found, Says
-from erp_adapters.sql.file_drop.disk import FileSystem, translated
 from erp_adapters.sql.file_drop.model import FileDrop
-from erp_adapters.sql.file_drop.names import safe_name
 from erp_adapters.sql.file_drop.rendering import Rendered
-from erp_adapters.sql.file_drop.sent import Sent, SentRecords, there
+from erp_adapters.sql.file_drop.sent import Sent, SentRecords
 from sync.domain.ids import ErpOrderNumber, IdempotencyKey
 from sync.domain.sales_order import ErpOrderState, FoundOrder, OrderStatus, SalesOrder
 from sync.errors import Rejected
+from sync.kit.disk import FileSystem, there, translated
+from sync.kit.key_names import safe_name
+from sync.kit.one_writer import OneWriter
 
 log = structlog.get_logger()
 
@@ -74,8 +75,7 @@ class Standing:
 class Outbox:
     """The folders of one ERP. ``now`` is our own clock.
 
-    One order is written by one thread at a time; that no other process does is
-    what the order ledger's claims see to.
+    One order is written by one thread at a time, and by one process.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Outbox:
         self._told: set[str] = set()
         self._ours: set[str] = set()
         self.records = SentRecords(root / drop.folders.sent, files)
+        self.one_writer = OneWriter(self.records.folder, files)
 
     # What became of an order.
 
@@ -215,7 +216,7 @@ class Outbox:
         first. Raises TryLater where surely nothing can be seen, OutcomeUnknown
         once something may be.
         """
-        with self._writing:
+        with self._writing, self.one_writer.of(safe_name(key)):
             standing = self.standing(key)
             if standing.refusal is not None or (refused and not standing.taken):
                 self._put_aside(key, standing)

@@ -11,15 +11,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from erp_adapters.sql.fields import FOR_EACH, Values, order_values, repeated_values
+from erp_adapters.sql.fields import FOR_EACH, Repeated, Values, order_values
 from erp_adapters.sql.file_drop.model import DropFile, FileDrop, Format, Quoting, WhiteSpace
-from erp_adapters.sql.file_drop.names import safe_name
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.values import Convert, writer
 from erp_adapters.sql.writing import refuse_losses
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import SalesOrder
 from sync.errors import Rejected
+from sync.kit.key_names import safe_name
 
 _BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 
@@ -56,11 +56,12 @@ class Renderer:
         Raises Rejected where something would get lost, or cannot be written.
         """
         common = order_values(order, key)
-        refuse_losses(order, common, self._drop.files, self._profile)
+        repeated = Repeated(order)
+        refuse_losses(order, common, repeated, self._drop.files, self._profile)
         stem = safe_name(key)
         found = []
         for file in self._drop.files:
-            rows = list(self._rows(file, order, common))
+            rows = list(self._rows(file, order, common, repeated))
             if rows:
                 content = self._content(file, rows, order)
                 found.append(
@@ -68,12 +69,14 @@ class Renderer:
                 )
         return tuple(found)
 
-    def _rows(self, file: DropFile, order: SalesOrder, common: Values) -> Iterator[list[str]]:
+    def _rows(
+        self, file: DropFile, order: SalesOrder, common: Values, repeated: Repeated
+    ) -> Iterator[list[str]]:
         if file.for_each is None:
             yield self._row(file, common, order, "")
             return
         group = FOR_EACH[file.for_each]
-        for values in repeated_values(order, file.for_each, file.wrap):
+        for values in repeated.of(file.for_each, file.wrap):
             about = f", {group} {values[f'{group}.number']}"
             yield self._row(file, {**common, **values}, order, about)
 

@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 
 from erp_adapters.sql.base import unreadable
-from erp_adapters.sql.file_drop.disk import FileSystem, translated
-from erp_adapters.sql.file_drop.names import safe_name
 from erp_adapters.sql.file_drop.rendering import Rendered
 from sync.domain import codec
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey
 from sync.domain.money import Money
 from sync.domain.sales_order import FoundOrder, SalesOrder
+from sync.kit.disk import FileSystem, there, translated
+from sync.kit.key_names import safe_name
 
 SUFFIX = ".json"
 
@@ -120,13 +120,3 @@ def _read(content: bytes, path: Path) -> Sent:
     if not isinstance(sent, Sent):
         raise unreadable("the record", path.name, "it is damaged")
     return sent
-
-
-def there(files: FileSystem, path: Path) -> bool:
-    """Whether the file is there. Raises FileNotFoundError where its folder is not:
-    an order must not look unsent because a share is not mounted."""
-    if files.facts(path) is not None:
-        return True
-    if files.facts(path.parent) is None:
-        raise FileNotFoundError(2, "the folder is not there", str(path.parent))
-    return False

@@ -7,6 +7,8 @@ What keeps an order from being booked twice or lost, step by step:
 - a claim with a fencing token precedes every attempt;
 - the instruction is frozen before the first attempt, the ERP is asked for our
   key before every attempt, and the store is read once more right before it;
+  orders in one hand share the transactions and reads of that, and where the ERP
+  allows it its own transaction too (``hands.py``);
 - an answer that did not come is "unknown", waits longer than the ERP's own
   time-outs, and is looked up, never guessed;
 - what the store shows is told apart from the ERP side and repeated until it took.
@@ -16,8 +18,10 @@ from __future__ import annotations
 
 from sync.flows.context import Context, FlowResult
 from sync.flows.orders.aftermath import judge_changes, tell_store
+from sync.flows.orders.cancelling import cancel_in_erp
 from sync.flows.orders.discovery import discover
 from sync.flows.orders.rehearsal import rehearse
+from sync.flows.orders.second_look import look_again
 from sync.flows.orders.work import OrderWork
 from sync.ports.state import ResyncScope
 
@@ -39,4 +43,9 @@ def import_orders(
     finally:
         # Also when the ERP is away: the store should say so at each order.
         judge_changes(context, result)
-        tell_store(context, result)
+        try:
+            cancel_in_erp(context, result)
+        finally:
+            tell_store(context, result)
+    if result.outcome == "ok" and not scope.narrow:
+        look_again(context, result)

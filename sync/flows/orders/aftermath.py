@@ -8,33 +8,44 @@ from functools import partial
 import structlog
 
 from sync.domain.decision import Closing
+from sync.domain.erasure import without_person
 from sync.domain.ids import WebOrderId
 from sync.domain.order import Approval, StoreOrder, WebOrder
 from sync.domain.views import ImportNotice
 from sync.errors import (
     AccessDenied,
     Conflict,
+    LeftAlone,
     Misconfigured,
     OutcomeUnknown,
     Refusal,
+    SyncError,
     TryLater,
 )
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
+from sync.flows.orders.cancelling import both_cancelled, called_back, to_be_cancelled
 from sync.planning.changes import STOPPED, late_changes
 from sync.ports.notices import notice_for
-from sync.ports.state import LedgerEntry, LedgerState
+from sync.ports.state import LedgerEntry, LedgerState, ShownOrder
 from sync.ports.store import ShowsImport
 
 log = structlog.get_logger()
 
 
 def judge_changes(context: Context, result: FlowResult) -> None:
-    """Send to review each order that changed after it left our hands (OI-4)."""
+    """Send to review each order that changed after it left our hands (OI-4).
+
+    A cancellation that can be passed on to the ERP is only noted: ``cancel_in_erp``
+    sees to it.
+    """
     while True:
         with context.state.transaction() as state:
             changed = state.ledger.changed_since(context.limits.orders.batch)
             for entry, newer in changed:
+                if to_be_cancelled(context, entry, newer):
+                    state.ledger.want_cancelled(entry.order_id, context.clock.now())
+                    continue
                 differences = _differences(entry, newer)
                 state.ledger.settle_change(entry.order_id, context.clock.now(), differences)
                 if differences:
@@ -47,7 +58,9 @@ def judge_changes(context: Context, result: FlowResult) -> None:
 
 def _differences(entry: LedgerEntry, newer: StoreOrder) -> tuple[str, ...]:
     if entry.imported_at is not None:
-        return late_changes(entry.order, newer)
+        if both_cancelled(entry, newer):
+            return ()
+        return (*called_back(entry, newer), *_late_changes(entry, newer))
     if entry.state is LedgerState.CLOSED and entry.closing is not Closing.DISMISSED:
         still = isinstance(newer, WebOrder) and (
             newer.state in STOPPED or newer.approval is Approval.REFUSED
@@ -58,6 +71,17 @@ def _differences(entry: LedgerEntry, newer: StoreOrder) -> tuple[str, ...]:
     return ()
 
 
+def _late_changes(entry: LedgerEntry, newer: StoreOrder) -> tuple[str, ...]:
+    """The differences; where the order was reduced, those of what is left of it."""
+    if entry.reduced_at is None:
+        return late_changes(entry.order, newer)
+    return late_changes(entry.order, without_person(newer)) or (NO_LONGER_KEPT,)
+
+
+NO_LONGER_KEPT = (
+    "The order was changed in the store in what is no longer kept here: names, addresses or notes."
+)
+
 # Showing is idempotent, so a crash that loses a few of these records repeats them.
 RECORDED_TOGETHER = 50
 
@@ -65,10 +89,11 @@ RECORDED_TOGETHER = 50
 def tell_store(context: Context, result: FlowResult) -> None:
     """Show at each order how far it is (WA-13); the ERP side is not touched.
 
-    A notice that the store refuses is remarked and tried again in the next run.
+    A notice that the store does not take is remarked and tried again in the next run.
     """
     store = needs(context.store, ShowsImport, "the store")
     retrying = context.retrying()
+    telling = Telling(result)
     untold: set[WebOrderId] = set()
     told = 0
     while True:
@@ -76,9 +101,10 @@ def tell_store(context: Context, result: FlowResult) -> None:
             entries = state.ledger.to_show(context.limits.orders.batch + len(untold))
         entries = [entry for entry in entries if entry.order_id not in untold]
         if not entries:
+            telling.finish()
             return
         for some in chunks(entries, RECORDED_TOGETHER):
-            shown: list[tuple[LedgerEntry, ImportNotice]] = []
+            shown: list[tuple[ShownOrder, ImportNotice]] = []
             try:
                 for entry in some:
                     notice = notice_for(entry)
@@ -86,7 +112,7 @@ def tell_store(context: Context, result: FlowResult) -> None:
                         untold.add(entry.order_id)
                         continue
                     show = partial(retrying, store.show_import, entry.order_id, notice)
-                    if took(result, entry, show):
+                    if telling.took(entry.number, show):
                         shown.append((entry, notice))
                     else:
                         untold.add(entry.order_id)
@@ -99,29 +125,51 @@ def tell_store(context: Context, result: FlowResult) -> None:
                 return
 
 
-def took(result: FlowResult, entry: LedgerEntry, show: Callable[[], None]) -> bool:
-    """Whether the store took what is shown at this order.
+class Telling:
+    """Shows what is to be shown order by order.
 
     What goes wrong with one order is remarked, and costs no other order its
-    notice. Raises what says that the store itself is away or shut.
+    notice: also where the store cannot answer for it, as long as it answers for
+    the next one.
     """
-    try:
-        show()
-    except (TryLater, OutcomeUnknown, Conflict, AccessDenied, Misconfigured):
-        raise
-    except Refusal as refusal:
-        result.remarks.append(f"{entry.number}: {refusal}")
-    except Exception as error:
-        log.exception("notice.failed", web_order=entry.number)
-        result.remarks.append(f"{entry.number}: {type(error).__name__}, see the log")
-    else:
-        return True
-    result.count("not_shown")
-    return False
+
+    def __init__(self, result: FlowResult) -> None:
+        self._result = result
+        self._last_failed: SyncError | None = None
+
+    def took(self, number: str, show: Callable[[], None]) -> bool:
+        """Whether the store took what is to be shown of that order.
+
+        Raises what says that the store itself is away or shut.
+        """
+        try:
+            show()
+        except (LeftAlone, AccessDenied, Misconfigured):
+            raise
+        except (TryLater, OutcomeUnknown, Conflict) as error:
+            if self._last_failed is not None:
+                raise
+            self._last_failed = error
+            self._result.remarks.append(f"{number}: {error}; it is shown in the next run")
+        except Refusal as refusal:
+            self._result.remarks.append(f"{number}: {refusal}")
+        except Exception as error:
+            log.exception("notice.failed", web_order=number)
+            self._result.remarks.append(f"{number}: {type(error).__name__}, see the log")
+        else:
+            self._last_failed = None
+            return True
+        self._result.count("not_shown")
+        return False
+
+    def finish(self) -> None:
+        """Raises what went wrong with the last one: no other shows that the store is there."""
+        if self._last_failed is not None:
+            raise self._last_failed
 
 
 def _record_shown(
-    context: Context, result: FlowResult, shown: Sequence[tuple[LedgerEntry, ImportNotice]]
+    context: Context, result: FlowResult, shown: Sequence[tuple[ShownOrder, ImportNotice]]
 ) -> None:
     if not shown:
         return

@@ -8,7 +8,7 @@ reading begins days further back. Whoever reads too much sees known orders again
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sync.domain.ids import WebOrderId, well_formed
@@ -32,18 +32,26 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
     page and loses none. A run with a scope moves no watermark: it says nothing
     of what lies outside the scope.
     """
-    if scope.order is not None:
-        _discover_one(context, result, scope.order)
-        return
     store = needs(context.store, ReadsWebOrders, "the store")
+    if scope.order is not None:
+        order = context.retrying()(store.order, order_id_of(context, scope.order))
+        if order is None:
+            result.remarks.append(f"The store shows no order {scope.order}.")
+        else:
+            _take_in(context, result, order)
+        return
+    if scope.hinted:
+        _discover_hinted(context, result, scope.hinted)
+        return
     began = Watermark(context.clock.now())
     start = reading_from(context, scope)
     seen = 0
     for page in context.retrying()(store.changed_orders, start.since):
         with context.state.transaction() as state:
             now = context.clock.now()
+            known = frozenset(state.ledger.unchanged(page.orders))
             for order in page.orders:
-                if in_scope(order, scope):
+                if order.order_id not in known and in_scope(order, scope):
                     if placed_before(context, order) and not state.ledger.entry(order.order_id):
                         result.count("orders_before_start")
                         continue
@@ -63,13 +71,31 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
             state.watermarks.set(LOOKED_BACK, began)
 
 
-def _discover_one(context: Context, result: FlowResult, name: str) -> None:
+def _discover_hinted(context: Context, result: FlowResult, hinted: tuple[WebOrderId, ...]) -> None:
+    """Read each of these orders; what a hint says of them is not even looked at.
+
+    One that the store does not show is nothing to remark: the hint may have come
+    before its order, or long after it.
+    """
     store = needs(context.store, ReadsWebOrders, "the store")
-    order = context.retrying()(store.order, order_id_of(context, name))
-    if order is None:
-        result.remarks.append(f"The store shows no order {name}.")
-        return
+    retrying = context.retrying()
+    for done, order_id in enumerate(hinted, 1):
+        order = retrying(store.order, order_id)
+        if order is not None:
+            _take_in(context, result, order, named=False)
+        if context.progress("orders: reading the store", done, len(hinted)):
+            result.outcome = "cancelled"
+            return
+
+
+def _take_in(
+    context: Context, result: FlowResult, order: StoreOrder, *, named: bool = True
+) -> None:
+    """Into the ledger, unless it is older than the service and nobody ``named`` it."""
     with context.state.transaction() as state:
+        if not named and placed_before(context, order) and not state.ledger.entry(order.order_id):
+            result.count("orders_before_start")
+            return
         found = state.ledger.discover(order, context.clock.now())
     result.count(f"orders_{found.value}", found is not Discovery.SAME)
 
@@ -112,10 +138,14 @@ class Start:
 
 
 def reading_from(context: Context, scope: ResyncScope) -> Start:
-    """Behind the watermark by the store's overlap, and once a day or on request further back."""
+    """Behind the watermark by the store's overlap, and once a day or on request further back.
+
+    A run for one account reads like any other: which account an order goes into is
+    not known before it is read.
+    """
     if scope.since is not None:
         return Start(Watermark(scope.since))
-    if scope.narrow:
+    if replace(scope, customer=None).narrow:
         return Start(None)
     with context.state.transaction() as state:
         held = state.watermarks.get(WATERMARK)

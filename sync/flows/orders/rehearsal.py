@@ -7,6 +7,7 @@ from sync.domain.order import StoreOrder
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.orders.discovery import in_scope, order_id_of, placed_before, reading_from
+from sync.flows.orders.scoping import in_account
 from sync.ports.state import LedgerState, ResyncScope
 from sync.ports.store import ReadsWebOrders
 
@@ -28,7 +29,9 @@ def rehearse(context: Context, result: FlowResult, scope: ResyncScope) -> None:
         return
     for page in retrying(store.changed_orders, reading_from(context, scope).since):
         for order in page.orders:
-            if in_scope(order, scope) and _ours(context, result, order):
+            if not in_scope(order, scope) or not in_account(lookups, scope, order):
+                continue
+            if _ours(context, result, order):
                 _judge(context, lookups, result, order)
 
 

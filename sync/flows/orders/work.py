@@ -1,4 +1,10 @@
-"""One order after the other: claim, decide, freeze, look up, submit, record."""
+"""One order after the other: claim, decide, freeze, look up, submit, record.
+
+Here stands what is done about a single order, with a transaction for each step: the
+way of an order that may be in the ERP already, that somebody asked for by name, or
+that goes into an ERP which would take it twice. All others go in hands, which share
+transactions and reads (``hands.py``), and come here when one of them is odd.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +21,7 @@ from sync.errors import (
     AccessDenied,
     Conflict,
     FencedOff,
+    LeftAlone,
     Misconfigured,
     OutcomeUnknown,
     Refusal,
@@ -22,14 +29,19 @@ from sync.errors import (
 )
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
+from sync.flows.mirroring import chunks
 from sync.flows.orders.discovery import order_id_of
-from sync.flows.orders.records import Records, look_again_after_s, told
+from sync.flows.orders.hands import Hands
+from sync.flows.orders.records import Records, fenced_off, look_again_after_s, told
+from sync.flows.orders.scoping import outside_scope
 from sync.planning.changes import same_order
 from sync.ports.erp import FindsOrders, SubmitsOrders
-from sync.ports.state import Claim, LedgerFilter, LedgerState, ResyncScope
+from sync.ports.state import Claim, LedgerState, ResyncScope
 from sync.ports.store import ReadsWebOrders
 
 log = structlog.get_logger()
+
+NOT_FOUND = "the ERP says that it has the order, and does not find it"
 
 
 class OrderWork:
@@ -42,45 +54,65 @@ class OrderWork:
         self.submits = needs(context.erp, SubmitsOrders, "the ERP")
         self.lookups = Lookups(context)
         self.records = Records(context, result)
+        self._done = 0
+        self._last_failed: TryLater | None = None
 
     def run(self, scope: ResyncScope) -> None:
-        """Work on due orders, oldest first, until none is left that was not tried."""
-        limits = self.context.limits.orders
+        """Work on due orders, oldest first, until none is left that was not tried.
+
+        Raises what kept the last one from an outcome: nothing shows that it was the
+        order's doing.
+        """
         if scope.order is not None:
             order_id = order_id_of(self.context, scope.order)
             if not self._work_on(order_id):
                 self._left_alone(order_id)
-            return
+        else:
+            self._all_due(scope)
+        if self._last_failed is not None:
+            raise self._last_failed
+
+    def _all_due(self, scope: ResyncScope) -> None:
+        limits = self.context.limits.orders
+        hands = Hands(self)
+        work_on = hands.work_on if hands.possible else self._one_by_one
         tried: set[WebOrderId] = set()
-        while self.result.outcome == "ok":
+        while not self.stopped:
             with self.context.state.transaction() as state:
                 due = state.ledger.due(self.context.clock.now(), limits.batch + len(tried))
-            batch = [each for each in due if each not in tried]
+            batch = [each for each in due if each not in tried][: limits.batch]
             if not batch:
-                return
-            self._read_ahead(batch[: limits.batch])
-            for order_id in batch[: limits.batch]:
-                tried.add(order_id)
-                self._work_on(order_id)
-                if self.context.progress("orders: importing", len(tried), None):
-                    self.result.outcome = "cancelled"
-                    return
+                break
+            self.lookups.forget()
+            outside = outside_scope(self.context, self.lookups, scope, batch)
+            tried |= outside
+            batch = [each for each in batch if each not in outside]
+            for some in chunks(batch, hands.size):
+                if not self.stopped:
+                    tried.update(some)
+                    tried.difference_update(work_on(some))
+        hands.finish()
 
-    def _read_ahead(self, batch: Sequence[WebOrderId]) -> None:
-        """The batch's items in one read; nothing of an earlier batch is kept.
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody asked this run to end."""
+        return self.result.outcome != "ok"
 
-        It only saves time: what cannot be read together is read order by order,
-        so that one odd item costs its own order only.
-        """
-        self.lookups.forget()
-        with self.context.state.transaction() as state:
-            entries = state.ledger.entries(LedgerFilter(order_ids=frozenset(batch)))
-        try:
-            self.lookups.prefetch(entry.order for entry in entries)
-        except (TryLater, AccessDenied, Misconfigured):
-            raise
-        except Exception:
-            log.exception("orders.read_ahead_failed")
+    def went_on(self, orders: int) -> bool:
+        """That many more are done with. Gives whether to stop."""
+        self._done += orders
+        if self.context.progress("orders: importing", self._done, None):
+            self.result.outcome = "cancelled"
+        return self.stopped
+
+    def _one_by_one(self, order_ids: Sequence[WebOrderId]) -> Sequence[WebOrderId]:
+        """Each with transactions of its own. Gives back those that were not begun."""
+        for number, order_id in enumerate(order_ids, 1):
+            self.lookups.forget_people()
+            self._work_on(order_id)
+            if self.went_on(1):
+                return order_ids[number:]
+        return ()
 
     def _work_on(self, order_id: WebOrderId) -> bool:
         """Whether there was anything to do about the order."""
@@ -92,12 +124,32 @@ class OrderWork:
         if claim is None:
             return False
         try:
-            self._attempt(claim)
+            try:
+                self.begin(claim)
+            except FencedOff:
+                raise
+            except Exception as error:  # noqa: BLE001 - it is recorded at the order, or raised
+                self.went_wrong(claim, error)
         except FencedOff:
-            # Somebody else took the order over: whatever they record is right.
-            log.warning("order.fenced_off", web_order=order_id.value)
-            self.result.count("taken_over")
+            fenced_off(self.result, claim)
+        except TryLater as error:
+            self.failed_alone(error)
+        else:
+            self.went_well()
         return True
+
+    def failed_alone(self, error: TryLater) -> None:
+        """A system did not answer for one order, which rests: that may be the order's doing.
+
+        Raises it where it was so for the order before, too: then the system is away.
+        """
+        if isinstance(error, LeftAlone) or self._last_failed is not None:
+            raise error
+        self._last_failed = error
+
+    def went_well(self) -> None:
+        """An order came to an outcome, so the systems answer."""
+        self._last_failed = None
 
     def _left_alone(self, order_id: WebOrderId) -> None:
         """Say why nothing was done about the one order that a person asked for."""
@@ -110,42 +162,42 @@ class OrderWork:
             f"Order {entry.number} is {entry.state.value}{until}: nothing was done about it."
         )
 
-    def _attempt(self, claim: Claim) -> None:
-        try:
-            if claim.frozen is not None:
-                self._resume(claim, claim.frozen)
-            else:
-                # What was just discovered is fresh; what waited or failed may have
-                # changed or vanished since.
-                fresh = claim.was is LedgerState.DISCOVERED and claim.attempt == 1
-                order = claim.order if fresh else self._as_it_is(claim)
-                self._decide(claim, order)
-        except (TryLater, AccessDenied, Misconfigured) as error:
-            self.records.retry(claim, error, in_flight=self._in_flight(claim))
-            raise
-        except FencedOff:
-            raise
-        except Refusal as refusal:
-            self._stopped(claim, refusal)
-        except Exception as error:
-            log.exception("order.failed", web_order=claim.order.number.value)
-            self._failed(claim, error)
-            self.result.count("failed")
-            self.result.remarks.append(f"{claim.order.number}: {type(error).__name__}, see the log")
+    def begin(self, claim: Claim) -> None:
+        """Look where an earlier attempt got to, or decide about the order."""
+        if claim.frozen is not None:
+            self.resume(claim, claim.frozen)
+            return
+        # What was just discovered is fresh; what waited or failed may have
+        # changed or vanished since.
+        fresh = claim.was is LedgerState.DISCOVERED and claim.attempt == 1
+        self.decide(claim, claim.order if fresh else self._as_it_is(claim))
 
-    def _stopped(self, claim: Claim, refusal: Refusal) -> None:
+    def went_wrong(self, claim: Claim, error: Exception) -> None:
+        """Record it at the order. Raises what says that a system is away or shut."""
+        if isinstance(error, TryLater | AccessDenied | Misconfigured):
+            self.records.retry(claim, error, in_flight=self._in_flight(claim))
+            raise error
+        if isinstance(error, Refusal):
+            self._refused(claim, error)
+            return
+        log.error("order.failed", web_order=claim.order.number.value, exc_info=error)
+        self.failed(claim, error)
+
+    def _refused(self, claim: Claim, refusal: Refusal) -> None:
         """A look-up that will answer no better next time, such as two orders under our key."""
         if self._in_flight(claim):
             self.records.review(claim, (f"The ERP cannot tell whether it has it: {refusal}",))
         else:
             self.records.refused(claim, str(refusal), refusal.remedy)
 
-    def _failed(self, claim: Claim, error: Exception) -> None:
+    def failed(self, claim: Claim, error: Exception) -> None:
         """An error that is none of ours: nobody knows how far it came."""
         if self._in_flight(claim):
             self.records.unknown(claim, told(error))
         else:
             self.records.retry(claim, error, in_flight=False)
+        self.result.count("failed")
+        self.result.remarks.append(f"{claim.order.number}: {type(error).__name__}, see the log")
 
     def _in_flight(self, claim: Claim) -> bool:
         """Whether an instruction is out by now, of this attempt or of an earlier one."""
@@ -157,20 +209,32 @@ class OrderWork:
         """The order as the store shows it now, kept in the ledger if it is newer."""
         order = self.context.retrying()(self.store.order, claim.order_id)
         if order is not None and order != claim.order:
-            with self.context.state.transaction() as state:
-                state.ledger.refresh(claim, order)
+            self.records.refreshed(claim, order)
         return order
 
-    def _decide(self, claim: Claim, order: StoreOrder | None, *, again: bool = False) -> None:
+    def decide(
+        self,
+        claim: Claim,
+        order: StoreOrder | None,
+        *,
+        again: bool = False,
+        half: FoundOrder | None = None,
+    ) -> None:
         """Judge the order, and submit it if it may be imported.
 
         ``again``: it has changed under our hands once already in this attempt.
+        ``half``: what the ERP holds of it, half done.
         """
-        if order is None:
+        if order is None and half is None:
             self._vanished(claim)
             return
-        match self.lookups.judge(order, claim.key):
-            case Admitted() as admitted:
+        judged = None if order is None else self.lookups.judge(order, claim.key)
+        if half is not None and not isinstance(judged, Admitted):
+            # Whoever finds it in the ERP would go on with it.
+            self.records.review(claim, (_half_done(half),))
+            return
+        match judged:
+            case Admitted() as admitted if order is not None:
                 self._submit(claim, order, admitted, again=again)
             case Waits(code, sentence, _):
                 self.records.waiting(claim, code, sentence)
@@ -188,6 +252,9 @@ class OrderWork:
         found = self._find(claim)
         if found is not None and found.refusal is not None and self._sent_back(claim):
             found = None
+        half = found if found is not None and found.unfinished else None
+        if half is not None:
+            found = None
         if found is None:
             newest = self._as_it_is(claim)
             if newest is None or not same_order(order, newest):
@@ -195,19 +262,45 @@ class OrderWork:
                     moving = Conflict("the order keeps changing in the store")
                     self.records.retry(claim, moving, in_flight=False)
                 else:
-                    self._decide(claim, newest, again=True)
+                    self.decide(claim, newest, again=True, half=half)
                 return
         self.records.frozen(claim, admitted)
         if found is not None:
-            self._settle(claim, admitted.order, found)
-        else:
-            self._send(claim, admitted.order)
+            self.settle(claim, admitted.order, found)
+            return
+        try:
+            self.send(claim, admitted.order)
+        except FencedOff:
+            try:
+                self.too_late(claim, order, admitted)
+            except Exception:
+                log.warning("order.overtaken", web_order=order.number.value, exc_info=True)
+                self.out_of_sight(claim)
+            raise
 
-    def _resume(self, claim: Claim, instruction: SalesOrder) -> None:
+    def too_late(self, claim: Claim, order: StoreOrder, admitted: Admitted) -> None:
+        """Others took over while the order was on its way, and may have given it up since.
+
+        They looked for it before it arrived: only who sent it can know that it did.
+        """
+        found = self._find(claim)
+        if found is None or found.unfinished or found.refusal is not None:
+            return
+        if not found.differences(admitted.order):
+            self.records.arrived_late(claim, order, admitted, found.number)
+
+    def out_of_sight(self, claim: Claim) -> None:
+        """Say that nobody could see whether an order arrived after others took it over."""
+        self.result.remarks.append(
+            f"{claim.order.number}: another worker took it over while it was sent, and whether "
+            "it arrived could not be seen: look for it in the ERP."
+        )
+
+    def resume(self, claim: Claim, instruction: SalesOrder) -> None:
         """An earlier attempt may have reached the ERP: look, then go on or think again."""
         found = self._find(claim)
-        if found is not None:
-            self._settle(claim, instruction, found)
+        if found is not None and not found.unfinished:
+            self.settle(claim, instruction, found)
             return
         if not self.context.erp.capabilities.unique_external_key:
             # This ERP would take the order twice, and a late commit may still come.
@@ -219,8 +312,9 @@ class OrderWork:
             return
         # Hours may have passed: what holds now decides, not what held then.
         newest = self._as_it_is(claim)
-        self.records.thawed(claim, "the earlier attempt did not reach the ERP")
-        self._decide(claim, newest)
+        came = "did not reach the ERP" if found is None else "ended half way"
+        self.records.thawed(claim, f"the earlier attempt {came}")
+        self.decide(claim, newest, half=found)
 
     def _sent_back(self, claim: Claim) -> bool:
         """Whether somebody wants the order tried again: a person, or the store by a change."""
@@ -228,40 +322,90 @@ class OrderWork:
             history = state.ledger.history(claim.order_id)
         return any(each.event in ("replayed", "requeued") for each in history)
 
+    def _went_out_otherwise(self, claim: Claim) -> bool:
+        """Whether the order changed between two times that it was made ready for the ERP.
+
+        What is found tells account, lines and total, not where the goods go: it may
+        be the earlier version, from a worker that hung and came to life again.
+        """
+        with self.context.state.transaction() as state:
+            events = [each.event for each in state.ledger.history(claim.order_id)]
+        ready = [place for place, event in enumerate(events) if event == "admitted"]
+        between = events[ready[0] : ready[-1]] if ready else []
+        return "changed" in between or "refreshed" in between
+
     def _find(self, claim: Claim) -> FoundOrder | None:
         return self.context.retrying()(self.finds.find_order, claim.key)
 
-    def _send(self, claim: Claim, instruction: SalesOrder) -> None:
+    def send(self, claim: Claim, instruction: SalesOrder, records: Records | None = None) -> None:
+        """Write the order into the ERP; ``records`` keep the outcome where it is known."""
         try:
             answer = self.submits.submit_order(instruction, claim.key)
         except Refusal as refusal:
             self.records.refused(claim, str(refusal), refusal.remedy)
         except OutcomeUnknown as unknown:
             self.records.unknown(claim, str(unknown))
-        except Conflict:
-            found = self._find(claim)
-            if found is not None:
-                self._settle(claim, instruction, found)
-            else:
-                said = "the ERP says that it has the order, and does not find it"
-                self.records.unknown(claim, said)
+        except Conflict as conflict:
+            self._in_conflict(claim, instruction, conflict)
         except TryLater:
             # Surely not written: the next attempt may decide anew.
             self.records.thawed(claim, "the ERP was away, nothing was written")
             raise
+        except (AccessDenied, Misconfigured):
+            raise
+        except Exception as error:
+            # Nobody knows how far it came: as after any lost answer.
+            log.error("order.failed", web_order=claim.order.number.value, exc_info=error)
+            self.failed(claim, error)
         else:
-            self.records.imported(claim, instruction, answer.number)
+            (records or self.records).imported(claim, instruction, answer.number)
 
-    def _settle(self, claim: Claim, instruction: SalesOrder, found: FoundOrder) -> None:
+    def _in_conflict(self, claim: Claim, instruction: SalesOrder, conflict: Conflict) -> None:
+        """The ERP says that it has an order under our key already."""
+        if conflict.differences:
+            self.records.review(claim, conflict.differences)
+            return
+        found = self._find(claim)
+        if found is not None and not found.unfinished:
+            self.settle(claim, instruction, found)
+            return
+        with self.context.state.transaction() as state:
+            history = state.ledger.history(claim.order_id)
+        if any(each.detail == NOT_FOUND for each in history):
+            said = (
+                f"Twice the ERP said that it has an order under the key {claim.key}, and did not "
+                f"find it: {conflict}. Look for the key in the ERP, among drafts and cancelled "
+                "orders too. If the order is there as it should be, dismiss this one; otherwise "
+                "remove what is there, then replay."
+            )
+            self.records.review(claim, (said,))
+        else:
+            self.records.unknown(claim, NOT_FOUND)
+
+    def settle(
+        self,
+        claim: Claim,
+        instruction: SalesOrder,
+        found: FoundOrder,
+        records: Records | None = None,
+    ) -> None:
         """The ERP holds something under our key: refused by it, another order, or ours."""
+        records = records or self.records
         if found.refusal is not None:
-            self.records.refused(claim, found.refusal, "Correct what the ERP names, then replay.")
+            records.refused(claim, found.refusal, "Correct what the ERP names, then replay.")
+            return
+        if found.unfinished:
+            records.unknown(claim, "the ERP has it half done")
             return
         differences = found.differences(instruction)
+        if not differences and self._went_out_otherwise(claim):
+            differences = (
+                "The ERP has it from an earlier attempt, perhaps as it was before it changed.",
+            )
         if differences:
-            self.records.review(claim, differences)
+            records.review(claim, differences)
         else:
-            self.records.imported(claim, instruction, found.number)
+            records.imported(claim, instruction, found.number)
 
     def _vanished(self, claim: Claim) -> None:
         """Waiting, and after a long time closed: a phantom that never became an order."""
@@ -286,3 +430,11 @@ class OrderWork:
             return None
         # Waiting on for the same reason is no new event.
         return next((each.at for each in reversed(history) if each.event == "waiting"), None)
+
+
+def _half_done(half: FoundOrder) -> str:
+    under = f" as {half.number}" if half.number else ""
+    return (
+        f"The ERP holds it half done{under}, from an earlier attempt, and it may not be imported "
+        "as it is now. Cancel it in the ERP, then replay the order or dismiss it."
+    )

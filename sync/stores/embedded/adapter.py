@@ -8,7 +8,7 @@ test proves that an unchanged cycle writes nothing (MI-2).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Table
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.availability import Availability, StockKey
+from sync.domain.balance import AccountBalance
 from sync.domain.ids import (
     BillToId,
     CustomerId,
@@ -30,22 +32,27 @@ from sync.domain.ids import (
 )
 from sync.domain.invoice import Invoice
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
+from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountProfile,
     AccountView,
+    BalanceView,
     BillToView,
+    CustomerPartView,
     ImportNotice,
     InvoiceView,
     PublishedPriceKey,
+    PublishedStockKey,
     ShipToView,
 )
 from sync.errors import Rejected
+from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
-from sync.ports.store import OrderPage, StoreCapabilities
-from sync.stores.embedded import load, queries, schema, translate
+from sync.ports.store import Delivery, OrderPage, StoreCapabilities
+from sync.stores.embedded import account_data, load, queries, schema, translate
 from sync.stores.embedded.checking import findings, settings_from
 from sync.stores.embedded.engine import reading_engine, writing_engine
 from sync.stores.embedded.errors import translated
@@ -71,6 +78,8 @@ class EmbeddedStore:
         *,
         overlap_s: float = OVERLAP_S,
         page_size: int = PAGE_SIZE,
+        hints_secret: str | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.engine = writing_engine(url)
         self._readers = reading_engine(url)
@@ -78,6 +87,7 @@ class EmbeddedStore:
         self._store_id = store_id
         self._capabilities = StoreCapabilities(name="embedded", overlap_s=overlap_s)
         self._page_size = page_size
+        self._hints_secret, self._now = hints_secret, now
         self._database = f"the database of store {store_id}"
         sqlite = url.get_backend_name() == "sqlite"
         self._file = Path(str(url.database)) if sqlite else None
@@ -89,7 +99,8 @@ class EmbeddedStore:
         """The store of a site's settings: ``url``, ``store_id``, ``overlap_s``, ``page_size``.
 
         A relative SQLite path starts at ``base``; a database password is the
-        secret ``password``. Raises Misconfigured with every problem found.
+        secret ``password``, what signs hints the secret ``hints``. Raises
+        Misconfigured with every problem found.
         """
         settings = settings_from(options, secrets, base)
         return cls(
@@ -97,6 +108,7 @@ class EmbeddedStore:
             settings.store_id,
             overlap_s=OVERLAP_S if settings.overlap_s is None else settings.overlap_s,
             page_size=settings.page_size or PAGE_SIZE,
+            hints_secret=settings.hints_secret,
         )
 
     @property
@@ -114,6 +126,15 @@ class EmbeddedStore:
     def close(self) -> None:
         self._readers.dispose()
         self.engine.dispose()
+
+    # --- TakesHints ---
+
+    @property
+    def hints_expected(self) -> bool:
+        return self._hints_secret is not None
+
+    def hinted_orders(self, delivery: Delivery) -> Collection[WebOrderId]:
+        return hinted(delivery.headers, delivery.body, self._hints_secret, self._now())
 
     # --- ReadsWebOrders ---
 
@@ -137,6 +158,13 @@ class EmbeddedStore:
         with self._reading() as connection:
             orders = load.orders(connection, queries.order_rows(connection, [order_id.value]))
         return orders[0] if orders else None
+
+    # --- ReadsOrdersTogether ---
+
+    def orders_now(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, StoreOrder]:
+        with self._reading() as connection:
+            rows = queries.order_rows(connection, [order_id.value for order_id in order_ids])
+            return {order.order_id: order for order in load.orders(connection, rows)}
 
     # --- ReadsBuyers ---
 
@@ -169,6 +197,10 @@ class EmbeddedStore:
             _must_be_known(connection, order_id)
             _replace(connection, schema.order_imports, [translate.import_row(order_id, notice)])
         self.mirror_writes += 1
+
+    def shown_imports(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, ImportNotice]:
+        with self._reading() as connection:
+            return load.import_notices(connection, order_ids)
 
     def show_order_status(self, order_id: WebOrderId, status: OrderStatus) -> None:
         """As ``show_import``; an order that the store does not know raises Rejected."""
@@ -295,6 +327,68 @@ class EmbeddedStore:
             queries.insert_rows(connection, schema.invoice_lines, lines)
             queries.insert_rows(connection, schema.invoice_dues, dues)
         self.mirror_writes += len(put) + len(remove)
+
+    # --- MirrorsBalances ---
+
+    def shown_balances(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, str], AccountBalance]:
+        with self._reading() as connection:
+            return account_data.balances(connection, customer_ids)
+
+    def apply_balances(
+        self, put: Sequence[BalanceView], remove: Sequence[tuple[CustomerId, str]]
+    ) -> None:
+        latest = {(each.balance.sold_to, each.balance.currency): each.balance for each in put}
+        balances = list(latest.values())
+        keys = [(owner.value, currency) for owner, currency in (*latest, *remove)]
+        rows: dict[Table, list[Row]] = {
+            schema.account_balances: [account_data.balance_row(each) for each in balances],
+            schema.account_ageing: _flat(account_data.ageing_rows(each) for each in balances),
+        }
+        with self._writing() as connection:
+            for table, of_table in rows.items():
+                queries.delete_rows(connection, table, ["customer_id", "currency"], keys)
+                queries.insert_rows(connection, table, of_table)
+        self.mirror_writes += len(put) + len(remove)
+
+    # --- MirrorsCustomerParts ---
+
+    def shown_customer_parts(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[PartKey, CustomerPart]:
+        with self._reading() as connection:
+            return account_data.parts(connection, customer_ids)
+
+    def apply_customer_parts(
+        self, put: Sequence[CustomerPartView], remove: Sequence[PartKey]
+    ) -> None:
+        rows = [account_data.part_row(view.part) for view in put]
+        removed = [tuple(each.value for each in key) for key in remove]
+        self._apply(schema.customer_parts, rows, removed)
+
+    # --- MirrorsAvailability ---
+
+    def shown_stock_audiences(self) -> Iterator[Audience]:
+        with self._reading() as connection:
+            rows = queries.stock_audiences(connection)
+        return iter([translate.audience(row) for row in rows])
+
+    def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]:
+        with self._reading() as connection:
+            return account_data.stock(connection, audience)
+
+    def apply_availability(
+        self,
+        put: Sequence[tuple[Audience, Availability]],
+        remove: Sequence[PublishedStockKey],
+    ) -> None:
+        rows = [account_data.stock_row(audience, figure) for audience, figure in put]
+        removed = [
+            (*translate.audience_row(each.audience).values(), each.sku.value, each.warehouse)
+            for each in remove
+        ]
+        self._apply(schema.availability, rows, removed)
 
     # --- MirrorsPrices and QuotesPrices ---
 

@@ -9,16 +9,20 @@ might have covered it up.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.address import TypedAddress
+from sync.domain.availability import Availability, StockKey
+from sync.domain.balance import AccountBalance
 from sync.domain.channel import CommerceMode
-from sync.domain.ids import ChannelId, CustomerId, LocationId, OrganisationId, WebOrderId, WebUserId
+from sync.domain.ids import ChannelId, CustomerId, LocationId, OrganisationId, WebUserId
 from sync.domain.invoice import Invoice
 from sync.domain.order import StoreOrder
+from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import (
     Audience,
     AudienceKind,
@@ -31,7 +35,7 @@ from sync.domain.pricing import (
 )
 from sync.domain.sales_order import OrderStatus
 from sync.domain.views import AccountProfile, ImportNotice
-from sync.stores.embedded import load, queries, schema, translate
+from sync.stores.embedded import account_data, load, queries, schema, translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,31 @@ def invoices(connection: Connection, visitor: Visitor) -> tuple[Invoice, ...]:
     return tuple(load.invoices(connection, [account.customer_id]).values())
 
 
+def balances(connection: Connection, visitor: Visitor) -> tuple[AccountBalance, ...]:
+    """What the visitor's account owes, by currency; for exactly those who see its invoices."""
+    account = profile(connection, visitor)
+    if account is None:
+        return ()
+    return tuple(account_data.balances(connection, [account.customer_id]).values())
+
+
+def customer_parts(connection: Connection, visitor: Visitor) -> tuple[CustomerPart, ...]:
+    """The item numbers of the visitor's own account, by number; nobody else's, ever (TL-6)."""
+    account = profile(connection, visitor)
+    if account is None:
+        return ()
+    return tuple(account_data.parts(connection, [account.customer_id]).values())
+
+
 def audiences(connection: Connection, visitor: Visitor) -> tuple[Audience, ...]:
     """The audiences that the visitor belongs to: an account's, or the channel's shoppers'."""
+    published = {translate.audience(row) for row in queries.price_partitions(connection)}
+    return _audiences(connection, visitor, published)
+
+
+def _audiences(
+    connection: Connection, visitor: Visitor, published: Collection[Audience]
+) -> tuple[Audience, ...]:
     account = profile(connection, visitor)
     if account is not None:
         found = [
@@ -140,7 +167,6 @@ def audiences(connection: Connection, visitor: Visitor) -> tuple[Audience, ...]:
     kinds = {AudienceKind.PUBLIC}
     if visitor.web_user is not None:
         kinds.add(AudienceKind.RETAIL)
-    published = {translate.audience(row) for row in queries.price_partitions(connection)}
     return tuple(
         sorted(
             (
@@ -153,6 +179,18 @@ def audiences(connection: Connection, visitor: Visitor) -> tuple[Audience, ...]:
             key=lambda each: each.order,
         )
     )
+
+
+def availability(connection: Connection, visitor: Visitor) -> tuple[Availability, ...]:
+    """Every figure that the visitor can see, each once, by item and warehouse (MI-4).
+
+    An item that is not among them is not known to be there or gone.
+    """
+    published = {translate.audience(row) for row in queries.stock_audiences(connection)}
+    found: dict[StockKey, Availability] = {}
+    for audience in _audiences(connection, visitor, published):
+        found |= account_data.stock(connection, audience)
+    return tuple(found[key] for key in sorted(found))
 
 
 def prices(connection: Connection, visitor: Visitor) -> tuple[Price, ...]:
@@ -197,7 +235,7 @@ def own_orders(connection: Connection, web_user: WebUserId) -> tuple[OwnOrder, .
     orders = load.orders(connection, mine)
     keys = [order.order_id for order in orders]
     statuses = load.order_statuses(connection, keys)
-    notices = import_notices(connection, keys)
+    notices = load.import_notices(connection, keys)
     return tuple(
         OwnOrder(order, notices.get(order.order_id), statuses.get(order.order_id))
         for order in orders
@@ -208,14 +246,6 @@ def own_addresses(connection: Connection, web_user: WebUserId) -> tuple[TypedAdd
     """The address book that the user keeps in the shop, oldest entry first."""
     rows = queries.by_keys(connection, schema.own_addresses, "web_user", [web_user.value])
     return tuple(translate.own_address(row) for row in rows)
-
-
-def import_notices(
-    connection: Connection, order_ids: list[WebOrderId]
-) -> dict[WebOrderId, ImportNotice]:
-    """How far these orders are on their way into the ERP (WA-13)."""
-    rows = queries.by_keys(connection, schema.order_imports, "order_id", load.texts(order_ids))
-    return {WebOrderId(row["order_id"]): translate.import_notice(row) for row in rows}
 
 
 def _profile(

@@ -10,12 +10,14 @@ from sqlalchemy import URL, Engine, inspect
 
 from sync.domain.ids import StoreId, well_formed
 from sync.errors import Misconfigured, SyncError
+from sync.kit.signatures import SHORTEST_SECRET
 from sync.ports.erp import Finding, FindingLevel
 from sync.stores.embedded import schema
 from sync.stores.embedded.engine import store_url
 from sync.stores.embedded.errors import translated
 
 OPTIONS = frozenset({"url", "store_id", "overlap_s", "page_size"})
+SECRETS = frozenset({"password", "hints"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class StoreSettings:
     store_id: StoreId
     overlap_s: float | None
     page_size: int | None
+    hints_secret: str | None
 
 
 def settings_from(
@@ -31,6 +34,7 @@ def settings_from(
 ) -> StoreSettings:
     """The options of a store, checked. Raises Misconfigured with every problem at once."""
     problems = [f"{name}: no such option" for name in sorted(options.keys() - OPTIONS)]
+    problems += [f"secrets.{name}: no such secret" for name in sorted(secrets.keys() - SECRETS)]
     url, store_id = options.get("url"), options.get("store_id")
     overlap_s, page_size = options.get("overlap_s"), options.get("page_size")
     address: URL | None = None
@@ -48,6 +52,9 @@ def settings_from(
     whole = isinstance(page_size, int) and not isinstance(page_size, bool)
     if page_size is not None and not (whole and 1 <= int(str(page_size)) <= 10_000):
         problems.append(f"page_size: not a whole number from 1 to 10000: {page_size!r}")
+    hints = secrets.get("hints")
+    if hints is not None and len(hints) < SHORTEST_SECRET:
+        problems.append(f"secrets.hints: shorter than {SHORTEST_SECRET} characters")
     if problems or address is None:
         raise Misconfigured("the embedded store cannot be opened", tuple(problems))
     return StoreSettings(
@@ -55,6 +62,7 @@ def settings_from(
         store_id=StoreId(str(store_id)),
         overlap_s=None if overlap_s is None else float(str(overlap_s)),
         page_size=None if page_size is None else int(str(page_size)),
+        hints_secret=hints,
     )
 
 

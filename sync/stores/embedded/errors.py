@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from sync.errors import AccessDenied, Misconfigured, Rejected, SyncError, TryLater
+from sync.errors import AccessDenied, Misconfigured, Rejected, RightMissing, SyncError, TryLater
 from sync.kit.driver_errors import read_error
 from sync.kit.sqlstate import Failure, classify
 
 _TRY_LATER = frozenset(
     {Failure.ROLLED_BACK, Failure.BUSY, Failure.TIMEOUT, Failure.LOST, Failure.FULL}
 )
-_ACCESS_DENIED = frozenset({Failure.LOGIN, Failure.PRIVILEGE, Failure.READ_ONLY})
+_RIGHT_MISSING = frozenset({Failure.PRIVILEGE, Failure.READ_ONLY})
 _MISCONFIGURED = frozenset({Failure.MISSING, Failure.DAMAGED})
 _REJECTED = frozenset({Failure.UNIQUE, Failure.CONSTRAINT, Failure.VALUE, Failure.RULE})
 
@@ -51,8 +51,10 @@ def translate(error: DBAPIError, database: str, family: str) -> SyncError | None
     failure = classify(read)
     if failure in _TRY_LATER or error.connection_invalidated:
         return TryLater(f"{database} cannot answer now ({read.code})")
-    if failure in _ACCESS_DENIED:
-        return AccessDenied(f"{database} refuses access ({read.code})")
+    if failure is Failure.LOGIN:
+        return AccessDenied(f"{database} refuses the login ({read.code})")
+    if failure in _RIGHT_MISSING:
+        return RightMissing(f"{database} refuses access ({read.code})")
     if failure in _MISCONFIGURED:
         return Misconfigured(f"{database} is not as its schema says: {read.text} ({read.code})")
     if failure in _REJECTED:

@@ -11,7 +11,7 @@ from sync.domain.ids import CustomerId, InvoiceNumber, Key, OrganisationId, WebO
 from sync.domain.invoice import Invoice
 from sync.domain.order import Organisation, StoreOrder, WebUser
 from sync.domain.sales_order import OrderStatus
-from sync.domain.views import AccountProfile
+from sync.domain.views import AccountProfile, ImportNotice
 from sync.stores.embedded import queries, schema, translate
 from sync.stores.embedded.translate_orders import order_from
 
@@ -36,6 +36,14 @@ def order_statuses(
         status = translate.order_status(row, shipments.get(key, ()), lines.get(key, ()))
         found[WebOrderId(row["order_id"])] = status
     return found
+
+
+def import_notices(
+    connection: Connection, order_ids: Collection[WebOrderId]
+) -> dict[WebOrderId, ImportNotice]:
+    """How far these orders are on their way into the ERP (WA-13)."""
+    rows = queries.by_keys(connection, schema.order_imports, "order_id", texts(order_ids))
+    return {WebOrderId(row["order_id"]): translate.import_notice(row) for row in rows}
 
 
 def user(connection: Connection, web_user: WebUserId) -> WebUser | None:

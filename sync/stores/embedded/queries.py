@@ -120,11 +120,13 @@ def key_page(connection: Connection, table: Table, after: str | None, limit: int
 
 
 def mirrored_customers(connection: Connection) -> list[str]:
-    """Customer IDs with anything mirrored under them, prices to them alone included."""
+    """Customer IDs with anything mirrored under them, also prices and stock to them alone."""
     of_tables = [select(table.c.customer_id) for table in schema.MIRRORED_BY_CUSTOMER]
     prices = schema.prices
     priced = select(prices.c.audience_key).where(prices.c.audience == "account")
-    return sorted(connection.execute(union(*of_tables, priced)).scalars())
+    stock = schema.availability
+    told = select(stock.c.audience_key).where(stock.c.audience == "account")
+    return sorted(connection.execute(union(*of_tables, priced, told)).scalars())
 
 
 def accounts_of(connection: Connection, web_user: str, organisation: str | None) -> list[str]:
@@ -177,6 +179,17 @@ def price_partitions(connection: Connection) -> list[Row]:
     return rows(connection, select(*columns).distinct().order_by(*columns))
 
 
+def stock_audiences(connection: Connection) -> list[Row]:
+    columns = [schema.availability.c[name] for name in PARTITION[:3]]
+    return rows(connection, select(*columns).distinct().order_by(*columns))
+
+
+def stock_rows(connection: Connection, audience: Row) -> list[Row]:
+    table = schema.availability
+    wanted = select(table).where(*(table.c[name] == value for name, value in audience.items()))
+    return rows(connection, wanted.order_by(table.c.sku, table.c.warehouse))
+
+
 def price_rows(connection: Connection, partition: Row) -> list[Row]:
     wanted = select(schema.prices)
     for name, value in partition.items():
@@ -199,6 +212,9 @@ def withdraw(connection: Connection, customer_id: str) -> int:
         prices.c.audience_key.not_in(others),
     )
     removed = connection.execute(delete(prices).where(or_(of_account, of_site))).rowcount
+    stock = schema.availability
+    to_account = and_(stock.c.audience == "account", stock.c.audience_key == customer_id)
+    removed += connection.execute(delete(stock).where(to_account)).rowcount
     for table in schema.MIRRORED_BY_CUSTOMER:
         of_table = delete(table).where(table.c.customer_id == customer_id)
         removed += connection.execute(of_table).rowcount

@@ -401,6 +401,38 @@ invoice_dues = Table(
     _needed("amount"),
 )
 
+account_balances = Table(
+    "account_balances",
+    metadata,
+    _key("customer_id"),
+    _key("currency"),
+    _needed("balance"),
+    _needed("source"),
+    _text("credit_limit"),
+    _text("ageing_source"),
+)
+
+account_ageing = Table(
+    "account_ageing",
+    metadata,
+    _key("customer_id"),
+    _key("currency"),
+    _position(),
+    Column("from_days", Integer),
+    Column("to_days", Integer),
+    _needed("amount"),
+)
+
+customer_parts = Table(
+    "customer_parts",
+    metadata,
+    _key("customer_id"),
+    _key("part_number"),
+    _key("sku"),
+    _text("unit"),
+    _text("description"),
+)
+
 # An empty text stands for "none" in the columns of this key: NULL has no place
 # in one. ``min_quantity`` is spelled without trailing zeros, so that one step
 # of a ladder cannot be there twice.
@@ -426,6 +458,22 @@ prices = Table(
     sqlite_with_rowid=False,
 )
 
+# Audiences as in ``prices``.
+availability = Table(
+    "availability",
+    metadata,
+    _key("audience"),
+    _key("audience_key"),
+    _key("audience_channel"),
+    _key("sku"),
+    _key("warehouse"),
+    _needed("available"),
+    _text("next_due"),
+    _flag("discontinued"),
+    Index("availability_by_item", "sku", "audience", "audience_key"),
+    sqlite_with_rowid=False,
+)
+
 MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     accounts,
     account_locations,
@@ -437,12 +485,16 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     invoices,
     invoice_lines,
     invoice_dues,
+    account_balances,
+    account_ageing,
+    customer_parts,
 )
 """Every mirrored table that carries ``customer_id``."""
 
 MIRRORED: tuple[Table, ...] = (
     *MIRRORED_BY_CUSTOMER,
     prices,
+    availability,
     order_imports,
     order_statuses,
     order_shipments,

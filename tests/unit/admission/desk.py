@@ -7,6 +7,7 @@ and admits exactly as the import does, looking things up in the situation.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -122,47 +123,64 @@ def situation(**changes: Any) -> Situation:
     return replace(Situation(), **changes)
 
 
+class Desk:
+    """Judges one order after the other in the same situation."""
+
+    def __init__(self, here: Situation) -> None:
+        self._here = here
+        self._mapping = here.mapping
+        self._map = AccountMap.of(self._mapping)
+        self._accounts = {each.customer_id: each for each in here.accounts}
+        self._items = {item.sku: item for item in here.items}
+        self._record = functools.cache(here.record)
+
+    def routed(self, order: WebOrder) -> Routed | Unrouted:
+        here = self._here
+        typed = order.ship_to if isinstance(order.ship_to, TypedAddress) else None
+        facts = RoutingFacts(
+            channel=here.channel,
+            record=self._record(order.buyer.web_user, order.buyer.organisation),
+            email_accounts=here.email_accounts,
+            on_terms=wants_terms(order, here.codes),
+            country=country_of(typed, here.codes) if typed else None,
+            store_organisations=here.store_organisations,
+        )
+        return route(order, facts, self._map)
+
+    def judge(self, order: WebOrder) -> Outcome:
+        here = self._here
+        routing = self.routed(order)
+        account = self._accounts.get(routing.customer_id) if isinstance(routing, Routed) else None
+        return admit(
+            order,
+            AdmissionFacts(
+                channel=here.channel,
+                mapping=self._mapping,
+                routing=routing,
+                record=self._record(order.buyer.web_user, order.buyer.organisation),
+                capabilities=here.erp,
+                now=here.now,
+                account=account,
+                ship_tos=here.ship_tos if account else (),
+                bill_tos=here.bill_tos if account else (),
+                locations=here.locations if account else (),
+                items=self._items,
+                prices=here.prices,
+                po_used=here.po_used,
+                erp_tax=here.erp_tax,
+                store_organisations=here.store_organisations,
+            ),
+        )
+
+
 def routed(order: WebOrder, given: Situation | None = None, **changes: Any) -> Routed | Unrouted:
     """Where the order is routed to in the situation."""
-    here = replace(given or Situation(), **changes)
-    typed = order.ship_to if isinstance(order.ship_to, TypedAddress) else None
-    facts = RoutingFacts(
-        channel=here.channel,
-        record=here.record(order.buyer.web_user, order.buyer.organisation),
-        email_accounts=here.email_accounts,
-        on_terms=wants_terms(order, here.codes),
-        country=country_of(typed, here.codes) if typed else None,
-        store_organisations=here.store_organisations,
-    )
-    return route(order, facts, AccountMap.of(here.mapping))
+    return Desk(replace(given or Situation(), **changes)).routed(order)
 
 
 def judge(order: WebOrder, given: Situation | None = None, **changes: Any) -> Outcome:
     """What becomes of the order in the situation."""
-    here = replace(given or Situation(), **changes)
-    routing = routed(order, here)
-    accounts = {each.customer_id: each for each in here.accounts}
-    account = accounts.get(routing.customer_id) if isinstance(routing, Routed) else None
-    return admit(
-        order,
-        AdmissionFacts(
-            channel=here.channel,
-            mapping=here.mapping,
-            routing=routing,
-            record=here.record(order.buyer.web_user, order.buyer.organisation),
-            capabilities=here.erp,
-            now=here.now,
-            account=account,
-            ship_tos=here.ship_tos if account else (),
-            bill_tos=here.bill_tos if account else (),
-            locations=here.locations if account else (),
-            items={item.sku: item for item in here.items},
-            prices=here.prices,
-            po_used=here.po_used,
-            erp_tax=here.erp_tax,
-            store_organisations=here.store_organisations,
-        ),
-    )
+    return Desk(replace(given or Situation(), **changes)).judge(order)
 
 
 def admitted(order: WebOrder, given: Situation | None = None, **changes: Any) -> SalesOrder:

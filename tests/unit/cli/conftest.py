@@ -13,7 +13,7 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
-import sync.logs
+import sync.secrecy
 from sync.cli.main import main
 from tests.system.site import SampleSite, build_databases
 
@@ -49,7 +49,7 @@ def call(*words: str) -> Said:
 @pytest.fixture(autouse=True)
 def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command sends logs to its own stderr, which ends with it."""
-    monkeypatch.setattr(sync.logs, "_known", ())
+    monkeypatch.setattr(sync.secrecy, "_known", ())
     root, apscheduler = logging.getLogger(), logging.getLogger("apscheduler")
     handlers, levels = root.handlers[:], (root.level, apscheduler.level)
     yield

@@ -62,19 +62,26 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
     ("check",): ((), {Exit.DONE}),
     ("status",): ((), {Exit.NEEDS_PERSON}),
     ("plan",): (("accounts",), {Exit.DONE}),
+    ("map",): (("u-1", "000102", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("unmap",): (("--organisation", "org-101", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("mappings", "list"): ((), {Exit.DONE}),
+    ("mappings", "show"): (("files",), {Exit.DONE}),
+    ("mappings", "diff"): (("files", "files"), {Exit.DONE}),
     ("resync",): (("--list",), {Exit.DONE}),
     ("rules",): ((), {Exit.DONE}),
     ("quarantine", "list"): ((), {Exit.DONE}),
     ("quarantine", "show"): (("W-50273",), {Exit.DONE}),
     ("quarantine", "replay"): (("W-50273", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("quarantine", "dismiss"): (("W-50273", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("erase",): (("--order", "W-50001", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("explain", "order"): (("W-50001",), {Exit.DONE}),
     ("explain", "user"): (("u-sole-trader",), {Exit.DONE}),
     ("explain", "price"): (("000101", "SF-0001"), {Exit.DONE}),
     ("explain", "invoice"): (("000101", "none"), {Exit.DONE}),
 }
 # These need a site of their own, or none, and are tried in test_sites.py and elsewhere.
-ELSEWHERE = {("run",), ("init",), ("demo",)}
+ELSEWHERE = {("run",), ("init",), ("demo",), ("mappings", "restore")}
+ELSEWHERE |= {("mappings", "export"), ("mappings", "import")}
 
 
 def test_every_command_that_can_answer_with_json_is_asked_here() -> None:

@@ -66,6 +66,120 @@ def test_status_tells_what_waits_for_a_person(operator: Operator) -> None:
     assert "quarantined" in shown
 
 
+@pytest.mark.rule("OP-1")
+def test_status_tells_the_last_runs_of_every_flow_however_many_hints_came_since(
+    fresh: Operator,
+) -> None:
+    fresh("resync", "prices", "--json")
+    fresh("resync", "orders", "--json")
+    fresh.site.change(fresh.site.state, "UPDATE runs SET outcome = 'failed', message = 'no answer'")
+    for number in range(15):
+        fresh("resync", "orders", "--order", f"W-{50001 + number}", "--json")
+    (line,) = fresh("status", "--json").json["pipelines"]
+    told = [(run["flow"], run["narrow"], run["outcome"]) for run in line["runs"]]
+    assert told == [
+        ("orders", True, "ok"), ("orders", False, "failed"), ("prices", False, "failed"),
+    ]  # fmt: skip
+    shown = fresh("status").out
+    assert shown.count("no answer") == 2
+    assert "ok        for a part: " in shown
+
+
+@pytest.mark.rule("OI-4", "OI-3")
+def test_what_the_store_cancels_is_cancelled_in_the_sample_erp_and_shown(fresh: Operator) -> None:
+    site = fresh.site
+    site.orders(pass_on_cancellations="true")
+    said = {row["subject"]: row for row in fresh("check", "--json").json}
+    assert said["pass_on_cancellations"]["level"] == "ok"
+    assert fresh("resync", "orders", "--json").code == Exit.NEEDS_PERSON
+    (order_id, number), (other, shipped) = site.rows(
+        site.state, "SELECT order_id, number FROM ledger WHERE imported_at <> '' LIMIT 2"
+    )
+    status = f"web_order_id = '{other}'"
+    site.change(site.database("erp"), f"UPDATE sales_order SET status = 'PICKED' WHERE {status}")
+    site.change(
+        site.database("store"),
+        "UPDATE orders SET state = 'cancelled', modified_at = '2030-01-01T00:00:00.000000Z'"
+        f" WHERE order_id IN ('{order_id}', '{other}')",
+    )
+    counts = fresh("resync", "orders", "--json").json[0]["counts"]
+    assert (counts["cancelled_in_erp"], counts["review"]) == (1, 1)
+    fresh("resync", "order_status", "--json")
+    query = "SELECT state FROM order_statuses WHERE order_id = "
+    assert site.rows(site.database("store"), f"{query}'{order_id}'") == [("cancelled",)]
+    assert site.rows(site.database("store"), f"{query}'{other}'") == [("picked",)]
+    (row,) = [
+        each for each in fresh("quarantine", "list", "--json").json if each["order"] == shipped
+    ]
+    assert "had it as picked already" in row["why"]
+    assert number not in {each["order"] for each in fresh("quarantine", "list", "--json").json}
+
+
+@pytest.mark.rule("OP-1", "OP-6")
+def test_status_tells_from_another_process_which_system_is_down_and_since_when(
+    fresh: Operator,
+) -> None:
+    def systems() -> dict[str, dict[str, object]]:
+        return {each["system"]: each for each in fresh("status", "--json").json["systems"]}
+
+    assert fresh("resync", "accounts", "--customer", "000101").code == 0
+    assert {each["condition"] for each in systems().values()} == {"up"}
+    assert systems()["erp"]["last_success_at"]
+    settings = fresh.site.root / "config" / "tradesync.toml"
+    settings.write_text(settings.read_text() + "\n[systems.erp.breaker]\nfailures = 1\n")
+    hidden = fresh.site.database("erp").rename(fresh.site.root / "hidden.sqlite")
+    assert fresh("resync", "accounts").code == Exit.TRY_LATER
+    erp = systems()["erp"]
+    assert (erp["condition"], systems()["store"]["condition"]) == ("away", "up")
+    assert erp["message"]
+    assert erp["next_try_at"]
+    assert f"erp is away since {erp['since']}" in fresh("status").out
+    hidden.rename(fresh.site.database("erp"))
+    assert fresh("resync", "accounts").code == 0
+    assert systems()["erp"]["condition"] == "up"
+
+
+@pytest.mark.rule("OI-2", "OP-1")
+def test_a_state_that_is_gone_is_told_by_every_command_and_given_up_with_a_reason(
+    fresh: Operator,
+) -> None:
+    assert fresh("resync", "accounts", "--customer", "000101").code == 0
+    refused = fresh("state", "new", "--reason", "why not")
+    assert refused.code == Exit.FAILED
+    assert "is there" in refused.err
+    for each in fresh.site.state.parent.glob("state.sqlite*"):
+        each.unlink()
+    for words in (("status",), ("resync", "accounts"), ("check",), ("quarantine", "list")):
+        said = fresh(*words)
+        assert said.code == Exit.MISCONFIGURED
+        assert "tradesync state restore FILE" in said.err
+    assert not fresh.site.state.exists()
+    assert fresh("state", "new", "--reason", "the disk was lost", "--json").json["new"]
+    assert fresh("status").code == 0
+    audited = "SELECT action, reason FROM audit"
+    assert fresh.site.rows(fresh.site.state, audited) == [("state.new", "the disk was lost")]
+
+
+@pytest.mark.rule("OP-6", "OP-7")
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ("condition = 'denied', message = 'the login was refused'", "erp is denied since"),
+        ("clock_skew_s = -3600", "its clock is -3600 s off ours"),
+    ],
+    ids=["login", "clock"],
+)
+def test_status_asks_for_a_person_where_only_one_can_help(
+    fresh: Operator, changes: str, said: str
+) -> None:
+    assert fresh("resync", "accounts", "--customer", "000101").code == 0
+    assert fresh("status").code == 0
+    fresh.site.change(fresh.site.state, f"UPDATE systems SET {changes} WHERE name = 'erp'")
+    told = fresh("status")
+    assert told.code == Exit.NEEDS_PERSON
+    assert said in told.out
+
+
 def test_status_before_the_first_start_makes_nothing(fresh: Operator) -> None:
     said = fresh("status", "--json")
     assert said.code == 0
@@ -134,6 +248,55 @@ def test_dismissing_is_final_and_both_are_in_the_audit_trail(fresh: Operator) ->
 
 
 @pytest.mark.rule("OI-2")
+def test_quarantine_is_searched_by_state_channel_and_account(operator: Operator) -> None:
+    rows = operator("quarantine", "list", "--json").json
+    for state in ("quarantined", "review"):
+        found = operator("quarantine", "list", "--state", state, "--json").json
+        assert found == [row for row in rows if row["state"] == state]
+    (account, *_) = sorted({row["account"] for row in rows if row["account"]})
+    found = operator("quarantine", "list", "--customer", account, "--json").json
+    assert found
+    assert found == [row for row in rows if row["account"] == account]
+    channel = rows[0]["channel"]
+    found = operator("quarantine", "list", "--channel", channel, "--json").json
+    assert found == [row for row in rows if row["channel"] == channel]
+
+
+@pytest.mark.rule("OI-2")
+def test_status_counts_what_holds_orders_up(operator: Operator) -> None:
+    (line,) = operator("status", "--json").json["pipelines"]
+    rows = operator("quarantine", "list", "--json").json
+    assert line["held_for"] == {
+        code: sum(code in row["codes"] for row in rows)
+        for code in {code for row in rows for code in row["codes"]}
+    }
+    (code, number), *_ = line["held_for"].items()
+    assert f"{number} held for {code}" in operator("status").out
+
+
+@pytest.mark.rule("OP-9")
+def test_reducing_tells_first_and_is_in_the_audit_trail(fresh: Operator) -> None:
+    site = fresh.site
+    fresh("resync", "orders")
+    site.change(
+        site.state,
+        "UPDATE ledger SET changed_at = '2020-01-01T00:00:00.000000Z', status_open = 0"
+        " WHERE state = 'acknowledged'",
+    )
+    told = fresh("state", "reduce", "--dry-run", "--json").json
+    assert told["reduced"]["main"] > 0
+    assert fresh("state", "reduce", "--json").json["reduced"] == told["reduced"]
+    assert fresh("state", "reduce").out == "main: 0 orders were reduced.\n"
+    ((subject,),) = site.rows(
+        site.state, "SELECT subject FROM audit WHERE action = 'state.reduced'"
+    )
+    assert subject == f"{told['reduced']['main']} orders"
+    (number,), *_ = site.rows(site.state, "SELECT number FROM ledger WHERE reduced_at <> ''")
+    assert "names, addresses and notes were removed" in fresh("quarantine", "show", number).out
+    assert fresh("state", "verify").code == 0
+
+
+@pytest.mark.rule("OI-2")
 def test_many_orders_are_replayed_by_what_they_have_in_common(fresh: Operator) -> None:
     fresh("resync", "orders")
     rows = fresh("quarantine", "list", "--json").json
@@ -186,6 +349,11 @@ def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
     assert told["price"].split()[1] in ("USD", "EUR")
     assert told["steps"][-1].startswith(("Decides:", "Passed over:"))
     assert operator("explain", "price", "999999", sku, "--json").json["price"] is None
+    own = operator("explain", "price", sku, "--user", "u-sole-trader", "--json").json
+    assert own["customer"] == "000126"
+    assert own["steps"][0].startswith("Acting in person: customer 000126, by ")
+    for wrong in (("000101",), ("000101", sku, "--user", "u-1"), (sku, "--organisation", "o-1")):
+        assert operator("explain", "price", *wrong).code == 2
 
 
 @pytest.mark.rule("OP-3", "WA-8")
@@ -215,6 +383,14 @@ def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(fresh: Ope
     second = fresh("demo")
     assert second.code == 0
     assert "Nothing to do: both sides agree, and nothing was written." in second.out
+
+
+def test_a_sample_of_an_earlier_release_is_told_with_the_way_out(fresh: Operator) -> None:
+    fresh.site.change(fresh.site.database("store"), "ALTER TABLE orders DROP COLUMN po_number")
+    ended = fresh("demo")
+    assert ended.code == Exit.MISCONFIGURED
+    assert "earlier release (it lacks orders.po_number)" in ended.err
+    assert f"remove {fresh.site.root / 'var'}" in ended.err
 
 
 def test_init_makes_a_site_that_is_accepted_and_touches_nothing_that_is_there(

@@ -89,6 +89,9 @@ def town(store: EmbeddedStore, shop: Shop) -> EmbeddedStore:
         )
         number = InvoiceNumber(f"INV-{customer_id}")
         store.apply_invoices([a.an_invoice_view(sold_to=customer_id, number=number)], [])
+        store.apply_balances([a.a_balance_view(sold_to=customer_id)], [])
+        part = a.a_customer_part_view(sold_to=customer_id, description=f"of {customer_id}")
+        store.apply_customer_parts([part], [])
         publish(
             store,
             Audience(AudienceKind.ACCOUNT, customer_id.value),
@@ -142,7 +145,48 @@ def test_everybody_of_an_account_sees_all_of_its_invoices(town: EmbeddedStore, s
     assert len(adas) == 1
 
 
-@pytest.mark.rule("WA-8")
+@pytest.mark.rule("MI-6", "WA-8")
+def test_whoever_sees_an_account_s_invoices_sees_what_it_owes_and_nobody_else(
+    town: EmbeddedStore, seen: Shop
+) -> None:
+    for visitor in (Visitor(HYBRID, ADA, FIRST), Visitor(HYBRID, BEN, FIRST)):
+        assert seen(buyer_view.balances, visitor) == (a.a_balance(sold_to=FIRST_ACCOUNT),)
+    town.withdraw_account(FIRST_ACCOUNT)
+    assert seen(buyer_view.balances, Visitor(HYBRID, ADA, FIRST)) == ()
+
+
+@pytest.mark.rule("TL-6")
+def test_an_organisation_sees_its_own_part_numbers_alone(town: EmbeddedStore, seen: Shop) -> None:
+    for organisation, account in ((FIRST, FIRST_ACCOUNT), (SECOND, SECOND_ACCOUNT)):
+        [part] = seen(buyer_view.customer_parts, Visitor(HYBRID, ADA, organisation))
+        assert (part.sold_to, part.description) == (account, f"of {account}")
+
+
+@pytest.mark.rule("MI-4", "VE-7")
+def test_everybody_sees_the_availability_of_their_own_audiences(
+    town: EmbeddedStore, seen: Shop
+) -> None:
+    to = {
+        "1": shoppers(AudienceKind.PUBLIC, RETAIL_ONLY),
+        "2": shoppers(AudienceKind.RETAIL),
+        "3": Audience(AudienceKind.ACCOUNTS),
+        "4": Audience(AudienceKind.ACCOUNT, FIRST_ACCOUNT.value),
+    }
+    town.apply_availability(
+        [(each, a.an_availability(number, warehouse=number)) for number, each in to.items()], []
+    )
+
+    def told(visitor: Visitor) -> list[str]:
+        return [each.warehouse for each in seen(buyer_view.availability, visitor)]
+
+    assert told(Visitor(HYBRID)) == []
+    assert told(Visitor(RETAIL_ONLY)) == ["1"]
+    assert told(Visitor(HYBRID, RETAIL_RITA)) == ["2"]
+    assert told(Visitor(HYBRID, ADA, FIRST)) == ["3", "4"]
+    assert told(Visitor(HYBRID, ADA, SECOND)) == ["3"]
+
+
+@pytest.mark.rule("WA-8", "MI-6", "TL-6")
 @pytest.mark.parametrize(
     "visitor",
     [
@@ -160,6 +204,8 @@ def test_who_has_no_account_here_sees_nothing_of_any_account(
 ) -> None:
     assert seen(buyer_view.profile, visitor) is None
     assert seen(buyer_view.invoices, visitor) == ()
+    assert seen(buyer_view.balances, visitor) == ()
+    assert seen(buyer_view.customer_parts, visitor) == ()
     assert seen(buyer_view.ship_tos, visitor) == ()
     assert seen(buyer_view.bill_tos, visitor) == ()
     assert seen(buyer_view.prices, visitor) == ()

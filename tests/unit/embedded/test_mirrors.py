@@ -221,6 +221,8 @@ def test_a_withdrawn_customer_id_leaves_nothing_in_the_store(
         bill_to = builders.a_bill_to(sold_to=customer_id)
         store.apply_bill_tos([BillToView(individual(customer_id), bill_to)], [])
         store.apply_invoices([invoice_view(customer_id)], [])
+        store.apply_balances([builders.a_balance_view(sold_to=customer_id)], [])
+        store.apply_customer_parts([builders.a_customer_part_view(sold_to=customer_id)], [])
         price = builders.a_price(scope=PriceScope.account(customer_id))
         audience = Audience(AudienceKind.ACCOUNT, customer_id.value)
         store.apply_prices([published(audience, price)], [])
@@ -333,7 +335,7 @@ def test_an_orders_way_into_the_erp_is_set_and_never_appended(
         ImportNotice(ImportState.PROCESSED, ErpOrderNumber("SO-1")),
     ):
         store.show_import(order_id, notice)
-        assert shop(buyer_view.import_notices, [order_id]) == {order_id: notice}
+        assert store.shown_imports([order_id]) == {order_id: notice}
     assert shop(queries.count, schema.order_imports) == 1
 
 

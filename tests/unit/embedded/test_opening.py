@@ -37,6 +37,9 @@ def test_the_store_claims_every_capability_of_the_port(store: EmbeddedStore) -> 
         ports.MirrorsAccounts,
         ports.MirrorsShipTos,
         ports.MirrorsInvoices,
+        ports.MirrorsBalances,
+        ports.MirrorsAvailability,
+        ports.MirrorsCustomerParts,
         ports.MirrorsPrices,
         ports.QuotesPrices,
     ):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.errors import AccessDenied, OutcomeUnknown, TryLater
+from sync.errors import AccessDenied, LeftAlone, OutcomeUnknown, TryLater
 from sync.flows.retrying import Patience, Retrying
 from sync.testing.clock import ManualClock
 
@@ -44,7 +44,7 @@ def test_patience_has_an_end() -> None:
 @pytest.mark.rule("OP-1", "OI-1")
 @pytest.mark.parametrize(
     "error",
-    [OutcomeUnknown("?"), AccessDenied("no"), ValueError("odd")],
+    [OutcomeUnknown("?"), AccessDenied("no"), ValueError("odd"), LeftAlone("down", 1.0)],
     ids=lambda e: type(e).__name__,
 )
 def test_nothing_else_is_ever_repeated(error: Exception) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from sync.errors import Misconfigured
+from sync.kit import engines
 from sync.kit.engines import EngineOptions, engine_for, parse_url
+from tests import postgres
 
 Open = Callable[..., Engine]
 
@@ -166,38 +168,37 @@ def test_a_schema_outside_postgresql_is_refused(tmp_path: Path) -> None:
         engine_for(parse_url("sqlite:///erp.db", tmp_path), EngineOptions(schema="dbo"))
 
 
-def connection_string(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What pyodbc would be given; a stand-in takes the place of the driver."""
-    driver = types.ModuleType("pyodbc")
-    vars(driver).update(
-        paramstyle="qmark",
-        version="5.2.0",
-        Error=Exception,
-        DatabaseError=Exception,
-        Cursor=type("Cursor", (), {"nextset": None}),
-    )
-    monkeypatch.setitem(sys.modules, "pyodbc", driver)
-    engine = engine_for(parse_url(url, Path("/"), "p;w"), EngineOptions())
-    [text], _ = engine.dialect.create_connect_args(engine.url)
-    return str(text)
+@pytest.fixture
+def server_url() -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
 
 
-def test_sql_server_is_spoken_to_encrypted_unless_told_otherwise(
-    monkeypatch: pytest.MonkeyPatch,
+def end_all_others(url: str) -> None:
+    killer = create_engine(url, poolclass=NullPool)
+    with killer.begin() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        )
+
+
+@pytest.mark.parametrize("rested", [True, False])
+def test_writer_that_rested_is_asked_whether_it_is_alive(
+    server_url: str, monkeypatch: pytest.MonkeyPatch, rested: bool
 ) -> None:
-    plain = connection_string("mssql+pyodbc://web@erp.example/acme", monkeypatch)
-    chosen = connection_string(
-        "mssql+pyodbc://web@erp.example/acme?driver=FreeTDS&encrypt=no", monkeypatch
-    )
-
-    assert "DRIVER={ODBC Driver 18 for SQL Server}" in plain
-    assert "Encrypt=yes" in plain
-    assert "PWD={p;w}" in plain
-    assert "FreeTDS" in chosen
-    assert "Encrypt=yes" not in chosen
-
-
-def test_a_data_source_name_brings_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert connection_string("mssql+pyodbc://web@ACME_ERP", monkeypatch) == (
-        "dsn=ACME_ERP;UID=web;PWD={p;w}"
-    )
+    monkeypatch.setattr(engines, "RESTED_S", 0.0 if rested else 3600.0)
+    engine = engine_for(make_url(server_url), EngineOptions())
+    with engine.begin() as connection:
+        connection.execute(text("SELECT 1"))
+    end_all_others(server_url)
+    if not rested:
+        with pytest.raises(DBAPIError) as caught, engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+        assert caught.value.connection_invalidated
+    # Replaced before anybody meets it, or by whoever met it.
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    engine.dispose()

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from sync.errors import AccessDenied, Misconfigured, OutcomeUnknown, SyncError, TryLater
+from sync.errors import AccessDenied, OutcomeUnknown, SyncError, TryLater
 from sync.kit.breaker import BreakerState, CircuitBreaker
 from sync.kit.http import HttpLimits, HttpSession
 from sync.kit.limiter import TokenBucket
 from sync.kit.paging import pages
 from sync.testing import faulty_http as fault
 from sync.testing.clock import ManualClock
-from sync.testing.faulty_http import Fault, FaultyHttp
+from sync.testing.faulty_http import FaultyHttp
+from sync.testing.http_contract import HttpConnectorContract, Point
 from tests.unit.kit.http_kit import (
     CANARIES,
     ORDER,
@@ -24,7 +25,6 @@ from tests.unit.kit.http_kit import (
     TickingClock,
     a_session,
     read,
-    tells_nothing,
     write,
 )
 
@@ -57,86 +57,37 @@ def test_a_good_answer_is_read_as_it_is(session: HttpSession, server: FaultyHttp
     assert server.received[1].headers["content-type"] == "application/json"
 
 
-# Fault; what a read, and what a write makes of it; whether the shop has the order afterwards.
-FAULTS: dict[str, tuple[Callable[[], Fault], type[SyncError], type[SyncError], bool]] = {
-    "lost request": (fault.lost_request, TryLater, OutcomeUnknown, False),
-    "lost reply": (fault.lost_reply, TryLater, OutcomeUnknown, True),
-    "hang": (fault.hang, TryLater, OutcomeUnknown, False),
-    "hang after the effect": (lambda: fault.hang(effect=True), TryLater, OutcomeUnknown, True),
-    "reset after the headers": (fault.reset_after_headers, TryLater, OutcomeUnknown, True),
-    "reset in the body": (fault.reset_mid_body, TryLater, OutcomeUnknown, True),
-    "fewer bytes than promised": (lambda: fault.wrong_length(5), TryLater, OutcomeUnknown, True),
-    "more bytes than promised": (lambda: fault.wrong_length(-5), TryLater, OutcomeUnknown, True),
-    "half a document": (fault.truncated_json, TryLater, OutcomeUnknown, True),
-    "a login page": (fault.login_page, AccessDenied, OutcomeUnknown, False),
-    "a notice": (lambda: fault.login_page(form=False), TryLater, OutcomeUnknown, False),
-    "too many": (fault.too_many_requests, TryLater, TryLater, False),
-    "unavailable": (fault.unavailable, TryLater, OutcomeUnknown, False),
-    "in maintenance": (lambda: fault.unavailable("30"), TryLater, TryLater, False),
-    "bad gateway": (lambda: fault.status(502), TryLater, OutcomeUnknown, False),
-    "gateway time-out": (lambda: fault.status(504), TryLater, OutcomeUnknown, False),
-    "server error": (lambda: fault.status(500), TryLater, OutcomeUnknown, False),
-    "request time-out": (lambda: fault.status(408), TryLater, OutcomeUnknown, False),
-    "gzip bomb": (fault.gzip_bomb, Misconfigured, OutcomeUnknown, False),
-    "too large": (lambda: fault.oversized(300_000), Misconfigured, OutcomeUnknown, False),
-    "too large, untold": (
-        lambda: fault.oversized(300_000, told=False),
-        Misconfigured,
-        OutcomeUnknown,
-        False,
-    ),
-    "moved elsewhere": (
-        lambda: fault.moved(f"https://evil.example/orders?key={CANARIES[1]}"),
-        Misconfigured,
-        Misconfigured,
-        False,
-    ),
-    "found elsewhere": (
-        lambda: fault.moved(f"https://evil.example/?key={CANARIES[1]}", 302),
-        Misconfigured,
-        OutcomeUnknown,
-        False,
-    ),
-}
+class TestSession(HttpConnectorContract):
+    """The session itself, as the barest connector."""
+
+    read_at, write_at = Point("GET", "/orders"), Point("POST", "/orders")
+    canaries = CANARIES
+
+    @pytest.fixture
+    def app(self, shop: Shop) -> Shop:
+        return shop
+
+    @pytest.fixture
+    def reading(self, session: HttpSession) -> Callable[[], object]:
+        return lambda: read(session)
+
+    @pytest.fixture
+    def writing(self, session: HttpSession) -> Callable[[], object]:
+        return lambda: write(session)
+
+    @pytest.fixture
+    def effects(self, shop: Shop) -> Callable[[], int]:
+        return lambda: len(shop.orders)
 
 
-@pytest.mark.rule("OI-1", "OP-7")
-@pytest.mark.parametrize("name", FAULTS)
-def test_fault_says_whether_it_may_be_repeated_and_tells_no_secret(
-    session: HttpSession, server: FaultyHttp, shop: Shop, name: str
-) -> None:
-    make, reading, writing, effect = FAULTS[name]
-    server.on(make(), method="GET").on(make(), method="POST")
-    before = len(shop.orders)
-
-    with pytest.raises(reading) as caught:
-        read(session)
-    tells_nothing(caught.value)
-    assert "GET /orders in the shop" in str(caught.value)
-
-    with pytest.raises(writing) as caught:
-        write(session)
-    tells_nothing(caught.value)
-    assert "POST /orders in the shop" in str(caught.value)
-    assert (len(shop.orders) > before) is effect
-    assert not server.unused
-    assert sum(each.method == "POST" for each in server.received) == 1, "a write is never repeated"
-
-    server.release()
-    assert read(session)["total"] == "9.90", "the session is as good as before"
-
-
-@pytest.mark.rule("OI-1")
-def test_server_that_refuses_connections_was_told_nothing(
+def test_a_failure_names_the_request_and_the_system(
     session: HttpSession, server: FaultyHttp
 ) -> None:
-    with server.down():
-        for ask in (read, write):
-            with pytest.raises(TryLater, match="cannot be reached") as caught:
-                ask(session)
-            tells_nothing(caught.value)
-    assert not server.received
-    assert write(session) == {"id": 4}
+    server.on(fault.status(500), times=2)
+    with pytest.raises(TryLater, match="GET /orders in the shop"):
+        read(session)
+    with pytest.raises(OutcomeUnknown, match="POST /orders in the shop"):
+        write(session)
 
 
 @pytest.mark.rule("OI-1")

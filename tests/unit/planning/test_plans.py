@@ -85,17 +85,40 @@ def some_changes() -> list[Change[tuple[str, ...], Any]]:
     ]
 
 
+def in_order() -> list[Change[tuple[str, ...], Any]]:
+    """The same changes as they are written: what is withdrawn comes first."""
+    added, changed, removed = some_changes()
+    return [removed, added, changed]
+
+
 def spooled() -> Spool[tuple[str, ...], Any]:
     return Spool(tuple[str, ...], type(a.an_invoice()))
 
 
-def test_spool_gives_back_what_was_put_in_as_often_as_it_is_asked() -> None:
+@pytest.mark.rule("MI-1", "WA-8")
+def test_spool_gives_back_what_was_put_in_as_often_as_it_is_asked_withdrawals_first() -> None:
     with spooled() as spool:
         for change in some_changes():
             spool.add(change)
-        assert list(spool) == list(spool) == some_changes()
+        assert list(spool) == list(spool) == in_order()
         assert (spool.tally.added, spool.tally.changed, spool.tally.removed) == (1, 1, 1)
         assert spool.samples == ["add C-1 INV-1", "change C-1 INV-2", "remove C-2 INV-3"]
+
+
+@pytest.mark.parametrize("in_memory", [0, 1, 2, 3])
+def test_large_plan_is_the_same_plan_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    with spooled() as small:
+        for change in some_changes():
+            small.add(change)
+    monkeypatch.setattr("sync.planning.spool.IN_MEMORY", in_memory)
+    with spooled() as large:
+        for change in some_changes():
+            large.add(change)
+        assert list(large) == list(large) == in_order()
+        assert large.digest == small.digest
+        assert large.samples == small.samples
 
 
 @pytest.mark.rule("MI-3")
@@ -251,6 +274,14 @@ def test_changes_go_in_batches_and_in_their_order() -> None:
     apply_changes(additions(7), shelf.write, batch=3, after_batch=after)
     assert (shelf.calls, told) == (3, [3, 6, 7])
     assert list(shelf.held) == [f"k{each}" for each in range(7)]
+
+
+def test_one_refused_among_many_is_found_by_halves() -> None:
+    """One by one, a batch of two thousand would be two thousand calls."""
+    shelf = Shelf(frozenset({"k700"}))
+    result = apply_changes(additions(2000), shelf.write, batch=2000, after_batch=lambda done: False)
+    assert (result.done, [key for key, _ in result.refused]) == (1999, ["k700"])
+    assert shelf.calls < 30
 
 
 def test_system_that_is_away_ends_the_run_where_it_is() -> None:

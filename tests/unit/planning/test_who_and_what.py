@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from sync.domain.account import Account, RetailGroups
 from sync.domain.channel import Channel, CommerceMode, LoginWall, RetailGroup
-from sync.domain.ids import ChannelId, CustomerId, LocationId, OrganisationId, Sku, WebUserId
+from sync.domain.ids import (
+    ChannelId,
+    ContactId,
+    CustomerId,
+    LocationId,
+    OrganisationId,
+    Sku,
+    WebUserId,
+)
 from sync.domain.mapping import Assignment, RefusedAssignment, Source, SyncMapping
 from sync.domain.order import OrderState, PaymentState, WebOrder
 from sync.domain.pricing import (
@@ -24,10 +32,12 @@ from sync.domain.pricing import (
     PriceScope,
 )
 from sync.domain.views import Exceptional, LocationProfile
-from sync.planning.accounts import keeping_locations, profile_of
+from sync.planning.accounts import hides, keeping_locations, profile_of
 from sync.planning.changes import late_changes, same_order
 from sync.planning.membership import Members, mapped_accounts
+from sync.planning.plan import Change
 from sync.planning.prices import Entitled, audiences_of, shopper_audience, wanted_prices
+from sync.planning.remapping import assignments_moved, contacts_changed
 from sync.routing import AccountMap
 from sync.testing import builders as a
 
@@ -152,6 +162,23 @@ def test_locations_that_could_not_be_read_are_kept_beside_those_that_could() -> 
 
 
 # Prices.
+
+
+@pytest.mark.rule("WA-8", "TL-3")
+def test_a_profile_that_somebody_is_missing_from_hides_and_one_with_more_people_does_not() -> None:
+    few = a.a_profile(organisations=(O1,), users=(U1,), exceptions=(Exceptional(O1, U1),))
+    more = replace(few, organisations=(O1, O2), name="Another name")
+
+    def changed(before: Any, after: Any) -> bool:
+        return hides(Change(few.customer_id, before, after))
+
+    assert not changed(None, few)
+    assert not changed(few, more)
+    assert changed(few, None)
+    assert changed(more, few)
+    assert changed(few, replace(few, organisations=(O2,)))
+    assert changed(few, replace(few, users=()))
+    assert changed(few, replace(few, exceptions=()))
 
 
 def entitled(*accounts: Account, retail: bool = True) -> Entitled:
@@ -348,3 +375,33 @@ def test_quantities_that_only_look_different_are_the_same() -> None:
 
 def test_retail_groups_of_a_mapping_are_those_of_all_its_channels() -> None:
     assert a_mapping().retail_groups == RetailGroups.of([RETAIL])
+
+
+# Two versions of the files.
+
+
+@pytest.mark.rule("OP-4")
+def test_versions_differ_by_who_is_assigned_where_and_never_by_the_order_of_lines() -> None:
+    contact = ContactId("K-1")
+    before = (
+        Assignment(C1, organisation=O1, origin="customers.csv:2"),
+        Assignment(C1, user=U1, origin="customers.csv:3"),
+        Assignment(C1, user=U2, organisation=O1),
+        Assignment(C2, organisation=O2),
+    )
+    after = (
+        Assignment(C2, organisation=O2, contact=contact),
+        Assignment(C2, user=U1),
+        Assignment(C2, user=U2),
+        Assignment(C1, organisation=O1, origin="customers.csv:9"),
+    )
+    one, other = a_mapping(assignments=before), a_mapping(assignments=after)
+
+    assert [str(each).partition(";")[0] for each in assignments_moved(one, other)] == [
+        "user u-1: C-1 -> C-2",
+        "user u-2: nobody -> C-2",
+        "user u-2 acting for organisation o-1: no longer C-1",
+    ]
+    assert contacts_changed(one, other) == ("organisation o-2: contact nothing -> K-1",)
+    assert assignments_moved(one, a_mapping(assignments=before[::-1])) == ()
+    assert contacts_changed(one, a_mapping(assignments=before[::-1])) == ()

@@ -18,6 +18,9 @@ from sync.ports.erp import (
     FindingLevel,
     FindsContacts,
     ReadsAccounts,
+    ReadsAvailability,
+    ReadsBalances,
+    ReadsCustomerParts,
     ReadsInvoices,
     ReadsItems,
     ReadsPrices,
@@ -26,8 +29,11 @@ from sync.ports.erp import (
 )
 from sync.sample import build_sample
 from sync.sample.build import Sample, make_sample
-from sync.sample.customers import RETAIL_US, SHARE_A_MAILBOX, SHARED_EMAIL, trade
+from sync.sample.customers import IN_EUROS, RETAIL_US, SHARE_A_MAILBOX, SHARED_EMAIL, trade
 from sync.sample.good_orders import USED_PO
+from sync.sample.ledger import build_balances
+from sync.sample.part_numbers import build_parts
+from sync.sample.stock import RETURNS, build_stock
 from sync.sample.wrong_orders import MAX_ORDER_LINES, NOTES_LENGTH
 from tests.postgres import database
 
@@ -42,6 +48,9 @@ class SampleErp(
     ReadsItems,
     ReadsPrices,
     ReadsInvoices,
+    ReadsBalances,
+    ReadsCustomerParts,
+    ReadsAvailability,
     TellsChanges,
     ChecksPurchaseOrders,
     Protocol,
@@ -132,6 +141,30 @@ def test_invoices_are_read_with_lines_and_instalments_and_drafts_are_not(
     read = {invoice.number: invoice for invoice in erp.invoices(list(erp.customer_ids()))}
     assert read == {invoice.number: invoice for invoice in sample.invoices}
     assert InvoiceNumber("DRAFT-1") not in read
+
+
+@pytest.mark.rule("MI-6")
+def test_balances_are_read_with_the_ageing_that_the_office_in_europe_keeps(
+    erp: SampleErp, sample: Sample
+) -> None:
+    told = sorted(erp.balances(list(erp.customer_ids())), key=lambda each: each.sold_to)
+    assert told == list(build_balances(sample.invoices, TODAY))
+    assert {each.sold_to for each in told if each.ageing} == set(IN_EUROS)
+    assert all(each.ageing.total == each.balance for each in told if each.ageing)
+
+
+@pytest.mark.rule("TL-6")
+def test_customers_own_item_numbers_are_read_as_they_are(erp: SampleErp, sample: Sample) -> None:
+    told = sorted(erp.customer_parts(list(erp.customer_ids())), key=lambda each: each.key)
+    assert told == list(build_parts(sample.world.catalogue))
+
+
+@pytest.mark.rule("MI-4")
+def test_stock_is_read_as_it_is_and_the_returns_bay_is_not(erp: SampleErp, sample: Sample) -> None:
+    told = sorted(erp.availability(), key=lambda each: each.key)
+    assert told == list(build_stock(sample.world.catalogue, TODAY))
+    assert RETURNS not in {each.warehouse for each in told}
+    assert {each.sku for each in erp.availability([told[0].sku])} == {told[0].sku}
 
 
 @pytest.mark.rule("WA-3a")

@@ -11,18 +11,17 @@ from pathlib import Path
 
 import pytest
 
-import sync.logs
+import sync.secrecy
 from sync.bootstrap import Installation, limits_of, open_installation, state_address
 from sync.domain.account import IndividualAccount
 from sync.domain.ids import CustomerId, OrganisationId, WebUserId
 from sync.domain.order import BuyerRecord
 from sync.errors import Misconfigured
-from sync.logs import scrubbed
 from sync.routing import Unusable
 from sync.sample.build import build_sample
+from sync.secrecy import scrubbed
 from sync.settings import Settings, load_settings
 from sync.testing.clock import ManualClock
-from sync.testing.erp import MemoryErp
 from tests.unit.scheduling.conftest import CHANNELS, CODES, CUSTOMERS
 
 SETTINGS = """
@@ -99,6 +98,8 @@ def test_pipelines_share_their_systems_and_keep_their_limits(site: Callable[...,
     installation = opened(site(OUTPOST))
     main, outpost = installation.pipelines["main"], installation.pipelines["outpost"]
     assert main.erp is outpost.erp
+    assert main.watches[0] is outpost.watches[0], "what is known of it is shared too"
+    assert main.watches[1] is not outpost.watches[1]
     assert main.store is not outpost.store
     assert main.mapping is not outpost.mapping
     assert main.store.store_id != outpost.store.store_id
@@ -178,7 +179,7 @@ def test_an_adapter_from_another_package_is_found_by_its_entry_point(
     an_entry_point(folder, "acme_erp:Acme", monkeypatch)
     settings = site(erp="acme")
     erp = opened(settings).pipelines["main"].erp
-    assert isinstance(erp, MemoryErp)
+    assert erp.capabilities.name == "memory"
     options, secrets, base = erp.told  # type: ignore[attr-defined]
     assert options["profile"] == "sample"
     assert secrets == {}
@@ -221,7 +222,7 @@ def test_writing_beside_a_daemon_needs_its_state(site: Callable[..., Settings]) 
 def test_what_the_credential_files_hold_is_never_shown(
     site: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync.logs, "_known", ())
+    monkeypatch.setattr(sync.secrecy, "_known", ())
     folder = tmp_path / "credentials"
     folder.mkdir()
     for name in ("state-word", "erp-word"):

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.rule("OP-1", "OP-6")
 
 SCHEDULE = """
 [pipelines.main.schedule]
-off = ["accounts", "ship_tos", "prices", "invoices", "orders", "order_status"]
+off = ["accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts",
+       "availability", "orders", "order_status"]
 """
 # The daemon looks after itself four times within this.
 WATCHDOG_S = 0.2
@@ -110,6 +111,22 @@ def test_an_edit_of_the_mapping_is_mirrored_at_once(
         finally:
             engine.dispose()
     assert runs == ["accounts"]
+
+
+@pytest.mark.rule("OP-6")
+def test_systemd_is_told_which_system_is_down(
+    site: Callable[..., Settings], clock: ManualClock
+) -> None:
+    schedule = SCHEDULE.replace('"accounts", ', "") + "accounts_every_s = 3600\n"
+    settings = site(f"[systems.erp.breaker]\nfailures = 1\n{schedule}")
+    (settings.site.root / "erp.sqlite").unlink()
+    told = ""
+    with running(settings, Pulse(clock, idle_s=60.0)) as systemd:
+        for _ in range(400):
+            told = heard(systemd)
+            if told.startswith("STATUS="):
+                break
+    assert "erp is away since" in told
 
 
 def test_who_switched_the_watchdog_off_is_never_restarted_by_it(

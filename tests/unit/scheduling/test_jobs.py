@@ -17,9 +17,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from structlog.testing import capture_logs
 
+from sync.bootstrap import Pipeline
 from sync.flows.cycle import FLOWS
 from sync.scheduling.clock import SystemClock
-from sync.scheduling.jobs import first_run, mirror_soon, scheduler_for
+from sync.scheduling.hints import Hints
+from sync.scheduling.jobs import HEAD_START, first_run, mirror_soon, scheduler_for
+from sync.scheduling.pulse import Pulse
 from sync.scheduling.runner import Runner
 from sync.settings import MIRRORS, Cron5, Every
 from sync.testing.clock import A_MONDAY, ManualClock
@@ -40,9 +43,9 @@ def started(scheduler: BackgroundScheduler, *, paused: bool = True) -> Iterator[
         scheduler.shutdown(wait=True)
 
 
-def ran(line: Line, at: datetime, outcome: str = "ok") -> None:
+def ran(line: Line, at: datetime, outcome: str = "ok", *, narrow: bool = False) -> None:
     with line.pipeline.state.transaction() as state:
-        state.runs.start(f"run-{at:%d%H%M}", "prices", at)
+        state.runs.start(f"run-{at:%d%H%M}", "prices", at, narrow=narrow)
         state.runs.finish(f"run-{at:%d%H%M}", outcome, {}, "", at)
 
 
@@ -54,12 +57,17 @@ def test_every_flow_that_is_not_off_has_a_job_that_never_runs_beside_itself(
     with started(scheduler):
         jobs = {job.id: job for job in scheduler.get_jobs()}
     wanted = {f"main/{flow}" for flow in FLOWS} | {f"outpost/{flow}" for flow in FLOWS}
-    assert set(jobs) == wanted - {"main/prices"} | {"main/requests", "outpost/requests"}
+    own = {f"{name}/{job}" for name in ("main", "outpost") for job in ("requests", "upkeep")}
+    assert set(jobs) == wanted - {"main/prices"} | own
     assert all(job.max_instances == 1 and job.coalesce for job in jobs.values())
     assert jobs["main/orders"].misfire_grace_time == 120
     assert jobs["main/requests"].misfire_grace_time is None
     assert jobs["main/requests"].executor == "requests", "people do not wait behind flows"
-    assert jobs["main/orders"].executor == "default"
+    assert jobs["main/orders"].executor == "orders", "nor do orders behind mirrors"
+    assert {jobs[f"main/{flow}"].executor for flow in FLOWS if f"main/{flow}" in jobs} == {
+        "default",
+        "orders",
+    }
 
 
 def test_a_flow_by_interval_is_due_at_the_start(line: Line) -> None:
@@ -95,6 +103,85 @@ def test_a_run_that_failed_was_not_made(line: Line, outcome: str, due: bool) -> 
     assert found == (A_MONDAY if due else None)
 
 
+def test_a_run_for_a_part_makes_up_for_none_that_failed(line: Line) -> None:
+    ran(line, A_MONDAY - timedelta(days=1))
+    ran(line, A_MONDAY - timedelta(minutes=40), "failed")
+    for minutes in range(30):
+        ran(line, A_MONDAY - timedelta(minutes=minutes + 1), narrow=True)
+    assert first_run(line.pipeline, "prices", NIGHTLY, A_MONDAY) == A_MONDAY
+
+
+def test_a_new_installation_with_runs_for_parts_alone_is_still_new(line: Line) -> None:
+    ran(line, A_MONDAY - timedelta(minutes=5), narrow=True)
+    assert first_run(line.pipeline, "prices", NIGHTLY, A_MONDAY) is None
+
+
+def test_a_start_with_hints_begins_with_a_poll_for_those_that_were_lost(
+    runner: Runner, line_of: Callable[..., Line], clock: ManualClock
+) -> None:
+    nightly = {"orders_cron": NIGHTLY.fields, "prices_cron": NIGHTLY.fields}
+    lines = [line_of(name, **nightly) for name in ("main", "outpost")]
+    pipelines = [each.pipeline for each in lines]
+    scheduler = scheduler_for(pipelines, runner, clock, threads=4, hints={"main": Hints()})
+    with started(scheduler):
+        due = {job.id: job.next_run_time for job in scheduler.get_jobs()}
+    # The accounts, due at any start, have their head start.
+    assert due["main/orders"] == clock.now() + HEAD_START
+    assert due["main/prices"] > clock.now() + HEAD_START
+    assert due["outpost/orders"] > clock.now() + HEAD_START
+
+
+class Telling(Runner):
+    """Notes when each scheduled run begins and ends."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        super().__init__(pulse, threading.Event())
+        self.told: list[tuple[str, str]] = []
+        self.every = threading.Event()
+
+    def scheduled(self, pipeline: Pipeline, flow: str) -> None:
+        self.told.append(("begins", flow))
+        super().scheduled(pipeline, flow)
+        self.told.append(("ends", flow))
+        if len(self.told) == 2 * len(FLOWS):
+            self.every.set()
+
+
+@pytest.mark.rule("WA-8")
+@pytest.mark.parametrize("well", [True, False], ids=["up", "down"])
+def test_after_a_start_the_accounts_come_first_and_the_rest_right_behind_them(
+    pulse: Pulse, line_of: Callable[..., Line], well: bool
+) -> None:
+    line, telling = line_of(), Telling(pulse)
+    line.erp.deny_access(not well)
+    never = timedelta(hours=1)
+    scheduler = scheduler_for([line.pipeline], telling, SystemClock(), threads=4, head_start=never)
+    with started(scheduler, paused=False):
+        assert telling.every.wait(60), "not one of them waits for its time"
+    assert telling.told[:2] == [("begins", "accounts"), ("ends", "accounts")]
+
+
+def test_what_is_due_at_the_start_waits_for_no_accounts_that_hang(
+    runner: Runner, line_of: Callable[..., Line], clock: ManualClock
+) -> None:
+    scheduler = scheduler_for([line_of().pipeline], runner, clock, threads=4)
+    with started(scheduler):
+        due = {flow: scheduler.get_job(f"main/{flow}").next_run_time for flow in FLOWS}
+    assert due.pop("accounts") == A_MONDAY
+    assert set(due.values()) == {A_MONDAY + HEAD_START}
+
+
+def test_without_scheduled_accounts_nothing_waits_for_them(
+    runner: Runner, line_of: Callable[..., Line], clock: ManualClock
+) -> None:
+    line = line_of(off=["accounts"])
+    scheduler = scheduler_for([line.pipeline], runner, clock, threads=4)
+    with started(scheduler):
+        jobs = [scheduler.get_job(f"main/{flow}") for flow in FLOWS]
+        due = {job.next_run_time for job in jobs if job is not None}
+    assert due == {A_MONDAY}
+
+
 @pytest.mark.rule("WA-8", "OP-4")
 @pytest.mark.parametrize(
     "off, first",
@@ -126,7 +213,7 @@ def test_an_edit_of_the_mapping_starts_nothing_where_every_mirror_is_off(
     scheduler = scheduler_for([line.pipeline], runner, clock, threads=1)
     with started(scheduler):
         mirror_soon(scheduler, line.pipeline, A_MONDAY)
-        assert [job.id for job in scheduler.get_jobs()] == ["main/requests"]
+        assert {job.id for job in scheduler.get_jobs()} == {"main/requests", "main/upkeep"}
 
 
 def test_many_missed_starts_are_made_up_for_once(

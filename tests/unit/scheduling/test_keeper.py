@@ -12,7 +12,7 @@ from sync.domain.ids import OrganisationId
 from sync.domain.order import BuyerRecord
 from sync.errors import Misconfigured
 from sync.mapping.keeper import MappingKeeper
-from sync.mapping.source import MappingSource
+from sync.mapping.source import MARK, MappingSource
 from sync.ports.state import GoodMapping
 from sync.routing import Usable
 from sync.state import SqlState
@@ -178,6 +178,38 @@ def test_a_folder_that_is_gone_leaves_the_last_good_version_in_force(
     mappings.with_name("elsewhere").rename(mappings)
     assert keeper.reload_if_edited()
     assert not keeper.current()[0].from_last_good
+
+
+def test_half_of_a_restore_leaves_the_last_good_version_in_force(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState
+) -> None:
+    """Both halves may be sound by themselves; only the mark tells."""
+    keeper = keeper_of()
+    keeper.current()
+    (mappings / MARK).touch()
+    edit(mappings, GOOD_EDIT)
+    assert keeper.reload_if_edited()
+    assert customer(keeper) == customer(keeper_of()) == "C-1001"
+    good = kept(state)
+    assert good is not None
+    assert "restore stopped" in good.refused_problems[0]
+    (mappings / MARK).unlink()
+    assert keeper.reload_if_edited(), "although no file was touched"
+    assert customer(keeper) == "C-2002"
+
+
+def test_each_version_is_kept_with_the_number_of_its_assignments(
+    keeper_of: Callable[..., MappingKeeper], mappings: Path, state: SqlState
+) -> None:
+    keeper = keeper_of()
+    first, _ = keeper.current()
+    edit(mappings, CUSTOMERS + CUSTOMERS.splitlines()[1].replace("org-12", "org-99"))
+    keeper.reload()
+    with state.transaction() as transaction:
+        newest, oldest = transaction.mappings.kept()
+    assert oldest.version == first.version
+    assert oldest.counts["assignments"] == len(first.mapping.assignments)
+    assert newest.counts["assignments"] == len(first.mapping.assignments) + 1
 
 
 def test_who_only_looks_on_keeps_nothing(

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, event, text
 
 from sync.domain.ids import InvoiceNumber
+from sync.domain.order import OrderState, WebOrder
 from sync.flows.cycle import FLOWS
 from sync.ports.state import RequestState
 from sync.scheduling.pulse import Pulse
@@ -118,6 +119,53 @@ def test_a_request_ends_with_what_was_changed(runner: Runner, line: Line) -> Non
     assert done.message == "add C-1001"
     assert line.request(second).result["imported"] == 2
     assert sorted(line.flows()) == ["accounts", "orders"]
+
+
+@pytest.mark.rule("OP-9")
+def test_the_daily_upkeep_forgets_people_in_orders_that_are_done(
+    runner: Runner, line: Line, clock: ManualClock, pulse: Pulse
+) -> None:
+    def notes() -> str | None:
+        with line.pipeline.state.transaction() as state:
+            entry = state.ledger.entry(harbour_order(1).order_id)
+        assert entry is not None
+        assert isinstance(entry.order, WebOrder)
+        return entry.order.notes
+
+    line.store.place_order(harbour_order(1, state=OrderState.CANCELLED, notes="canary"))
+    runner.scheduled(line.pipeline, "orders")
+    runner.upkeep(line.pipeline)
+    assert notes() == "canary"
+    clock.advance(91 * 86400)
+    runner.upkeep(line.pipeline)
+    assert notes() is None
+    assert pulse.running() == ()
+
+
+@pytest.mark.rule("OP-1", "OI-2")
+def test_a_full_disk_ends_runs_and_the_next_one_with_room_goes_on(
+    runner: Runner, line: Line, engine: Engine, pulse: Pulse
+) -> None:
+    for number in (1, 2, 3):
+        line.store.place_order(harbour_order(number, notes="x" * 20_000))
+    full = "PRAGMA max_page_count = {}"
+
+    def at_most(connection: Connection) -> None:
+        connection.exec_driver_sql(full.format(1))  # no less than it has, and no more
+
+    def as_much_as_there_is(connection: Connection) -> None:
+        connection.exec_driver_sql(full.format(1_000_000))
+
+    event.listen(engine, "begin", at_most)
+    runner.scheduled(line.pipeline, "orders")
+    event.remove(engine, "begin", at_most)
+    assert line.erp.orders == (), "no order is imported without a ledger"
+    assert pulse.running() == ()
+    event.listen(engine, "begin", as_much_as_there_is)
+    runner.scheduled(line.pipeline, "orders")
+    event.remove(engine, "begin", as_much_as_there_is)
+    assert len(line.erp.orders) == 3
+    assert sorted(run.outcome for run in line.runs()) == ["ok", "try_later"]
 
 
 @pytest.mark.rule("OP-2")

@@ -45,6 +45,7 @@ SAMPLE: dict[str, Any] = {
         "mapping_poll_s": Raw("2.5"),
         "state_url": "postgresql://tradesync@db.example/tradesync",
         "state_password": "state-password",
+        "hints_listen": "127.0.0.1:8780",
     },
     "systems": {
         "erp": {
@@ -52,6 +53,11 @@ SAMPLE: dict[str, Any] = {
             "adapter": "sql",
             "options": {"url": "sqlite:///var/erp.sqlite", "page_size": Raw("50")},
             "secrets": {"password": "erp-password"},
+            "breaker": {
+                "failures": Raw("3"),
+                "pause_s": Raw("30"),
+                "denied_pause_s": Raw("7200"),
+            },
         },
         "shop": {"kind": "store", "adapter": "embedded", "options": {"store_id": "s-1"}},
     },
@@ -68,6 +74,9 @@ SAMPLE: dict[str, Any] = {
                 "ship_tos": {"removal_floor": Raw("1")},
                 "prices": {"price_share": Raw("1")},
                 "invoices": {"removal_share": Raw("0")},
+                "balances": {"removal_floor": Raw("0")},
+                "customer_parts": {"removal_floor": Raw("0")},
+                "availability": {"removal_floor": Raw("0")},
             },
             "orders": {
                 "lease_s": Raw("120"),
@@ -79,6 +88,8 @@ SAMPLE: dict[str, Any] = {
                 "vanished_close_after_s": Raw("3600"),
                 "batch": Raw("20"),
                 "placed_since": "2026-03-01",
+                "pass_on_cancellations": Raw("true"),
+                "payload_days": Raw("30"),
             },
             "patience": {
                 "attempts": Raw("2"),

@@ -19,6 +19,7 @@ from sync.planning.guards import Guard
 from sync.settings import FLOWS, MIRRORS, load_settings
 from sync.settings.models import (
     DEFAULT_EVERY_S,
+    BreakerSettings,
     GuardSettings,
     OrderSettings,
     PatienceSettings,
@@ -26,6 +27,7 @@ from sync.settings.models import (
     ScheduleSettings,
     SettingsFile,
 )
+from sync.systems import BreakerLimits
 from tests.unit import field_kinds
 from tests.unit.mapping.samples import changed, places, without
 from tests.unit.settings.samples import CRONS, SAMPLE, Path, Raw, site_with, written
@@ -43,6 +45,18 @@ WRONG: dict[str, tuple[str, ...]] = {
     "credential": (*_TEXT, '"../other"', '"/etc/passwd"', '"two words"', '"not-there"'),
     "time_zone": (*_TEXT, '"Mars/Olympus"', '"../UTC"'),
     "cron": (*_TEXT, '"hourly"', '"* * * *"', '"61 * * * *"', '"0 3 * * 1"', '"0 3 * * mon-5"'),
+    "listen": (
+        *_TEXT,
+        '"8780"',
+        '"localhost:8780"',
+        '"127.0.0.1"',
+        '"127.0.0.1:0"',
+        '"127.0.0.1:65536"',
+        '"::1:8780"',
+        '"[127.0.0.1]:8780"',
+        '"[::1]"',
+        '"http://127.0.0.1:8780"',
+    ),
     "moment": (*_TEXT, '"yesterday"', '"2026-13-01"', '"2026-03-01T06:00:00"', '"1740787200"'),
     "whole": _WHOLE,
     "number": (*_NUMBER, "0"),
@@ -192,7 +206,12 @@ def test_no_message_repeats_what_stands_in_the_file(path: Path, tmp_path: FilePa
 
 @pytest.mark.parametrize(
     "model, theirs",
-    [(GuardSettings, Guard), (OrderSettings, OrderLimits), (PatienceSettings, Patience)],
+    [
+        (GuardSettings, Guard),
+        (OrderSettings, OrderLimits),
+        (PatienceSettings, Patience),
+        (BreakerSettings, BreakerLimits),
+    ],
 )
 def test_settings_and_engine_agree_on_names_and_defaults(
     model: type[BaseModel], theirs: type[Any]

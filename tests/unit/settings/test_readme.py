@@ -13,6 +13,7 @@ from sync.mapping import FilesRefused
 from sync.settings import FLOWS, Every, load_settings
 from sync.settings.models import (
     DEFAULT_EVERY_S,
+    BreakerSettings,
     GuardSettings,
     OrderSettings,
     PatienceSettings,
@@ -74,6 +75,7 @@ def test_every_setting_is_explained() -> None:
     "heading, model",
     [
         ("Systems and pipelines", PipelineEntry),
+        ("A system that is down", BreakerSettings),
         ("Service", ServiceSettings),
         ("Schedule", ScheduleSettings),
         ("Guards", GuardSettings),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import errno
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from erp_adapters.sql.file_drop.answers import AnswerBox
-from erp_adapters.sql.file_drop.disk import FileFacts
 from erp_adapters.sql.file_drop.model import FileDrop
 from erp_adapters.sql.file_drop.outbox import Outbox
 from erp_adapters.sql.file_drop.rendering import Renderer
@@ -25,6 +25,7 @@ from erp_adapters.sql.profile import load_profile
 from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import FoundOrder, SalesOrder
+from sync.kit.disk import FileFacts
 from sync.testing import builders as a
 
 T = TypeVar("T")
@@ -125,6 +126,7 @@ class MemoryDisk:
     after_change: Callable[[], None] = lambda: None
     room: int = 10**9
     ticks: int = 0
+    locked: set[Path] = field(default_factory=set)
 
     def names(self, folder: Path) -> Sequence[str]:
         def listing() -> list[str]:
@@ -182,6 +184,19 @@ class MemoryDisk:
 
     def free(self, folder: Path) -> int:
         return self._run(f"free {folder.name}", lambda: self.room)
+
+    @contextmanager
+    def alone(self, path: Path) -> Iterator[bool]:
+        """Whoever dies lets go of it, as with the system's own locks."""
+        self._need(path.parent)
+        self.files.setdefault(path, (b"", 0))
+        if path in self.locked:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable", str(path))
+        self.locked.add(path)
+        try:
+            yield True
+        finally:
+            self.locked.discard(path)
 
     # What others do on the same disk.
 

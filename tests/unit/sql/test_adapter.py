@@ -25,6 +25,9 @@ from sync.ports.erp import (
     FindsContacts,
     FindsOrders,
     ReadsAccounts,
+    ReadsAvailability,
+    ReadsBalances,
+    ReadsCustomerParts,
     ReadsInvoices,
     ReadsItems,
     ReadsOrderStatus,
@@ -60,6 +63,23 @@ INVOICES = """\
     SELECT inv AS invoice_number, line AS line_number, qty AS quantity, net
       FROM invoice_lines WHERE inv IN :invoice_numbers
 """
+BALANCES = """\
+  balances: SELECT no AS customer_id, owed AS balance FROM balances WHERE no IN :customer_ids
+  balance_ageing: |
+    SELECT no AS customer_id, first AS from_days, last AS to_days, amount
+      FROM ageing WHERE no IN :customer_ids
+"""
+PARTS = """\
+  customer_parts: |
+    SELECT no AS customer_id, theirs AS part_number, item AS sku, words AS description
+      FROM parts WHERE no IN :customer_ids
+"""
+STOCK = """\
+  items: SELECT item AS sku, 'EA' AS stock_unit FROM stock WHERE item IN :skus
+  availability: |
+    SELECT item AS sku, place AS warehouse, free AS available, due AS next_due
+      FROM stock WHERE 1 = 1 [[ AND item IN :skus ]]
+"""
 PRICES = """\
   price_scopes: SELECT 'account' AS level, no AS owner FROM prices GROUP BY no
   prices_account: |
@@ -94,6 +114,10 @@ CREATE TABLE groups (no TEXT, grp TEXT);
 CREATE TABLE prices (no TEXT, item TEXT, price REAL);
 CREATE TABLE invoices (inv TEXT, no TEXT, day TEXT, total DECIMAL(15,2));
 CREATE TABLE invoice_lines (inv TEXT, line INTEGER, qty REAL, net DECIMAL(15,2));
+CREATE TABLE balances (no TEXT, owed DECIMAL(15,2));
+CREATE TABLE ageing (no TEXT, first INTEGER, last INTEGER, amount TEXT);
+CREATE TABLE parts (no TEXT, theirs TEXT, item TEXT, words TEXT);
+CREATE TABLE stock (item TEXT, place TEXT, free TEXT, due TEXT);
 CREATE TABLE orders (order_no INTEGER PRIMARY KEY, web_key TEXT UNIQUE, customer TEXT,
                      total TEXT, ship_to TEXT, refusal TEXT);
 CREATE TABLE order_lines (order_no INTEGER, line INTEGER, item TEXT, qty TEXT, net TEXT);
@@ -147,6 +171,9 @@ def claims(erp: Erp) -> set[str]:
         ReadsItems,
         ReadsPrices,
         ReadsInvoices,
+        ReadsBalances,
+        ReadsCustomerParts,
+        ReadsAvailability,
         TellsChanges,
         FindsOrders,
         SubmitsOrders,
@@ -159,10 +186,14 @@ def claims(erp: Erp) -> set[str]:
 
 def test_an_adapter_claims_what_its_profile_serves_and_nothing_else(made: Made) -> None:
     assert claims(made(HEADER)) == {"ReadsAccounts", "TellsUnreadable"}
-    assert claims(made(HEADER, PRICES, INVOICES, ORDERS)) == {
+    assert claims(made(HEADER, PRICES, INVOICES, BALANCES, PARTS, STOCK, ORDERS)) == {
         "ReadsAccounts",
         "ReadsPrices",
         "ReadsInvoices",
+        "ReadsBalances",
+        "ReadsCustomerParts",
+        "ReadsAvailability",
+        "ReadsItems",
         "FindsOrders",
         "SubmitsOrders",
         "TellsUnreadable",
@@ -303,6 +334,76 @@ def test_unreadable_line_of_a_shared_number_leaves_out_both_accounts_and_names_b
     assert not erp.invoices([CustomerId("C-1001"), CustomerId("C-2")])
     owners = {record.customer for record in erp.take_unreadable()}
     assert owners == {CustomerId("C-1001"), CustomerId("C-2")}
+
+
+@pytest.mark.rule("MI-6")
+def test_two_balances_of_one_account_and_currency_are_neither(made: Made, run: Run) -> None:
+    run("INSERT INTO balances VALUES ('C-1001', 5), ('C-1001', 7), ('C-2', 9)")
+    erp = made(HEADER, BALANCES)
+
+    told = erp.balances([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert [(each.sold_to, each.balance) for each in told] == [(CustomerId("C-2"), a.money("9.00"))]
+    [record] = erp.take_unreadable()
+    assert (record.customer, record.key) == (CustomerId("C-1001"), "C-1001/EUR")
+    assert "two rows that differ" in record.message
+    [finding] = [each for each in erp.check() if each.subject == "statement balances"]
+    assert "more than one row for C-1001/EUR" in finding.message
+
+
+@pytest.mark.rule("MI-6")
+@pytest.mark.parametrize(
+    "ageing",
+    ["('C-1001', 1, 30, 'much')", "('C-1001', 31, 5, '2.00')", "('C-1001', NULL, 5, '2.00')"],
+)
+def test_a_balance_with_an_unreadable_age_is_left_out_whole(
+    made: Made, run: Run, ageing: str
+) -> None:
+    run("INSERT INTO balances VALUES ('C-1001', 5), ('C-2', 9)")
+    run(f"INSERT INTO ageing VALUES ('C-1001', NULL, NULL, '3.00'), ('C-2', 0, NULL, 9), {ageing}")
+    erp = made(HEADER, BALANCES)
+
+    [told] = erp.balances([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert told.sold_to == CustomerId("C-2")
+    assert told.ageing.total == a.money("9.00")
+    [record] = erp.take_unreadable()
+    assert record.customer == CustomerId("C-1001")
+
+
+@pytest.mark.rule("TL-6")
+def test_a_part_number_told_twice_is_one_and_told_in_two_ways_none(made: Made, run: Run) -> None:
+    run("INSERT INTO parts VALUES ('C-1001', 'A', 'BOLT', 'x'), ('C-1001', 'A', 'BOLT', 'x')")
+    run("INSERT INTO parts VALUES ('C-1001', 'B', 'BOLT', 'x'), ('C-1001', 'B', 'BOLT', 'y')")
+    run("INSERT INTO parts VALUES ('C-2', '  ', 'BOLT', NULL), ('C-2', '0007', 'BOLT', NULL)")
+    erp = made(HEADER, PARTS)
+
+    told = erp.customer_parts([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert [(each.sold_to.value, each.part_number.value) for each in told] == [
+        ("C-1001", "A"),
+        ("C-2", "0007"),
+    ]
+    unreadable = {(each.customer, each.key) for each in erp.take_unreadable()}
+    assert unreadable == {
+        (CustomerId("C-1001"), "C-1001/B/BOLT"),
+        (CustomerId("C-2"), "C-2/?/?"),
+    }
+
+
+@pytest.mark.rule("MI-4")
+def test_a_figure_that_cannot_be_read_is_left_out_and_never_zero(made: Made, run: Run) -> None:
+    run("INSERT INTO stock VALUES ('A', 'W1', '3.5', NULL), ('A', 'W2', 'some', NULL)")
+    run("INSERT INTO stock VALUES ('B', 'W1', NULL, NULL), ('C', NULL, '1', NULL)")
+    run("INSERT INTO stock VALUES ('D', 'W1', '1', 'soon'), ('E', 'W1', '1', NULL)")
+    run("INSERT INTO stock VALUES ('E', 'W1', '2', NULL)")
+    erp = made(HEADER, STOCK)
+
+    [told] = erp.availability()
+
+    assert (told.sku.value, told.warehouse, str(told.available)) == ("A", "W1", "3.5")
+    keys = {record.key for record in erp.take_unreadable()}
+    assert keys == {"A/W2", "B/W1", "C/?", "D/W1", "E/W1"}
 
 
 def test_a_document_that_makes_no_sense_is_left_out_and_told(made: Made, run: Run) -> None:

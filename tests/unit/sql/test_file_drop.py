@@ -13,13 +13,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from erp_adapters.sql.file_drop.checking import DropCheck
-from erp_adapters.sql.file_drop.disk import Disk, translated
-from erp_adapters.sql.file_drop.names import AnswerName, FileName, safe_name
+from erp_adapters.sql.file_drop.names import AnswerName, FileName
 from erp_adapters.sql.file_drop.rendering import Renderer
 from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import ErpOrderNumber, IdempotencyKey
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.errors import AccessDenied, Misconfigured, OutcomeUnknown, Rejected, TryLater
+from sync.kit.disk import Disk, translated
+from sync.kit.key_names import safe_name
 from sync.ports.erp import Finding, FindingLevel
 from sync.testing import builders as a
 from tests.unit.sql.file_drop_kit import (

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from erp_adapters.sql.file_drop.names import safe_name
 from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import ErpOrderNumber
 from sync.domain.sales_order import FoundOrder, SalesOrder
 from sync.errors import OutcomeUnknown, SyncError, TryLater
+from sync.kit.key_names import safe_name
 from sync.testing import builders as a
 from tests.unit.sql.file_drop_kit import (
     IN,
@@ -114,6 +114,47 @@ def test_two_failures_anywhere_leave_one_order(quay: Profile) -> None:
             erp.run()
 
             assert_once(erp)
+
+
+@pytest.mark.rule("WA-14", "OI-1")
+@pytest.mark.parametrize("half_done", [False, True], ids=["from the start", "after a crash"])
+def test_a_writer_that_froze_shows_nothing_twice_when_it_comes_to_life(
+    quay: Profile, half_done: bool
+) -> None:
+    """It stands still after each of its changes in turn, while another process takes over."""
+    frozen = 0
+    for at in range(1, 30):
+        disk = MemoryDisk()
+        erp = Importer(disk)
+        if half_done:
+            disk.faults[operations(quay) - 4] = Fault.CRASH_BEFORE
+            with pytest.raises(Crash):
+                Site(quay, disk).send(order(po_number="as it was before"))
+            disk.faults.clear()
+        left = at
+
+        def change(disk: MemoryDisk = disk, erp: Importer = erp) -> None:
+            nonlocal left, frozen
+            erp.look()
+            left -= 1
+            if left == 0:
+                frozen += 1
+                take_over(Site(quay, disk), erp)
+
+        disk.after_change = change
+        Site(quay, disk).send(order())
+        erp.run()
+
+        assert_once(erp)
+        if left > 0:
+            break
+    assert frozen >= 10
+
+
+def take_over(site: Site, erp: Importer) -> None:
+    if site.find() is None:
+        with pytest.raises(OutcomeUnknown, match="another process"):
+            site.send(order())
 
 
 @pytest.mark.rule("WA-14", "OI-1")

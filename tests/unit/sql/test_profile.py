@@ -51,6 +51,19 @@ writes:
 """
 
 
+CANCEL = """\
+  order_status: SELECT web_key AS external_key, state FROM orders WHERE web_key IN :external_keys
+writes:
+  cancel_order:
+    steps:
+      - name: header
+        sql: UPDATE orders SET state = 'cancelled' WHERE web_key = :key AND state = 'open'
+        bind: {key: order.key}
+        expect_rows: 1
+"""
+BOTH = SMALLEST + ORDERS.replace("writes:\n", CANCEL)
+
+
 def load(tmp_path: Path, text: str) -> Profile:
     path = tmp_path / "acme.yaml"
     path.write_text(text, encoding="utf-8")
@@ -218,6 +231,41 @@ def test_a_step_that_could_not_run_is_refused(
 
     found = complaints(tmp_path, text)
 
+    assert any(complaint in each for each in found), found
+
+
+@pytest.mark.rule("OI-4")
+def test_a_profile_may_say_how_an_order_is_cancelled(tmp_path: Path) -> None:
+    profile = load(tmp_path, BOTH)
+    assert [step.name for step in profile.steps] == ["header", "lines"]
+    assert [step.name for step in profile.cancel_steps] == ["header"]
+    assert load(tmp_path, SMALLEST + ORDERS).cancel_steps == ()
+
+
+@pytest.mark.rule("OI-4")
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        (("        expect_rows: 1\n", ""), "would be taken for cancelled"),
+        (
+            ("bind: {key: order.key}\n", "bind: {key: order.po_number}\n"),
+            "to cancel only order.key",
+        ),
+        (
+            ("        expect_rows: 1\n", "        expect_rows: 1\n        for_each: lines\n"),
+            "to cancel only order.key",
+        ),
+        (("WHERE web_key = :key AND", "WHERE"), "does not use"),
+        (("  order_status: SELECT", "  order_statu: SELECT"), "needs the statement order_status"),
+        (("cancel_order:\n    steps:", "cancel_order:\n    stepps:"), "did you mean 'steps'?"),
+    ],
+)
+def test_steps_that_could_cancel_the_wrong_order_or_none_are_refused(
+    tmp_path: Path, change: tuple[str, str], complaint: str
+) -> None:
+    text = BOTH.replace(*change, 1)
+    assert text != BOTH
+    found = complaints(tmp_path, text)
     assert any(complaint in each for each in found), found
 
 

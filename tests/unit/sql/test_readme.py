@@ -18,7 +18,7 @@ from erp_adapters.sql.file_drop.model import Quoting, WhiteSpace, Whole
 from erp_adapters.sql.file_drop.rendering import Renderer
 from erp_adapters.sql.profile import SHIPPED, TOP, load_profile
 from erp_adapters.sql.profile_model import Storage
-from erp_adapters.sql.profile_steps import STEP
+from erp_adapters.sql.profile_steps import STEP, WRITES
 from sync.domain.ids import IdempotencyKey
 from sync.testing import builders as a
 
@@ -90,7 +90,7 @@ def test_every_field_of_an_order_is_described_and_no_other() -> None:
 @pytest.mark.parametrize(
     "names",
     [
-        *(TOP, FACTS, STEP, OPTIONS, SECRETS, tuple(FOR_EACH), ("not_kept",)),
+        *(TOP, FACTS, STEP, OPTIONS, SECRETS, tuple(FOR_EACH), (*WRITES, "not_kept")),
         *(FILES, FOLDERS, FORMAT, FILE, ANSWER, tuple(SEPARATORS), tuple(LINE_ENDS)),
         *(tuple(word.value for word in words) for words in (Quoting, WhiteSpace, Whole)),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,8 +37,10 @@ def postgres_engine() -> Iterator[Engine]:
 
 
 @pytest.fixture
-def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_state(f"sqlite:///{tmp_path}/state.db", wait_for_lock_s=0.05)
+def sqlite_engine(tmp_path: Path, empty_state: Path) -> Iterator[Engine]:
+    file = tmp_path / "state.db"
+    shutil.copy(empty_state, file)
+    engine = open_state(f"sqlite:///{file}", wait_for_lock_s=0.05)
     yield engine
     engine.dispose()
 

@@ -111,9 +111,10 @@ class Steps:
         with self.state.transaction() as on:
             return on.ledger.dismiss(order_id, "alice", "a test order", self.now)
 
-    def release(self) -> int:
+    def release(self, *, settled_in_s: float | None = None) -> int:
+        settled_at = None if settled_in_s is None else self.now + timedelta(seconds=settled_in_s)
         with self.state.transaction() as on:
-            return on.ledger.release_expired(self.now)
+            return on.ledger.release_expired(self.now, settled_at)
 
     def settle(self, *differences: str) -> None:
         with self.state.transaction() as on:

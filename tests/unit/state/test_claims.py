@@ -267,6 +267,34 @@ def test_after_a_crash_an_order_that_may_be_in_the_erp_waits_before_it_is_looked
     assert ledger.claim().frozen == a_sales_order()
 
 
+@pytest.mark.rule("OI-1", "OP-1")
+@pytest.mark.parametrize("settled_in_s, due_in_s", [(90, 90), (301, 300)])
+def test_once_its_worker_is_known_to_be_gone_an_order_waits_for_the_erp_alone(
+    ledger: Steps, settled_in_s: float, due_in_s: float
+) -> None:
+    ledger.discover()
+    late = ledger.claim(ttl_s=300)
+    ledger.freeze(late)
+    assert ledger.release(settled_in_s=settled_in_s) == 1
+    ledger.pass_time(due_in_s - 1)
+    assert ledger.due() == []
+    ledger.pass_time(1)
+    assert ledger.claim().frozen == a_sales_order()
+    with pytest.raises(FencedOff):
+        ledger.imported(late)
+
+
+@pytest.mark.rule("OI-1")
+def test_an_outcome_that_is_unknown_is_not_looked_up_sooner_after_a_crash(ledger: Steps) -> None:
+    ledger.discover()
+    claim = ledger.claim()
+    ledger.freeze(claim)
+    ledger.unknown(claim, wait_s=600)
+    assert ledger.release(settled_in_s=90) == 0
+    ledger.pass_time(599)
+    assert ledger.due() == []
+
+
 def test_a_release_touches_nothing_that_nobody_holds(ledger: Steps) -> None:
     ledger.discover()
     claim = ledger.claim()

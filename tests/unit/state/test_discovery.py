@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from sync.domain.ids import ChannelId, StoreId, WebOrderId, WebOrderNumber
-from sync.domain.order import OrderState, PaymentState
+from sync.domain.order import OrderState, PaymentState, StoreOrder
 from sync.ports.state import Discovery, LedgerFilter, LedgerState
 from sync.state import SqlState
 from sync.testing.builders import (
@@ -33,6 +33,28 @@ def test_an_order_seen_twice_is_one_entry(ledger: Steps) -> None:
     assert ledger.discover() is Discovery.SAME
     assert ledger.entry() == before
     assert ledger.events() == ["discovered"]
+
+
+@pytest.mark.rule("OI-2", "OI-4")
+def test_only_what_teaches_the_ledger_nothing_may_be_passed_over(ledger: Steps) -> None:
+    order = a_web_order()
+    edited = replace(later(order), notes="Ring twice.")
+
+    def passed_over(*seen: StoreOrder) -> list[bool]:
+        with ledger.state.transaction() as on:
+            known = on.ledger.unchanged(seen)
+        return [each.order_id in known for each in seen]
+
+    assert passed_over(order) == [False], "never seen"
+    ledger.discover(order)
+    assert passed_over(order) == [True]
+    assert passed_over(edited) == [False]
+    assert passed_over(replace(edited, modified_at=order.modified_at)) == [False], "same second"
+    assert passed_over(later(order)) == [False], "its time of change is to be kept"
+    ledger.discover(edited)
+    assert passed_over(edited) == [True]
+    assert passed_over(order) == [True], "older than what is known"
+    assert passed_over(a_retail_order(order_id=WebOrderId("another"))) == [False]
 
 
 def test_a_new_order_is_due_at_once_and_has_its_key(ledger: Steps) -> None:

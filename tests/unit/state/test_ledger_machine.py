@@ -6,6 +6,8 @@ and which claims are still good; the ledger must agree after every step.
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -43,6 +45,14 @@ EDGES: dict[LedgerState, set[LedgerState]] = {
     S.CLOSED: {S.REVIEW},
 }
 
+_names = itertools.count(1)
+
+
+@functools.cache
+def _engine() -> Engine:
+    return open_state("sqlite://")
+
+
 ORDERS = [WebOrderId("order-1"), WebOrderId("order-2")]
 orders = st.sampled_from(ORDERS)
 
@@ -76,14 +86,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
-        self.engine: Engine = open_state("sqlite://")
         shop = StoreId("shop")
-        self.state = SqlState(self.engine, "p", shop, keys_of(shop, 64), self.clock)
+        # One state for all examples; each of them is a pipeline of its own.
+        self.engine, self.name = _engine(), f"p{next(_names)}"
+        self.state = SqlState(self.engine, self.name, shop, keys_of(shop, 64), self.clock)
         self.steps = Steps(self.state, self.clock)
         self.known: dict[WebOrderId, Known] = {}
-
-    def teardown(self) -> None:
-        self.engine.dispose()
 
     # What the store does
 

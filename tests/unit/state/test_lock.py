@@ -81,6 +81,36 @@ def test_a_writer_that_lost_its_connection_knows_that_it_lost_the_lock(postgres_
         assert not lock.still_held()
 
 
+@pytest.mark.rule("OP-1", "OI-1")
+def test_only_a_file_that_was_there_proves_that_the_writer_before_is_gone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/state.db"
+    with hold_writer_lock(url) as first:
+        assert not first.ends_with_its_process, "somebody may hold a file that was removed"
+    with hold_writer_lock(url) as second:
+        assert second.ends_with_its_process
+
+
+def test_a_session_on_a_server_may_end_before_its_process(postgres_url: str) -> None:
+    hold_writer_lock(postgres_url).release()
+    with hold_writer_lock(postgres_url) as lock:
+        assert not lock.ends_with_its_process
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_writer_whose_locks_file_was_removed_knows_that_it_may_not_be_alone(
+    tmp_path: Path, replaced: bool
+) -> None:
+    url = f"sqlite:///{tmp_path}/state.db"
+    with hold_writer_lock(url) as lock:
+        (tmp_path / "state.db.lock").unlink()
+        if replaced:
+            with hold_writer_lock(url) as second:
+                assert second.still_held()
+                assert not lock.still_held()
+        assert not lock.still_held()
+
+
 def test_two_states_have_two_writers(tmp_path: Path) -> None:
     with hold_writer_lock(f"sqlite:///{tmp_path}/a.db"):
         hold_writer_lock(f"sqlite:///{tmp_path}/b.db").release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from sync.domain.ids import ErpOrderNumber
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState
 from sync.ports.notices import IN_REVIEW
-from sync.ports.state import LedgerState
+from sync.ports.state import LedgerState, ShownOrder
 from sync.testing.builders import a_web_order, an_order_status
 from tests.unit.state.steps import CANCELLED, ORDER, SO_1, UNMAPPED, Steps, later
 
@@ -168,6 +169,66 @@ def test_orders_stay_open_until_the_erp_is_through_with_them(
     ledger.status(OrderStatus(erp_state))
     final = erp_state in (ErpOrderState.INVOICED, ErpOrderState.CANCELLED, ErpOrderState.REFUSED)
     assert ledger.open_orders() == ([] if final else [ORDER])
+
+
+def test_orders_are_read_by_the_time_when_the_store_was_last_told_of_them(ledger: Steps) -> None:
+    began = ledger.now
+    for name in ("c", "a", "b"):
+        ledger.discover(a_web_order(order_id=type(ORDER)(name)))
+    ledger.show()
+    alike = ledger.now
+    ledger.pass_time(10)
+    ledger.discover(a_web_order(order_id=type(ORDER)("0")))
+    ledger.show()
+    ledger.discover(a_web_order(order_id=type(ORDER)("untold")))
+    assert alike == began, "the sample proves nothing"
+
+    def told(after: datetime, until: datetime, last: ShownOrder | None = None) -> list[str]:
+        with ledger.state.transaction() as on:
+            return [each.order_id.value for each in on.ledger.told(after, until, last, 2)]
+
+    before = began - timedelta(seconds=1)
+    assert told(before, ledger.now) == ["a", "b"]
+    assert told(before, ledger.now, ledger.entry(type(ORDER)("b")).to_buyers) == ["c", "0"]
+    assert told(before, alike, ledger.entry(type(ORDER)("b")).to_buyers) == ["c"]
+    assert told(alike, ledger.now) == ["0"]
+
+
+def test_what_is_done_with_an_order_beside_what_the_store_shows_is_not_news_for_it(
+    ledger: Steps,
+) -> None:
+    ledger.discover()
+    ledger.waiting(ledger.claim())
+    ledger.show()
+    told_at = ledger.now
+    assert ledger.entry().told_at == told_at
+    ledger.pass_time(900)
+    ledger.waiting(ledger.claim())
+    assert ledger.entry().changed_at > told_at
+    assert ledger.entry().told_at == told_at
+
+    ledger.pass_time(900)
+    ledger.imported(ledger.claim())
+    ledger.show()
+    assert ledger.entry().told_at == ledger.now
+    ledger.pass_time(1)
+    ledger.status(an_order_status())
+    assert ledger.entry().told_at == ledger.now
+
+
+def test_what_buyers_see_is_the_same_read_alone_and_with_the_whole_entry(ledger: Steps) -> None:
+    ledger.brought_in()
+    ledger.show()
+    ledger.status(an_order_status(state=ErpOrderState.SHIPPED))
+    ledger.discover(a_web_order(order_id=type(ORDER)("held")))
+    ledger.quarantined(ledger.claim(type(ORDER)("held")))
+    ledger.show()
+    with ledger.state.transaction() as on:
+        told = on.ledger.told(ledger.now - timedelta(days=1), ledger.now, None, 10)
+        assert on.ledger.open_orders(None, 10) == [each for each in told if each.imported_at]
+    assert len(told) == 2
+    assert list(told) == [ledger.entry(each.order_id).to_buyers for each in told]
+    assert {bool(each.problems) for each in told} == {True, False}
 
 
 def test_open_orders_are_read_page_by_page(ledger: Steps) -> None:

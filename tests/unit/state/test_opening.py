@@ -286,3 +286,21 @@ def test_an_order_survives_a_process_that_dies_in_mid_transaction(
     engine = open_state(f"sqlite:///{file}")
     assert Steps(state_on(engine, clock), clock).due() == [ORDER]
     engine.dispose()
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize(
+    "given, idle", [("", "1min"), ("&options=-c%20idle_in_transaction_session_timeout%3D2s", "2s")]
+)
+def test_a_server_ends_the_transaction_of_a_frozen_process_and_lets_no_other_wait_for_ever(
+    postgres_url: str, given: str, idle: str
+) -> None:
+    joint = given if "?" in postgres_url else given.replace("&", "?", 1)
+    engine = open_state(postgres_url + joint)
+    try:
+        with engine.connect() as connection:
+            settings = ("idle_in_transaction_session_timeout", "lock_timeout")
+            shown = [connection.scalar(text(f"SHOW {name}")) for name in settings]
+    finally:
+        engine.dispose()
+    assert shown == [idle, "30s"]

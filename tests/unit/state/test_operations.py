@@ -6,11 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Engine, update
+from structlog.testing import capture_logs
 
 from sync.domain.times import Watermark
-from sync.ports.state import HeldPlan, RequestState, ResyncScope
+from sync.ports.state import HeldPlan, KeptMapping, RequestState, ResyncScope
 from sync.state import SqlState, mappings
 from sync.state.runs import KEEP
+from sync.state.schema import requests, runs
 from sync.testing.builders import a_web_order
 from sync.testing.clock import ManualClock
 from tests.unit.state.steps import Steps
@@ -61,6 +64,24 @@ def test_runs_of_a_dead_process_are_marked_as_such(state: SqlState, clock: Manua
     assert (newest.run_id, newest.outcome) == ("r-2", "failed")
     assert newest.finished_at == clock.now()
     assert (oldest.outcome, oldest.counts) == ("ok", {"imported": 3})
+
+
+@pytest.mark.rule("OP-1")
+def test_runs_for_a_part_can_be_left_out_and_older_ones_count_as_whole(
+    state: SqlState, clock: ManualClock, engine: Engine
+) -> None:
+    for name, narrow in (("old", False), ("whole", False), ("part", True)):
+        with state.transaction() as on:
+            on.runs.start(name, "orders", clock.now(), narrow=narrow)
+        clock.advance(1)
+    with engine.begin() as connection:
+        before_it_was_kept = update(runs).where(runs.c.run_id == "old").values(narrow=None)
+        connection.execute(before_it_was_kept)
+    with state.transaction() as on:
+        every = [(run.run_id, run.narrow) for run in on.runs.last("orders")]
+        whole = [run.run_id for run in on.runs.last("orders", whole=True)]
+    assert every == [("part", True), ("whole", False), ("old", False)]
+    assert whole == ["whole", "old"]
 
 
 def test_a_run_that_never_started_cannot_finish(state: SqlState, clock: ManualClock) -> None:
@@ -149,6 +170,48 @@ def test_a_request_that_a_dead_process_had_begun_is_queued_again(
         cancelled = on.requests.get(given_up)
         assert cancelled is not None
         assert cancelled.state is RequestState.CANCELLED
+
+
+@pytest.mark.rule("OP-2")
+@pytest.mark.parametrize(
+    "scope",
+    [
+        '{"customer":"C-1","everything":[erased],"is":"ResyncScope"}',
+        '{"[erased]":"C-1","is":"ResyncScope"}',
+        '{"warehouse":"7","is":"ResyncScope"}',
+        '{"since":"[erased]-03-03","is":"ResyncScope"}',
+        '"everything"',
+        "[]",
+        "null",
+        "",
+    ],
+)
+def test_a_request_that_cannot_be_read_is_never_taken_for_one_of_everything(
+    state: SqlState, clock: ManualClock, engine: Engine, scope: str
+) -> None:
+    with state.transaction() as on:
+        odd = on.requests.ask("prices", EVERYTHING, "alice", clock.now())
+        good = on.requests.ask("orders", EVERYTHING, "bob", clock.now())
+    with engine.begin() as connection:
+        one = requests.c.id == int(odd.removeprefix("r"))
+        connection.execute(update(requests).where(one).values(scope=scope))
+    with state.transaction() as on:
+        assert [each.request_id for each in on.requests.last()] == [good, odd]
+        waiting = on.requests.get(odd)
+        assert waiting is not None
+        assert (waiting.state, waiting.scope.narrow) == (RequestState.QUEUED, True)
+        with capture_logs() as logs:
+            taken = on.requests.next(clock.now())
+        assert taken is not None
+        assert taken.request_id == good
+        assert [(each["event"], each["request"]) for each in logs] == [("request.unreadable", odd)]
+        failed = on.requests.get(odd)
+    assert failed is not None
+    assert failed.state is RequestState.FAILED
+    assert failed.message == (
+        f"What {odd} asks for cannot be read, so nothing was done; ask again:"
+        " tradesync resync prices"
+    )
 
 
 @pytest.mark.rule("OP-8")
@@ -259,12 +322,51 @@ def test_going_back_to_an_earlier_mapping_makes_it_the_last_good_one(
     with state.transaction() as on:
         for version in ("v1", "v2", "v1"):
             on.mappings.save_good(version, {"a": version}, clock.now())
-        for number in range(mappings.KEEP * 2):
+        for number in range(mappings.KEEP_AT_MOST + 1):
             on.mappings.save_good(f"w{number}", {}, clock.now())
         on.mappings.save_good("v1", {"a": "v1"}, clock.now())
         good = on.mappings.last_good()
     assert good is not None
     assert good.version == "v1"
+
+
+@pytest.mark.rule("OP-4")
+def test_each_version_is_kept_with_its_files_and_what_is_in_it(
+    state: SqlState, clock: ManualClock
+) -> None:
+    begun = clock.now()
+    with state.transaction() as on:
+        assert on.mappings.kept() == []
+        on.mappings.save_good("v1", {"a": "one"}, begun, {"assignments": 3})
+        on.mappings.save_good("v2", {"a": "two"}, begun + timedelta(minutes=1))
+        on.mappings.save_good("v1", {"a": "one"}, begun + timedelta(minutes=2), {"assignments": 3})
+    with state.transaction() as on:
+        assert list(on.mappings.kept()) == [
+            KeptMapping("v1", begun + timedelta(minutes=2), {"assignments": 3}),
+            KeptMapping("v2", begun + timedelta(minutes=1), {}),
+            KeptMapping("v1", begun, {"assignments": 3}),
+        ]
+        assert on.mappings.files_of("v2") == {"a": "two"}
+        assert on.mappings.files_of("v3") is None
+
+
+@pytest.mark.rule("OP-4")
+def test_large_versions_are_given_up_sooner_but_never_the_last_few(
+    state: SqlState, state_of: Callable[..., SqlState], clock: ManualClock
+) -> None:
+    large = {"a": "x" * (mappings.KEEP_CHARACTERS // 2)}
+    with state.transaction() as on:
+        for number in range(mappings.KEEP_AT_MOST + 5):
+            on.mappings.save_good(f"v{number}", {}, clock.now())
+        assert len(on.mappings.kept()) == mappings.KEEP_AT_MOST
+    with state_of().transaction() as other:
+        other.mappings.save_good("v0", {"a": "another pipeline's"}, clock.now())
+    with state.transaction() as on:
+        for number in range(mappings.KEEP - 3):
+            on.mappings.save_good(f"w{number}", large, clock.now())
+        left = [each.version for each in on.mappings.kept()]
+        assert left[-3:] == ["v104", "v103", "v102"]
+        assert len(left) == mappings.KEEP
 
 
 @pytest.mark.rule("OI-2")

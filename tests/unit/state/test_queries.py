@@ -90,6 +90,7 @@ QUESTIONS = {
     "changed_since": "ix_ledger_change",
     "to_show": "ix_ledger_notice",
     "open_orders": "ix_ledger_open",
+    "told": "ix_ledger_told",
     "counts": "ix_ledger_state",
     "entries": "ix_ledger_changed",
 }
@@ -117,6 +118,8 @@ def test_every_question_of_a_cycle_has_its_index(
                 on.ledger.to_show(10)
             case "open_orders":
                 on.ledger.open_orders(A, 10)
+            case "told":
+                on.ledger.told(clock.now() - timedelta(days=3), clock.now(), None, 10)
             case "counts":
                 on.ledger.counts()
             case "entries":

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from sync.errors import AccessDenied, Misconfigured, TryLater
+from sync.flows.context import Limits, OrderLimits
 from sync.ports.state import Discovery, LedgerState
 from sync.state import open_state
 from sync.state.backup import backup_state
@@ -324,6 +325,8 @@ def test_log_of_an_earlier_moment_is_refused_where_it_ruins_the_state(
                 other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     event.listen(shop.world.engine, "checkin", keep_log)
+    # Each order by itself, which makes more moments.
+    shop.world.limits = Limits(orders=OrderLimits(batch=1))
     shop.import_orders()
     event.remove(shop.world.engine, "checkin", keep_log)
     shop.close()

@@ -1,4 +1,4 @@
-"""Files as a file drop needs them, and what it means when the disk says no.
+"""Files as an exchange by folders needs them, and what it means when the disk says no.
 
 Folders are never made here: one that is missing is most likely a share that is
 not mounted, and a new folder in its place would swallow orders.
@@ -7,14 +7,15 @@ not mounted, and a new folder in its place would swallow orders.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sync.errors import AccessDenied, Misconfigured, OutcomeUnknown, TryLater
+from sync.errors import Misconfigured, OutcomeUnknown, RightMissing, TryLater
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ class FileSystem(Protocol):
 
     def free(self, folder: Path) -> int:
         """Bytes that we may still write there."""
+        ...
+
+    def alone(self, path: Path) -> AbstractContextManager[bool]:
+        """While inside, nobody else gets in with this file, in no other process either.
+
+        The file is made where there is none. Raises BlockingIOError where somebody is
+        inside. Gives False where the file system knows no locks: then all get in.
+        """
         ...
 
 
@@ -99,6 +108,24 @@ class Disk:
     def free(self, folder: Path) -> int:
         told = os.statvfs(folder)
         return told.f_bavail * told.f_frsize
+
+    @contextmanager
+    def alone(self, path: Path) -> Iterator[bool]:
+        opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o660)
+        try:
+            yield _locked(opened)
+        finally:
+            os.close(opened)
+
+
+def _locked(opened: int) -> bool:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS):
+            return False
+        raise
+    return True
 
 
 DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -153,7 +180,7 @@ def _ours(error: OSError, doing: str, *, visible: bool) -> Exception | None:
     said = error.strerror or type(error).__name__
     code = errno.ETIMEDOUT if isinstance(error, TimeoutError) else error.errno
     if code in DENIED:
-        return AccessDenied(f"{doing}: {said}; give the service's account the right to write there")
+        return RightMissing(f"{doing}: {said}; give the service's account the right to write there")
     if code in WRONG:
         return Misconfigured(f"{doing}: {said}")
     if code not in FULL | AWAY:
@@ -163,3 +190,13 @@ def _ours(error: OSError, doing: str, *, visible: bool) -> Exception | None:
     if code == errno.ENOENT:
         return TryLater(f"{doing}: {said}; is the share mounted?")
     return TryLater(f"{doing}: {said}")
+
+
+def there(files: FileSystem, path: Path) -> bool:
+    """Whether the file is there. Raises FileNotFoundError where its folder is not:
+    an order must not look unsent because a share is not mounted."""
+    if files.facts(path) is not None:
+        return True
+    if files.facts(path.parent) is None:
+        raise FileNotFoundError(2, "the folder is not there", str(path.parent))
+    return False

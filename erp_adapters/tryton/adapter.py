@@ -1,0 +1,263 @@
+"""Tryton as the ports see it: one class for each capability, in the order of the ports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from erp_adapters.tryton import checking, queries, translate
+from erp_adapters.tryton.base import TrytonBase
+from erp_adapters.tryton.finding import ChecksPurchaseOrdersByReference, ReadsOrderStatusByWebId
+from erp_adapters.tryton.groups import SubmitsGroupsOfSales
+from erp_adapters.tryton.prices import Prices
+from erp_adapters.tryton.queries import ANY_ACTIVE, Row
+from erp_adapters.tryton.session import Rpc
+from erp_adapters.tryton.settings import Settings
+from erp_adapters.tryton.site import PLAIN_LIST
+from erp_adapters.tryton.taxes import QuotesTaxOfLines
+from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.ids import CustomerId, Sku
+from sync.domain.invoice import Invoice
+from sync.domain.pricing import Price, PriceLevel, PriceScope
+from sync.domain.times import Watermark
+from sync.ports.erp import Feed, Finding
+
+
+class _ReadsAccounts(TrytonBase):
+    def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
+        codes = {each.value for each in customer_ids}
+        if not codes:
+            return {}
+        site = self._places.site
+        lists, default = self._places.price_lists(), self._places.default_price_list()
+        domain = [*site.customers, ANY_ACTIVE]
+        rows = queries.rows_in(self._rpc, "party.party", "code", codes, domain, queries.PARTY)
+        found = [row for row in rows if row["code"] in codes]
+        first_ship_tos = self._first_ship_tos({row["code"] for row in found})
+
+        def make(row: Row) -> Account:
+            number = row["sale_price_list"] or default
+            group = PLAIN_LIST if number is None else lists[number]
+            return translate.account(row, site.currency, group, first_ship_tos.get(row["code"]))
+
+        made = self._built("party.party", found, make, _code, _code)
+        return {account.customer_id: account for account in made}
+
+    def _first_ship_tos(self, codes: Collection[str]) -> Mapping[str, str]:
+        """What Tryton would ship to by itself: the first address that is for delivery."""
+        fields = ("party.code", "sequence")
+        rows = queries.rows_in(
+            self._rpc, "party.address", "party.code", codes, [("delivery", "=", True)], fields
+        )
+        return {code: str(own[0]["id"]) for code, own in translate.by_owner(rows).items()}
+
+    def customer_ids(self) -> Iterator[CustomerId]:
+        domain = [*self._places.site.customers, ANY_ACTIVE]
+        rows = list(queries.rows(self._rpc, "party.party", domain, ("code",)))
+        return self._built("party.party", rows, lambda row: CustomerId(row["code"]), _code, _code)
+
+    def locations(self, customer_ids: Collection[CustomerId]) -> Sequence[Location]:
+        return []
+
+
+class _FindsContacts(TrytonBase):
+    def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
+        # A wildcard in the address only widens the search; what matches is decided here.
+        domain = [("type", "=", "email"), ("value", "ilike", email)]
+        fields = ("value", "party.code")
+        rows = queries.rows(self._rpc, "party.contact_mechanism", domain, fields)
+        wanted = email.casefold()
+        codes = {
+            row["party."]["code"]
+            for row in rows
+            if (row["value"] or "").casefold() == wanted and (row["party."] or {}).get("code")
+        }
+        known = queries.rows_in(
+            self._rpc,
+            "party.party",
+            "code",
+            codes,
+            [*self._places.site.customers, ANY_ACTIVE],
+            ("code",),
+        )
+        return [CustomerId(row["code"]) for row in known]
+
+
+class _ReadsShipTos(TrytonBase):
+    def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
+        def make(row: Row) -> ShipTo:
+            return translate.ship_to(row, default=row["id"] in first)
+
+        rows, first = self._addresses(customer_ids, "delivery")
+        return list(self._built("party.address", rows, make, _number, _owner))
+
+    def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
+        def make(row: Row) -> BillTo:
+            return translate.bill_to(row, default=row["id"] in first)
+
+        rows, first = self._addresses(customer_ids, "invoice")
+        return list(self._built("party.address", rows, make, _number, _owner))
+
+    def _addresses(
+        self, customer_ids: Collection[CustomerId], use: str
+    ) -> tuple[list[Row], set[int]]:
+        """The active addresses of that use, and which of them Tryton takes by itself."""
+        codes = {each.value for each in customer_ids}
+        rows = queries.rows_in(
+            self._rpc, "party.address", "party.code", codes, [(use, "=", True)], queries.ADDRESS
+        )
+        owned = translate.by_owner(row for row in rows if row["party."]["code"] in codes)
+        return (
+            [row for own in owned.values() for row in own],
+            {int(own[0]["id"]) for own in owned.values()},
+        )
+
+
+class _ReadsItems(TrytonBase):
+    def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
+        codes = {each.value for each in skus}
+        rows = [
+            row
+            for row in queries.rows_in(
+                self._rpc, "product.product", "code", codes, [ANY_ACTIVE], queries.PRODUCT
+            )
+            if row["code"] in codes
+        ]
+        units = self._units({row["default_uom."]["category"] for row in rows})
+        held: dict[str, list[Row]] = {}
+        for row in rows:
+            held.setdefault(row["code"], []).append(row)
+
+        def make(row: Row) -> Item:
+            if len(_chosen(held[row["code"]])) > 1:
+                raise ValueError("several products that can be sold have this code")
+            return translate.item(row, units.get(row["default_uom."]["category"], ()))
+
+        chosen = [_chosen(same)[0] for same in held.values()]
+        made = self._built("product.product", chosen, make, _code, lambda row: None)
+        return {item.sku: item for item in made}
+
+    def _units(self, categories: Collection[int]) -> Mapping[int, list[Row]]:
+        found: dict[int, list[Row]] = {}
+        for row in queries.rows_in(
+            self._rpc, "product.uom", "category", categories, [], queries.UNIT
+        ):
+            found.setdefault(row["category"], []).append(row)
+        return found
+
+
+class _ReadsPrices(TrytonBase):
+    def price_scopes(self) -> Iterator[PriceScope]:
+        return Prices(self._rpc, self._places).scopes()
+
+    def prices(
+        self, scopes: Collection[PriceScope], skus: Collection[Sku] | None = None
+    ) -> Iterator[Price]:
+        groups = {scope.owner for scope in scopes if scope.level is PriceLevel.GROUP}
+        if groups:
+            yield from Prices(self._rpc, self._places).entries(groups, skus)
+
+
+class _ReadsInvoices(TrytonBase):
+    def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
+        codes = {each.value for each in customer_ids}
+        domain = [
+            ("type", "=", "out"),
+            ("state", "in", ["posted", "paid"]),
+            ("company", "=", self._places.site.company),
+        ]
+        rows = queries.rows_in(
+            self._rpc, "account.invoice", "party.code", codes, domain, queries.INVOICE
+        )
+        own = (row for row in rows if row["party."]["code"] in codes)
+        made = self._built(
+            "account.invoice", own, translate.invoice, lambda row: str(row["number"]), _owner
+        )
+        return list(made)
+
+
+class _TellsChanges(TrytonBase):
+    def changed_customers(
+        self, feed: Feed, since: Watermark
+    ) -> tuple[Collection[CustomerId], Watermark]:
+        reached = self.feed_now(feed)
+        found: dict[CustomerId, None] = {}
+        for model, code in _CHANGES[feed]:
+            domain: list[object] = [("last_modified_at", ">=", since.at), (code, "!=", None)]
+            if model == "party.address":
+                domain.append(ANY_ACTIVE)
+            for row in queries.rows(self._rpc, model, domain, (code,)):
+                owner = row["code"] if code == "code" else (row["party."] or {}).get("code")
+                if owner:
+                    found[CustomerId(owner)] = None
+        return list(found), reached
+
+    def feed_now(self, feed: Feed) -> Watermark:
+        if feed not in self.capabilities.change_feeds:
+            raise ValueError(f"tryton tells no changes of {feed.value}")
+        return Watermark(self._rpc.server_clock())
+
+
+_CHANGES: Mapping[Feed, Sequence[tuple[str, str]]] = {
+    Feed.ACCOUNTS: (("party.party", "code"), ("party.contact_mechanism", "party.code")),
+    # A name without one of its own is the party's, a phone the contact mechanism's.
+    Feed.SHIP_TOS: (
+        ("party.address", "party.code"),
+        ("party.party", "code"),
+        ("party.contact_mechanism", "party.code"),
+    ),
+    Feed.INVOICES: (("account.invoice", "party.code"),),
+}
+"""Where a change of each feed leaves its time: a part does not touch the whole in Tryton."""
+
+
+class TrytonErpAdapter(
+    _ReadsAccounts,
+    _FindsContacts,
+    _ReadsShipTos,
+    _ReadsItems,
+    _ReadsPrices,
+    _ReadsInvoices,
+    _TellsChanges,
+    SubmitsGroupsOfSales,
+    ReadsOrderStatusByWebId,
+    ChecksPurchaseOrdersByReference,
+    QuotesTaxOfLines,
+):
+    """One Tryton database, as one user and one company."""
+
+    @classmethod
+    def from_settings(
+        cls, options: Mapping[str, object], secrets: Mapping[str, str], root: Path
+    ) -> TrytonErpAdapter:
+        """The adapter of a site whose folder is ``root``.
+
+        Does not connect. Raises Misconfigured for options that will not do.
+        """
+        settings, password = Settings.read(options, secrets, root)
+        rpc = Rpc(settings, password, now=lambda: datetime.now(UTC), monotonic=monotonic)
+        return cls(settings, rpc)
+
+    def check(self) -> Sequence[Finding]:
+        return checking.check(self.settings, self._rpc, self._places)
+
+
+def _chosen(rows: Sequence[Row]) -> Sequence[Row]:
+    """Of several products with one code those that can be sold; where none can, the first."""
+    salable = [row for row in rows if row["active"] and row["salable"]]
+    return salable or rows[:1]
+
+
+def _code(row: Row) -> str:
+    return str(row["code"])
+
+
+def _number(row: Row) -> str:
+    return str(row["id"])
+
+
+def _owner(row: Row) -> str | None:
+    code = (row["party."] or {}).get("code")
+    return None if code is None else str(code)

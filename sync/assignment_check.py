@@ -1,0 +1,122 @@
+"""Who claims an account that is not theirs alone to claim (WA-2b, WA-2c, OP-4).
+
+Each finding is about an assignment that the files or the store hold and that will
+not count, or that lets two companies see each other. Nothing is written. E-mail
+addresses themselves are never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sync.domain.ids import CustomerId
+from sync.domain.mapping import Assignment, Source
+from sync.domain.order import BuyerRecord, WebUser
+from sync.flows.context import Context
+from sync.mapping.reading import CUSTOMERS
+from sync.ports.erp import Finding, FindingLevel, FindsContacts
+from sync.ports.store import ListsStaffAttributes, ReadsBuyers
+from sync.routing import AccountMap, Unusable
+
+_ONE_COMPANY = (
+    "If they are one company, nothing is to do; otherwise correct the customer ID of one."
+)
+
+
+def assignment_findings(context: Context) -> Iterator[Finding]:
+    """Assignments that will not count although each line is sound, and shared accounts.
+
+    Users are asked about one by one only where e-mail addresses may decide, and then
+    only those whom nothing decides about before. Raises what the systems raise.
+    """
+    yield from _in_files(context)
+    yield from _shared(context)
+    yield from _attributes(context)
+    yield from _addresses(context)
+
+
+def _in_files(context: Context) -> Iterator[Finding]:
+    """What another pipeline's retail groups make of lines that are sound by themselves."""
+    for each in context.mapping.assignments:
+        found = context.accounts.find(each.user, each.organisation, BuyerRecord())
+        if isinstance(found, Unusable):
+            yield _unusable(_name(each), found, each.origin)
+
+
+def _shared(context: Context) -> Iterator[Finding]:
+    first: dict[CustomerId, Assignment] = {}
+    for each in context.mapping.assignments:
+        if each.user is not None or each.organisation is None:
+            continue
+        earlier = first.setdefault(each.customer_id, each)
+        if earlier is not each:
+            said = (
+                f"has the account {each.customer_id}, which organisation {earlier.organisation}"
+                f" has too ({earlier.origin}): each sees the invoices and ship-tos of the other"
+            )
+            yield _finding(f"organisation {each.organisation}", said, _ONE_COMPANY, each.origin)
+
+
+def _attributes(context: Context) -> Iterator[Finding]:
+    directory = context.store
+    if Source.STORE_ATTRIBUTE not in context.mapping.precedence or not isinstance(
+        directory, ListsStaffAttributes
+    ):
+        return
+    only = _only(context.accounts, Source.STORE_ATTRIBUTE)
+    for each in context.retrying()(lambda: list(directory.with_staff_attribute())):
+        if isinstance(each, WebUser):
+            found = only.find(each.web_user, None, BuyerRecord(user=each))
+            subject = f"user {each.web_user}"
+        else:
+            found = only.find(None, each.organisation, BuyerRecord(organisation=each))
+            subject = f"organisation {each.organisation}"
+        if isinstance(found, Unusable):
+            yield _unusable(subject, found, CUSTOMERS)
+
+
+def _addresses(context: Context) -> Iterator[Finding]:
+    precedence = context.mapping.precedence
+    directory, erp = context.store, context.erp
+    if Source.ERP_EMAIL not in precedence or not isinstance(directory, ReadsBuyers):
+        return
+    if not isinstance(erp, FindsContacts):
+        said = "names erp_email, but this ERP is not searched by e-mail address"
+        yield _finding("precedence", said, "Take erp_email out of precedence.", CUSTOMERS)
+        return
+    before = replace(context.accounts, precedence=precedence[: precedence.index(Source.ERP_EMAIL)])
+    only = _only(context.accounts, Source.ERP_EMAIL)
+    users = context.retrying()(lambda: list(directory.web_users()))
+    for done, user in enumerate(users, 1):
+        context.progress("users: looking for their addresses in the ERP", done, len(users))
+        record = context.retrying()(directory.buyer, user, None)
+        address = record.user.verified_email if record.user is not None else None
+        if address is None or before.find(user, None, record) is not None:
+            continue
+        accounts = tuple(context.retrying()(erp.accounts_by_email, address))
+        found = only.find(user, None, record, accounts)
+        if isinstance(found, Unusable):
+            listed = ", ".join(str(one) for one in sorted(set(accounts)))
+            yield _unusable(f"user {user}", found, CUSTOMERS, listed)
+
+
+def _only(accounts: AccountMap, source: Source) -> AccountMap:
+    return replace(accounts, precedence=(source,))
+
+
+def _unusable(subject: str, found: Unusable, place: str = "", accounts: str = "") -> Finding:
+    said = found.problem.sentence.rstrip(".")
+    said = f"{said} ({accounts})" if accounts else said
+    return _finding(subject, said, found.problem.remedy, place)
+
+
+def _finding(subject: str, said: str, remedy: str, place: str = "") -> Finding:
+    return Finding(subject, FindingLevel.WARNING, said, remedy, place)
+
+
+def _name(each: Assignment) -> str:
+    if each.user is None:
+        return f"organisation {each.organisation}"
+    within = f" in organisation {each.organisation}" if each.organisation else ""
+    return f"user {each.user}{within}"

@@ -1,0 +1,284 @@
+"""``tradesync mappings``: the versions that were in force, and the way back to one of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.bulk import export, import_
+from sync.cli.output import Exit, emit, json_option
+from sync.cli.site import actor, opened, site_options
+from sync.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sync.bootstrap import Pipeline
+    from sync.domain.mapping import SyncMapping
+    from sync.mapping.saving import Found
+    from sync.ports.state import KeptMapping, LedgerEvent
+
+FILES = "files"
+"""Stands for the files as they are in the folder, where a version may stand."""
+_COMMANDS = frozenset({"map", "unmap", "restore", "import"})
+# What these commands note: "... (mapping OLD -> NEW): reason".
+_MADE = re.compile(r"\(mapping \S+ -> ([0-9a-f]+)\): (.*)", re.DOTALL)
+_AUDITED = 1000
+
+
+@click.group(epilog="\b\nExample:\n  tradesync mappings list")
+def mappings() -> None:
+    """Versions of the mapping files, and assignments as a table for spreadsheets."""
+
+
+mappings.add_command(export)
+mappings.add_command(import_)
+
+
+@mappings.command("list", epilog="\b\nExample:\n  tradesync mappings list --json")
+@json_option
+@site_options
+def list_(as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """List the versions that were in force, newest first.
+
+    Who made a version is told where the folder is a checkout of git that has
+    exactly this version in a commit, or where a command made it.
+    """
+    with opened(site, pipeline) as line:
+        rows = _rows(line)
+    emit(
+        rows,
+        {
+            "version": "Version",
+            "at": "In force from",
+            "in_force": "In force",
+            "assignments": "Assignments",
+            "channels": "Channels",
+            "policies": "Policies",
+            "by": "Changed by",
+            "commit": "Commit",
+            "author": "Author",
+            "reason": "Reason",
+        },
+        as_json,
+        "Mapping versions",
+    )
+
+
+@mappings.command(epilog="\b\nExample:\n  tradesync mappings show 3f2a --file customers.csv")
+@click.argument("version")
+@click.option("--file", "name", metavar="NAME", help="Print this file exactly as it was.")
+@json_option
+@site_options
+def show(
+    version: str, name: str | None, as_json: bool, site: str | None, pipeline: str | None
+) -> None:
+    """Show VERSION (its first characters are enough): what is in it, and its files."""
+    with opened(site, pipeline) as line:
+        version, files = _files(line, version)
+        about = next((each for each in _rows(line) if each["version"] == version), {})
+    if name is not None:
+        if name not in files:
+            raise Misconfigured(f"{version} has no file {name}; it has {', '.join(sorted(files))}")
+        click.echo(files[name], nl=False)
+        return
+    if as_json:
+        click.echo(json.dumps({**about, "version": version, "files": files}, indent=2))
+        return
+    told = [f"{about[key]} {key}" for key in ("assignments", "channels", "policies")
+            if about.get(key) is not None]  # fmt: skip
+    click.echo(f"Mapping {version}" + (f" of {about['at']}" if about else " (the files in place)"))
+    if told:
+        click.echo(f"  {', '.join(told)}")
+    if about.get("by"):
+        click.echo(f"  changed by {about['by']}")
+    for each, text in sorted(files.items()):
+        click.echo(f"  {each}: {len(text.splitlines())} lines")
+    click.echo(f"One file exactly as it was: tradesync mappings show {version} --file NAME")
+
+
+@mappings.command(epilog="\b\nExample:\n  tradesync mappings diff 3f2a 91cc\n"
+                         "  tradesync mappings diff 3f2a files")  # fmt: skip
+@click.argument("old")
+@click.argument("new", default=FILES)
+@json_option
+@site_options
+def diff(old: str, new: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """Tell what NEW says differently from OLD: who moves, and which settings change.
+
+    Both are versions; `files`, which NEW is if left out, means the files as
+    they are in the folder.
+    """
+    from sync.planning.remapping import assignments_moved, contacts_changed, settings_changed
+
+    with opened(site, pipeline) as line:
+        (old, before), (new, after) = _mapping(line, old), _mapping(line, new)
+    moves = assignments_moved(before, after)
+    contacts, settings = contacts_changed(before, after), settings_changed(before, after)
+    if as_json:
+        told = {
+            "old": old,
+            "new": new,
+            "moves": [
+                {
+                    "kind": each.actor.kind.value,
+                    "user": each.actor.user,
+                    "organisation": each.actor.organisation,
+                    "before": each.before.value if each.before else None,
+                    "after": each.after.value if each.after else None,
+                }
+                for each in moves
+            ],
+            "contacts": list(contacts),
+            "settings": list(settings),
+        }
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"From mapping {old} to {new}")
+    _section("Who moves", [str(each) for each in moves])
+    _section("Contacts", contacts)
+    _section("Settings", settings)
+    if not (moves or contacts or settings):
+        click.echo("They say the same.")
+
+
+@mappings.command(
+    epilog="\b\nExample:\n  tradesync mappings restore 3f2a --reason 'sorted by one column'"
+)
+@click.argument("version")
+@click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+@click.option("--force", is_flag=True, help="Also where the folder holds an edit not yet in force.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would change.")
+@json_option
+@site_options
+def restore(
+    version: str,
+    reason: str,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+) -> None:
+    """Write the files of VERSION back; the daemon takes them up as any edit.
+
+    Refused where somebody edited the files and their edit was never in force:
+    it would be lost.
+    """
+    from sync.mapping import mapping_from_texts
+    from sync.mapping.restoring import sound
+
+    with opened(site, pipeline, writes=not dry_run) as line:
+        version, kept = _files(line, version)
+        files = sound(version, kept)
+        if dry_run:
+            from sync.cli.plan_mappings import show_mapping_draft
+
+            show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
+            return
+        before, after = _put_back(line, version, files, reason, force=force)
+    if as_json:
+        click.echo(json.dumps({"restored": version, "before": before, "after": after}, indent=2))
+    elif before == after:
+        click.echo(f"The files are those of mapping {version} already.")
+    else:
+        click.echo(f"Mapping {version} is back in place, within seconds in force.")
+        if after != version:
+            click.echo(f"Files that it did not have were emptied, so that it counts as {after}.")
+    raise click.exceptions.Exit(Exit.DONE)
+
+
+def _put_back(
+    line: Pipeline, version: str, files: Mapping[str, str], reason: str, *, force: bool
+) -> tuple[str | None, str]:
+    """The restoring and its audit entry: where the files cannot be written, neither."""
+    from sync.mapping.restoring import restored
+    from sync.mapping.saving import alone, put_in_place
+
+    with alone(line.mapping.folder), line.state.transaction() as state:
+        known = {each.version for each in state.mappings.kept()}
+        good = state.mappings.last_good()
+
+        def change(found: Found) -> dict[str, str | None]:
+            in_force = good.files if good else {}
+            return restored(found, files, known=known, in_force=in_force, force=force)
+
+        before, after = put_in_place(line.mapping.folder, change)
+        if before != after:
+            subject = f"mapping {version} put back (mapping {before} -> {after})"
+            state.audit.note(actor(), "restore", subject, reason, line.clock.now())
+    return before, after
+
+
+def _files(line: Pipeline, written: str) -> tuple[str, Mapping[str, str]]:
+    """The version that is meant, and its files."""
+    from sync.mapping import read_texts, version_of
+    from sync.mapping.restoring import version_meant
+
+    if written == FILES:
+        texts = read_texts(line.mapping.folder)
+        return version_of(texts), texts
+    with line.state.transaction() as state:
+        version = version_meant(written, {each.version for each in state.mappings.kept()})
+        files = state.mappings.files_of(version)
+    if files is None:
+        raise Misconfigured(f"mapping {version} was given up at this moment; try again")
+    return version, files
+
+
+def _mapping(line: Pipeline, written: str) -> tuple[str, SyncMapping]:
+    from sync.mapping import FilesRefused, check_texts
+
+    version, files = _files(line, written)
+    judged = check_texts(files)
+    if judged.mapping is None:
+        raise FilesRefused(f"mapping {version} cannot be compared", judged.problems)
+    return version, judged.mapping
+
+
+def _rows(line: Pipeline) -> list[dict[str, Any]]:
+    """The kept versions as ``list`` shows them, the one in force first."""
+    from sync.mapping.authors import commit_at, commits_of
+
+    with line.state.transaction() as state:
+        kept = list(state.mappings.kept())
+        audited = [each for each in state.audit.last(_AUDITED) if each.event in _COMMANDS]
+    commits = commits_of(line.mapping.folder, {each.version for each in kept})
+    rows = []
+    for number, each in enumerate(kept):
+        commit = commit_at(commits.get(each.version, ()), each.at)
+        by, reason = _made_by(each, audited)
+        rows.append(
+            {
+                "version": each.version,
+                "at": each.at.isoformat(timespec="seconds"),
+                "in_force": number == 0,
+                **{name: each.counts.get(name) for name in ("assignments", "channels", "policies")},
+                "by": by or (commit.author if commit else None),
+                "commit": commit.name if commit else None,
+                "author": commit.author if commit else None,
+                "reason": reason,
+            }
+        )
+    return rows
+
+
+def _made_by(kept: KeptMapping, audited: Sequence[LedgerEvent]) -> tuple[str | None, str | None]:
+    """Whose command made this version, and why, where one did; the newest come first."""
+    for each in audited:
+        made = _MADE.search(each.detail)
+        if made and made[1] == kept.version and each.at <= kept.at:
+            return each.actor, made[2]
+    return None, None
+
+
+def _section(title: str, lines: Sequence[str]) -> None:
+    from sync.secrecy import scrubbed
+
+    if lines:
+        click.echo(f"\n{title}")
+        for line in lines:
+            click.echo(f"  {scrubbed(line)}")

@@ -1,0 +1,124 @@
+"""``tradesync plan mappings``: what an edit of the mapping files would do, before it does it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sync.bootstrap import Pipeline
+    from sync.domain.mapping import SyncMapping
+    from sync.remapping import MappingPlan
+
+
+def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> None:
+    """Compare the draft with the version in force, for a person or a program."""
+    from sync.mapping import read_mapping
+
+    show_mapping_draft(line, read_mapping(draft or line.mapping.folder), as_json=as_json)
+
+
+def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) -> None:
+    """The same for a mapping that is in no folder yet."""
+    from sync.remapping import plan_mapping
+
+    in_force = _in_force(line)
+    plan = plan_mapping(line.context_on(in_force) if in_force else line.context(), wanted)
+    if as_json:
+        click.echo(json.dumps(_record(plan), indent=2, ensure_ascii=False))
+        return
+    _tell(plan)
+
+
+def _in_force(line: Pipeline) -> SyncMapping | None:
+    """What the daemon took up last; None where it never took up any."""
+    from sync.mapping import mapping_from_texts
+
+    with line.state.transaction() as state:
+        good = state.mappings.last_good()
+    return mapping_from_texts(good.files) if good is not None else None
+
+
+def _record(plan: MappingPlan) -> dict[str, Any]:
+    return {
+        "in_force": plan.in_force,
+        "draft": plan.draft,
+        "moves": [
+            {
+                "kind": each.actor.kind.value,
+                "user": each.actor.user,
+                "organisation": each.actor.organisation,
+                "before": each.before.value if each.before else None,
+                "after": each.after.value if each.after else None,
+            }
+            for each in plan.moves
+        ],
+        "settings": list(plan.settings),
+        "accounts": [
+            {
+                "customer_id": each.access.customer_id.value,
+                "gains": [str(who) for who in each.access.gains],
+                "loses": [str(who) for who in each.access.loses],
+                "withdrawn": each.access.withdrawn,
+                "invoices_shown": each.invoices,
+            }
+            for each in plan.accounts
+        ],
+        "orders": [
+            {
+                "order_id": each.order_id.value,
+                "number": each.number,
+                "state": each.state.value,
+                "before": each.before,
+                "after": each.after,
+            }
+            for each in plan.orders
+        ],
+        "findings": [
+            {
+                "place": each.place,
+                "subject": each.subject,
+                "level": each.level.value,
+                "message": each.message,
+                "remedy": each.remedy,
+            }
+            for each in plan.findings
+        ],
+    }
+
+
+def _tell(plan: MappingPlan) -> None:
+    click.echo(f"Mapping {plan.in_force} is in force, {plan.draft} was read.")
+    _section("Who moves", [str(each) for each in plan.moves])
+    accounts = []
+    for each in plan.accounts:
+        who = each.access
+        what = f"{each.invoices} invoices, and its prices and ship-tos"
+        accounts += [f"{who.customer_id}: shown to {one}" for one in who.gains]
+        accounts += [f"{who.customer_id}: withdrawn from {one} ({what})" for one in who.loses]
+        if who.withdrawn:
+            accounts.append(f"{who.customer_id}: leaves the store; nobody is left who may see it")
+    _section("Who sees what", accounts)
+    _section("Orders that fare differently", [
+        f"{each.number} ({each.state.value}): {each.before} -> {each.after}"
+        for each in plan.orders
+    ])  # fmt: skip
+    _section("Settings", list(plan.settings))
+    _section("Look at these", [
+        f"{each.place or 'channels.yaml'}: {each.subject}: {each.message}. {each.remedy}"
+        for each in plan.findings
+    ])  # fmt: skip
+    if plan.empty:
+        click.echo("It changes nothing.")
+
+
+def _section(title: str, lines: list[str]) -> None:
+    from sync.secrecy import scrubbed
+
+    if lines:
+        click.echo(f"\n{title}")
+        for line in lines:
+            click.echo(f"  {scrubbed(line)}")

@@ -1,0 +1,94 @@
+"""What mirrors of records share that belong to one account each and have no change feed.
+
+Every run compares all accounts within its scope: such records are few for each
+account, and some of them change with the calendar without any row changing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sync.domain.ids import CustomerId
+from sync.flows.context import Context, FlowResult
+from sync.flows.mirroring import (
+    carry_out,
+    chunks,
+    compare,
+    in_erp,
+    members_of_accounts,
+    shown_ids,
+    take_unreadable,
+)
+from sync.planning.plan import Change
+from sync.planning.spool import Spool
+from sync.ports.state import ResyncScope
+
+V = TypeVar("V")
+
+RecordKey = tuple[str, ...]
+"""The customer ID first, then what tells the account's records apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecords(Generic[V]):
+    """One kind of record: its type, how both sides tell it, and how the store is told.
+
+    ``composed``: a record is put together from several of the ERP's. Where one of
+    an account's could not be read, what is shown of that account stays as it is.
+    """
+
+    value: type[V]
+    wanted: Callable[[Collection[CustomerId]], Mapping[RecordKey, V]]
+    shown: Callable[[Collection[CustomerId]], Mapping[RecordKey, V]]
+    write: Callable[[Sequence[Change[RecordKey, V]]], None]
+    composed: bool = False
+
+
+def no_place(result: FlowResult, what: str) -> None:
+    """Say that the store cannot show these records at all."""
+    result.remarks.append(f"The store has no place for {what}: none are mirrored.")
+
+
+def mirror_records(
+    context: Context,
+    result: FlowResult,
+    scope: ResyncScope,
+    records: AccountRecords[V],
+    *,
+    dry_run: bool,
+) -> None:
+    """Make the store show exactly these records of the mapped accounts.
+
+    Raises SuspiciousPlan.
+    """
+    mapped = members_of_accounts(context, scope)
+    ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
+    with Spool[RecordKey, V](tuple[str, ...], records.value) as spool:
+        seen = 0
+        for batch in chunks(ids, context.limits.accounts_per_read):
+            wanted = dict(
+                records.wanted(in_erp(context, [each for each in batch if each in mapped]))
+            )
+            shown = records.shown(batch)
+            unreadable = take_unreadable(context, result)
+            if records.composed and unreadable:
+                wanted = {k: v for k, v in wanted.items() if not unreadable.shields(k[0])}
+                wanted |= {
+                    key: value
+                    for key, value in shown.items()
+                    if unreadable.shields(key[0]) and CustomerId(key[0]) in mapped
+                }
+            compare(
+                spool,
+                wanted,
+                shown,
+                lambda key: key,
+                unreadable.keeping(mapped, lambda key: CustomerId(key[0])),
+            )
+            seen += len(batch)
+            if context.progress(f"{result.flow}: comparing", seen, len(ids)):
+                result.outcome = "cancelled"
+                return
+        carry_out(context, result, spool, records.write, scope, dry_run=dry_run)

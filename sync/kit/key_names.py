@@ -1,0 +1,34 @@
+"""A key as part of a file name, the same on every disk.
+
+The name depends on the key alone. It is lower case, and unlike that of any other
+key even where a share does not tell capitals apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+from sync.domain.ids import IdempotencyKey
+
+_PLAIN = re.compile(r"[a-z0-9_-]{1,80}")
+_SLUG_LENGTH = 60
+_DIGEST_LENGTH = 16
+
+
+def key_digest(key: IdempotencyKey) -> str:
+    """52 small letters and digits that stand for the key."""
+    digest = hashlib.sha256(key.value.encode()).digest()
+    return base64.b32encode(digest).decode().lower().rstrip("=")
+
+
+def safe_name(key: IdempotencyKey) -> str:
+    """The key as part of a file name: itself where it can be, else with a digest.
+
+    The sign ``@`` stands in no plain key, so that the two kinds never meet.
+    """
+    if _PLAIN.fullmatch(key.value):
+        return key.value
+    slug = re.sub(r"[^a-z0-9_-]", "_", key.value.lower())[:_SLUG_LENGTH]
+    return f"{slug}@{key_digest(key)[:_DIGEST_LENGTH]}"

@@ -1,0 +1,87 @@
+"""An earlier version of the mapping files, to be put back as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sync.errors import Conflict, Misconfigured
+from sync.mapping.problems import FilesRefused, suggestion
+from sync.mapping.reading import CUSTOMERS_TABLE, FILES, check_texts, version_of
+from sync.mapping.saving import Found
+from sync.mapping.tables import SHORTEST_HEADER
+
+FEWEST = 4
+"""So many characters of a version are enough, as long as they mean one."""
+
+
+def version_meant(written: str, known: Collection[str]) -> str:
+    """The one known version that begins so. Raises Misconfigured for none, or several."""
+    found = sorted({each for each in known if each.startswith(written)})
+    if written in found:
+        return written
+    if len(written) < FEWEST:
+        raise Misconfigured(f"{written!r} is too short; write at least {FEWEST} characters")
+    if not found:
+        listed = "`tradesync mappings list` has them all"
+        raise Misconfigured(
+            f"no version {written} is kept; {suggestion(written, known)} ({listed})"
+        )
+    if len(found) > 1:
+        raise Misconfigured(f"{written} may mean any of {', '.join(found)}; write more of it")
+    return found[0]
+
+
+def sound(version: str, files: Mapping[str, str]) -> Mapping[str, str]:
+    """The kept files, where they may be put back.
+
+    Raises Misconfigured where they are not what they were (a person was erased from
+    them), and FilesRefused where they would be refused today.
+    """
+    if version_of(files) != version:
+        raise Misconfigured(
+            f"mapping {version} is not what it was: a person was erased from it; look at it with"
+            f" `tradesync mappings show {version} --file NAME` and edit the files by hand"
+        )
+    judged = check_texts(files)
+    if judged.mapping is None:
+        raise FilesRefused(f"mapping {version} would be refused today", judged.problems)
+    return files
+
+
+def restored(
+    found: Found,
+    files: Mapping[str, str],
+    *,
+    known: Collection[str],
+    in_force: Collection[str],
+    force: bool,
+) -> dict[str, str | None]:
+    """What to write so that the folder says what ``files`` say; None: take the file away.
+
+    ``known`` are the kept versions: a folder that holds another one holds somebody's
+    edit, which would be lost. ``in_force`` names the files of the version in force; one
+    of them that did not exist earlier is emptied, since a file that is gone is refused.
+    Raises Conflict for such an edit unless ``force``, Misconfigured for files of which
+    the service knows nothing.
+    """
+    lost = found.version not in known
+    if lost and not found.half and not force:
+        what = f"version {found.version}" if found.version else "files that cannot be read"
+        raise Conflict(
+            f"the folder holds an edit that was never in force ({what}); it would be lost."
+            " Save it elsewhere, then restore with --force"
+        )
+    held = found.texts if found.texts is not None else {}
+    strange = sorted(held.keys() - set(FILES))
+    if strange:
+        raise Misconfigured(
+            f"{strange[0]} is no mapping file, so nothing would count; move it out of the folder"
+        )
+    wanted: dict[str, str | None] = dict(files)
+    for name in held.keys() - files.keys():
+        wanted[name] = _emptied(name) if name in in_force else None
+    return wanted
+
+
+def _emptied(name: str) -> str:
+    return f"{SHORTEST_HEADER}\n" if name == CUSTOMERS_TABLE else "{}\n"

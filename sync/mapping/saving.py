@@ -1,0 +1,308 @@
+"""Puts edited mapping files in place: whole, or not at all, and over nobody's head.
+
+A file is written beside the old one under a hidden name, which nobody reads, and
+renamed; where it is a link, that happens where the link points. Where several files
+change, a mark stands in the folder until the last of them is in place: who reads the
+folder meanwhile, or after a crash, refuses it instead of taking half an edit for a
+whole one.
+
+Programs edit one after the other. A person who saves meanwhile is noticed by the
+version; one who saves between the last look and the renaming by the old file, which
+keeps a hidden name until it was looked at once more, and is put back. What no look can
+see is a save that exchanges the file in the instant between two system calls: that one
+may be lost.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.errors import Conflict, Misconfigured
+from sync.mapping.problems import FilesRefused
+from sync.mapping.reading import version_of
+from sync.mapping.source import MARK, read_texts
+
+
+def edit_in_place(
+    folder: Path, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+) -> tuple[str, str]:
+    """Replace what ``change`` makes of the files; the versions before and after.
+
+    Raises what ``change`` raises, Conflict where somebody saved a file meanwhile,
+    Misconfigured for a folder that cannot be written. Nothing is changed then.
+    """
+    where = folder
+    try:
+        with alone(folder):
+            before = read_texts(folder)
+            after = change(before)
+            changed = {name: text for name, text in after.items() if before.get(name) != text}
+            if len(changed) > 1:
+                raise Misconfigured("more than one file would change; edit them by hand")
+            for name, text in changed.items():
+                where = (folder / name).resolve().parent
+                _replace(folder, name, text, expected=version_of(before))
+            return version_of(before), version_of(dict(after))
+    except OSError as error:
+        raise _not_writable(where, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The folder before it is written anew.
+
+    ``texts`` are None where the files cannot be read; ``half`` says that an earlier
+    call died before all of its files were in place.
+    """
+
+    texts: Mapping[str, str] | None
+    half: bool
+
+    @property
+    def version(self) -> str | None:
+        return version_of(self.texts) if self.texts is not None else None
+
+
+def put_in_place(
+    folder: Path, change: Callable[[Found], Mapping[str, str | None]]
+) -> tuple[str | None, str]:
+    """Write these files, or take away those that are None; the versions before and after.
+
+    ``change`` is asked while no other program edits; others in the folder stay as they
+    are. All of them count at once: see the top of the module. Raises what ``change``
+    raises, Conflict where somebody saved a file meanwhile, Misconfigured for a folder
+    that cannot be written; nothing is changed then.
+    """
+    try:
+        with alone(folder):
+            before = _found(folder)
+            wanted = change(before)
+            held = before.texts or {}
+            changed = {name: text for name, text in wanted.items() if held.get(name) != text}
+            if changed or before.half:
+                _replace_all(folder, changed, before)
+            return before.version, version_of(read_texts(folder))
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"{folder} cannot be written: {error.strerror}; give the account that edits the"
+        " right to write there"
+    )
+
+
+def _found(folder: Path) -> Found:
+    half = (folder / MARK).exists()
+    try:
+        return Found(read_texts(folder, half_written=half), half)
+    except FilesRefused:
+        return Found(None, half)
+
+
+def _replace_all(folder: Path, changed: Mapping[str, str | None], before: Found) -> None:
+    beside: dict[str, Path] = {}
+    kept: list[_Old] = []
+    begun = before.half
+    try:
+        for name, text in changed.items():
+            if text is not None:
+                beside[name] = _written_beside(folder, name, text)
+        kept.extend(
+            _keep(_target(folder, name) if name in beside else folder / name) for name in changed
+        )
+        if _found(folder) != before or any(each.exchanged() for each in kept):
+            raise _meanwhile(folder)
+        (folder / MARK).write_text(_MARKED, encoding="utf-8")
+        _sync(folder)
+        begun = True  # from here on a failure leaves the mark: the files are nobody's edit
+        for name in changed:
+            if name in beside:
+                beside[name].replace(_target(folder, name))
+            else:
+                (folder / name).unlink(missing_ok=True)
+        if any(each.written_to() for each in kept) and all(each.can_go_back for each in kept):
+            for each in kept:
+                each.put_back()
+            begun = before.half
+            raise _meanwhile(folder)
+        for parent in {folder, *(each.place.parent for each in kept)}:
+            _sync(parent)
+        (folder / MARK).unlink()
+        _sync(folder)
+    except BaseException:
+        if not begun:
+            (folder / MARK).unlink(missing_ok=True)
+        raise
+    finally:
+        for path in beside.values():
+            path.unlink(missing_ok=True)
+        for each in kept:
+            each.forget()
+
+
+_MARKED = "Files of this folder are being replaced; until that is done none of them counts.\n"
+
+
+def _replace(folder: Path, name: str, text: str, *, expected: str) -> None:
+    beside = _written_beside(folder, name, text)
+    target = _target(folder, name)
+    old = _keep(target)
+    try:
+        if version_of(read_texts(folder)) != expected or old.exchanged():
+            raise _meanwhile(folder)
+        beside.replace(target)
+        if old.written_to():
+            old.put_back()
+            raise _meanwhile(folder)
+    finally:
+        beside.unlink(missing_ok=True)
+        old.forget()
+        _sync(target.parent)
+
+
+def _target(folder: Path, name: str) -> Path:
+    """The file itself, where a link stands in the folder."""
+    return (folder / name).resolve()
+
+
+def _meanwhile(folder: Path) -> Conflict:
+    return Conflict(f"somebody else saved a file in {folder} at this moment; try again")
+
+
+@dataclass(frozen=True, slots=True)
+class _Old:
+    """What stood at a place, under a second name until it is known that nobody wrote into it.
+
+    ``name`` is None where nothing stood there (``new``), or where the disk or the owner
+    allows no second name: then what is saved in the last moment is not noticed.
+    """
+
+    place: Path
+    name: Path | None
+    content: bytes | None
+    new: bool = False
+
+    @property
+    def can_go_back(self) -> bool:
+        return self.new or self.name is not None
+
+    def exchanged(self) -> bool:
+        """Whether another file stands there by now."""
+        if self.name is None:
+            return self.new and os.path.lexists(self.place)
+        try:
+            return not os.path.samestat(self.name.lstat(), self.place.lstat())
+        except FileNotFoundError:
+            return True
+
+    def written_to(self) -> bool:
+        return self.name is not None and _content(self.name) != self.content
+
+    def put_back(self) -> None:
+        if self.name is not None:
+            self.name.replace(self.place)
+        else:
+            self.place.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        if self.name is not None:
+            self.name.unlink(missing_ok=True)
+
+
+def _keep(place: Path) -> _Old:
+    if not os.path.lexists(place):
+        return _Old(place, None, None, new=True)
+    name = place.with_name(f".{place.name}.{secrets.token_hex(4)}.old")
+    try:
+        os.link(place, name, follow_symlinks=False)
+    except OSError:
+        return _Old(place, None, None)
+    return _Old(place, name, _content(name))
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _written_beside(folder: Path, name: str, text: str) -> Path:
+    """The new content under a hidden name, on disk, with the rights of the old one."""
+    target = _target(folder, name)
+    mark = (
+        b"\xef\xbb\xbf" if target.exists() and target.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
+    )
+    handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".new", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(mark + text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        _like(target, Path(beside))
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    return Path(beside)
+
+
+def _like(target: Path, beside: Path) -> None:
+    """Rights, and where that is allowed owner and group, of the file that it replaces."""
+    if not target.exists():
+        beside.chmod(0o644)
+        return
+    shutil.copymode(target, beside)
+    held = target.stat()
+    if (held.st_uid, held.st_gid) != (beside.stat().st_uid, beside.stat().st_gid):
+        os.chown(beside, held.st_uid, held.st_gid)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While no other program edits the folder; whoever is it already goes on at once.
+
+    To be taken before anything that others wait for, such as a transaction of the
+    state. Raises Misconfigured for a folder that cannot be opened.
+    """
+    held: set[tuple[int, int]] = _held_here.__dict__.setdefault("folders", set())
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise Misconfigured(f"{folder} cannot be opened: {error.strerror}") from error
+    try:
+        found = os.fstat(opened)
+        which = (found.st_dev, found.st_ino)
+        if which in held:
+            yield
+            return
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        held.add(which)
+        try:
+            yield
+        finally:
+            held.discard(which)
+    finally:
+        os.close(opened)
+
+
+# A lock is an open file's: taken twice by one thread, it would wait for itself.
+_held_here = threading.local()
+
+
+def _sync(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

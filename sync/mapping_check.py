@@ -1,0 +1,158 @@
+"""What the mapping names and the live systems do not have (WA-2c, OP-4).
+
+The files themselves were judged when they were read; here they are held against
+the ERP and the store. Nothing is written. Each finding names the line it is about
+where one assignment is, and the customer where all that name it are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from sync.assignment_check import assignment_findings
+from sync.domain.account import Account, AccountStatus
+from sync.domain.ids import CustomerId
+from sync.domain.mapping import Assignment, SyncMapping
+from sync.flows.context import Context, needs
+from sync.flows.mirroring import chunks, members_of_accounts
+from sync.flows.prices import shopper_findings
+from sync.ports.erp import (
+    Finding,
+    FindingLevel,
+    ReadsAccounts,
+    TellsUnreadable,
+    UnreadableRecord,
+)
+from sync.ports.state import ResyncScope
+from sync.ports.store import ReadsBuyers
+
+_STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
+
+_NO_USER = "Correct the user's ID as the store has it, or take the line out."
+_NO_ORGANISATION = "Correct the organisation's ID as the store has it, or take the line out."
+_NO_MEMBER = "Take the line out, or add the user to the organisation in the store."
+_NO_CONTACT = "Correct the contact, or leave it empty."
+
+
+def mapping_findings(context: Context) -> list[Finding]:
+    """Customers that the ERP does not have or has inactive, contacts that are not theirs,
+    users and organisations that the store does not have, exceptions of users who are not
+    of the organisation, assignments that will not count or are shared, and retail groups
+    that the store cannot tell apart; by customer, then by line.
+
+    An account that the ERP has and that cannot be read is told as that. Raises
+    what the systems raise.
+    """
+    wanted = sorted(members_of_accounts(context, ResyncScope()))
+    groups = sorted(context.mapping.retail_groups.customer_ids)
+    places = {each.customer_id: each.origin for each in reversed(_by_line(context.mapping))}
+    found: list[Finding] = []
+    known: dict[CustomerId, Account] = {}
+    erp = needs(context.erp, ReadsAccounts, "the ERP")
+    _odd_customers(context)  # what was read before is none of ours
+    for batch in chunks([*wanted, *groups], context.limits.accounts_per_read):
+        accounts = context.retrying()(erp.accounts, batch)
+        known.update(accounts)
+        found.extend(_customers(batch, accounts, _odd_customers(context), places))
+        context.progress("customers: looking in the ERP", len(known), len(wanted) + len(groups))
+    found.extend(_contacts(context.mapping, known))
+    found.extend(_people(context))
+    found.extend(assignment_findings(context))
+    found.extend(shopper_findings(context))
+    if not found:
+        told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
+        found.append(Finding("mapping", FindingLevel.OK, told))
+    return found
+
+
+def _odd_customers(context: Context) -> Mapping[CustomerId, UnreadableRecord]:
+    records = context.erp.take_unreadable() if isinstance(context.erp, TellsUnreadable) else ()
+    return {record.customer: record for record in records if record.customer is not None}
+
+
+def _customers(
+    batch: Collection[CustomerId],
+    accounts: Mapping[CustomerId, Account],
+    odd: Mapping[CustomerId, UnreadableRecord],
+    places: Mapping[CustomerId, str],
+) -> Iterator[Finding]:
+    for customer_id in batch:
+        account = accounts.get(customer_id)
+        if account is None and customer_id in odd:
+            said = f"the ERP's record of it cannot be read: {odd[customer_id]}"
+            fix = "Correct the record in the ERP, or the statement in the profile."
+        elif account is None:
+            said, fix = "the ERP has no such customer", "Correct the ID in the mapping files."
+        elif account.effective_status is AccountStatus.PROSPECT:
+            said, fix = "is only a prospect in the ERP", "Make it a customer in the ERP."
+        elif not account.active or account.effective_status in _STOPPED:
+            said, fix = "is inactive in the ERP", "Reactivate it, or map the buyers elsewhere."
+        else:
+            continue
+        place = places.get(customer_id, "")
+        yield Finding(f"customer {customer_id}", FindingLevel.WARNING, said, fix, place)
+
+
+def _contacts(mapping: SyncMapping, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
+    for each in _by_line(mapping):
+        account = known.get(each.customer_id)
+        if each.contact is None or account is None:
+            continue
+        if each.contact not in {contact.contact_id for contact in account.contacts}:
+            said = f"is no contact of customer {each.customer_id} in the ERP"
+            yield _about(each, f"contact {each.contact}", said, _NO_CONTACT)
+
+
+def _people(context: Context) -> Iterator[Finding]:
+    """Assignments of users and organisations that the store's directory does not know.
+
+    An exception is also told where the user does not belong to the organisation: it
+    still names them, as when somebody has left, and their orders wait in quarantine.
+    """
+    assignments = _by_line(context.mapping)
+    directory = context.store
+    if not assignments or not isinstance(directory, ReadsBuyers):
+        return
+    users: set[object] = set()
+    organisations: set[object] = set()
+    if any(each.user for each in assignments):
+        users.update(context.retrying()(lambda: list(directory.web_users())))
+    if any(each.organisation for each in assignments):
+        organisations.update(context.retrying()(lambda: list(directory.organisations())))
+    for each in assignments:
+        if each.user is not None and each.user not in users:
+            yield _about(each, f"user {each.user}", "the store has no such user", _NO_USER)
+        if each.organisation is not None and each.organisation not in organisations:
+            subject, said = (
+                f"organisation {each.organisation}",
+                "the store has no such organisation",
+            )
+            yield _about(each, subject, said, _NO_ORGANISATION)
+        if (
+            each.user in users
+            and each.organisation in organisations
+            and not _belongs(context, directory, each)
+        ):
+            said = f"does not belong to organisation {each.organisation} in the store"
+            yield _about(each, f"user {each.user}", said, _NO_MEMBER)
+
+
+def _belongs(context: Context, directory: ReadsBuyers, each: Assignment) -> bool:
+    """Whether the user of an exception is somebody of its organisation."""
+    if each.organisation is None:
+        return False
+    user = context.retrying()(directory.buyer, each.user, each.organisation).user
+    return user is not None and user.member_of(each.organisation) is not None
+
+
+def _about(assignment: Assignment, subject: str, said: str, remedy: str) -> Finding:
+    return Finding(subject, FindingLevel.WARNING, said, remedy, assignment.origin)
+
+
+def _by_line(mapping: SyncMapping) -> list[Assignment]:
+    return sorted(mapping.assignments, key=_place)
+
+
+def _place(assignment: Assignment) -> tuple[str, int]:
+    file, _, line = assignment.origin.rpartition(":")
+    return file, int(line) if line.isdigit() else 0

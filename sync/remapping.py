@@ -1,0 +1,158 @@
+"""What an edit of the mapping files would do, told before it does it (OP-4).
+
+Nothing is written. Both versions are asked the same questions that the flows ask:
+who acts for which account, and what becomes of each order that is still open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sync.domain.decision import Admitted, Quarantined, Waits
+from sync.domain.ids import CustomerId, WebOrderId
+from sync.domain.mapping import SyncMapping
+from sync.flows.context import Context, needs
+from sync.flows.lookups import Lookups
+from sync.flows.mirroring import chunks, members_of_accounts
+from sync.mapping_check import mapping_findings
+from sync.planning.remapping import Access, Move, access, moves, settings_changed
+from sync.ports.erp import Finding, FindingLevel
+from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState, ResyncScope
+from sync.ports.store import MirrorsInvoices
+from sync.routing import AccountMap
+
+OPEN = frozenset(
+    {
+        LedgerState.DISCOVERED,
+        LedgerState.WAITING,
+        LedgerState.QUARANTINED,
+        LedgerState.SUBMITTING,
+    }
+)
+"""Their account is decided anew each time. So is that of an order on its way which turns
+out not to have reached the ERP; one that has keeps its account (WA-2d)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEffect:
+    """An open order that would fare differently; both sides are sentences."""
+
+    order_id: WebOrderId
+    number: str
+    state: LedgerState
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An account whose buyers change, and how many of its invoices the store shows now."""
+
+    access: Access
+    invoices: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingPlan:
+    """``in_force`` and ``draft`` are versions. ``findings`` are what the live ERP lacks."""
+
+    in_force: str
+    draft: str
+    moves: tuple[Move, ...]
+    settings: tuple[str, ...]
+    accounts: tuple[Shown, ...]
+    orders: tuple[OrderEffect, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def empty(self) -> bool:
+        return not (self.moves or self.settings or self.orders)
+
+
+def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
+    """What would change if ``draft`` came into force instead of the context's mapping.
+
+    Raises what the systems raise; nothing is guessed where one of them is away.
+    """
+    after = with_mapping(context, draft)
+    then = members_of_accounts(context, ResyncScope())
+    now = members_of_accounts(after, ResyncScope())
+    moved = moves(then, now)
+    return MappingPlan(
+        in_force=context.mapping.version,
+        draft=draft.version,
+        moves=moved,
+        settings=settings_changed(context.mapping, after.mapping),
+        accounts=tuple(_shown(context, access(moved, now))),
+        orders=tuple(_orders(context, after)),
+        findings=tuple(
+            each for each in mapping_findings(after) if each.level is not FindingLevel.OK
+        ),
+    )
+
+
+def with_mapping(context: Context, mapping: SyncMapping) -> Context:
+    """The same context on another version; other pipelines' retail groups stay what they are."""
+    mapping = replace(mapping, groups_elsewhere=context.mapping.groups_elsewhere)
+    return replace(context, mapping=mapping, accounts=AccountMap.of(mapping))
+
+
+def _shown(context: Context, touched: Sequence[Access]) -> Iterator[Shown]:
+    store = needs(context.store, MirrorsInvoices, "the store")
+    done = 0
+    for some in chunks(touched, context.limits.accounts_per_read):
+        found = context.retrying()(store.shown_invoices, [each.customer_id for each in some])
+        numbers: dict[CustomerId, int] = {}
+        for customer_id, _ in found:
+            numbers[customer_id] = numbers.get(customer_id, 0) + 1
+        for each in some:
+            yield Shown(each, numbers.get(each.customer_id, 0))
+        done += len(some)
+        context.progress("accounts: counting what is shown", done, len(touched))
+
+
+def _orders(before: Context, after: Context) -> Iterator[OrderEffect]:
+    with before.state.transaction() as state:
+        entries = list(state.ledger.entries(LedgerFilter(states=OPEN)))
+    sides = (Lookups(before), Lookups(after))
+    done = 0
+    for some in chunks(sorted(entries, key=_age), before.limits.orders.batch):
+        said: list[Mapping[WebOrderId, str]] = []
+        for side in sides:
+            side.read_ahead([(entry.order, entry.key) for entry in some])
+            said.append({entry.order_id: _said(side, entry) for entry in some})
+        for entry in some:
+            then, now = (each[entry.order_id] for each in said)
+            if then != now:
+                yield OrderEffect(entry.order_id, entry.number, entry.state, then, now)
+        done += len(some)
+        before.progress("orders: judging both ways", done, len(entries))
+
+
+def _age(entry: LedgerEntry) -> tuple[object, WebOrderId]:
+    return entry.first_seen_at, entry.order_id
+
+
+def _said(lookups: Lookups, entry: LedgerEntry) -> str:
+    if entry.frozen is None:
+        return _judged(lookups, entry)
+    if not lookups.context.erp.capabilities.unique_external_key:
+        return "a person must see whether the ERP took it"  # see OrderWork.resume
+    return f"stays in {entry.frozen.sold_to} if the ERP took it, otherwise " + _judged(
+        lookups, entry
+    )
+
+
+def _judged(lookups: Lookups, entry: LedgerEntry) -> str:
+    outcome = lookups.judge(entry.order, entry.key)
+    match outcome:
+        case Admitted(instruction, decision):
+            kind = "retail group" if decision.retail else "account"
+            return f"into {kind} {instruction.sold_to}"
+        case Waits(code):
+            return f"waits ({code})"
+        case Quarantined(problems):
+            return f"quarantined ({', '.join(sorted({each.code for each in problems}))})"
+        case _:
+            return f"closed ({outcome.why.value})"

@@ -1,0 +1,143 @@
+"""Balances, part numbers and availability as rows, and back.
+
+What was written here comes back exactly as it was put, scale included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sync.domain.availability import Availability, StockKey
+from sync.domain.balance import AccountBalance, AgeBucket, Ageing, FigureSource
+from sync.domain.ids import CustomerId, PartNumber, Sku
+from sync.domain.money import Money
+from sync.domain.part_number import CustomerPart, PartKey
+from sync.domain.pricing import Audience
+from sync.stores.embedded import load, queries, schema, translate
+from sync.stores.embedded.spelling import (
+    day_text,
+    decimal_text,
+    read_decimal,
+    read_optional_day,
+)
+
+Row = Mapping[str, Any]
+
+
+def balance_row(balance: AccountBalance) -> Row:
+    limit, ageing = balance.credit_limit, balance.ageing
+    return {
+        "customer_id": balance.sold_to.value,
+        "currency": balance.currency,
+        "balance": decimal_text(balance.balance.amount),
+        "source": balance.source.value,
+        "credit_limit": decimal_text(limit.amount) if limit else None,
+        "ageing_source": ageing.source.value if ageing else None,
+    }
+
+
+def ageing_rows(balance: AccountBalance) -> list[Row]:
+    return [
+        {
+            "customer_id": balance.sold_to.value,
+            "currency": balance.currency,
+            "position": position,
+            "from_days": bucket.from_days,
+            "to_days": bucket.to_days,
+            "amount": decimal_text(bucket.amount.amount),
+        }
+        for position, bucket in enumerate(balance.ageing.buckets if balance.ageing else ())
+    ]
+
+
+def balances(
+    connection: Connection, customer_ids: Collection[CustomerId]
+) -> dict[tuple[CustomerId, str], AccountBalance]:
+    """By account and currency."""
+    keys = load.texts(customer_ids)
+    buckets = load.grouped(connection, schema.account_ageing, ("customer_id", "currency"), keys)
+    found = {}
+    for row in queries.by_keys(connection, schema.account_balances, "customer_id", keys):
+        balance = _balance(row, buckets.get((row["customer_id"], row["currency"]), ()))
+        found[balance.sold_to, balance.currency] = balance
+    return found
+
+
+def _balance(row: Row, buckets: Sequence[Row]) -> AccountBalance:
+    currency = row["currency"]
+
+    def money(text: str) -> Money:
+        return Money(read_decimal(text), currency)
+
+    ageing = None
+    if row["ageing_source"] is not None:
+        parts = [
+            AgeBucket(money(each["amount"]), each["from_days"], each["to_days"]) for each in buckets
+        ]
+        ageing = Ageing(tuple(parts), FigureSource(row["ageing_source"]))
+    return AccountBalance(
+        sold_to=CustomerId(row["customer_id"]),
+        balance=money(row["balance"]),
+        credit_limit=None if row["credit_limit"] is None else money(row["credit_limit"]),
+        ageing=ageing,
+        source=FigureSource(row["source"]),
+    )
+
+
+def part_row(part: CustomerPart) -> Row:
+    return {
+        "customer_id": part.sold_to.value,
+        "part_number": part.part_number.value,
+        "sku": part.sku.value,
+        "unit": part.unit,
+        "description": part.description,
+    }
+
+
+def parts(
+    connection: Connection, customer_ids: Collection[CustomerId]
+) -> dict[PartKey, CustomerPart]:
+    """By their keys."""
+    rows = queries.by_keys(
+        connection, schema.customer_parts, "customer_id", load.texts(customer_ids)
+    )
+    found = [
+        CustomerPart(
+            sold_to=CustomerId(row["customer_id"]),
+            part_number=PartNumber(row["part_number"]),
+            sku=Sku(row["sku"]),
+            unit=row["unit"],
+            description=row["description"],
+        )
+        for row in rows
+    ]
+    return {each.key: each for each in found}
+
+
+def stock_row(audience: Audience, figure: Availability) -> Row:
+    return {
+        **translate.audience_row(audience),
+        "sku": figure.sku.value,
+        "warehouse": figure.warehouse,
+        "available": decimal_text(figure.available),
+        "next_due": day_text(figure.next_due),
+        "discontinued": figure.discontinued,
+    }
+
+
+def stock(connection: Connection, audience: Audience) -> dict[StockKey, Availability]:
+    """What this audience is shown, by item and warehouse."""
+    found = [
+        Availability(
+            sku=Sku(row["sku"]),
+            warehouse=row["warehouse"],
+            available=read_decimal(row["available"]),
+            next_due=read_optional_day(row["next_due"]),
+            discontinued=row["discontinued"],
+        )
+        for row in queries.stock_rows(connection, translate.audience_row(audience))
+    ]
+    return {each.key: each for each in found}

@@ -1,0 +1,11 @@
+const { KINDS } = require("../../../lib/records")
+
+// Admin routes are behind Medusa's own authentication: a secret API key, a
+// session or a token of a user.
+
+/** That the module is here, and which one. */
+async function GET(_req, res) {
+  res.json({ tradesync: { version: 1, kinds: KINDS } })
+}
+
+module.exports = { GET }

@@ -1,0 +1,479 @@
+"""Keeps Medusa's price lists as our entries say, changing the rows that differ.
+
+A row is known by its ID and changed by it: Medusa does not mind a second row for
+the same quantity, and then charges the cheaper one. A list is one audience's in
+one period; its description is how it is found again, its metadata what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sync.domain.codec import fingerprint
+from sync.domain.ids import ChannelId, CustomerId
+from sync.domain.pricing import (
+    DEFAULT_LIST,
+    ITEM_OVERRIDES,
+    Audience,
+    AudienceKind,
+    Price,
+    PriceKey,
+    PriceLevel,
+    PriceScope,
+    PriceValue,
+)
+from sync.domain.views import PublishedPriceKey
+from sync.stores.medusa import translate
+from sync.stores.medusa.accounts import Groups
+from sync.stores.medusa.price_bodies import RowKey, changed, new_row, row_key, row_of
+from sync.stores.medusa.price_rows import ACCOUNTS, Period, in_level, native, rank, rows_of
+from sync.stores.medusa.queries import Queries
+from sync.stores.medusa.spelling import moment_text, read_moment, read_raw
+from sync.stores.medusa.translate_orders import UNIT_KEY
+
+Json = dict[str, Any]
+Entries = Mapping[PublishedPriceKey, PriceValue]
+METADATA = "tradesync"
+# As long as that a run may take from one scope of an audience to the next.
+LOOK_S = 60.0
+# The last day of no entry that anybody wants: an item whose rows say something else
+# equals nothing, so a plan puts it right where it is wanted, and else removes it.
+NEVER = date.min
+
+
+@dataclass(slots=True)
+class ListPlan:
+    """What must change in the list of one period."""
+
+    period: Period
+    held: Json | None
+    twins: Sequence[str] = ()
+    create: list[tuple[RowKey, Decimal]] = field(default_factory=list)
+    update: list[tuple[str, RowKey, Decimal]] = field(default_factory=list)
+    delete: list[tuple[str, RowKey]] = field(default_factory=list)
+    rows_after: int = 0
+    head_differs: bool = False
+
+    @property
+    def variants(self) -> set[str]:
+        """The variants whose prices are not as they should be."""
+        changed = [key for key, _ in self.create] + [key for _, key, _ in self.update]
+        return {key.variant for key in (*changed, *(key for _, key in self.delete))}
+
+
+class _Rules:
+    """The rules of our lists' heads, asked for once in a call.
+
+    ``makes_groups``: a group that is missing is made; a mere look makes nothing.
+    """
+
+    def __init__(self, queries: Queries, *, makes_groups: bool) -> None:
+        self._queries, self._groups = queries, Groups(queries)
+        self._makes_groups = makes_groups
+        self._found: dict[Audience, Json | None] = {}
+        self._of: dict[Audience, dict[str, list[str]]] = {}
+
+    def read_ahead(self, audiences: Collection[Audience]) -> None:
+        """Look up the groups of all of these at once."""
+        grouped = [each for each in audiences if rank(each)]
+        self._found.update(dict.fromkeys(grouped))
+        self._found.update(self._groups.find(grouped) if grouped else {})
+
+    @cached_property
+    def regions(self) -> dict[str, list[str]]:
+        """By currency: the regions that sell in it."""
+        found: dict[str, list[str]] = {}
+        for region in self._queries.regions():
+            found.setdefault(str(region["currency_code"]).upper(), []).append(region["id"])
+        return found
+
+    def of(self, audience: Audience) -> dict[str, list[str]]:
+        if rank(audience) == 0:
+            return {}
+        if audience not in self._of:
+            if audience not in self._found:
+                self.read_ahead([audience])
+            group = self._found[audience]
+            if self._makes_groups:
+                group = self._groups.ensure(audience, group)
+            rules = {"customer.groups.id": [group["id"]] if group is not None else []}
+            if rank(audience) >= 2:
+                # True of every cart; what counts is that it is one rule more.
+                rules["region_id"] = sorted(each for some in self.regions.values() for each in some)
+            self._of[audience] = rules
+        return self._of[audience]
+
+
+@dataclass(slots=True)
+class _Look:
+    """What a look at an audience's lists found, and which scopes have been told."""
+
+    wrong: set[str]
+    at: float
+    told: set[PriceScope] = field(default_factory=set)
+
+
+class PriceLists:
+    def __init__(
+        self,
+        queries: Queries,
+        *,
+        unit: str,
+        public_channel: ChannelId | None,
+        zone: ZoneInfo,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._queries, self._monotonic = queries, monotonic
+        self._looks: dict[Audience, _Look] = {}
+        self._unit, self._public, self._zone = unit, public_channel, zone
+
+    def apply(self, put: Entries, remove: Collection[PublishedPriceKey]) -> None:
+        """Make the lists say what the records will say once these changes are in them.
+
+        Those that are put are in them already, those to remove still are.
+        """
+        self._looks.clear()
+        touched: dict[Audience, set[str]] = {}
+        for key in (*put, *remove):
+            touched.setdefault(key.audience, set()).add(key.key.sku.value)
+        for audience in list(touched):
+            # Whole lists go, also with rows of variants that have another SKU by now.
+            if self._emptied(audience, put, remove):
+                self._drop(audience)
+                del touched[audience]
+            elif self._astray(audience):
+                self._drop(audience)
+        items = {
+            key.key.sku.value
+            for key in (*put, *remove)
+            if key.audience == ACCOUNTS and key.key.scope == ITEM_OVERRIDES
+        }
+        if items:
+            # An item price comes before every list's own.
+            for audience in self._audiences_with(items):
+                touched.setdefault(audience, set()).update(items)
+        audiences = [
+            each
+            for each in sorted(touched, key=lambda audience: audience.order)
+            if native(each, self._public)
+        ]
+        skus, gone = {sku for each in audiences for sku in touched[each]}, set(remove)
+        recorded = self._recorded(audiences, skus)
+        variants = self._queries.variants(skus)
+        rules = _Rules(self._queries, makes_groups=True)
+        rules.read_ahead(audiences)
+        for audience in audiences:
+            own = touched[audience]
+            entries = {
+                key: value
+                for key, value in recorded.get(audience, {}).items()
+                if key.key.sku.value in own and key not in gone
+            }
+            entries |= {key: value for key, value in put.items() if key.audience == audience}
+            if audience != ACCOUNTS and audience.kind is not AudienceKind.PUBLIC:
+                everybodys = {**recorded.get(ACCOUNTS, {}), **put}
+                for key in gone:
+                    everybodys.pop(key, None)
+                entries = _with_items(entries, everybodys)
+            for plan in self._plans(audience, entries, own, rules, variants):
+                self._carry_out(audience, plan, rules)
+
+    def shown(self, audience: Audience, scope: PriceScope) -> dict[PriceKey, PriceValue]:
+        """What the records say of this scope; an item whose rows say something else ends NEVER.
+
+        Whatever has a record is told: what a plan does not see, it can never take away.
+        The lists hold what all of the audience's scopes come to, so one look at them
+        does for each scope once; who asks again for one gets a new look.
+        """
+        owner = translate.partition_text(audience, scope)
+        if not native(audience, self._public):
+            entries = self._entries([owner])
+            astray = bool(entries) and self._astray(audience)
+            wrong = {key.key.sku.value for key in entries} if astray else set()
+            return _told(entries, wrong)
+        look, now = self._looks.get(audience), self._monotonic()
+        if look is None or scope in look.told or now - look.at > LOOK_S:
+            scopes = {scope, *_scopes(audience, self._queries)}
+            owners = [translate.partition_text(audience, each) for each in scopes]
+            entries = self._entries(owners)
+            look = self._looks[audience] = _Look(self._deviating(audience, entries), now)
+        else:
+            entries = self._entries([owner])
+        look.told.add(scope)
+        return _told(
+            {key: value for key, value in entries.items() if key.key.scope == scope}, look.wrong
+        )
+
+    def _deviating(self, audience: Audience, entries: Entries) -> set[str]:
+        """SKUs of this audience whose rows in Medusa are not what these records say."""
+        skus = {key.key.sku.value for key in entries}
+        if entries and audience != ACCOUNTS and audience.kind is not AudienceKind.PUBLIC:
+            owner = translate.partition_text(ACCOUNTS, ITEM_OVERRIDES)
+            entries = _with_items(entries, self._entries([owner], sorted(skus)))
+        variants = self._queries.variants(skus)
+        names = {variant["id"]: sku for sku, variant in variants.items()}
+        rules = _Rules(self._queries, makes_groups=False)
+        found: set[str] = set()
+        for plan in self._plans(audience, entries, skus, rules, variants):
+            wrong = {names[each] for each in plan.variants if each in names}
+            found |= skus if plan.head_differs or plan.twins else wrong
+        return found
+
+    def drop(self, customer_id: CustomerId) -> None:
+        """The account's own lists, whatever is in them."""
+        self._looks.clear()
+        self._drop(Audience(AudienceKind.ACCOUNT, customer_id.value))
+
+    def _drop(self, audience: Audience) -> None:
+        for lists in self._held(audience).values():
+            for held in lists:
+                self._queries.drop_price_list(held["id"])
+
+    def _emptied(
+        self, audience: Audience, put: Entries, remove: Collection[PublishedPriceKey]
+    ) -> bool:
+        """Whether nothing will be recorded of this audience any more."""
+        if not _listed(audience) or any(key.audience == audience for key in put):
+            return False
+        gone = {key for key in remove if key.audience == audience}
+        scopes = _scopes(audience, self._queries)
+        owners = [translate.partition_text(audience, scope) for scope in scopes]
+        records = self._queries.records("price", owners) if gone else ()
+        # One page tells, but for the last batch of a withdrawal.
+        return bool(gone) and all(translate.price_of(record)[0] in gone for record in records)
+
+    def _astray(self, audience: Audience) -> bool:
+        """Whether this audience has a list from when its channel was the public one."""
+        public = audience.kind is AudienceKind.PUBLIC and not native(audience, self._public)
+        return public and bool(self._held(audience))
+
+    # What should be
+
+    def _entries(
+        self, owners: Collection[str], skus: Collection[str] | None = None
+    ) -> dict[PublishedPriceKey, PriceValue]:
+        """The published entries of these partitions."""
+        records = self._queries.records("price", owners, skus)
+        return dict(translate.price_of(record) for record in records)
+
+    def _recorded(
+        self, audiences: Collection[Audience], skus: Collection[str]
+    ) -> dict[Audience, dict[PublishedPriceKey, PriceValue]]:
+        """What is recorded of these items for these audiences, and their item prices."""
+        if not audiences:
+            return {}
+        owners = {translate.partition_text(ACCOUNTS, ITEM_OVERRIDES)}
+        for audience in audiences:
+            scopes = _scopes(audience, self._queries)
+            owners.update(translate.partition_text(audience, scope) for scope in scopes)
+        found: dict[Audience, dict[PublishedPriceKey, PriceValue]] = {}
+        for key, value in self._entries(owners, sorted(skus)).items():
+            found.setdefault(key.audience, {})[key] = value
+        return found
+
+    def _audiences_with(self, skus: Collection[str]) -> set[Audience]:
+        records = self._queries.records("price", None, skus)
+        found = {translate.partition_of(record["owner"])[0] for record in records}
+        return {each for each in found if rank_known(each) and rank(each) > rank(ACCOUNTS)}
+
+    def _plans(
+        self,
+        audience: Audience,
+        entries: Entries,
+        skus: Collection[str],
+        rules: _Rules,
+        variants: Mapping[str, Json],
+    ) -> list[ListPlan]:
+        """One plan for each list that is there or should be, for these items' rows."""
+        by_sku: dict[str, list[Price]] = {}
+        for key, value in entries.items():
+            price = Price(key.key, value)
+            if in_level(audience, price):
+                by_sku.setdefault(key.key.sku.value, []).append(price)
+        regions = rules.regions if audience.kind is AudienceKind.ACCOUNT else {}
+        wanted: dict[Period, dict[RowKey, Decimal]] = {}
+        for sku, prices in by_sku.items():
+            variant = variants.get(sku)
+            if variant is None:
+                continue  # the shop does not sell it; the record waits until it does
+            unit = str((variant.get("metadata") or {}).get(UNIT_KEY) or self._unit)
+            for period, found in rows_of(prices, unit).items():
+                rows = wanted.setdefault(period, {})
+                for step in found:
+                    rows |= row_of(audience, variant["id"], step, regions)
+        held = self._held(audience)
+        touched = {variants[sku]["id"] for sku in skus if sku in variants}
+        return [
+            self._compared(
+                audience, period, wanted.get(period, {}), held.get(period, []), touched, rules
+            )
+            for period in sorted(wanted.keys() | held.keys(), key=_period_order)
+        ]
+
+    def _compared(
+        self,
+        audience: Audience,
+        period: Period,
+        wanted: Mapping[RowKey, Decimal],
+        lists: Sequence[Json],
+        touched: Collection[str],
+        rules: _Rules,
+    ) -> ListPlan:
+        held = lists[0] if lists else None
+        plan = ListPlan(period, held, [each["id"] for each in lists[1:]])
+        there: dict[RowKey, list[tuple[str, Decimal]]] = {}
+        others = 0
+        for row in self._queries.price_rows(held["id"]) if held else ():
+            key = row_key(row)
+            if key is None or key.variant not in touched:
+                others += 1
+                continue
+            there.setdefault(key, []).append((row["id"], read_raw(row["raw_amount"])))
+        for key, price in wanted.items():
+            rows = sorted(there.pop(key, []))
+            if not rows:
+                plan.create.append((key, price))
+                continue
+            (row_id, amount), *doubles = rows
+            if amount != price:
+                plan.update.append((row_id, key, price))
+            plan.delete += [(double, key) for double, _ in doubles]
+        plan.delete += [(row_id, key) for key, rows in there.items() for row_id, _ in rows]
+        plan.rows_after = others + len(wanted)
+        if held is not None and plan.rows_after:
+            plan.head_differs = not self._head_right(audience, period, held, rules)
+        return plan
+
+    # What is
+
+    def _held(self, audience: Audience) -> dict[Period, list[Json]]:
+        """Our lists for this audience; of several for one period the oldest is the one to keep."""
+        words = _words(audience)
+        found: dict[Period, list[Json]] = {}
+        for each in sorted(self._queries.price_lists(words), key=lambda each: str(each["id"])):
+            said = (each.get("metadata") or {}).get(METADATA)
+            if not isinstance(said, Mapping) or said.get("audience") != str(audience):
+                continue
+            period = Period(_day(said.get("first")), _day(said.get("last")))
+            found.setdefault(period, []).append(each)
+        return found
+
+    def _head(self, audience: Audience, period: Period, rules: _Rules) -> Json:
+        starts, ends = period.moments(self._zone)
+        return {
+            "title": _title(audience, period),
+            "description": _words(audience),
+            "type": "override",
+            "status": "active",
+            "starts_at": moment_text(starts) if starts else None,
+            "ends_at": moment_text(ends) if ends else None,
+            "rules": rules.of(audience),
+            "metadata": {
+                METADATA: {
+                    "audience": str(audience),
+                    "first": period.first.isoformat() if period.first else None,
+                    "last": period.last.isoformat() if period.last else None,
+                }
+            },
+        }
+
+    def _head_right(self, audience: Audience, period: Period, held: Json, rules: _Rules) -> bool:
+        wanted = self._head(audience, period, rules)
+        there = {name: sorted(values) for name, values in (held.get("rules") or {}).items()}
+        moments = [
+            (read_moment(held[name]) if held.get(name) else None)
+            == (read_moment(wanted[name]) if wanted[name] else None)
+            for name in ("starts_at", "ends_at")
+        ]
+        same = all(held.get(name) == wanted[name] for name in ("status", "type"))
+        return same and all(moments) and there == wanted["rules"]
+
+    # Making it so
+
+    def _carry_out(self, audience: Audience, plan: ListPlan, rules: _Rules) -> None:
+        held = plan.held
+        for twin in plan.twins:
+            self._queries.drop_price_list(twin)
+        if plan.rows_after == 0:
+            if held is not None:
+                self._queries.drop_price_list(held["id"])
+            return
+        if held is None:
+            held = self._queries.make_price_list(self._head(audience, plan.period, rules))
+        elif plan.head_differs:
+            self._queries.change_price_list(held["id"], self._head(audience, plan.period, rules))
+        self._queries.write_prices(
+            held["id"],
+            [new_row(key, price) for key, price in plan.create],
+            [changed(row, key, price) for row, key, price in plan.update],
+            [row for row, _ in plan.delete],
+        )
+
+
+def _told(entries: Entries, wrong: Collection[str]) -> dict[PriceKey, PriceValue]:
+    """The entries by key; those of the items that are wrong end NEVER."""
+    return {
+        key.key: replace(value, valid_until=NEVER) if key.key.sku.value in wrong else value
+        for key, value in entries.items()
+    }
+
+
+def _with_items(entries: Entries, items: Entries) -> dict[PublishedPriceKey, PriceValue]:
+    """The entries, and the item prices for all accounts of the items that they price at all."""
+    priced = {key.key.sku for key in entries}
+    before_all = {
+        key: value
+        for key, value in items.items()
+        if key.audience == ACCOUNTS and key.key.scope == ITEM_OVERRIDES and key.key.sku in priced
+    }
+    return {**before_all, **entries}
+
+
+def _listed(audience: Audience) -> bool:
+    """Whether there can be lists for such an audience."""
+    return rank_known(audience) or audience.kind is AudienceKind.PUBLIC
+
+
+def rank_known(audience: Audience) -> bool:
+    return audience.kind in (AudienceKind.ACCOUNTS, AudienceKind.GROUP, AudienceKind.ACCOUNT)
+
+
+def _scopes(audience: Audience, queries: Queries) -> Sequence[PriceScope]:
+    match audience.kind:
+        case AudienceKind.ACCOUNTS:
+            return (ITEM_OVERRIDES, DEFAULT_LIST)
+        case AudienceKind.ACCOUNT:
+            return (PriceScope(PriceLevel.ACCOUNT, audience.key),)
+        case AudienceKind.GROUP:
+            return (PriceScope(PriceLevel.GROUP, audience.key),)
+    owners = (owner for _, owner in queries.record_owners(["price"]))
+    partitions = [translate.partition_of(owner) for owner in owners]
+    return [scope for each, scope in partitions if each == audience]
+
+
+def _words(audience: Audience) -> str:
+    """How our lists for this audience are found: words that nobody else would write."""
+    return f"tradesync {fingerprint(str(audience))[:20]}"
+
+
+def _title(audience: Audience, period: Period) -> str:
+    days = [
+        f" {word} {day.isoformat()}"
+        for word, day in (("from", period.first), ("until", period.last))
+        if day is not None
+    ]
+    return f"ERP prices: {audience}{''.join(days)}"
+
+
+def _day(text: object) -> date | None:
+    return date.fromisoformat(text) if isinstance(text, str) else None
+
+
+def _period_order(period: Period) -> tuple[Any, ...]:
+    return (str(period.first or ""), str(period.last or "9999"))

@@ -1,0 +1,272 @@
+"""The proof that the store shows what the ERP says, and nothing that it must not.
+
+Both read the two systems through their ports and write nothing. ``forbidden``
+is what no moment may show once a run has gone through under the mapping at hand
+(WA-8, WA-3a, VE-7); ``differing`` is what is left to mirror when every flow has
+gone through and nothing was refused (MI-1, WA-6, WA-7). They are written down a
+second time here, on purpose: a mistake in a planner must not hide itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from sync.domain.channel import LoginWall
+from sync.domain.ids import CustomerId
+from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceLevel, PriceScope, PriceValue
+from sync.flows.context import Context, needs
+from sync.flows.mirroring import members_of_accounts
+from sync.ports.erp import (
+    ReadsAccounts,
+    ReadsAvailability,
+    ReadsBalances,
+    ReadsCustomerParts,
+    ReadsInvoices,
+    ReadsItems,
+    ReadsPrices,
+    ReadsShipTos,
+)
+from sync.ports.state import ResyncScope
+from sync.ports.store import (
+    MirrorsAccounts,
+    MirrorsAvailability,
+    MirrorsBalances,
+    MirrorsCustomerParts,
+    MirrorsInvoices,
+    MirrorsPrices,
+    MirrorsShipTos,
+)
+
+MIRRORS = (
+    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
+    "availability",
+)
+
+
+def forbidden(context: Context) -> list[str]:
+    """What the store shows and must not, in sentences; empty where nothing is wrong."""
+    return [
+        *_of_retail_groups(context),
+        *_prices_for_the_wrong_eyes(context),
+        *_stock_for_the_wrong_eyes(context),
+    ]
+
+
+def differing(context: Context, flows: Collection[str] = MIRRORS) -> list[str]:
+    """In what the store differs from the ERP after these flows, in sentences."""
+    found: list[str] = []
+    for flow, compare in _COMPARED.items():
+        if flow in flows:
+            found.extend(compare(context))
+    return found
+
+
+def _of_retail_groups(context: Context) -> Iterator[str]:
+    groups = sorted(context.mapping.retail_groups.customer_ids)
+    accounts = needs(context.store, MirrorsAccounts, "the store")
+    shown = set(accounts.shown_customer_ids())
+    invoices = needs(context.store, MirrorsInvoices, "the store").shown_invoices(groups)
+    places = needs(context.store, MirrorsShipTos, "the store")
+    addresses = [*places.shown_ship_tos(groups), *places.shown_bill_tos(groups)]
+    owed = needs(context.store, MirrorsBalances, "the store").shown_balances(groups)
+    parts = needs(context.store, MirrorsCustomerParts, "the store").shown_customer_parts(groups)
+    if parts:
+        yield f"the store shows part numbers of retail groups: {sorted(parts)}"
+    for group in groups:
+        if any(owner == group for owner, _ in owed):
+            yield f"the store shows what the retail group {group} owes"
+        if group in shown or accounts.shown_accounts([group]):
+            yield f"the store shows something of the retail group {group}"
+        if any(owner == group for owner, _ in invoices):
+            yield f"the store shows invoices of the retail group {group}"
+        if any(owner == group for owner, _ in addresses):
+            yield f"the store shows addresses of the retail group {group}"
+    # A record may also stand under a wrong owner.
+    for (owner, _), invoice in (
+        needs(context.store, MirrorsInvoices, "the store").shown_invoices(sorted(shown)).items()
+    ):
+        if invoice.sold_to != owner:
+            yield f"an invoice of {invoice.sold_to} is shown to {owner}"
+
+
+def _prices_for_the_wrong_eyes(context: Context) -> Iterator[str]:
+    groups = context.mapping.retail_groups
+    store = needs(context.store, MirrorsPrices, "the store")
+    for audience, scope in sorted(store.shown_price_partitions(), key=_partition_order):
+        own = scope.level is PriceLevel.ACCOUNT
+        if audience.channel is not None:
+            channel = context.mapping.channels.get(audience.channel)
+            group = CustomerId(audience.key)
+            if channel is None or channel.retail_group(group) is None:
+                yield f"prices are shown to {audience}, and no such shoppers are declared"
+            elif audience.kind is AudienceKind.PUBLIC and channel.login_wall is not LoginWall.OPEN:
+                yield f"prices are shown to everybody behind the login wall of {audience.channel}"
+            if own and scope.owner != audience.key:
+                yield f"the prices of {scope.owner} are shown to {audience}"
+        elif audience.kind is AudienceKind.ACCOUNT and CustomerId(audience.key) in groups:
+            yield f"the retail group {audience.key} is shown prices as if it were an account"
+        if own and audience.kind is AudienceKind.ACCOUNT and scope.owner != audience.key:
+            yield f"the prices of {scope.owner} are shown to {audience}"
+        if own and audience.kind in (AudienceKind.ACCOUNTS, AudienceKind.GROUP):
+            yield f"the prices of {scope.owner} are shown to {audience}"
+
+
+def _stock_for_the_wrong_eyes(context: Context) -> Iterator[str]:
+    store = needs(context.store, MirrorsAvailability, "the store")
+    for audience in sorted(store.shown_stock_audiences(), key=lambda each: each.order):
+        if audience.kind is AudienceKind.ACCOUNT:
+            if CustomerId(audience.key) in context.mapping.retail_groups:
+                yield f"the retail group {audience.key} is shown stock as if it were an account"
+            continue
+        if audience.channel is None:
+            continue
+        channel = context.mapping.channels.get(audience.channel)
+        if channel is None or channel.retail_group(CustomerId(audience.key)) is None:
+            yield f"stock is shown to {audience}, and no such shoppers are declared"
+        elif audience.kind is AudienceKind.PUBLIC and channel.login_wall is not LoginWall.OPEN:
+            yield f"stock is shown to everybody behind the login wall of {audience.channel}"
+
+
+def _mapped(context: Context) -> list[CustomerId]:
+    """Accounts with buyers in the store that the ERP has."""
+    members = sorted(members_of_accounts(context, ResyncScope()))
+    there = needs(context.erp, ReadsAccounts, "the ERP").accounts(members)
+    return [each for each in members if each in there]
+
+
+def _accounts(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    store = needs(context.store, MirrorsAccounts, "the store")
+    members = members_of_accounts(context, ResyncScope())
+    held = needs(context.erp, ReadsAccounts, "the ERP").accounts(mapped)
+    shown = store.shown_accounts(mapped)
+    for each in mapped:
+        profile, account = shown.get(each), held[each]
+        if profile is None:
+            yield f"the account {each} is not shown"
+            continue
+        said = (account.name, account.terms, account.effective_status, account.credit)
+        told = (profile.name, profile.terms, profile.status, profile.credit)
+        if said != told:
+            yield f"the account {each} is {said} in the ERP, and {told} in the store"
+        if profile.organisations != members[each].organisations:
+            yield f"the account {each} is shown to {profile.organisations}"
+    for each in sorted(set(store.shown_customer_ids()) - set(mapped)):
+        yield f"something is shown of {each}, for whom nobody is mapped"
+
+
+def _places(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    erp = needs(context.erp, ReadsShipTos, "the ERP")
+    store = needs(context.store, MirrorsShipTos, "the store")
+    said = {(each.sold_to, each.ship_to_id): each for each in erp.ship_tos(mapped)}
+    if said != dict(store.shown_ship_tos(mapped)):
+        yield "the ship-tos in the store are not those of the ERP"
+    billed = {(each.sold_to, each.bill_to_id): each for each in erp.bill_tos(mapped)}
+    if billed != dict(store.shown_bill_tos(mapped)):
+        yield "the bill-tos in the store are not those of the ERP"
+
+
+def _invoices(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    erp = needs(context.erp, ReadsInvoices, "the ERP")
+    store = needs(context.store, MirrorsInvoices, "the store")
+    said = {(each.sold_to, each.number): each for each in erp.invoices(mapped)}
+    if said != dict(store.shown_invoices(mapped)):
+        yield "the invoices in the store are not those of the ERP"
+
+
+def _balances(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    erp = needs(context.erp, ReadsBalances, "the ERP")
+    shown = needs(context.store, MirrorsBalances, "the store").shown_balances(mapped)
+    said = {(each.sold_to, each.currency): each for each in erp.balances(mapped)}
+    if said.keys() != shown.keys():
+        yield "the balances in the store are not those of the ERP"
+        return
+    for key, balance in said.items():
+        told = shown[key]
+        if (balance.balance, balance.credit_limit) != (told.balance, told.credit_limit):
+            yield f"{key[0]} owes {balance.balance}, and the store shows {told.balance}"
+        if balance.ageing is not None and balance.ageing != told.ageing:
+            yield f"the ageing of {key[0]} is not the ERP's"
+
+
+def _customer_parts(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    erp = needs(context.erp, ReadsCustomerParts, "the ERP")
+    store = needs(context.store, MirrorsCustomerParts, "the store")
+    said = {each.key: each for each in erp.customer_parts(mapped)}
+    if said != dict(store.shown_customer_parts(mapped)):
+        yield "the part numbers in the store are not those of the ERP"
+
+
+def _availability(context: Context) -> Iterator[str]:
+    erp = needs(context.erp, ReadsAvailability, "the ERP")
+    store = needs(context.store, MirrorsAvailability, "the store")
+    said = {each.key: each for each in erp.availability()}
+    items = needs(context.erp, ReadsItems, "the ERP").items({sku for sku, _ in said})
+    mapped = _mapped(context)
+    seen = set()
+    for audience in store.shown_stock_audiences():
+        for key, figure in store.shown_availability(audience).items():
+            allowed = items[key[0]].allowed_to if key[0] in items else frozenset[CustomerId]()
+            if allowed is not None and CustomerId(audience.key or "-") not in allowed:
+                yield f"{audience} is shown stock of {key[0]}, which is not for them"
+            if said.get(key) is None or said[key].available != figure.available:
+                yield f"{audience} sees {figure}, and the ERP says {said.get(key)}"
+            seen.add((audience, key))
+    for key in said:
+        item = items.get(key[0])
+        if item is None or not item.active:
+            continue
+        if item.allowed_to is None:
+            to = [Audience(AudienceKind.ACCOUNTS)] if mapped else []
+        else:
+            own = [each for each in mapped if each in item.allowed_to]
+            to = [Audience(AudienceKind.ACCOUNT, each.value) for each in own]
+        yield from (f"{each} does not see {key}" for each in to if (each, key) not in seen)
+
+
+def _prices(context: Context) -> Iterator[str]:
+    erp = needs(context.erp, ReadsPrices, "the ERP")
+    store = needs(context.store, MirrorsPrices, "the store")
+    for audience, scope in sorted(store.shown_price_partitions(), key=_partition_order):
+        said = _entries(context, erp, scope)
+        for key, value in store.shown_prices(audience, scope).items():
+            if said.get(key) != value:
+                yield f"{audience} sees {value} for {key.sku}, and the ERP says {said.get(key)}"
+    for owner in _mapped(context):
+        scope = PriceScope.account(owner)
+        shown = store.shown_prices(Audience(AudienceKind.ACCOUNT, owner.value), scope)
+        if dict(shown) != _entries(context, erp, scope):
+            yield f"{owner} does not see its own prices as the ERP has them"
+
+
+def _entries(context: Context, erp: ReadsPrices, scope: PriceScope) -> dict[PriceKey, PriceValue]:
+    """What the ERP says, with what has ended left out and zero read as the mapping reads it."""
+    found = {}
+    for entry in erp.prices([scope]):
+        value = entry.value
+        if value.valid_until is not None and value.valid_until < context.today():
+            continue
+        if value.unit_price == 0 and context.mapping.zero_price_means_call:
+            value = PriceValue(None, value.valid_until)
+        found[entry.key] = value
+    return found
+
+
+def _partition_order(partition: tuple[Audience, PriceScope]) -> tuple[object, ...]:
+    audience, scope = partition
+    return (audience.order, scope)
+
+
+_COMPARED: Mapping[str, Callable[[Context], Iterator[str]]] = {
+    "accounts": _accounts,
+    "ship_tos": _places,
+    "prices": _prices,
+    "invoices": _invoices,
+    "balances": _balances,
+    "customer_parts": _customer_parts,
+    "availability": _availability,
+}

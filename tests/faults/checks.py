@@ -1,0 +1,542 @@
+"""The checks that a defect has to pass: run over the product as it is, and over each mutant.
+
+Each gives the first violation that it finds, or None. They go from the quick to
+the thorough, so that a mutant is caught by the cheapest check that can.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sync.domain.channel import LoginWall
+from sync.domain.ids import Sku, WebOrderId
+from sync.domain.order import OrderState
+from sync.domain.pricing import PriceScope
+from sync.domain.sales_order import SalesOrder
+from sync.flows.context import Limits
+from sync.flows.cycle import run_flow
+from sync.flows.retrying import Patience
+from sync.ports.notices import notice_for
+from sync.ports.state import LedgerFilter, LedgerState
+from sync.testing import builders as a
+from sync.testing.enumerating import (
+    Enumeration,
+    MakeTrial,
+    Point,
+    at_every_point,
+    every_fault,
+)
+from sync.testing.erp import MemoryErp
+from sync.testing.faults import Call, Fault
+from sync.testing.schedules import play
+from tests.faults.sites import GROUPS, NOTHING, SWAPPED, MirrorSite, OrderSite
+from tests.faults.trials import (
+    LATER,
+    OrderTrial,
+    a_group,
+    mirror,
+    one_order,
+    two_orders,
+)
+from tests.scenarios.world import (
+    HARBOUR,
+    WEB,
+    a_channel,
+    guest_order,
+    harbour_order,
+    mill_order,
+    order_id,
+)
+
+# An order is read again, frozen and sent: so many points lie between.
+BETWEEN_LAST_LOOK_AND_SUBMIT = 6
+NUT = Sku("NUT-M8")
+
+
+# Something else happens at each point.
+
+
+@dataclass
+class EditedTrial(OrderTrial):
+    """The second order changes in the store at some point of its import.
+
+    Well before it was sent the ERP must get the new version and nobody a
+    question; later it is a person's.
+    """
+
+    changed_at: int | None = None
+
+    def change(self, **changes: Any) -> None:
+        self.changed_at = len(self.script.log)
+        self.site.clock.advance(1)
+        self.site.store.change_order(order_id(2), **changes)
+
+    def violations(self) -> Sequence[str]:
+        found = list(super().violations())
+        if self.changed_at is None:
+            return found
+        with self.site.state.transaction() as state:
+            entry = state.ledger.entry(order_id(2))
+        sent = [
+            position
+            for position, call in enumerate(self.script.log)
+            if call.point.startswith("erp.submit_order") and _sends(call, order_id(2))
+        ]
+        early = not sent or self.changed_at < sent[0] - BETWEEN_LAST_LOOK_AND_SUBMIT
+        if early and (entry is None or entry.state is LedgerState.REVIEW):
+            found.append("it changed well before it was sent, and the ERP got what it was before")
+        return found
+
+
+def _sends(call: Call, wanted: WebOrderId) -> bool:
+    """Whether the order is the one submitted, or one of the group."""
+    given = call.arguments[0]
+    orders = [given] if isinstance(given, SalesOrder) else [order for order, _ in given]
+    return any(each.web_order == wanted for each in orders)
+
+
+def edited(**given: Any) -> EditedTrial:
+    trial = two_orders(**given)
+    return EditedTrial(trial.site)
+
+
+def a_lost_answer_and_an_edit(**changes: Any) -> OrderTrial:
+    """The answer to the submission is lost; before the next look something changes."""
+    trial = one_order()
+    trial.script.lost_reply("erp.submit_order")
+    trial.run()
+    trial.site.clock.advance(1)
+    trial.site.store.change_order(order_id(1), **changes)
+    trial.recover()
+    return trial
+
+
+def _change(changes: dict[str, Any], trial: EditedTrial) -> None:
+    trial.change(**changes)
+
+
+def edits_at_every_point(**given: Any) -> str | None:
+    for changes in (
+        {"notes": "call first"},
+        {"ship_to": a.a_typed_address(lines=("Canal Street 99",))},
+        {"state": OrderState.CANCELLED},
+    ):
+        done = at_every_point(partial(edited, **given), partial(_change, changes), stop_at=1)
+        if done.found:
+            return f"{'/'.join(changes)} changed {done.found[0]}"
+    return None
+
+
+def decided_again_after_a_lost_answer() -> str | None:
+    """The mapping changes while an outcome is unknown: the ERP has what was decided then."""
+    trial = one_order()
+    trial.script.lost_reply("erp.submit_order")
+    trial.run()
+    trial.site.remap(assignments=SWAPPED)
+    trial.recover()
+    found = list(trial.violations())
+    with trial.site.state.transaction() as state:
+        entry = state.ledger.entry(order_id(1))
+    assert entry is not None
+    if entry.imported_at is None:
+        found.append(f"the ERP has it as it was decided, and it is {entry.state.value}")
+    return _first(found)
+
+
+def changed_while_unknown() -> str | None:
+    """The order changes while its outcome is unknown: what the ERP has is the old version."""
+    for changes in (
+        {"state": OrderState.CANCELLED},
+        {"notes": "call first"},
+        {"ship_to": a.a_typed_address()},
+    ):
+        trial = a_lost_answer_and_an_edit(**changes)
+        found = list(trial.violations())
+        with trial.site.state.transaction() as state:
+            entry = state.ledger.entry(order_id(1))
+        assert entry is not None
+        if entry.state is not LedgerState.REVIEW:
+            found.append(f"it changed after the ERP had it, and is {entry.state.value}")
+        if found:
+            return f"{'/'.join(changes)} changed: {found[0]}"
+    return None
+
+
+def one_in_quarantine_and_one_behind_it() -> str | None:
+    """A bad order costs itself only, for as long as it stays."""
+    site = OrderSite()
+    site.store.place_order(harbour_order(1, lines=(a.a_line(sku=Sku("NOTHING")),)))
+    site.store.place_order(guest_order(2))
+    site.retail = {order_id(2)}
+    trial = OrderTrial(site)
+    trial.run()
+    site.store.place_order(mill_order(3, placed_at=site.clock.now(), modified_at=site.clock.now()))
+    trial.recover()
+    return _first(trial.violations())
+
+
+def one_refused_in_a_group(**given: Any) -> str | None:
+    """The ERP refuses the group for one of its orders; the others go in."""
+    trial = a_group(**given)
+    site = trial.site
+    site.erp.add_item(a.an_item(sku=NUT))
+    site.erp.set_price(a.a_price("9.9900", scope=PriceScope.account(HARBOUR), sku=NUT))
+    site.erp.refuse_item(NUT)
+    site.store.place_order(harbour_order(3, lines=(a.a_line(sku=NUT),)))
+    trial.recover()
+    with site.state.transaction() as state:
+        states = [e.state for e in (state.ledger.entry(order_id(n)) for n in (1, 2, 3)) if e]
+    wanted = [LedgerState.ACKNOWLEDGED, LedgerState.ACKNOWLEDGED, LedgerState.QUARANTINED]
+    if states != wanted:
+        return f"one of a group was refused, and they are {[each.value for each in states]}"
+    return None
+
+
+def numbers_of_a_group(**given: Any) -> str | None:
+    """The status of an order would put its number right, so it is read before that."""
+    trial = a_group(**given)
+    trial.run()
+    with trial.site.state.transaction() as state:
+        entries = {e.key: e.erp_order for e in state.ledger.entries(LedgerFilter())}
+    if any(entries.get(row.key) != row.number for row in trial.site.erp.orders):
+        return "an order of a group has the number of another one"
+    return None
+
+
+def one_of_a_group_taken_over(**given: Any) -> str | None:
+    """Another worker has the first order by the time that the group is looked for; then it dies."""
+    trial = a_group(**given)
+    site = trial.site
+
+    def another_worker() -> None:
+        with site.state.transaction() as state:
+            lease_over = site.clock.now() + timedelta(hours=1)
+            assert state.ledger.claim(order_id(1), lease_over, 1.0) is not None
+
+    trial.script.meanwhile("erp.find_orders", another_worker)
+    trial.run()
+    site.clock.advance(3600)
+    trial.recover()
+    return _first(trial.violations())
+
+
+def committed_late() -> str | None:
+    """An order becomes visible behind the watermark, by less than the store's overlap."""
+    site = OrderSite()
+    trial = OrderTrial(site)
+    site.store.place_order(harbour_order(1, modified_at=site.clock.now()))
+    trial.run()
+    site.clock.advance(LATER)
+    trial.run()
+    behind = harbour_order(1).modified_at.replace(hour=8, minute=51)
+    site.store.place_order(mill_order(2, placed_at=behind, modified_at=behind))
+    trial.recover()
+    return _first(trial.violations())
+
+
+def committed_after_its_answer() -> str | None:
+    """The ERP commits long after its answer was lost, and the order is cancelled meanwhile."""
+    site = OrderSite()
+    site.store.place_order(harbour_order(1))
+    return _committed_late_and_cancelled(OrderTrial(site), "erp.submit_order")
+
+
+def group_committed_after_its_answer(**given: Any) -> str | None:
+    return _committed_late_and_cancelled(a_group(**given), "erp.submit_orders")
+
+
+def placed(site: OrderSite) -> list[WebOrderId]:
+    """All of them change: one that went in otherwise would keep a late group out."""
+    return [each.order_id for page in site.store.changed_orders(None) for each in page.orders]
+
+
+def _committed_late_and_cancelled(trial: OrderTrial, point: str) -> str | None:
+    site = trial.site
+    trial.script.fail(point, Fault.OVERTAKEN)
+    trial.script.keep_on_its_way = True
+    trial.run()
+    site.clock.advance(1)
+    for each in placed(site):
+        site.store.change_order(each, state=OrderState.CANCELLED)
+    for _ in range(2):
+        site.clock.advance(site.erp.capabilities.statement_timeout_s * 0.45)
+        trial.run()
+    trial.script.keep_on_its_way = False
+    trial.script.arrive()
+    trial.recover()
+    return _first(trial.violations())
+
+
+def replayed_without_need() -> str | None:
+    """The ERP has it otherwise than it was sent; a person looks, and has it tried again."""
+    trial = one_order()
+    site = trial.site
+    trial.script.lost_reply("erp.submit_order")
+    trial.run()
+    site.placed = [order_id(1)]
+    if site.staff("desk", order_id(1), random.Random(0)) == NOTHING:
+        return None  # the outcome was not unknown
+    trial.recover()
+    site.staff("replay", order_id(1), random.Random(0))
+    trial.recover()
+    found = list(trial.violations())
+    with site.state.transaction() as state:
+        entry = state.ledger.entry(order_id(1))
+    assert entry is not None
+    if entry.state is not LedgerState.REVIEW:
+        found.append(f"the ERP has it otherwise than it was sent, and it is {entry.state.value}")
+    return _first(found)
+
+
+def told_by_the_next_run(**given: Any) -> str | None:
+    """The store does not take a notice. The next run tells it again, not only a later look."""
+    trial = one_order(**given)
+    patience = Patience().attempts
+    for passage in range(1, patience + 1):
+        trial.script.lost_request("store.show_import", at=passage)
+    trial.run()
+    trial.run()
+    with trial.site.state.transaction() as state:
+        entry = state.ledger.entry(order_id(1))
+    assert entry is not None
+    wanted, seen = notice_for(entry), trial.site.store.notice(order_id(1))
+    return None if seen == wanted else f"the store shows {seen}, and should show {wanted}"
+
+
+# Sources that dry up, and what must never be seen.
+
+
+class DryErp(MemoryErp):
+    """Some of its reads answer as if there were nothing, from some moment on."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.dry: frozenset[str] = frozenset()
+
+    def __getattribute__(self, name: str) -> Any:
+        held = super().__getattribute__(name)
+        if not name.startswith("_") and name != "dry" and name in self.dry:
+            empty: dict[str, Callable[..., Any]] = {
+                "accounts": lambda *_: {},
+                "items": lambda *_: {},
+                "prices": lambda *_: iter(()),
+                "price_scopes": lambda: iter(()),
+            }
+            return empty.get(name, lambda *_: [])
+        return held
+
+
+DRY = {
+    "accounts": [{"accounts"}],
+    "ship_tos": [{"accounts"}, {"ship_tos", "bill_tos"}],
+    "prices": [{"accounts"}, {"prices"}, {"price_scopes"}],
+    "invoices": [{"accounts"}, {"invoices"}],
+    "balances": [{"accounts"}, {"balances"}],
+    "customer_parts": [{"accounts"}, {"customer_parts"}],
+    "availability": [{"accounts"}, {"availability"}, {"items"}],
+}
+
+
+def sources_that_dry_up() -> str | None:
+    """An ERP that says that it holds nothing empties no store (MI-3)."""
+    for flow, reads in DRY.items():
+        for names in reads:
+            site = MirrorSite(flows=(flow,), erp_kind=DryErp)
+            site.limits = Limits()
+            run_flow(site.context(), flow)
+            before = site.store.writes
+            site.clock.advance(90_000)
+            assert isinstance(site.erp, DryErp)
+            site.erp.dry = frozenset(names)
+            run_flow(site.context(), flow)
+            if site.store.writes != before:
+                return f"{flow}: the ERP tells no {'/'.join(sorted(names))}, and the store lost all"
+    return None
+
+
+def walls_and_groups() -> str | None:
+    """A login wall goes up, an account becomes a retail group: nothing stays in sight."""
+    for wall in LoginWall:
+        site = MirrorSite()
+        for flow in site.flows:
+            run_flow(site.context(), flow)
+        groups = a_channel().retail_groups
+        harbour = replace(groups[0], customer_id=a.ACCOUNT, countries=frozenset({"BE"}))
+        channel = a_channel(retail_groups=(*groups, harbour), login_wall=wall)
+        site.remap(channels={**site.mapping.channels, WEB: channel})
+        site.store.add_user(a.a_web_user(staff_customer_id="RETAIL-EU"))
+        for flow in site.flows:
+            site.clock.advance(60)
+            run_flow(site.context(), flow)
+        found = site.violations()
+        if found:
+            return f"wall {wall.value}: {found[0]}"
+    return None
+
+
+# All of them.
+
+Check = Callable[[], str | None]
+
+
+def _first(found: Sequence[str]) -> str | None:
+    return found[0] if found else None
+
+
+def _enumerated(make: MakeTrial, how: Callable[..., Enumeration], **given: Any) -> str | None:
+    return _first(how(make, stop_at=1, **given).found)
+
+
+FIRST_LOOKS = (
+    *("store.buyer", "erp.accounts", "erp.find_order", "store.order"),
+    *("erp.find_orders", "store.orders_now"),
+)
+SUBMIT_PATH = (
+    *("find_order", "store.order", "submit_order", "show_import", "transaction.exit"),
+    *("find_orders", "store.orders_now", "submit_orders"),
+)
+
+
+def submit_path(log: Sequence[Call]) -> list[Point]:
+    """From each claim to the record of what the store was told about the order.
+
+    A run begins where the store's feed is read. The claim is the last commit
+    before the first look at anything that concerns the order.
+    """
+    found: list[Point] = []
+    starts = [at for at, call in enumerate(log) if call.point == "store.changed_orders"]
+    for begin, end in zip([0, *starts], [*starts, len(log)], strict=True):
+        part = log[begin:end]
+        looks = [at for at, call in enumerate(part) if call.point in FIRST_LOOKS]
+        shows = [at for at, call in enumerate(part) if call.point == "store.show_import"]
+        if not looks and not shows:
+            continue
+        commits = [at for at, call in enumerate(part) if call.point.endswith(".exit")]
+        if begin == 0:  # what is behind a first fault may begin in the middle
+            first = 0
+        else:
+            first = max((at for at in commits if at < min(looks or shows)), default=0)
+        last = next((at for at in commits if shows and at > shows[-1]), len(part))
+        found.extend(
+            (call.point, call.number)
+            for call in part[first : last + 1]
+            if call.point.endswith(SUBMIT_PATH)
+        )
+    return found
+
+
+def group_path(log: Sequence[Call]) -> list[Point]:
+    """The same up to the record of the outcome, without commits that follow on another one.
+
+    What comes behind it each order passes singly, as it does without groups.
+    """
+    found: list[Point] = []
+    for point, number in submit_path(log):
+        again = point.endswith(".exit") and bool(found) and found[-1][0] == point
+        if not again and not point.endswith("show_import"):
+            found.append((point, number))
+    return found
+
+
+ZOMBIE_FAULTS = (Fault.LATE_REQUEST, Fault.LATE_REPLY)
+
+
+def zombies(make: Callable[..., OrderTrial] = one_order, **given: Any) -> str | None:
+    """A worker hangs at each point, for longer than its lease; the world and another go on."""
+    for changes in (
+        {},
+        {"notes": "call first"},
+        {"ship_to": a.a_typed_address()},
+        {"state": OrderState.CANCELLED},
+    ):
+        done = every_fault(partial(_hanging, make, changes, given), ZOMBIE_FAULTS, stop_at=1)
+        if done.found:
+            return f"{'/'.join(changes) or 'nothing'} changed, {done.found[0]}"
+    return None
+
+
+def _hanging(
+    make: Callable[..., OrderTrial], changes: dict[str, Any], given: dict[str, Any]
+) -> OrderTrial:
+    trial = make(**given)
+    site = trial.site
+
+    def meanwhile() -> None:
+        run_flow(site.context(), "orders")
+        site.clock.advance(1)
+        for each in placed(site) if changes else ():
+            site.store.change_order(each, **changes)
+        site.clock.advance(LATER + 100)
+        run_flow(site.context(), "orders")
+
+    trial.script.when_late(meanwhile)
+    return trial
+
+
+def schedules(site: Callable[[], Any], first: int, count: int) -> str | None:
+    for seed in range(first, first + count):
+        played = play(site(), seed)
+        if played.violations:
+            return f"seed {seed}: {played.violations[0]}"
+    return None
+
+
+@dataclass(frozen=True)
+class Checks:
+    """By name, the quick ones first; ``given`` are fields of the site, such as its ERP.
+
+    Without ``thorough`` the enumerations are left out, which take seconds each.
+    """
+
+    given: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 40
+    thorough: bool = True
+
+    def orders(self) -> Iterator[tuple[str, Check]]:
+        given = self.given
+        yield "late commit", committed_late
+        yield "quarantine", one_in_quarantine_and_one_behind_it
+        yield "remapped while unknown", decided_again_after_a_lost_answer
+        yield "changed while unknown", changed_while_unknown
+        yield "committed after its answer", committed_after_its_answer
+        yield "replayed without need", replayed_without_need
+        yield "told by the next run", partial(told_by_the_next_run, **given)
+        yield "zombies", partial(zombies, **given)
+        if self.thorough:
+            yield "edits at every point", edits_at_every_point
+        yield "schedules", partial(schedules, partial(OrderSite, **given), 0, self.seeds)
+        if self.thorough:
+            make = partial(two_orders, **given)
+            yield "single faults", partial(_enumerated, make, every_fault)
+            # Some defects show only where several faults meet, and rarely.
+            more = partial(schedules, partial(OrderSite, **given), self.seeds, 5 * self.seeds)
+            yield "more schedules", more
+
+    def groups(self) -> Iterator[tuple[str, Check]]:
+        """Of orders that go in together; ``given`` makes an ERP of another kind."""
+        yield "refused in a group", partial(one_refused_in_a_group, **self.given)
+        yield "numbers of a group", partial(numbers_of_a_group, **self.given)
+        yield "one of a group taken over", partial(one_of_a_group_taken_over, **self.given)
+        committed = partial(group_committed_after_its_answer, **self.given)
+        yield "group committed after its answer", committed
+        yield "zombies in a group", partial(zombies, a_group, **self.given)
+        if self.thorough:
+            yield "edits at every point of a group", partial(edits_at_every_point, **GROUPS)
+        site = partial(OrderSite, **{**GROUPS, **self.given})
+        yield "schedules of groups", partial(schedules, site, 0, self.seeds)
+        if self.thorough:
+            make = partial(a_group, **self.given)
+            yield "single faults of a group", partial(_enumerated, make, every_fault)
+
+    def mirrors(self) -> Iterator[tuple[str, Check]]:
+        yield "sources that dry up", sources_that_dry_up
+        yield "walls and groups", walls_and_groups
+        yield "schedules of mirrors", partial(schedules, MirrorSite, 0, self.seeds)
+        for flow in MirrorSite().flows if self.thorough else ():
+            make = partial(mirror, flow, first=False)
+            yield f"single faults of {flow}", partial(_enumerated, make, every_fault)

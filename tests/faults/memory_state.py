@@ -1,0 +1,289 @@
+"""The state in plain memory: the ledger's own rules, without a database under them.
+
+A schedule takes hundreds of steps of the ledger, and most of the time of such a
+step is SQL. Here the rows lie in a dictionary; every rule about them is still
+``SqlLedger``'s. The same schedules are played on SQLite as well, and must come
+to the same, passage by passage: otherwise this file is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from sync.domain.ids import IdempotencyKey, StoreId, WebOrderId
+from sync.domain.order import StoreOrder
+from sync.domain.times import Watermark
+from sync.ports.clock import Clock
+from sync.ports.state import (
+    HeldPlan,
+    LedgerEntry,
+    LedgerEvent,
+    LedgerFilter,
+    LedgerState,
+    ShownOrder,
+)
+from sync.state import rows, versions
+from sync.state.ledger import DAEMON, SqlLedger, _believable
+from sync.state.rows import NOT_DECIDED, NOTHING_WRONG, Row
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass
+class Tables:
+    """Everything that a commit keeps. Rows are replaced, never changed in place."""
+
+    ledger: dict[str, Row] = field(default_factory=dict)
+    events: tuple[tuple[str, LedgerEvent], ...] = ()
+    watermarks: dict[str, Watermark] = field(default_factory=dict)
+    plans: dict[tuple[str, str], HeldPlan] = field(default_factory=dict)
+
+    def copy(self) -> Tables:
+        return Tables(dict(self.ledger), self.events, dict(self.watermarks), dict(self.plans))
+
+
+class MemoryLedger(SqlLedger):
+    """Reads and writes rows of ``Tables``; what they mean is decided by the base class."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        store_id: StoreId,
+        key_for: Callable[[StoreOrder], IdempotencyKey],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._tables = tables
+        self._pipeline = "memory"
+        self._store_id = store_id
+        self._key_for = key_for
+        self._now = now
+        self._read: dict[str, Row] | None = None
+        self._stepped: dict[str, Row] = {}
+
+    def due(self, now: datetime, limit: int) -> Sequence[WebOrderId]:
+        found = [r for r in self._all() if r["due_at"] is not None and r["due_at"] <= now]
+        found.sort(key=lambda row: (row["placed_at"], row["order_id"]))
+        return [WebOrderId(row["order_id"]) for row in found[:limit]]
+
+    def unchanged(self, orders: Collection[StoreOrder]) -> Collection[WebOrderId]:
+        found = []
+        for order in orders:
+            row = self._tables.ledger.get(order.order_id.value)
+            if row is None or order.modified_at > row["modified_at"]:
+                continue
+            newest = row["newer_fingerprint"] or row["fingerprint"]
+            if order.modified_at < row["modified_at"] or versions.fingerprint(order) == newest:
+                found.append(order.order_id)
+        return found
+
+    def changed_since(self, limit: int) -> Sequence[tuple[LedgerEntry, StoreOrder]]:
+        found = self._dated("change_due_at", limit)
+        return [(rows.entry(row), versions.read(row["newer_payload"])) for row in found]
+
+    def cancelling(self, now: datetime, limit: int) -> Sequence[LedgerEntry]:
+        found = [row for row in self._all() if (row["cancel_due_at"] or _NEVER) <= now]
+        found.sort(key=lambda row: (row["cancel_due_at"], row["order_id"]))
+        return [rows.entry(row) for row in found[:limit]]
+
+    def to_show(self, limit: int) -> Sequence[ShownOrder]:
+        return [rows.shown_order(row) for row in self._dated("notice_due_at", limit)]
+
+    def told(
+        self, after: datetime, until: datetime, last: ShownOrder | None, limit: int
+    ) -> Sequence[ShownOrder]:
+        def place(row: Row) -> tuple[datetime, str]:
+            return row["told_at"], row["order_id"]
+
+        told = (row for row in self._all() if row["told_at"] is not None)
+        found = sorted((row for row in told if after < row["told_at"] <= until), key=place)
+        if last is not None:
+            found = [row for row in found if place(row) > (last.told_at, last.order_id.value)]
+        return [rows.shown_order(row) for row in found[:limit]]
+
+    def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
+        found = [row for row in self._all() if row["status_open"]]
+        if after is not None:
+            found = [row for row in found if row["order_id"] > after.value]
+        return [rows.shown_order(row) for row in sorted(found, key=lambda r: r["order_id"])[:limit]]
+
+    def entry(self, order_id: WebOrderId) -> LedgerEntry | None:
+        row = self._tables.ledger.get(order_id.value)
+        return None if row is None else rows.entry(row)
+
+    def entries(self, wanted: LedgerFilter) -> Sequence[LedgerEntry]:
+        """By state, key and number only: nobody here asks for more."""
+        states = {state.value for state in wanted.states}
+        ids = {order_id.value for order_id in wanted.order_ids}
+        found = [
+            row
+            for row in sorted(self._all(), key=lambda r: r["order_id"])
+            if (not states or row["state"] in states)
+            and (not ids or row["order_id"] in ids)
+            and (not wanted.numbers or row["number"] in wanted.numbers)
+        ]
+        found.sort(key=lambda row: row["changed_at"], reverse=True)
+        return [rows.entry(row) for row in found]
+
+    def history(self, order_id: WebOrderId) -> Sequence[LedgerEvent]:
+        return [event for key, event in self._tables.events if key == order_id.value]
+
+    def counts(self) -> dict[LedgerState, int]:
+        states = [LedgerState(row["state"]) for row in self._all()]
+        return {state: states.count(state) for state in dict.fromkeys(states)}
+
+    def _all(self) -> list[Row]:
+        return list(self._tables.ledger.values())
+
+    def _leased(self) -> list[Row]:
+        return [r for r in self._all() if None not in (r["due_at"], r["lease_until"])]
+
+    def _dated(self, column: str, limit: int) -> list[Row]:
+        found = [row for row in self._all() if row[column] is not None]
+        found.sort(key=lambda row: (row[column], row["order_id"]))
+        return found[:limit]
+
+    def _rows(self, order_ids: Sequence[str]) -> dict[str, Row]:
+        held = self._tables.ledger
+        return {each: dict(held[each]) for each in sorted(order_ids) if each in held}
+
+    def _row(self, order_id: WebOrderId) -> Row | None:
+        # Rows are never changed in place; what the ledger makes of one is another.
+        if self._at_hand(order_id.value):
+            return self._stepped[order_id.value]
+        return self._tables.ledger.get(order_id.value)
+
+    def _update(self, before: Row, after: Row) -> None:
+        if self._at_hand(before["order_id"]):
+            self._stepped[before["order_id"]] = after
+        else:
+            self._tables.ledger[before["order_id"]] = after
+
+    def _write_together(self, read: dict[str, Row]) -> None:
+        # What the history is told stands there already: it goes with the transaction.
+        self._tables.ledger.update(self._stepped)
+
+    def _insert(self, order: StoreOrder, now: datetime) -> bool:
+        row: Row = {
+            "order_id": order.order_id.value,
+            "key": self._key_for(order).value,
+            "state": LedgerState.DISCOVERED.value,
+            **versions.columns(order),
+            "newer_payload": None,
+            "newer_fingerprint": None,
+            "modified_at": _believable(order.modified_at, now),
+            "first_seen_at": now,
+            "changed_at": now,
+            "due_at": now,
+            "lease_token": 0,
+            "lease_until": None,
+            "attempts": 0,
+            **NOTHING_WRONG,
+            **NOT_DECIDED,
+            "imported_at": None,
+            "erp_order": None,
+            "closing": None,
+            "closing_note": None,
+            "shown": None,
+            "status": None,
+            "told_at": None,
+            "notice_due_at": None,
+            "change_due_at": None,
+            "reduced_at": None,
+        }
+        self._tables.ledger[row["order_id"]] = rows.completed(None, row, now)
+        self._tell(row["order_id"], now, "discovered", f"web order {order.number}", DAEMON)
+        return True
+
+    def _tell(self, order_id: str, at: datetime, event: str, detail: str, actor: str) -> None:
+        self._tables.events += ((order_id, LedgerEvent(at, event, actor, detail)),)
+
+
+class MemoryWatermarks:
+    def __init__(self, held: dict[str, Watermark]) -> None:
+        self._held = held
+
+    def get(self, name: str) -> Watermark | None:
+        return self._held.get(name)
+
+    def set(self, name: str, watermark: Watermark) -> None:
+        self._held[name] = watermark
+
+
+class MemoryPlans:
+    def __init__(self, held: dict[tuple[str, str], HeldPlan]) -> None:
+        self._held = held
+
+    def hold(self, plan: HeldPlan) -> None:
+        self._held.setdefault((plan.flow, plan.digest), plan)
+
+    def confirm(self, plan_id: str, actor: str, now: datetime) -> HeldPlan | None:
+        for key, plan in self._held.items():
+            if plan.plan_id == plan_id:
+                self._held[key] = replace(plan, confirmed_by=actor)
+                return self._held[key]
+        return None
+
+    def confirmed(self, flow: str, digest: str) -> bool:
+        plan = self._held.get((flow, digest))
+        return plan is not None and plan.confirmed_by is not None
+
+    def open(self) -> Sequence[HeldPlan]:
+        return list(self._held.values())
+
+    def clear(self, flow: str) -> None:
+        for key in [key for key in self._held if key[0] == flow]:
+            del self._held[key]
+
+
+class NoRuns:
+    """Runs are told to nobody here."""
+
+    def start(self, run_id: str, flow: str, now: datetime, *, narrow: bool = False) -> None:
+        pass
+
+    def finish(
+        self, run_id: str, outcome: str, counts: dict[str, int], message: str, now: datetime
+    ) -> None:
+        pass
+
+    def abandon_running(self, now: datetime) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class MemoryTransaction:
+    ledger: MemoryLedger
+    watermarks: MemoryWatermarks
+    plans: MemoryPlans
+    runs: NoRuns
+
+
+class MemoryState:
+    """Like ``SqlState``: commits at the end of the block, and forgets where it raises."""
+
+    def __init__(
+        self, store_id: StoreId, key_for: Callable[[StoreOrder], IdempotencyKey], clock: Clock
+    ) -> None:
+        self._store_id, self._key_for, self._clock = store_id, key_for, clock
+        self._tables = Tables()
+        self._open = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
+        if self._open:
+            raise RuntimeError("a transaction of the state is open already")
+        self._open = True
+        tables = self._tables.copy()
+        try:
+            yield MemoryTransaction(
+                MemoryLedger(tables, self._store_id, self._key_for, self._clock.now),
+                MemoryWatermarks(tables.watermarks),
+                MemoryPlans(tables.plans),
+                NoRuns(),
+            )
+            self._tables = tables
+        finally:
+            self._open = False

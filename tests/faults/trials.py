@@ -1,0 +1,149 @@
+"""Trials on the distributor's sites: each a small world, one run, and the quiet after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from sync.domain.ids import InvoiceNumber, PartNumber, ShipToId
+from sync.domain.pricing import PriceScope
+from sync.domain.sales_order import ErpOrderState
+from sync.errors import SyncError
+from sync.flows.cycle import run_flow
+from sync.ports.store import StoreCapabilities
+from sync.testing import builders as a
+from sync.testing.faults import Crash, Script
+from tests.faults.sites import GROUPS, Distributor, MirrorSite, OrderSite, with_quantities
+from tests.scenarios.world import HARBOUR, MILL, guest_order, harbour_order, mill_order
+
+LATER = 400.0  # longer than a lease, and than an unknown outcome rests
+QUIET_RUNS = 2
+
+
+@dataclass
+class FlowTrial:
+    """One run of a flow on a site. While a call is late, another process does the same work."""
+
+    site: Distributor
+    flow: str
+    script: Script = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.script = Script(late=self._meanwhile, past=self.site.past)
+        self._process: Callable[[str], object] | None = None
+
+    def run(self) -> None:
+        self._run(self.flow)
+
+    def recover(self) -> None:
+        for _ in range(QUIET_RUNS):
+            self.site.clock.advance(LATER)
+            self._run(self.flow)
+        for flow in self.site.flows:
+            if flow != self.flow:
+                self._run(flow)
+
+    def violations(self) -> Sequence[str]:
+        return self.site.violations()
+
+    def _run(self, flow: str) -> None:
+        try:
+            if self.script.dead or self._process is None:
+                self.script.restart()
+                self._process = self.site.start(self.script)
+            self._process(flow)
+        except Crash:
+            self._process = None
+        except SyncError:
+            pass  # the state was away: the daemon tries again later
+
+    def _meanwhile(self) -> None:
+        self.site.clock.advance(LATER)
+        run_flow(self.site.context(), self.flow)
+
+
+# Orders.
+
+
+@dataclass
+class OrderTrial(FlowTrial):
+    """An import; whatever happens, nobody may have a reason to look at an order."""
+
+    site: OrderSite
+    flow: str = "orders"
+
+
+def two_orders(**given: object) -> OrderTrial:
+    """A company's order and a guest's of two lines."""
+    site = OrderSite(**given)  # type: ignore[arg-type]
+    site.store.place_order(harbour_order(1))
+    site.store.place_order(with_quantities(guest_order(2), (3, 4)))
+    site.placed = [
+        order.order_id for page in site.store.changed_orders(None) for order in page.orders
+    ]
+    site.retail = {site.placed[1]}
+    return OrderTrial(site)
+
+
+def a_group(**given: object) -> OrderTrial:
+    """The same two, for an ERP that takes them in one transaction."""
+    return two_orders(**{**GROUPS, **given})
+
+
+def one_order(**given: object) -> OrderTrial:
+    site = OrderSite(**given)  # type: ignore[arg-type]
+    site.store.place_order(with_quantities(mill_order(1), (3, 4)))
+    return OrderTrial(site)
+
+
+def statuses(**given: object) -> OrderTrial:
+    """Two orders are in the ERP, which has worked on them."""
+    trial = two_orders(**given)
+    run_flow(trial.site.context(), "orders")
+    for row in trial.site.erp.orders:
+        status = a.an_order_status(number=row.number, state=ErpOrderState.SHIPPED)
+        trial.site.erp.set_order_status(row.key, status)
+    trial.flow = "order_status"
+    return trial
+
+
+# Mirrors.
+
+
+def mirror(flow: str, *, first: bool) -> FlowTrial:
+    """Into an empty store, or with something new, something changed and something gone."""
+    # With one record a call, a run can break off between any two of them.
+    site = MirrorSite(flows=(flow,), store_capabilities=StoreCapabilities("memory", batch=1))
+    if not first:
+        run_flow(site.context(), flow)
+        news(site)
+        # Further back than a change feed is read again.
+        site.clock.advance(1200)
+    return FlowTrial(site, flow)
+
+
+def news(site: Distributor) -> None:
+    site.clock.advance(3600)
+    site.erp.change_account(HARBOUR, terms="NET60")
+    site.erp.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD")))
+    site.erp.add_ship_to(a.a_ship_to(address=a.an_address(lines=("Pier 9",))))
+    site.erp.remove_bill_to(HARBOUR, a.BILL_TO)
+    site.erp.add_invoice(a.an_invoice(number=InvoiceNumber("INV-5002")))
+    site.erp.add_invoice(a.an_invoice(open_amount=a.money("0.00"), dues=()))
+    site.erp.remove_invoice(MILL, InvoiceNumber("INV-6001"))
+    site.erp.set_balance(a.a_balance("60.50"))
+    site.erp.set_balance(
+        a.a_balance(balance=a.money("1.00", "USD"), credit_limit=None, ageing=None)
+    )
+    site.erp.remove_balance(MILL, "EUR")
+    site.erp.set_availability(a.an_availability("0", next_due=date(2025, 9, 1)))
+    site.erp.set_availability(a.an_availability(warehouse="W3"))
+    site.erp.remove_availability(a.an_availability(warehouse="W2").key)
+    site.erp.add_customer_part(a.a_customer_part(description="Hull bolt"))
+    site.erp.add_customer_part(a.a_customer_part(part_number=PartNumber("HH-0043")))
+    site.erp.remove_customer_part(a.a_customer_part(sold_to=MILL).key)
+    site.erp.set_price(a.a_price("10.4900"))
+    site.erp.set_price(a.a_price("9.4900", min_quantity=Decimal(100)))
+    site.erp.remove_price(a.a_price_key(scope=PriceScope.account(MILL)))

@@ -1,0 +1,165 @@
+"""Why a user orders where they do, and why a price is what it is."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sync.domain.account import Contact
+from sync.domain.decision import Admitted
+from sync.domain.ids import ContactId, LocationId, OrganisationId
+from sync.domain.mapping import Assignment, Source
+from sync.domain.order import Buyer, Membership, Role
+from sync.domain.pricing import PriceScope
+from sync.explaining import Answer, explain_price, explain_user, explain_users_price
+from sync.flows.lookups import Lookups
+from sync.testing import builders as a
+from tests.scenarios.world import (
+    ASSIGNMENTS,
+    HARBOUR,
+    HARBOUR_BUYER,
+    HARBOUR_ORG,
+    MILL,
+    RETAIL,
+    World,
+    harbour_order,
+    ten,
+)
+
+ALL = (Source.MAPPING_FILE, Source.STORE_ATTRIBUTE, Source.ERP_EMAIL)
+BUYER = HARBOUR_BUYER.value
+
+
+def sources(answer: Answer, organisation: str | None = None) -> dict[str, tuple[str | None, bool]]:
+    [context] = [each for each in answer["contexts"] if each["organisation"] == organisation]
+    return {each["source"]: (each["says"], each["counts"]) for each in context["sources"]}
+
+
+@pytest.mark.rule("OP-3", "WA-2", "TL-3")
+def test_every_source_is_told_in_each_context_with_the_one_that_counts(world: World) -> None:
+    world.store.add_user(a.a_web_user(staff_customer_id=MILL.value))
+    world.remap(
+        assignments=(
+            *ASSIGNMENTS,
+            Assignment(MILL, HARBOUR_BUYER, HARBOUR_ORG, origin="customers.yaml:9"),
+        )
+    )
+
+    answer = explain_user(world.context(), BUYER)
+
+    assert sources(answer) == {
+        "mapping_file": (None, False),
+        "store_attribute": (f"customer {MILL}, store attribute of user {BUYER}", True),
+        "erp_email": (None, False),
+    }
+    assert sources(answer, HARBOUR_ORG.value) == {
+        "mapping_file, exception": (
+            f"customer {MILL}, mapping file exception customers.yaml:9",
+            True,
+        ),
+        "mapping_file": (f"customer {HARBOUR}, mapping file assignment customers.csv:2", False),
+        "store_attribute": (None, False),
+        "erp_email": (None, False),
+    }
+    assert any("erp_email: not asked" in step for step in answer["steps"])
+    assert any("customers.csv:2 (comes after it" in step for step in answer["steps"])
+
+
+@pytest.mark.rule("OP-3", "WA-2")
+def test_an_account_found_by_a_verified_address_is_told_as_the_import_finds_it(
+    world: World,
+) -> None:
+    address = "bolt@harbour.example"
+    world.erp.add_account(a.an_account(contacts=(Contact(ContactId("C-1"), email=address),)))
+    world.store.add_user(a.a_web_user(verified_email=address))
+    world.remap(assignments=(), precedence=ALL)
+
+    answer = explain_user(world.context(), BUYER)
+
+    assert answer["contexts"][0]["customer"] == HARBOUR.value
+    assert sources(answer)["erp_email"][1]
+    order = harbour_order(buyer=Buyer(HARBOUR_BUYER, True))
+    outcome = Lookups(world.context()).judge(order)
+    assert isinstance(outcome, Admitted)
+    assert outcome.order.sold_to == HARBOUR
+
+
+@pytest.mark.rule("OP-3", "WA-2c")
+def test_a_source_that_must_not_be_used_is_told_and_decides(world: World) -> None:
+    world.store.add_user(a.a_web_user(staff_customer_id=RETAIL.value))
+    answer = explain_user(world.context(), BUYER)
+    [context] = [each for each in answer["contexts"] if each["organisation"] is None]
+    assert context["customer"] is None
+    said, counts = sources(answer)["store_attribute"]
+    assert counts
+    assert said is not None
+    assert "retail group" in said
+    assert not any("on channel" in step for step in answer["steps"]), "never told as retail"
+
+
+ASKED: dict[str, Any] = {"quantity": Decimal(10), "unit": None, "currency": None, "day": None}
+
+
+@pytest.mark.rule("OP-3", "VE-12", "VE-6")
+def test_a_users_price_is_that_of_the_account_at_the_users_own_location(world: World) -> None:
+    site = LocationId("SITE-7")
+    world.erp.set_price(a.a_price("8.0000", scope=PriceScope.location(site)))
+    member = Membership(HARBOUR_ORG, Role.ORDER, site)
+    world.store.add_user(a.a_web_user(memberships=(member,)))
+
+    answer = explain_users_price(
+        world.context(), BUYER, a.SKU.value, organisation=HARBOUR_ORG.value, **ASKED
+    )
+
+    assert answer["customer"] == HARBOUR.value
+    assert answer["price"] == "8.0000 EUR"
+    levels = {each["scope"]: each["says"] for each in answer["levels"]}
+    assert list(levels.values()) == [
+        "has none",
+        "decides",
+        "has a price, and a higher level or a better group decides",
+        "has none",
+        "has a price, and a higher level or a better group decides",
+    ]
+    assert f"The user buys for location {site}." in answer["steps"]
+
+
+@pytest.mark.rule("OP-3", "TL-3", "WA-8")
+def test_no_price_is_told_of_an_account_that_is_not_the_users(world: World) -> None:
+    stranger = OrganisationId("org-34")
+    answer = explain_users_price(
+        world.context(), BUYER, a.SKU.value, organisation=stranger.value, **ASKED
+    )
+    assert (answer["customer"], answer["price"]) == (None, None)
+    assert answer["steps"][-1] == f"User {BUYER} is no member of organisation {stranger} (TL-3)."
+
+    unmapped = explain_users_price(world.context(), BUYER, a.SKU.value, organisation=None, **ASKED)
+    assert (unmapped["customer"], unmapped["price"]) == (None, None)
+    assert "retail group's price" in unmapped["steps"][-1]
+
+
+@pytest.mark.rule("OP-3", "WA-7", "VE-12")
+def test_the_price_that_is_told_is_the_one_that_an_order_is_held_against(world: World) -> None:
+    started = date(2025, 3, 1)
+    world.erp.set_price(a.a_price("7.5000", scope=PriceScope.account(HARBOUR), valid_from=started))
+    told = explain_price(world.context(), HARBOUR.value, a.SKU.value, **ASKED)
+    assert told["price"] == "7.5000 EUR"
+    judge = Lookups(world.context()).judge
+    charged, another = judge(harbour_order(**ten("7.5000"))), judge(harbour_order(**ten("9.9900")))
+    assert isinstance(charged, Admitted)
+    assert isinstance(another, Admitted)
+    assert charged.decision.flags == ()
+    assert another.decision.flags == (
+        "Line 1 (BOLT-M8) was charged 9.9900 EUR, the ERP's price is 7.5000.",
+    )
+    other = explain_price(world.context(), "C-9", a.SKU.value, **ASKED)
+    assert other == {"steps": ["The ERP has no customer C-9."], "price": None}
+
+
+def test_whoever_the_store_does_not_know_is_said_to_be_unknown(world: World) -> None:
+    answer = explain_user(world.context(), "nobody")
+    assert answer["steps"][0] == "The store's directory does not know user nobody."
+    assert [each["customer"] for each in answer["contexts"]] == [None]

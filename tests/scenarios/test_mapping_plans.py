@@ -1,0 +1,227 @@
+"""An edit of the mapping is told before it acts, and then does what was told."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sync.domain.channel import RetailGroup
+from sync.domain.ids import CustomerId
+from sync.domain.mapping import Assignment
+from sync.ports.state import LedgerState
+from sync.remapping import MappingPlan, plan_mapping
+from sync.testing import builders as a
+from sync.testing.erp import MEMORY_CAPABILITIES
+from sync.testing.faults import Crash, Script
+from tests.scenarios.world import (
+    ASSIGNMENTS,
+    CODES,
+    HARBOUR,
+    HARBOUR_BUYER,
+    HARBOUR_ORG,
+    MILL,
+    MILL_ORG,
+    RETAIL,
+    WEB,
+    MakeWorld,
+    World,
+    a_channel,
+    a_mapping,
+    guest_order,
+    harbour_order,
+    mill_order,
+)
+
+TYPO = CustomerId("C-10O1")
+
+
+def planned(world: World, **changes: object) -> MappingPlan:
+    before = world.dump()
+    plan = plan_mapping(world.context(), a_mapping(version="v2", **changes))
+    assert world.dump() == before, "nothing may be written"
+    return plan
+
+
+@pytest.mark.rule("OP-4")
+def test_an_edit_that_means_the_same_changes_nothing(world: World) -> None:
+    world.cycle()
+    turned = tuple(dataclasses.replace(each, origin="elsewhere:9") for each in ASSIGNMENTS[::-1])
+
+    plan = planned(world, assignments=turned)
+
+    assert plan.empty
+    assert (plan.in_force, plan.draft, plan.accounts) == ("v1", "v2", ())
+
+
+@pytest.mark.rule("OP-4", "WA-8")
+def test_whose_account_changes_and_who_loses_sight_of_it_is_told_and_so_it_happens(
+    world: World,
+) -> None:
+    world.cycle()
+    assert {key for key, _ in world.store.shown_invoices([HARBOUR, MILL])} == {HARBOUR, MILL}
+    moved = (Assignment(MILL, organisation=HARBOUR_ORG), ASSIGNMENTS[1])
+
+    plan = planned(world, assignments=moved)
+
+    assert [str(each) for each in plan.moves] == [
+        f"organisation {HARBOUR_ORG}: {HARBOUR} -> {MILL}"
+    ]
+    [harbour, mill] = plan.accounts
+    assert harbour.access.customer_id == HARBOUR
+    assert [str(each) for each in harbour.access.loses] == [f"organisation {HARBOUR_ORG}"]
+    assert (harbour.access.withdrawn, harbour.invoices) == (True, 1)
+    assert [str(each) for each in mill.access.gains] == [f"organisation {HARBOUR_ORG}"]
+    assert not mill.access.withdrawn
+
+    world.remap(assignments=moved)
+    world.cycle()
+    assert {key for key, _ in world.store.shown_invoices([HARBOUR, MILL])} == {MILL}
+
+
+@pytest.mark.rule("OP-4", "WA-2a")
+def test_open_orders_that_fare_differently_are_named_with_both_ends(world: World) -> None:
+    world.remap(assignments=ASSIGNMENTS[:1])
+    world.store.place_order(harbour_order(1))
+    world.store.place_order(mill_order(2))
+    world.store.place_order(guest_order(3))
+    world.store.place_order(harbour_order(4, total=a.money("1.00")))
+    world.import_orders()
+    assert world.state_of(2) is LedgerState.QUARANTINED
+
+    plan = planned(world, assignments=ASSIGNMENTS)
+
+    # What is in the ERP already, and what is wrong either way, is no news.
+    assert [(each.number, each.after) for each in plan.orders] == [("W-2", f"into account {MILL}")]
+    assert plan.orders[0].before == "quarantined (organisation_unmapped)"
+    world.remap(assignments=ASSIGNMENTS)
+    world.replay(2)
+    world.import_orders()
+    assert len(world.in_erp(2)) == 1
+
+
+@pytest.mark.rule("OP-4", "WA-2d", "OI-1")
+@pytest.mark.parametrize("arrived", [True, False])
+def test_an_order_on_its_way_is_told_with_what_becomes_of_it_in_either_case(
+    make_world: MakeWorld, arrived: bool
+) -> None:
+    script = Script()
+    world = make_world(script=script)
+    world.store.place_order(harbour_order(1))
+    (script.crash_after if arrived else script.crash_before)("erp.submit_order")
+    with pytest.raises(Crash):
+        world.import_orders()
+    world.new_process()
+    assert world.state_of() is LedgerState.SUBMITTING
+    moved = (Assignment(MILL, organisation=HARBOUR_ORG), ASSIGNMENTS[1])
+
+    plan = planned(world, assignments=moved)
+
+    stays = f"stays in {HARBOUR} if the ERP took it, otherwise "
+    (told,) = plan.orders
+    assert (told.number, told.state) == ("W-1", LedgerState.SUBMITTING)
+    assert told.before == f"{stays}into account {HARBOUR}"
+    assert told.after == f"{stays}quarantined (ship_to_not_of_account)"
+    assert planned(world, assignments=ASSIGNMENTS).empty
+    world.remap(assignments=moved)
+    world.clock.advance(3600)
+    world.import_orders()
+    assert [row.order.sold_to for row in world.in_erp()] == ([HARBOUR] if arrived else [])
+    ended = LedgerState.ACKNOWLEDGED if arrived else LedgerState.QUARANTINED
+    assert world.state_of() is ended
+
+
+@pytest.mark.rule("OP-4", "OI-1")
+def test_no_mapping_decides_about_an_order_that_a_person_must_look_for(
+    make_world: MakeWorld,
+) -> None:
+    script = Script()
+    careless = dataclasses.replace(MEMORY_CAPABILITIES, unique_external_key=False)
+    world = make_world(script=script, capabilities=careless)
+    world.store.place_order(harbour_order(1))
+    script.crash_before("erp.submit_order")
+    with pytest.raises(Crash):
+        world.import_orders()
+    world.new_process()
+    assert world.state_of() is LedgerState.SUBMITTING
+
+    plan = planned(world, assignments=(Assignment(MILL, organisation=HARBOUR_ORG),))
+
+    assert plan.orders == ()
+    world.clock.advance(3600)
+    world.import_orders()
+    assert world.state_of() is LedgerState.REVIEW
+
+
+@pytest.mark.rule("OP-4", "WA-2")
+def test_losing_an_assignment_says_what_takes_its_place(world: World) -> None:
+    given = (
+        *ASSIGNMENTS,
+        Assignment(MILL, user=HARBOUR_BUYER),
+        Assignment(MILL, user=HARBOUR_BUYER, organisation=HARBOUR_ORG),
+    )
+    world.remap(assignments=given)
+
+    plan = planned(world, assignments=())
+
+    assert [str(each) for each in plan.moves] == [
+        f"organisation {HARBOUR_ORG}: no longer {HARBOUR}; orders for it wait in quarantine",
+        f"organisation {MILL_ORG}: no longer {MILL}; orders for it wait in quarantine",
+        (
+            f"user {HARBOUR_BUYER}: no longer {MILL};"
+            " retail where the channel has retail buyers, else in quarantine"
+        ),
+        (
+            f"user {HARBOUR_BUYER} acting for organisation {HARBOUR_ORG}: no longer {MILL};"
+            " the organisation's own account counts"
+        ),
+    ]
+
+
+@pytest.mark.rule("OP-4", "WA-2b", "WA-8")
+def test_an_account_that_becomes_a_retail_group_is_told_with_whom_it_is_taken_from(
+    world: World,
+) -> None:
+    world.cycle()
+    groups = (RetailGroup(RETAIL, ("EUR",)), RetailGroup(MILL, ("USD",)))
+    channels = {**a_mapping().channels, WEB: a_channel(retail_groups=groups)}
+
+    plan = planned(world, channels=channels)
+
+    assert any(f"{MILL} becomes a retail group" in each for each in plan.settings)
+    assert [(each.access.customer_id, each.access.withdrawn) for each in plan.accounts] == [
+        (MILL, True)
+    ]
+
+
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_a_draft_that_names_what_the_erp_lacks_says_so(world: World) -> None:
+    plan = planned(world, assignments=(Assignment(TYPO, organisation=HARBOUR_ORG),))
+
+    assert [(each.subject, each.message) for each in plan.findings] == [
+        (f"customer {TYPO}", "the ERP has no such customer")
+    ]
+
+
+@pytest.mark.rule("OP-4")
+def test_settings_are_told_by_their_two_ends(world: World) -> None:
+    policy = dataclasses.replace(a_mapping().default_policy, po_required=True)
+    codes = dataclasses.replace(CODES, units={"PCE": "EA"}, payment_methods={})
+
+    plan = planned(
+        world,
+        default_policy=policy,
+        codes=codes,
+        channels={WEB: a_channel(guest_checkout=False, warehouse="NORTH")},
+    )
+
+    assert set(plan.settings) == {
+        "channel trade is gone: its orders wait in quarantine",
+        "channel web: guest_checkout: yes -> no",
+        "channel web: warehouse: nothing -> NORTH",
+        "the default policy: po_required: nothing -> yes",
+        "payment_methods 'card': card CARD -> nothing",
+        "payment_methods 'gift_card': card GIFT -> nothing",
+        "payment_methods 'on_account': terms TERMS -> nothing",
+        "units 'PCE': nothing -> EA",
+    }

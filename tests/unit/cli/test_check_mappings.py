@@ -1,0 +1,163 @@
+"""An administrator checks edited files before putting them in place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sync.cli.output import Exit
+from tests.unit.cli.conftest import Operator
+
+
+@pytest.fixture
+def draft(fresh: Operator, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fresh.site.root / "mappings", tmp_path / "draft"))
+
+
+def edit(draft: Path, before: str, after: str, name: str = "customers.csv") -> None:
+    text = (draft / name).read_text()
+    assert before in text
+    (draft / name).write_text(text.replace(before, after, 1))
+
+
+# What the sample's files say of the sample's systems, so that orders are held for it.
+KNOWN = """\
+customers.csv:17:1: warning: customer 000112: is inactive in the ERP
+customers.csv:18:1: warning: customer 000113: is only a prospect in the ERP
+customers.csv:42:1: warning: customer 000199: the ERP has no such customer
+customers.yaml:20:1: warning: contact 000117-C1: is no contact of customer 000118 in the ERP
+customers.csv:40:1: warning: organisation org-second-desk: has the account 000117, which \
+organisation org-117 has too (customers.csv:22): each sees the invoices and ship-tos of the other
+customers.csv:41:1: warning: organisation org-still-reviewed: has the account 000120, which \
+organisation org-120 has too (customers.csv:25): each sees the invoices and ship-tos of the other
+customers.yaml:1:1: warning: user u-meant-as-retail: RETAIL-US is a retail group and cannot be \
+one buyer's account (WA-2 store attribute of user u-meant-as-retail)
+customers.yaml:1:1: warning: user u-padded-attribute: The store's attribute of user \
+u-padded-attribute is no customer ID: ' 000117 '
+customers.yaml:1:1: warning: user u-shared-mailbox: The verified e-mail address of user \
+u-shared-mailbox is a contact of 2 accounts (000123, 000124)
+""".splitlines()
+
+
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_files_in_place_are_held_against_the_live_systems(fresh: Operator) -> None:
+    told = fresh("check", "mappings", "--lines")
+    assert told.code == Exit.DONE, told
+    lines = [each.partition(";")[0] for each in told.out.splitlines()]
+    folder = f"{fresh.site.root / 'mappings'}/"
+    assert [each.removeprefix(folder) for each in lines] == KNOWN
+    assert not [each for each in lines if not each.startswith(folder)]
+    assert {each["level"] for each in fresh("check", "mappings", "--json").json} == {"warning"}
+
+
+@pytest.mark.rule("OP-4")
+def test_files_of_which_nothing_is_to_be_said_are_told_so(fresh: Operator, draft: Path) -> None:
+    (draft / "customers.csv").write_text("customer_id,organisation\n000101,org-101\n")
+    (draft / "customers.yaml").write_text("precedence: [mapping_file]\n")
+    (draft / "accounts.yaml").write_text("{}\n")
+
+    told = fresh("check", "mappings", "--draft", str(draft))
+
+    assert told.code == Exit.DONE, told
+    assert "is sound: 1 assignments, all known." in told.out
+    assert fresh("check", "mappings", "--draft", str(draft), "--json").json == []
+
+
+@pytest.mark.rule("OP-4")
+def test_all_mistakes_are_told_at_once_with_place_and_way_out_in_each_shape(
+    fresh: Operator, draft: Path
+) -> None:
+    edit(draft, "000101,org-101,,,", "000101,org-102,,,")
+    edit(draft, "commerce_mode: hybrid", "commerce_mode: hybird", "channels.yaml")
+
+    lines = fresh("check", "mappings", "--draft", str(draft), "--lines")
+    read = fresh("check", "mappings", "--draft", str(draft), "--json").json
+    table = fresh("check", "mappings", "--draft", str(draft))
+
+    assert lines.code == table.code == Exit.FAILED
+    told = lines.out.splitlines()
+    assert len(told) == len(read)
+    assert any(
+        each.startswith(f"{draft}/customers.csv:7:") and ": error: " in each for each in told
+    )
+    assert any(each.startswith(f"{draft}/channels.yaml:") and "hybird" not in each for each in told)
+    assert all(each["remedy"] and each["line"] for each in read)
+    assert {each["file"] for each in read} >= {"customers.csv", "channels.yaml"}
+    assert "hybird" in {each["text"] for each in read}
+    assert "did you mean" in table.out
+
+
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_what_the_live_systems_lack_is_a_warning_at_its_line(fresh: Operator, draft: Path) -> None:
+    edit(draft, "000101,org-101,,,", "000101,org-1O1,,,")
+    edit(draft, "000102,org-102,,,", "OOO102,org-102,,,")
+
+    told = fresh("check", "mappings", "--draft", str(draft), "--lines")
+
+    assert told.code == Exit.DONE, told
+    assert (
+        "customers.csv:6:1: warning: organisation org-1O1: the store has no such organisation;"
+        in told.out
+    )
+    assert "customers.csv:7:1: warning: customer OOO102: the ERP has no such customer;" in told.out
+
+
+@pytest.mark.rule("OP-4")
+def test_lines_open_from_where_the_command_runs(
+    fresh: Operator, draft: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(draft, "commerce_mode: hybrid", "commerce_mode: hybird", "channels.yaml")
+    monkeypatch.chdir(draft.parent)
+    told = fresh("check", "mappings", "--draft", "draft", "--lines")
+    places = [each.partition(": ")[0].rpartition(":")[0].rpartition(":")[0]
+              for each in told.out.splitlines()]  # fmt: skip
+    assert "draft/channels.yaml" in places
+    assert [each for each in places if not Path(each).is_file()] == []
+
+
+@pytest.mark.rule("OP-4")
+def test_a_file_that_is_no_text_is_told_as_any_mistake_in_each_shape(
+    fresh: Operator, draft: Path
+) -> None:
+    table = draft / "customers.csv"
+    table.write_bytes(table.read_bytes() + b"\n# caf\xe9\n")
+    line = table.read_bytes().count(b"\n")
+
+    lines = fresh("check", "mappings", "--draft", str(draft), "--lines")
+    [read] = fresh("check", "mappings", "--draft", str(draft), "--json").json
+
+    assert lines.code == Exit.FAILED
+    assert lines.out.startswith(f"{table}:{line}:6: error: the file is not UTF-8")
+    assert (read["file"], read["line"], read["level"]) == ("customers.csv", line, "error")
+    assert "not UTF-8" in fresh("check", "mappings", "--draft", str(draft)).out
+
+
+@pytest.mark.rule("OP-4")
+def test_a_good_draft_is_checked_although_the_files_in_place_are_not(
+    fresh: Operator, draft: Path
+) -> None:
+    (fresh.site.root / "mappings" / "channels.yaml").write_text("channels: [")
+    assert fresh("check", "mappings").code == Exit.FAILED
+    told = fresh("check", "mappings", "--draft", str(draft))
+    assert told.code == Exit.DONE, told
+
+
+@pytest.mark.rule("OP-4")
+def test_files_that_cannot_be_held_against_a_system_that_is_away_are_not_called_sound(
+    fresh: Operator,
+) -> None:
+    fresh.site.database("erp").unlink()
+    told = fresh("check", "mappings")
+    assert told.code != Exit.DONE
+    assert "sound" not in told.out
+
+
+@pytest.mark.parametrize(
+    "words", [("check", "--lines"), ("check", "--draft", "."), ("check", "mapping")], ids=" ".join
+)
+def test_what_does_not_go_together_is_wrong_usage(fresh: Operator, words: tuple[str, ...]) -> None:
+    told = fresh(*words)
+    assert told.code == Exit.USAGE
+    assert told.out == ""

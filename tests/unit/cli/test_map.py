@@ -1,0 +1,137 @@
+"""An operator assigns a buyer from the command line; the files stay a person's files."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sync.cli.output import Exit
+from tests.system.site import SampleSite
+from tests.unit.cli.conftest import Operator
+
+
+@pytest.fixture
+def site(tmp_path: Path, day_done: SampleSite) -> Operator:
+    return Operator(SampleSite(Path(shutil.copytree(day_done.root, tmp_path / "site"))))
+
+
+def table(operator: Operator) -> str:
+    return (operator.site.root / "mappings" / "customers.csv").read_text()
+
+
+def audited(operator: Operator) -> list[tuple[str, str, str]]:
+    query = "SELECT action, subject, reason FROM audit ORDER BY id"
+    rows = operator.site.rows(operator.site.state, query)
+    return [(str(a), str(b), str(c)) for a, b, c in rows if a in ("map", "unmap")]
+
+
+@pytest.mark.rule("OP-4")
+def test_an_assignment_is_one_line_more_and_one_entry_of_the_audit_trail(site: Operator) -> None:
+    before = table(site)
+
+    said = site("map", "u-new", "000102", "--reason", "account opened", "--contact", "000102-C1")
+
+    assert said.code == Exit.DONE, said
+    assert table(site) == before + "000102,,u-new,000102-C1,account opened\n"
+    [(action, subject, reason)] = audited(site)
+    assert (action, reason) == ("map", "account opened")
+    assert subject.startswith("user u-new -> 000102 (mapping ")
+    again = site("map", "u-new", "000102", "--reason", "account opened")
+    assert "say so already" in again.out
+    assert len(audited(site)) == 1
+
+    gone = site("unmap", "u-new", "--reason", "left")
+    assert gone.code == Exit.DONE, gone
+    assert table(site) == before
+    assert [each[0] for each in audited(site)] == ["map", "unmap"]
+
+
+@pytest.mark.rule("OP-4")
+def test_a_dry_run_tells_what_would_change_and_changes_nothing(site: Operator) -> None:
+    before = table(site)
+
+    said = site("map", "--organisation", "org-101", "000102", "--reason", "x", "--dry-run")
+
+    assert said.code == Exit.DONE, said
+    assert "organisation org-101: 000101 -> 000102" in said.out
+    assert "000101: withdrawn from organisation org-101" in said.out
+    assert (table(site), audited(site)) == (before, [])
+
+
+@pytest.mark.rule("OP-4", "WA-2b")
+def test_a_retail_group_is_nobodys_account_from_here_either(site: Operator) -> None:
+    before = table(site)
+    said = site("map", "u-new", "RETAIL-US", "--reason", "x")
+    assert said.code == Exit.MISCONFIGURED
+    assert "retail group" in said.err
+    assert (table(site), audited(site)) == (before, [])
+
+
+@pytest.mark.rule("OP-4")
+def test_a_folder_that_cannot_be_written_leaves_no_entry_either(
+    site: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    said = site("map", "u-new", "000102", "--reason", "x")
+    assert said.code == Exit.MISCONFIGURED
+    assert "Read-only file system" in said.err
+    assert audited(site) == []
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("map", "u-new", "000102", "--reason", "x"),
+        ("mappings", "restore", "VERSION", "--reason", "x"),
+        ("mappings", "import", "SHEET", "--reason", "x"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_while_an_edit_waits_for_another_the_state_is_free(
+    site: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    sheet = tmp_path / "sheet.csv"
+    assert site("mappings", "export", str(sheet)).code == Exit.DONE
+    version = site.site.mapping_version()
+    meant = {"VERSION": version, "SHEET": str(sheet)}
+    flock, waits = fcntl.flock, []
+
+    def wait(opened: int, how: int) -> None:
+        if os.fstat(opened).st_ino == (site.site.root / "mappings").stat().st_ino:
+            with closing(sqlite3.connect(site.site.state, timeout=0)) as daemon:
+                daemon.execute("BEGIN IMMEDIATE")
+            waits.append(how)
+        flock(opened, how)
+
+    monkeypatch.setattr(fcntl, "flock", wait)
+    said = site(*(meant.get(each, each) for each in words))
+    assert said.code == Exit.DONE, said
+    assert waits == [fcntl.LOCK_EX]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("map", "000102", "--reason", "x"),
+        ("map", "u-new", "000102"),
+        ("unmap", "--reason", "x"),
+        ("unmap", "u-new"),
+    ],
+    ids=" ".join,
+)
+def test_an_assignment_names_somebody_and_a_reason(site: Operator, words: tuple[str, ...]) -> None:
+    before = table(site)
+    said = site(*words)
+    assert said.code in (Exit.USAGE, Exit.MISCONFIGURED)
+    assert said.err
+    assert table(site) == before

@@ -1,0 +1,99 @@
+"""An administrator asks what edited files would do before putting them in place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sync.cli.output import Exit
+from tests.system.site import SampleSite
+from tests.unit.cli.conftest import Operator
+
+
+@pytest.fixture
+def draft(fresh: Operator, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(fresh.site.root / "mappings", tmp_path / "draft"))
+
+
+def edit(draft: Path, before: str, after: str, name: str = "customers.csv") -> None:
+    text = (draft / name).read_text()
+    assert before in text
+    (draft / name).write_text(text.replace(before, after, 1))
+
+
+@pytest.mark.rule("OP-4")
+def test_a_draft_is_told_for_people_and_for_programs(fresh: Operator, draft: Path) -> None:
+    edit(draft, "000101,org-101,,,", "000102,org-101,,,")
+
+    told = fresh("plan", "mappings", "--draft", str(draft))
+    read = fresh("plan", "mappings", "--draft", str(draft), "--json").json
+
+    assert told.code == Exit.DONE, told
+    assert "organisation org-101: 000101 -> 000102" in told.out
+    assert "000101: leaves the store; nobody is left who may see it" in told.out
+    assert read["moves"] == [
+        {
+            "kind": "organisation",
+            "user": "",
+            "organisation": "org-101",
+            "before": "000101",
+            "after": "000102",
+        }
+    ]
+    assert [each["customer_id"] for each in read["accounts"]] == ["000101", "000102"]
+    assert read["in_force"] != read["draft"]
+
+
+@pytest.mark.rule("OP-4")
+def test_the_same_files_change_nothing(fresh: Operator, draft: Path) -> None:
+    assert "It changes nothing." in fresh("plan", "mappings", "--draft", str(draft)).out
+
+
+@pytest.mark.rule("OP-4")
+def test_files_that_are_in_place_are_compared_with_what_was_taken_up_last(
+    day_done: SampleSite, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(day_done.root, tmp_path / "site"))
+    operator = Operator(SampleSite(root))
+    edit(root / "mappings", "000101,org-101,,,\n", "")
+
+    told = operator("plan", "mappings")
+
+    assert told.code == Exit.DONE, told
+    assert "organisation org-101: no longer 000101" in told.out
+    shown = [
+        each for each in told.out.splitlines() if "withdrawn from organisation org-101" in each
+    ]
+    assert len(shown) == 1
+    assert "(0 invoices" not in shown[0]
+
+
+@pytest.mark.rule("OP-4")
+def test_a_draft_with_a_mistake_is_refused_with_file_line_and_way_out(
+    fresh: Operator, draft: Path
+) -> None:
+    edit(draft, "000101,org-101,,,", "000101,org-102,,,")
+
+    told = fresh("plan", "mappings", "--draft", str(draft))
+
+    assert told.code == Exit.MISCONFIGURED
+    assert "customers.csv:7" in told.err
+    assert "org-102" in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "mappings", "--customer", "000101"),
+        ("plan", "prices", "--draft", "."),
+        ("plan", "mappings", "--draft", "not-there"),
+    ],
+    ids=" ".join,
+)
+def test_what_does_not_go_together_is_wrong_usage(fresh: Operator, words: tuple[str, ...]) -> None:
+    told = fresh(*words)
+    assert told.code == Exit.USAGE
+    assert told.out == ""
