@@ -16,7 +16,9 @@ from sync.domain.order import StoreOrder, UnreadableOrder
 from sync.domain.times import Watermark
 from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
-from sync.ports.state import Discovery, LedgerFilter, ResyncScope, State
+from sync.flows.mirroring import chunks
+from sync.flows.orders.reading import orders_now
+from sync.ports.state import Discovery, LedgerFilter, ResyncScope, State, Transaction
 from sync.ports.store import ReadsWebOrders
 
 WATERMARK = "orders"
@@ -38,7 +40,8 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
         if order is None:
             result.remarks.append(f"The store shows no order {scope.order}.")
         else:
-            _take_in(context, result, order)
+            with context.state.transaction() as state:
+                _take_in(context, result, state, order)
         return
     if scope.hinted:
         _discover_hinted(context, result, scope.hinted)
@@ -77,26 +80,32 @@ def _discover_hinted(context: Context, result: FlowResult, hinted: tuple[WebOrde
     One that the store does not show is nothing to remark: the hint may have come
     before its order, or long after it.
     """
-    store = needs(context.store, ReadsWebOrders, "the store")
-    retrying = context.retrying()
-    for done, order_id in enumerate(hinted, 1):
-        order = retrying(store.order, order_id)
-        if order is not None:
-            _take_in(context, result, order, named=False)
+    done = 0
+    for some in chunks(hinted, context.limits.orders.batch):
+        found = orders_now(context, some)
+        with context.state.transaction() as state:
+            for order in found.values():
+                if order is not None:
+                    _take_in(context, result, state, order, named=False)
+        done += len(some)
         if context.progress("orders: reading the store", done, len(hinted)):
             result.outcome = "cancelled"
             return
 
 
 def _take_in(
-    context: Context, result: FlowResult, order: StoreOrder, *, named: bool = True
+    context: Context,
+    result: FlowResult,
+    state: Transaction,
+    order: StoreOrder,
+    *,
+    named: bool = True,
 ) -> None:
     """Into the ledger, unless it is older than the service and nobody ``named`` it."""
-    with context.state.transaction() as state:
-        if not named and placed_before(context, order) and not state.ledger.entry(order.order_id):
-            result.count("orders_before_start")
-            return
-        found = state.ledger.discover(order, context.clock.now())
+    if not named and placed_before(context, order) and not state.ledger.entry(order.order_id):
+        result.count("orders_before_start")
+        return
+    found = state.ledger.discover(order, context.clock.now())
     result.count(f"orders_{found.value}", found is not Discovery.SAME)
 
 

@@ -24,10 +24,10 @@ from sync.errors import (
     TryLater,
 )
 from sync.flows.orders.hand import Hand, Ready
+from sync.flows.orders.reading import orders_now
 from sync.flows.orders.records import LaterRecords, fenced_off
 from sync.ports.erp import FindsOrdersTogether
 from sync.ports.state import Claim
-from sync.ports.store import ReadsOrdersTogether
 
 if TYPE_CHECKING:
     from sync.flows.orders.work import OrderWork
@@ -59,12 +59,7 @@ class Keeping:
 
     def read_again(self, claims: Sequence[Claim]) -> dict[WebOrderId, StoreOrder | None]:
         """The orders as the store shows them now; None for one that it no longer shows."""
-        ids, retrying = [claim.order_id for claim in claims], self.context.retrying()
-        store = self.context.store
-        if isinstance(store, ReadsOrdersTogether) and len(ids) > 1:
-            shown = retrying(store.orders_now, ids)
-            return {order_id: shown.get(order_id) for order_id in ids}
-        return {order_id: retrying(self.work.store.order, order_id) for order_id in ids}
+        return orders_now(self.context, [claim.order_id for claim in claims])
 
     def alone(self, hand: Hand, claim: Claim, order: StoreOrder | None = None) -> None:
         """Apart from the others, step by step; ``order``: how it was just read."""
