@@ -31,7 +31,7 @@ class OneOff:
 
 
 class Addresses:
-    """For one submission: what was looked up is kept."""
+    """What was looked up is kept for as long as the object lives."""
 
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc

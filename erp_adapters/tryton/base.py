@@ -5,17 +5,19 @@ from __future__ import annotations
 import decimal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
 
 from erp_adapters.tryton.queries import Row
+from erp_adapters.tryton.sales import Sales
 from erp_adapters.tryton.session import Rpc
 from erp_adapters.tryton.settings import Reach, Settings
 from erp_adapters.tryton.site import Places
 from sync.domain.ids import CustomerId
 from sync.domain.money import Rounding
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, Rejected
 from sync.ports.erp import ErpCapabilities, Feed, UnreadableRecord
 
 log = structlog.get_logger()
@@ -30,6 +32,8 @@ KEY_LENGTH = 64
 MOST_LINES = 5000
 TOGETHER = 25
 """Orders in one transaction: it holds up everybody else who takes a number meanwhile."""
+KEPT_S = 10.0
+"""So long the ids behind the names of an order are kept."""
 
 
 def capabilities(settings: Settings) -> ErpCapabilities:
@@ -65,6 +69,7 @@ class TrytonBase:
         self._places = Places(rpc)
         self._capabilities = capabilities(settings)
         self._unreadable = threading.local()
+        self._kept = threading.local()
 
     @property
     def capabilities(self) -> ErpCapabilities:
@@ -81,6 +86,27 @@ class TrytonBase:
         held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
         self._unreadable.records = {}
         return tuple(held)
+
+    @contextmanager
+    def _looking_up(self) -> Iterator[Sales]:
+        """What orders are made with; of this thread, and made anew once some seconds old.
+
+        Orders come within moments of each other, mostly about the same customers and
+        items, and each is asked about twice: for its tax, and when it is written. A
+        change in Tryton in between is found out then, since what the order comes to
+        there is compared again (``unlike`` in ``orders.py``). Nothing is kept of a
+        refusal: whoever puts its cause right in Tryton tries again at once.
+        """
+        now = self._rpc.monotonic()
+        made: float | None = getattr(self._kept, "made", None)
+        if made is None or now - made > KEPT_S:
+            self._kept.made, self._kept.sales = now, Sales(self._rpc, self._places)
+        sales: Sales = self._kept.sales
+        try:
+            yield sales
+        except Rejected:
+            self._kept.made = None
+            raise
 
     def _built(
         self,

@@ -28,7 +28,6 @@ from erp_adapters.tryton.orders import (
 )
 from erp_adapters.tryton.queries import Row
 from erp_adapters.tryton.sale_lines import Values
-from erp_adapters.tryton.sales import Sales
 from erp_adapters.tryton.settings import Reach
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import OrderAcknowledgement, SalesOrder
@@ -49,8 +48,8 @@ Rows = Mapping[IdempotencyKey, Row]
 class SubmitsGroupsOfSales(SubmitsOrdersAsSales):
     def submit_orders(self, orders: Orders) -> Sequence[OrderAcknowledgement]:
         refuse_what_is_no_group(orders, self.capabilities.order_group)
-        with nothing_written():
-            values = Sales(self._rpc, self._places).values_together(orders)
+        with nothing_written(), self._looking_up() as sales:
+            values = sales.values_together(orders)
         rows = self._created_together(values, orders)
         self._refuse_what_differs(rows, orders)
         rows = self._quoted_together(rows, orders)

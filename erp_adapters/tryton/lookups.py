@@ -4,8 +4,8 @@ Whatever the order names and Tryton does not have is refused here, by name, and
 before anything is written: on SQLite Tryton would take a sale of a customer
 that does not exist.
 
-What was looked up is kept for as long as the object lives, which is one
-submission of one order or of a group: the orders of a group share most of it.
+What was looked up is kept for as long as the object lives, which is some seconds:
+orders that come together share most of it.
 """
 
 from __future__ import annotations

@@ -27,7 +27,6 @@ from erp_adapters.tryton.comparing import differences, unlike
 from erp_adapters.tryton.finding import FindsOrdersByWebId
 from erp_adapters.tryton.queries import Row
 from erp_adapters.tryton.sale_lines import Values
-from erp_adapters.tryton.sales import Sales
 from erp_adapters.tryton.settings import Reach
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import OrderAcknowledgement, SalesOrder
@@ -57,8 +56,8 @@ class SubmitsOrdersAsSales(FindsOrdersByWebId):
         return self._go_on(self._created(values, order, key), order, key)
 
     def _values(self, order: SalesOrder, key: IdempotencyKey) -> Values:
-        with nothing_written():
-            return Sales(self._rpc, self._places).values(order, key)
+        with nothing_written(), self._looking_up() as sales:
+            return sales.values(order, key)
 
     def _refuse_another(self, row: Row, order: SalesOrder, key: IdempotencyKey) -> None:
         """Raises Conflict where the sale, which is one for people, is not this order."""

@@ -63,12 +63,12 @@ class _Begun:
 class Sales:
     """Makes the values of sales. It reads, and makes one-off addresses, but no sale.
 
-    For one submission: what was looked up is kept.
+    What was looked up is kept for as long as the object lives.
     """
 
     def __init__(self, rpc: Rpc, places: Places) -> None:
         self._settings, self._places = rpc.settings, places
-        self._lookups, self._addresses = Lookups(rpc, places), Addresses(rpc)
+        self.lookups, self._addresses = Lookups(rpc, places), Addresses(rpc)
 
     def values(self, order: SalesOrder, key: IdempotencyKey) -> Values:
         """What ``sale.sale`` is created with. Raises Rejected for what Tryton cannot hold."""
@@ -97,22 +97,22 @@ class Sales:
         for position, order in enumerate(orders):
             with _named(position):
                 codes.update(self._codes(order))
-        self._lookups.read_ahead({order.sold_to.value for order in orders}, codes)
+        self.lookups.read_ahead({order.sold_to.value for order in orders}, codes)
         ship_tos = [order.ship_to for order in orders]
         on_file = [each.ship_to_id.value for each in ship_tos if isinstance(each, OnFileShipTo)]
         self._addresses.read_ahead(on_file)
 
     def _begun(self, order: SalesOrder, key: IdempotencyKey) -> _Begun:
-        header = self._lookups.header(order.sold_to.value, order.currency)
-        products = self._lookups.products(sorted(self._codes(order)))
+        header = self.lookups.header(order.sold_to.value, order.currency)
+        products = self.lookups.products(sorted(self._codes(order)))
         return _Begun(
             order,
             key,
             header,
             products,
-            carrier=self._lookups.carrier(order),
-            term=self._lookups.term(order),
-            contact=self._lookups.contact(order, header.party),
+            carrier=self.lookups.carrier(order),
+            term=self.lookups.term(order),
+            contact=self.lookups.contact(order, header.party),
             ship_to=self._ship_to(order, header),
             bill_to=self._bill_to(order, header),
         )
@@ -173,8 +173,8 @@ class Sales:
     def _lines(
         self, order: SalesOrder, header: Header, products: Mapping[str, Row]
     ) -> Sequence[Values]:
-        taxes = self._lookups.taxes(list(products.values()), header)
-        units = self._lookups.units(products.values())
+        taxes = self.lookups.taxes(list(products.values()), header)
+        units = self.lookups.units(products.values())
         lines = [goods_line(line, products[line.sku.value], units) for line in order.lines]
         for line, values in zip(order.lines, lines, strict=True):
             values["taxes"] = added(taxes[products[line.sku.value]["account_category"]])
