@@ -8,13 +8,14 @@ reading begins days further back. Whoever reads too much sees known orders again
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sync.domain.ids import WebOrderId, well_formed
 from sync.domain.order import StoreOrder, UnreadableOrder
 from sync.domain.times import Watermark
-from sync.errors import Misconfigured
+from sync.errors import LeftAlone, Misconfigured, TryLater
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
 from sync.flows.orders.reading import orders_now
@@ -82,15 +83,48 @@ def _discover_hinted(context: Context, result: FlowResult, hinted: tuple[WebOrde
     """
     done = 0
     for some in chunks(hinted, context.limits.orders.batch):
-        found = orders_now(context, some)
+        found = _shown_now(context, result, some)
         with context.state.transaction() as state:
-            for order in found.values():
-                if order is not None:
-                    _take_in(context, result, state, order, named=False)
+            for order in found:
+                _take_in(context, result, state, order, named=False)
         done += len(some)
         if context.progress("orders: reading the store", done, len(hinted)):
             result.outcome = "cancelled"
             return
+
+
+def _shown_now(
+    context: Context, result: FlowResult, order_ids: Sequence[WebOrderId]
+) -> list[StoreOrder]:
+    """Those of these orders that the store shows.
+
+    One that it cannot answer for is left to the next look at all orders, and costs
+    the others nothing. Two in a row, or a single one, raise what was answered.
+    """
+    try:
+        return [each for each in orders_now(context, order_ids).values() if each is not None]
+    except LeftAlone:
+        raise
+    except TryLater:
+        if len(order_ids) == 1:
+            raise
+    found: list[StoreOrder] = []
+    failed_before = False
+    for order_id in order_ids:
+        try:
+            order = orders_now(context, [order_id])[order_id]
+        except LeftAlone:
+            raise
+        except TryLater as error:
+            if failed_before:
+                raise
+            failed_before = True
+            result.remarks.append(f"The store could not show order {order_id}: {error}")
+            continue
+        failed_before = False
+        if order is not None:
+            found.append(order)
+    return found
 
 
 def _take_in(
