@@ -20,6 +20,9 @@ NOT_CLAIMED = frozenset(
     {
         "harbour does not claim CancelsOrders",
         "harbour does not claim FindsOrdersTogether",
+        "medusa does not claim MirrorsAvailability",
+        "medusa does not claim MirrorsBalances",
+        "medusa does not claim MirrorsCustomerParts",
         "tryton does not claim CancelsOrders",
         "tryton does not claim ReadsAvailability",
         "tryton does not claim ReadsBalances",

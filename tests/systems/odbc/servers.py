@@ -8,6 +8,7 @@ not started. What was made once (initdb) is kept as a folder to copy from.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -66,6 +67,7 @@ class Server:
     def __init__(self) -> None:
         self.folder = _private_folder(self.name)
         self.port = free_port()
+        self._log = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
         self._admin: Engine | None = None
 
@@ -88,8 +90,21 @@ class Server:
 
     def start(self) -> None:
         """Raises RuntimeError with the end of its log where it does not come up."""
-        log = self.folder / "log"
-        with log.open("ab") as written:
+        # There is no clock to turn: a server comes up when it does.
+        until = time.monotonic() + START_S
+        self._launch()
+        while not self._answers():
+            if time.monotonic() > until:
+                self.kill()
+                tail = self._log.read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{self.name} did not start:\n{tail}")
+            if self._process is None or self._process.poll() is not None:
+                # After a kill its workers, each a group of its own, may still hold its memory.
+                self._launch()
+            time.sleep(0.05)
+
+    def _launch(self) -> None:
+        with self._log.open("ab") as written:
             # Should the tests be killed, the server goes with them.
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *self._command()],
@@ -100,19 +115,12 @@ class Server:
                 start_new_session=True,
                 **_as(),
             )
-        # There is no clock to turn: a server comes up when it does.
-        until = time.monotonic() + START_S
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until:
-                self.kill()
-                tail = log.read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{self.name} did not start:\n{tail}")
-            time.sleep(0.05)
 
     def kill(self) -> None:
         """As a power failure would: nothing is finished, nobody is told."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
 

@@ -182,11 +182,8 @@ def hold(connection: Connection, sku: Sku) -> None:
     )
 
 
-@pytest.mark.rule("OI-1")
-@DRIVERS
-@ON_A_SERVER
-def test_the_victim_of_a_deadlock_may_try_again(way: Way) -> None:
-    erp = way.erp(statement_timeout_s=40)
+def _crossed(way: Way, erp: Any) -> TryLater:
+    """What the adapter says of an order that waits for another session, and that one for it."""
     with way.base.owner.connect() as other, ThreadPoolExecutor(2) as pool:
         if way.backend == "postgresql":
             # Its victim is who looks for the circle first; the server's own setting is shorter.
@@ -200,11 +197,24 @@ def test_the_victim_of_a_deadlock_may_try_again(way: Way) -> None:
         # It has locked the first line's item and wants the second's.
         until(way.waits_for(other))
         hold(other, a.SKU)
-        with pytest.raises(TryLater, match="undid it in favour of another"):
+        with pytest.raises(TryLater) as caught:
             submitted.result(PATIENCE_S)
         other.rollback()
-
     assert way.world.order_rows() == NOTHING
+    return caught.value
+
+
+@pytest.mark.rule("OI-1")
+@DRIVERS
+@ON_A_SERVER
+def test_the_victim_of_a_deadlock_may_try_again(way: Way) -> None:
+    erp = way.erp(statement_timeout_s=40)
+    # On a machine that hardly runs the second lock may come too late for a circle.
+    said = [str(_crossed(way, erp))]
+    while "undid it in favour of another" not in said[-1]:
+        assert len(said) < 4, said
+        said.append(str(_crossed(way, erp)))
+
     assert erp.submit_order(two_lines(), a.KEY).number is not None
 
 
