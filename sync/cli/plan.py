@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sync.cli.output import json_option
-from sync.cli.scope import FLOW_NAMES, scope_from, scope_options
+from sync.cli.scope import FLOW_NAMES, flows_within, scope_from, scope_options
 from sync.cli.shown import as_record, show_result
 from sync.cli.site import opened, site_options
 
@@ -56,7 +56,7 @@ def plan(
     if draft is not None:
         raise click.UsageError("--draft goes with plan mappings only")
     wanted = scope_from(scope)
-    flows = FLOW_NAMES if flow == "all" else (flow,)
+    flows = flows_within(flow, wanted)
     with opened(site, pipeline) as line:
         results = [run_flow(line.context(), each, wanted, dry_run=True) for each in flows]
     if as_json:

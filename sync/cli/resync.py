@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, fail, json_option
-from sync.cli.scope import FLOW_NAMES, scope_from, scope_options
+from sync.cli.scope import FLOW_NAMES, flows_within, scope_from, scope_options
 from sync.cli.shown import as_record, counts_text, end, show_result
 from sync.cli.site import actor, daemon_runs, opened, settings_of, site_options
 from sync.errors import StateInUse
@@ -70,6 +70,7 @@ def resync(
         with opened(site, pipeline) as line:
             _here(line, flow, wanted, as_json, dry_run=True)
     elif flow is not None:
+        flows_within(flow, wanted)
         _run_or_ask(site, pipeline, flow, wanted, as_json, no_wait)
 
 
@@ -121,7 +122,7 @@ def _here(line: Pipeline, flow: str, scope: ResyncScope, as_json: bool, *, dry_r
 
     if not dry_run:
         resume(line)
-    flows = FLOW_NAMES if flow == "all" else (flow,)
+    flows = flows_within(flow, scope)
     results = []
     with terminal_progress(enabled=not as_json) as progress:
         for each in flows:

@@ -43,9 +43,11 @@ def scope_options(command: Decorated) -> Decorated:
     for option in reversed(
         (
             click.option("--customer", help="Only this ERP customer ID, as the ERP spells it."),
-            click.option("--order", help="Only this web order: its number or its key."),
+            click.option("--order", help="Only this web order: its number or key."),
             click.option("--sku", help="Only this item (prices, availability)."),
-            click.option("--channel", help="Only this channel (orders, prices, availability)."),
+            click.option(
+                "--channel", help="Only this channel (orders, order_status, prices, availability)."
+            ),
             click.option("--since", type=Moment(), help="Orders changed at or after this time."),
             click.option("--until", type=Moment(), help="Orders changed at or before this time."),
         )
@@ -75,3 +77,22 @@ def scope_from(options: dict[str, Any], confirm: str | None = None) -> ResyncSco
         confirm_plan=confirm,
         everything=True,
     )
+
+
+def flows_within(flow: str, scope: ResyncScope) -> list[str]:
+    """FLOW, or of all flows those that know every restriction; the others are named.
+
+    Raises UsageError where it, or each of all, would run for more than was asked for.
+    """
+    from sync.errors import Misconfigured
+    from sync.flows.narrowing import flows_of
+
+    try:
+        flows = flows_of(flow, FLOW_NAMES, scope)
+    except Misconfigured as error:
+        raise click.UsageError(f"{error}.") from error
+    left_out = [each for each in FLOW_NAMES if each not in flows] if flow == "all" else []
+    if left_out:
+        given = " and ".join(f"--{part}" for part in scope.parts)
+        click.echo(f"Left out, not narrowed by {given}: {', '.join(left_out)}.", err=True)
+    return flows

@@ -22,6 +22,7 @@ from sync.flows.balances import mirror_balances
 from sync.flows.context import Context, Flow, FlowResult
 from sync.flows.customer_parts import mirror_customer_parts
 from sync.flows.invoices import mirror_invoices
+from sync.flows.narrowing import refuse_unknown_parts, unknown_names
 from sync.flows.order_status import mirror_order_status
 from sync.flows.orders import import_orders
 from sync.flows.prices import mirror_prices
@@ -53,7 +54,8 @@ def run_flow(
 
     Errors that the engine knows become an outcome: ``try_later`` (a system is
     away), ``refused`` (the guard rails hold the plan), ``failed``. Anything else
-    is recorded as failed and raised.
+    is recorded as failed and raised. A scope that the flow does not know, or a name
+    in it that stands for nothing, fails: it must not look as if all were well.
     """
     run_id = uuid.uuid4().hex[:12]
     scope = scope or ResyncScope()
@@ -62,7 +64,7 @@ def run_flow(
     ):
         result = FlowResult(flow)
         if dry_run:
-            FLOWS[flow](context, result, scope, dry_run=True)
+            _carry_out(context, result, scope, dry_run=True)
             result.scrub()
             return result
         with context.state.transaction() as state:
@@ -77,11 +79,20 @@ def run_flow(
         return result
 
 
+def _carry_out(context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool) -> None:
+    refuse_unknown_parts(result.flow, scope)
+    FLOWS[result.flow](context, result, scope, dry_run=dry_run)
+    if scope.parts and not result.counts and result.outcome == "ok":
+        unknown = unknown_names(context, scope)
+        if unknown:
+            result.outcome, result.message = "failed", f"Nothing found: {'; '.join(unknown)}."
+
+
 def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:
     if isinstance(context.erp, TellsUnreadable):
         context.erp.take_unreadable()  # what an earlier run in this thread left is not ours
     try:
-        FLOWS[result.flow](context, result, scope)
+        _carry_out(context, result, scope, dry_run=False)
     except SuspiciousPlan as error:
         result.outcome, result.message, result.plan_id = "refused", str(error), error.plan_id
     except (TryLater, OutcomeUnknown, Conflict) as error:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from sync.domain.erasure import status_without_person
-from sync.domain.ids import WebOrderId
+from sync.domain.ids import ChannelId, CustomerId, WebOrderId
 from sync.domain.problem_codes import problem
 from sync.domain.sales_order import ErpOrderState, OrderStatus
+from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks, take_unreadable
 from sync.flows.orders.aftermath import RECORDED_TOGETHER, Telling, tell_store
 from sync.flows.orders.discovery import order_id_of
 from sync.ports.erp import ReadsOrderStatus
-from sync.ports.state import ResyncScope, ShownOrder
+from sync.ports.state import LedgerFilter, ResyncScope, ShownOrder
 from sync.ports.store import ShowsImport
 from sync.secrecy import scrubbed
+
+T = TypeVar("T")
 
 
 def mirror_order_status(
@@ -33,10 +37,8 @@ def mirror_order_status(
     telling = Telling(result)
     after: WebOrderId | None = None
     seen = 0
-    while True:
-        entries = _next(context, scope, after)
-        if not entries:
-            break
+    while batch := _next(context, scope, after):
+        entries = _within(context, scope, batch)
         statuses = retrying(erp.order_statuses, [entry.key for entry in entries])
         unreadable = take_unreadable(context, result)
         changed: list[tuple[ShownOrder, OrderStatus]] = []
@@ -60,8 +62,8 @@ def mirror_order_status(
                 changed.append((entry, status))
         for some in chunks(changed, RECORDED_TOGETHER):
             _show(context, result, telling, some)
-        after = entries[-1].order_id
-        seen += len(entries)
+        after = batch[-1].order_id
+        seen += len(batch)
         if context.progress("order_status: comparing", seen, None):
             result.outcome = "cancelled"
             return
@@ -86,6 +88,30 @@ def _next(context: Context, scope: ResyncScope, after: WebOrderId | None) -> lis
             return list(state.ledger.open_orders(after, context.limits.orders.batch))
         entry = state.ledger.entry(only)
     return [entry.to_buyers] if entry is not None and entry.imported_at is not None else []
+
+
+def _within(
+    context: Context, scope: ResyncScope, batch: Sequence[ShownOrder]
+) -> Sequence[ShownOrder]:
+    """Those of the batch that are of the scope's account and channel."""
+    if scope.customer is None and scope.channel is None:
+        return batch
+    wanted = LedgerFilter(
+        order_ids=frozenset(entry.order_id for entry in batch),
+        customer_id=_maybe(CustomerId, scope.customer),
+        channel=_maybe(ChannelId, scope.channel),
+    )
+    with context.state.transaction() as state:
+        found = {entry.order_id for entry in state.ledger.entries(wanted)}
+    return [entry for entry in batch if entry.order_id in found]
+
+
+def _maybe(make: Callable[[str], T], value: str | None) -> T | None:
+    """Raises Misconfigured for what can be no such key."""
+    try:
+        return None if value is None else make(value)
+    except ValueError as error:
+        raise Misconfigured(f"{value!r}: {error}") from error
 
 
 def _show(

@@ -480,10 +480,15 @@ class ResyncScope:
     hinted: tuple[WebOrderId, ...] = ()
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """What it restricts, by the names of the fields."""
+        names = ("customer", "order", "sku", "channel", "since", "until")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
+    @property
     def narrow(self) -> bool:
         """Whether something lies outside it."""
-        given = (self.customer, self.order, self.sku, self.channel, self.since, self.until)
-        return bool(self.hinted) or any(each is not None for each in given)
+        return bool(self.hinted or self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ import threading
 import structlog
 
 from sync.bootstrap import Pipeline, limits_of
-from sync.errors import SyncError
+from sync.errors import Misconfigured, SyncError
 from sync.flows.context import FlowResult, Progress
 from sync.flows.cycle import FLOWS, run_flow
+from sync.flows.narrowing import flows_of
 from sync.flows.upkeep import reduce_payloads
 from sync.ports.state import RequestState, ResyncRequest, ResyncScope
 from sync.scheduling.hints import Hints
@@ -100,7 +101,13 @@ class Runner:
             self._pulse.ended(run)
 
     def _requested(self, pipeline: Pipeline, request: ResyncRequest) -> None:
-        flows = list(FLOWS) if request.flow == "all" else [request.flow]
+        try:
+            flows = flows_of(request.flow, list(FLOWS), request.scope)
+        except Misconfigured as error:
+            self._answer(
+                pipeline, request, [FlowResult(request.flow, "failed", message=str(error))]
+            )
+            return
         for watch in pipeline.watches:
             # Whoever asks may have put right what was wrong.
             watch.let_one_try()

@@ -245,7 +245,7 @@ def test_run_for_one_customer_takes_nothing_from_the_others(world: World, flow: 
     mirror(world)
     before = world.shown()
     result = world.run(flow, customer="NOBODY")
-    assert (result.outcome, result.writes) == ("ok", 0)
+    assert (result.outcome, result.writes) == ("failed", 0)
     assert world.shown() == before
 
 

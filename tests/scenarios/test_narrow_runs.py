@@ -1,0 +1,109 @@
+"""A run for a part: what a flow cannot be narrowed by, and names that stand for nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sync.domain.ids import CustomerId
+from sync.errors import Misconfigured
+from sync.flows.cycle import FLOWS
+from sync.flows.narrowing import NARROWED_BY, flows_of
+from sync.ports.state import ResyncScope
+from tests.scenarios.world import World, harbour_order, mill_order
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GIVEN: dict[str, Any] = {
+    "customer": "C-1001",
+    "order": "W-1",
+    "sku": "BOLT-M8",
+    "channel": "web",
+    "since": NOON,
+    "until": NOON,
+}
+UNKNOWN = [
+    (flow, part) for flow in FLOWS for part in GIVEN if part not in NARROWED_BY.get(flow, ())
+]
+
+
+def test_every_flow_says_what_it_can_be_narrowed_by() -> None:
+    assert NARROWED_BY.keys() == FLOWS.keys()
+    assert {part for parts in NARROWED_BY.values() for part in parts} == set(GIVEN)
+
+
+@pytest.mark.rule("OP-2")
+@pytest.mark.parametrize("flow, part", UNKNOWN)
+def test_a_flow_does_not_run_for_more_than_was_asked_for(
+    world: World, flow: str, part: str
+) -> None:
+    world.store.place_order(harbour_order(1))
+    result = world.run(flow, **{part: GIVEN[part]})
+    assert result.outcome == "failed"
+    assert part in result.message
+    assert NARROWED_BY[flow][0] in result.message
+    assert not result.counts
+    assert not world.erp.orders
+    assert not list(world.store.shown_customer_ids())
+    with pytest.raises(Misconfigured, match=part):
+        world.run(flow, dry_run=True, **{part: GIVEN[part]})
+
+
+@pytest.mark.rule("OP-2")
+def test_all_flows_are_those_that_know_every_restriction() -> None:
+    flows = list(FLOWS)
+    assert flows_of("all", flows, ResyncScope()) == flows
+    assert flows_of("all", flows, ResyncScope(sku="X")) == ["prices", "availability"]
+    with pytest.raises(Misconfigured, match="order and sku"):
+        flows_of("all", flows, ResyncScope(order="W-1", sku="X"))
+
+
+@pytest.mark.rule("OP-2", "OP-3")
+@pytest.mark.parametrize(
+    "flow, given, said",
+    [
+        ("prices", {"customer": "C-9999"}, "no customer C-9999"),
+        ("ship_tos", {"customer": "C-9999"}, "no customer C-9999"),
+        ("prices", {"sku": "NOPE"}, "no item NOPE"),
+        ("prices", {"channel": "shopp"}, "no channel shopp (there are "),
+        ("orders", {"channel": "shopp"}, "no channel shopp"),
+        ("orders", {"order": "W-99999"}, "an order W-99999"),
+        ("order_status", {"order": "W-99999"}, "an order W-99999"),
+        ("order_status", {"customer": "C-9999"}, "no customer C-9999"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_does_not_look_like_all_is_well(
+    world: World, flow: str, given: dict[str, Any], said: str
+) -> None:
+    result = world.run(flow, **given)
+    assert result.outcome == "failed"
+    assert said in result.message
+    assert world.run(flow, dry_run=True, **given).outcome == "failed"
+
+
+@pytest.mark.rule("OP-2")
+def test_a_customer_that_only_lost_its_zeros_is_named(world: World) -> None:
+    known = replace(world.mapping.assignments[0], customer_id=CustomerId("000101"))
+    world.remap(assignments=(*world.mapping.assignments, known))
+    assert "000101 is known" in world.run("invoices", customer="101").message
+
+
+@pytest.mark.rule("OP-2")
+def test_a_part_in_which_there_is_nothing_is_no_mistake(world: World) -> None:
+    assert world.run("order_status", customer="C-1001").outcome == "ok"
+    assert world.run("orders", channel="web").outcome == "ok"
+
+
+@pytest.mark.rule("OP-2", "OI-3")
+def test_order_status_is_shown_for_one_account_alone(world: World) -> None:
+    for order in (harbour_order(1), mill_order(2)):
+        world.store.place_order(order)
+    world.import_orders()
+    mill = world.entry(2).customer_id
+    assert mill is not None
+    assert world.run("order_status", customer=mill.value).counts == {"status_shown": 1}
+    assert world.entry(1).status is None
+    assert world.entry(2).status is not None
+    assert world.run("order_status", channel="nowhere").outcome == "failed"
