@@ -70,19 +70,15 @@ class _ReadsAccounts(SqlErpBase):
             ]
             currencies = Parts(reading.rows("account_currencies", **asked), "customer_id")
             groups = Parts(reading.rows("account_price_groups", **asked), "customer_id")
+            tags = Parts(reading.rows("account_tags", **asked), "customer_id")
             contacts = Parts(reading.rows("contacts", **asked), "customer_id")
+            parts = (currencies, groups, tags, contacts)
 
             def make(row: Row) -> Account:
-                key = row["customer_id"]
-                return translate.account(row, currencies.of(key), groups.of(key), contacts.of(key))
+                return translate.account(row, *(each.of(row["customer_id"]) for each in parts))
 
-            whole = [
-                row
-                for row in rows
-                if not any(
-                    row["customer_id"] in parts.broken for parts in (currencies, groups, contacts)
-                )
-            ]
+            broken = frozenset[str]().union(*(each.broken for each in parts))
+            whole = [row for row in rows if row["customer_id"] not in broken]
             found = list(reading.build(self.queries["accounts"], whole, make))
         return {account.customer_id: account for account in found}
 
@@ -144,19 +140,28 @@ class _ReadsItems(SqlErpBase):
             rows = reading.rows("items", skus=wanted).rows
             units = Parts(reading.rows("item_units", skus=wanted), "sku")
             customers = Parts(reading.rows("item_customers", skus=wanted), "sku")
-            whole = [
-                row
-                for row in rows
-                if row["sku"] in wanted and row["sku"] not in units.broken | customers.broken
-            ]
-            found = list(
-                reading.build(
-                    self.queries["items"],
-                    whole,
-                    lambda row: translate.item(row, units.of(row["sku"]), customers.of(row["sku"])),
-                )
-            )
+            tags = Parts(reading.rows("item_tags", skus=wanted), "sku")
+            parts = (units, customers, tags)
+            broken = frozenset[str]().union(*(each.broken for each in parts))
+            whole = [row for row in rows if row["sku"] in wanted - broken]
+
+            def make(row: Row) -> Item:
+                return translate.item(row, *(each.of(row["sku"]) for each in parts))
+
+            found = list(reading.build(self.queries["items"], whole, make))
         return {item.sku: item for item in found}
+
+
+class _ListsRestrictedItems(SqlErpBase):
+    def restricted_items(self) -> Iterator[Sku]:
+        query = self.queries["restricted_items"]
+        found: dict[Sku, None] = {}
+        with self._read("restricted_items") as reading:
+            for row in reading.stream("restricted_items"):
+                found.update(
+                    dict.fromkeys(reading.build(query, (row,), lambda row: Sku(row["sku"])))
+                )
+        return iter(found)
 
 
 class _ReadsPrices(SqlErpBase):
@@ -385,6 +390,7 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("contacts_by_email", _FindsContacts),
     ("ship_tos", _ReadsShipTos),
     ("items", _ReadsItems),
+    ("restricted_items", _ListsRestrictedItems),
     ("price_scopes", _ReadsPrices),
     ("invoices", _ReadsInvoices),
     ("balances", _ReadsBalances),

@@ -155,6 +155,10 @@ class MemoryErp:
         self._admit()
         return {sku: self._items[sku] for sku in skus if sku in self._items}
 
+    def restricted_items(self) -> Iterator[Sku]:
+        self._admit()
+        return iter([sku for sku, item in self._items.items() if item.allowed_to is not None])
+
     def price_scopes(self) -> Iterator[PriceScope]:
         self._admit()
         return iter({key.scope for key in self._prices})
