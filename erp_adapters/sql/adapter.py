@@ -30,6 +30,7 @@ from erp_adapters.sql.orders import (
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query, Row
+from sync.domain import codec
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
@@ -40,6 +41,7 @@ from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Misconfigured
+from sync.kit.shelf import Shelf
 from sync.ports.erp import Erp, Feed, PurchaseOrder, TaxQuestion
 
 T = TypeVar("T")
@@ -277,19 +279,28 @@ class _ReadsCustomerParts(SqlErpBase):
 
 
 class _ReadsAvailability(SqlErpBase):
-    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+    def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         named = None if skus is None else {sku.value for sku in skus}
         if named is not None and not named:
-            return []
-        query = self.queries["availability"]
+            return iter(())
+        query, shelf = self.queries["availability"], Shelf()
         with self._read("availability") as reading:
-            rows = [
-                row
-                for row in reading.stream("availability", skus=named)
-                if named is None or row["sku"] in named
-            ]
-            single = _single(reading, query, rows)
-            return list(reading.build(query, single, translate.availability))
+            for row in reading.stream("availability", skus=named):
+                if named is None or row["sku"] in named:
+                    for figure in reading.build(query, (row,), translate.availability):
+                        shelf.add((row["sku"], row["warehouse"]), codec.dumps(figure))
+            unclear = {key for key, bodies in shelf.several() if _differ(bodies)}
+            for sku, warehouse in sorted(unclear):
+                row = {"sku": sku, "warehouse": warehouse}
+                reading.bad.append(BadRow(query.name, row, "", _TWICE, query.key_of(row)))
+        return (codec.loads(Availability, body) for key, body in shelf if key not in unclear)
+
+
+def _differ(bodies: Collection[str]) -> bool:
+    return len({codec.loads(Availability, body) for body in bodies}) > 1
+
+
+_TWICE = "has two rows that differ: which of them is right?"
 
 
 def _single(reading: Reading, query: Query, rows: Collection[Row]) -> list[Row]:
@@ -299,8 +310,7 @@ def _single(reading: Reading, query: Query, rows: Collection[Row]) -> list[Row]:
         found[query.key_of(row)].append(row)
     for key, (first, *more) in found.items():
         if any(row != first for row in more):
-            why = "has two rows that differ: which of them is right?"
-            reading.bad.append(BadRow(query.name, first, "", why, key))
+            reading.bad.append(BadRow(query.name, first, "", _TWICE, key))
     return [each[0] for each in found.values() if all(row == each[0] for row in each)]
 
 

@@ -252,11 +252,13 @@ class ReadsCustomerParts(Protocol):
 class ReadsAvailability(Protocol):
     """Optional: an ERP that says how much is there. Who may see it, its items say."""
 
-    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+    def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         """Figures of every item, at most one for each warehouse; with ``skus`` of these.
 
-        An item that is not among them is not known to be there or gone. A short
-        read raises; it never looks like an end.
+        They come in the order of the item numbers, compared code point by code point,
+        and nobody holds all of them at once. An item that is not among them is not
+        known to be there or gone. A short read raises before the first; it never looks
+        like an end.
         """
         ...
 

@@ -1150,6 +1150,23 @@ class ErpAdapterContract:
         assert len(list(reads.availability([*many, NUT, a.SKU]))) == 3
 
     @pytest.mark.rule("MI-4")
+    def test_figures_come_in_the_order_of_their_items_however_the_erp_sorts(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAvailability)
+        # No two languages agree about these; code points do not care.
+        skus = [Sku(each) for each in ("b", "A-10", "\u00e4", "a", "A-9", "A9", "Z", "\u00c4", "z")]
+        for sku in skus:
+            erp_world.add_item(a.an_item(sku=sku, units=()))
+            for warehouse in ("W1", "W2"):
+                erp_world.add_availability(a.an_availability(sku=sku, warehouse=warehouse))
+
+        told = [each.sku for each in reads.availability()]
+
+        assert told == sorted(told)
+        assert sorted(told) == sorted([*skus, *skus])
+
+    @pytest.mark.rule("MI-4")
     def test_an_item_without_a_figure_is_absent_and_not_zero(
         self, erp: Erp, erp_world: ErpWorld
     ) -> None:

@@ -410,20 +410,23 @@ def test_an_item_whose_groups_cannot_be_read_is_listed_and_told_as_open_to_nobod
     made: Made, run: Run
 ) -> None:
     run("INSERT INTO items VALUES ('A', FALSE), ('B', FALSE), ('C', TRUE), ('D', FALSE)")
+    run("INSERT INTO items VALUES ('E', FALSE)")
     run("INSERT INTO item_tags VALUES ('A', 'PRO'), ('A', '  '), ('B', 'PRO'), ('B', 'OEM')")
+    run("INSERT INTO item_tags VALUES ('E', 'OEM')")
     run("INSERT INTO item_nos VALUES ('B', 'C-2')")
     erp = made(HEADER, RESTRICTED, LISTED)
 
-    items = erp.items([Sku(each) for each in "ABCD"])
+    items = erp.items([Sku(each) for each in "ABCDE"])
 
-    assert sorted(sku.value for sku in items) == ["B", "C", "D"]
+    assert sorted(sku.value for sku in items) == ["B", "C", "D", "E"]
+    assert (items[Sku("E")].allowed_to, items[Sku("E")].allowed_tags) == (set(), {"OEM"})
     club = items[Sku("B")]
     assert (club.allowed_to, club.allowed_tags) == ({CustomerId("C-2")}, {"PRO", "OEM"})
     assert items[Sku("C")].allowed_to == frozenset()
     assert items[Sku("D")].allowed_to is None
     [record] = erp.take_unreadable()
     assert (record.source, record.key) == ("item_tags", "A/?")
-    assert sorted(sku.value for sku in erp.restricted_items()) == ["A", "B", "C"]
+    assert sorted(sku.value for sku in erp.restricted_items()) == ["A", "B", "C", "E"]
 
 
 @pytest.mark.rule("VE-5")
