@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from sync.domain.account import Account, Item
 from sync.domain.channel import Channel, LoginWall
-from sync.domain.ids import CustomerId
+from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceLevel, PriceScope, PriceValue
 from sync.flows.context import Context, needs
 from sync.flows.mirroring import members_of_accounts
@@ -301,15 +301,24 @@ def _availability(context: Context) -> Iterator[str]:
 def _prices(context: Context) -> Iterator[str]:
     erp = needs(context.erp, ReadsPrices, "the ERP")
     store = needs(context.store, MirrorsPrices, "the store")
+    retail = context.mapping.retail_groups.customer_ids
+    buyers = needs(context.erp, ReadsAccounts, "the ERP").accounts([*_mapped(context), *retail])
     for audience, scope in sorted(store.shown_price_partitions(), key=_partition_order):
         said = _entries(context, erp, scope)
-        for key, value in store.shown_prices(audience, scope).items():
+        shown = store.shown_prices(audience, scope)
+        items = _items_of(context, shown)
+        for key, value in shown.items():
+            if not _is_for(audience, items.get(key.sku), buyers):
+                yield f"{audience} sees a price of {key.sku}, which is not for them"
             if said.get(key) != value:
                 yield f"{audience} sees {value} for {key.sku}, and the ERP says {said.get(key)}"
     for owner in _mapped(context):
         scope = PriceScope.account(owner)
-        shown = store.shown_prices(Audience(AudienceKind.ACCOUNT, owner.value), scope)
-        if dict(shown) != _entries(context, erp, scope):
+        own = Audience(AudienceKind.ACCOUNT, owner.value)
+        said = _entries(context, erp, scope)
+        items = _items_of(context, said)
+        mine = {k: v for k, v in said.items() if _is_for(own, items.get(k.sku), buyers)}
+        if dict(store.shown_prices(own, scope)) != mine:
             yield f"{owner} does not see its own prices as the ERP has them"
 
 
@@ -324,6 +333,10 @@ def _shoppers(context: Context) -> Iterator[tuple[Audience, Account, Channel]]:
             if group.customer_id in accounts:
                 audience = Audience(kind, group.customer_id.value, channel.channel_id)
                 yield audience, accounts[group.customer_id], channel
+
+
+def _items_of(context: Context, prices: Collection[PriceKey]) -> Mapping[Sku, Item]:
+    return needs(context.erp, ReadsItems, "the ERP").items({key.sku for key in prices})
 
 
 def _is_for(audience: Audience, item: Item | None, accounts: Mapping[CustomerId, Account]) -> bool:

@@ -12,7 +12,13 @@ from sync.domain.channel import Channel, CommerceMode, LoginWall, RetailGroup
 from sync.domain.codec import dumps, loads
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import ChannelId, CustomerId, Sku
-from sync.domain.pricing import Audience, AudienceKind
+from sync.domain.pricing import (
+    DEFAULT_LIST,
+    ITEM_OVERRIDES,
+    Audience,
+    AudienceKind,
+    PriceScope,
+)
 from sync.flows.cycle import run_flow
 from sync.ports.erp import UnreadableRecord
 from sync.ports.store import StoreCapabilities
@@ -361,6 +367,104 @@ def test_systems_that_cannot_do_it_are_left_alone_and_told_so(world: World) -> N
     assert (result.outcome, result.writes) == ("ok", 0)
     assert "cannot list" in result.remarks[-1]
     assert set(kept(world)) == {FUSE, GASKET}
+
+
+# Prices: they would tell that there is such an item.
+
+
+def sights(world: World, sku: Sku = CLUB) -> dict[str, set[Audience]]:
+    """Who sees which price of the item, by the scope that it is of."""
+    found: dict[str, set[Audience]] = {}
+    for key in world.store.prices:
+        if key.key.sku == sku:
+            found.setdefault(str(key.key.scope), set()).add(key.audience)
+    return found
+
+
+@pytest.fixture
+def priced(world: World) -> World:
+    """The club's item and an open one, in every kind of list; Harbour is in GOLD, Mill a member."""
+    world.erp.change_account(MILL, tags=(LICENSED,), price_groups=("GOLD",))
+    world.erp.add_item(for_club())
+    for sku in (CLUB, a.SKU):
+        for scope in (
+            *(DEFAULT_LIST, ITEM_OVERRIDES, PriceScope.group("GOLD")),
+            *(PriceScope.account(HARBOUR), PriceScope.account(MILL)),
+        ):
+            world.erp.set_price(a.a_price("5.0000", scope=scope, sku=sku))
+    return world
+
+
+@pytest.mark.rule("VE-5", "VE-7", "WA-6")
+def test_prices_of_a_restricted_item_go_to_those_alone_whom_it_is_for(priced: World) -> None:
+    priced.run("prices")
+    assert sights(priced) == {
+        "default": {MEMBERS},
+        "item": {MEMBERS},
+        "group GOLD": {MILLS},
+        f"account {MILL}": {MILLS},
+    }
+    everybody = {Audience(AudienceKind.ACCOUNTS), PUBLIC}
+    gold = {Audience(AudienceKind.GROUP, "GOLD")}
+    assert sights(priced, a.SKU) == {
+        "default": everybody,
+        "item": everybody,
+        "group GOLD": gold,
+        f"account {HARBOUR}": {HARBOURS},
+        f"account {MILL}": {MILLS},
+    }
+    assert priced.run("prices").writes == 0
+
+    # A member who is in no price group sees their own price, and not the group's.
+    priced.erp.change_account(HARBOUR, tags=(LICENSED,), price_groups=())
+    priced.run("prices")
+    assert sights(priced)["group GOLD"] == {MILLS}
+    assert sights(priced)[f"account {HARBOUR}"] == {HARBOURS}
+
+
+@pytest.mark.rule("VE-5", "VE-7")
+def test_prices_of_a_restricted_item_go_to_shoppers_whose_group_may_buy_it(priced: World) -> None:
+    priced.erp.change_account(RETAIL, tags=(LICENSED,))
+    priced.run("prices")
+    assert sights(priced)["default"] == {MEMBERS, PUBLIC}
+    priced.remap(channels={WEB: a_channel(login_wall=LoginWall.LOGIN_REQUIRED)})
+    priced.run("prices")
+    assert sights(priced)["default"] == {MEMBERS, SHOPPERS}
+
+
+@pytest.mark.rule("VE-5", "VE-7", "MI-3")
+def test_prices_follow_an_item_that_is_restricted_moved_and_opened(priced: World) -> None:
+    priced.erp.add_item(a.an_item(sku=CLUB))
+    priced.run("prices")
+    assert PUBLIC in sights(priced)["default"]
+
+    priced.erp.add_item(for_club(allowed_to=frozenset({HARBOUR})))
+    priced.run("prices")
+    assert sights(priced)["default"] == {MEMBERS, HARBOURS}
+    assert f"account {HARBOUR}" in sights(priced)
+
+    priced.erp.add_item(a.an_item(sku=CLUB, allowed_to=frozenset({MILL})))
+    priced.run("prices")
+    assert sights(priced)["default"] == {MILLS}
+    assert f"account {HARBOUR}" not in sights(priced)
+
+    priced.erp.add_item(a.an_item(sku=CLUB))
+    priced.run("prices")
+    assert sights(priced)["default"] == {Audience(AudienceKind.ACCOUNTS), PUBLIC}
+
+
+@pytest.mark.rule("VE-5", "MI-3")
+def test_prices_of_an_item_whose_groups_cannot_be_read_are_shown_to_nobody(
+    forgetful: tuple[World, Forgetful],
+) -> None:
+    world, erp = forgetful
+    erp.add_item(for_club())
+    erp.set_price(a.a_price("5.0000", scope=DEFAULT_LIST, sku=CLUB))
+    world.run("prices")
+    assert sights(world) == {"default": {MEMBERS}}
+    erp.odd = frozenset({CLUB})
+    world.run("prices")
+    assert sights(world) == {}
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.domain.channel import LoginWall
 from sync.domain.ids import CustomerId, StoreId, WebOrderId
 from sync.domain.order import WebOrder
-from sync.domain.pricing import AudienceKind
+from sync.domain.pricing import Audience, AudienceKind, PriceLevel
 from sync.domain.sales_order import ErpOrderState
 from sync.domain.views import ImportState
 from sync.flows.context import Context, FlowResult
@@ -37,6 +37,7 @@ from sync.sample.directory import CHANNELS
 from sync.sample.wrong_orders import End
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
+from sync.stores.embedded import schema, translate
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import store_url
 from sync.testing.clock import ManualClock
@@ -210,6 +211,20 @@ def test_restricted_items_are_in_the_catalogue_of_their_own_buyers_alone(
     assert {each.key for each in named} == {*(each.value for each in TRUSTED), LICENSED}
     members = store.shown_accounts(list(LICENSEES))
     assert all(LICENSED in profile.tags for profile in members.values())
+
+    with store.engine.connect() as connection:
+        for item in kept:
+            audiences = set(shown[item.sku].audiences)
+            told = {
+                (translate.audience(dict(row)), row["level"])
+                for row in connection.execute(
+                    select(schema.prices).where(schema.prices.c.sku == item.sku.value)
+                ).mappings()
+            }
+            # A contract of its own is an account's; all else stands with whom the item is for.
+            assert {each for each, level in told if level > PriceLevel.LOCATION} <= audiences | {
+                Audience(AudienceKind.ACCOUNT, each.value) for each in LICENSEES
+            }
 
 
 @pytest.mark.rule("WA-3a")
