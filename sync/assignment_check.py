@@ -7,10 +7,11 @@ addresses themselves are never shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
-from sync.domain.ids import CustomerId
+from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import BuyerRecord, WebUser
 from sync.flows.context import Context
@@ -19,6 +20,12 @@ from sync.ports.erp import Finding, FindingLevel, FindsContacts
 from sync.ports.store import ListsStaffAttributes, ReadsBuyers
 from sync.routing import AccountMap, Unusable
 
+T = TypeVar("T")
+
+TOLD_EVERY = 500
+"""Records of a directory between two words about how far its reading is."""
+
+_ONE_PERSON = "If they are one person, nothing is to do; otherwise correct the contact of one."
 _ONE_COMPANY = (
     "If they are one company, nothing is to do; otherwise correct the customer ID of one."
 )
@@ -32,6 +39,7 @@ def assignment_findings(context: Context) -> Iterator[Finding]:
     """
     yield from _in_files(context)
     yield from _shared(context)
+    yield from _claimed_contacts(context)
     yield from _attributes(context)
     yield from _addresses(context)
 
@@ -58,6 +66,30 @@ def _shared(context: Context) -> Iterator[Finding]:
             yield _finding(f"organisation {each.organisation}", said, _ONE_COMPANY, each.origin)
 
 
+def _claimed_contacts(context: Context) -> Iterator[Finding]:
+    """Contacts that stand for two people, or are the desk of two organisations.
+
+    A contact is one person of its account. One user may be it in several contexts, and
+    whom an organisation names for everybody may be one of its users.
+    """
+    first: dict[tuple[CustomerId, ContactId, bool], Assignment] = {}
+    for each in context.mapping.assignments:
+        if each.contact is None:
+            continue
+        key = (each.customer_id, each.contact, each.user is None)
+        earlier = first.setdefault(key, each)
+        if _claims_as(each) != _claims_as(earlier):
+            said = (
+                f"is claimed by {_name(each)} and by {_name(earlier)} ({earlier.origin}):"
+                f" orders of both name it to customer {each.customer_id}"
+            )
+            yield _finding(f"contact {each.contact}", said, _ONE_PERSON, each.origin)
+
+
+def _claims_as(each: Assignment) -> WebUserId | OrganisationId | None:
+    return each.user or each.organisation
+
+
 def _attributes(context: Context) -> Iterator[Finding]:
     directory = context.store
     if Source.STORE_ATTRIBUTE not in context.mapping.precedence or not isinstance(
@@ -65,7 +97,8 @@ def _attributes(context: Context) -> Iterator[Finding]:
     ):
         return
     only = _only(context.accounts, Source.STORE_ATTRIBUTE)
-    for each in context.retrying()(lambda: list(directory.with_staff_attribute())):
+    step = "staff attributes: reading the store's directory"
+    for each in gathered(context, step, directory.with_staff_attribute):
         if isinstance(each, WebUser):
             found = only.find(each.web_user, None, BuyerRecord(user=each))
             subject = f"user {each.web_user}"
@@ -87,7 +120,7 @@ def _addresses(context: Context) -> Iterator[Finding]:
         return
     before = replace(context.accounts, precedence=precedence[: precedence.index(Source.ERP_EMAIL)])
     only = _only(context.accounts, Source.ERP_EMAIL)
-    users = context.retrying()(lambda: list(directory.web_users()))
+    users = gathered(context, "users: reading the store's directory", directory.web_users)
     for done, user in enumerate(users, 1):
         context.progress("users: looking for their addresses in the ERP", done, len(users))
         record = context.retrying()(directory.buyer, user, None)
@@ -99,6 +132,21 @@ def _addresses(context: Context) -> Iterator[Finding]:
         if isinstance(found, Unusable):
             listed = ", ".join(str(one) for one in sorted(set(accounts)))
             yield _unusable(f"user {user}", found, CUSTOMERS, listed)
+
+
+def gathered(context: Context, step: str, read: Callable[[], Iterable[T]]) -> list[T]:
+    """All that a directory tells, telling how far it is: there may be a million."""
+
+    def whole() -> list[T]:
+        found: list[T] = []
+        for each in read():
+            found.append(each)
+            if len(found) % TOLD_EVERY == 0:
+                context.progress(step, len(found), None)
+        context.progress(step, len(found), len(found))
+        return found
+
+    return context.retrying()(whole)
 
 
 def _only(accounts: AccountMap, source: Source) -> AccountMap:

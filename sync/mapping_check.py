@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from sync.assignment_check import assignment_findings
+from sync.assignment_check import assignment_findings, gathered
 from sync.domain.account import Account, AccountStatus
 from sync.domain.ids import CustomerId
 from sync.domain.mapping import Assignment, SyncMapping
@@ -27,6 +27,10 @@ from sync.ports.state import ResyncScope
 from sync.ports.store import ReadsBuyers
 
 _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
+
+_USERS = "users: reading the store's directory"
+_ORGANISATIONS = "organisations: reading the store's directory"
+_ASSIGNMENTS = "assignments: looking for their people in the store"
 
 _NO_USER = "Correct the user's ID as the store has it, or take the line out."
 _NO_ORGANISATION = "Correct the organisation's ID as the store has it, or take the line out."
@@ -116,10 +120,11 @@ def _people(context: Context) -> Iterator[Finding]:
     users: set[object] = set()
     organisations: set[object] = set()
     if any(each.user for each in assignments):
-        users.update(context.retrying()(lambda: list(directory.web_users())))
+        users.update(gathered(context, _USERS, directory.web_users))
     if any(each.organisation for each in assignments):
-        organisations.update(context.retrying()(lambda: list(directory.organisations())))
-    for each in assignments:
+        organisations.update(gathered(context, _ORGANISATIONS, directory.organisations))
+    for done, each in enumerate(assignments, 1):
+        context.progress(_ASSIGNMENTS, done, len(assignments))
         if each.user is not None and each.user not in users:
             yield _about(each, f"user {each.user}", "the store has no such user", _NO_USER)
         if each.organisation is not None and each.organisation not in organisations:

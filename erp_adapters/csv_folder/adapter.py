@@ -174,6 +174,12 @@ class _ReadsItems(_Base):
         made = self._unreadable.build(table.sheet, rows, translate.item)
         return {item.sku: item for item in made}
 
+    def restricted_items(self) -> Iterator[Sku]:
+        table = self._tables.get("items")
+        rows = [row for row in table.rows if row["allowed_to"] or row["allowed_tags"]]
+        found = self._unreadable.build(table.sheet, rows, lambda row: Sku(row["sku"] or ""))
+        return iter(dict.fromkeys(found))
+
 
 class _ReadsPrices(_Base):
     def price_scopes(self) -> Iterator[PriceScope]:

@@ -36,7 +36,7 @@ _ALL = (
         ("customer_id", "name", "currencies"),
         (
             *("active", "prospect", "status", "terms", "tax_exempt", "credit"),
-            *("price_groups", "default_ship_to", "po_required", "tax_id"),
+            *("price_groups", "default_ship_to", "po_required", "tax_id", "tags"),
         ),
         ("customer_id",),
     ),
@@ -64,7 +64,7 @@ _ALL = (
         ("sku", "stock_unit"),
         (
             *("units", "description", "active", "discontinued"),
-            *("whole_units_only", "kit", "allowed_to"),
+            *("whole_units_only", "kit", "allowed_to", "allowed_tags"),
         ),
         ("sku",),
     ),

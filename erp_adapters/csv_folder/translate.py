@@ -61,6 +61,7 @@ def account(row: Row, contacts: Sequence[Contact]) -> Account:
         po_required=_truth(row, "po_required", False),
         status=status,
         tax_id=row["tax_id"],
+        tags=tuple(sorted(_several(row, "tags"))),
     )
 
 
@@ -102,7 +103,8 @@ def bill_to(row: Row) -> BillTo:
 
 
 def item(row: Row) -> Item:
-    allowed = _several(row, "allowed_to")
+    allowed = frozenset(CustomerId(each) for each in _several(row, "allowed_to"))
+    tags = frozenset(_several(row, "allowed_tags"))
     return Item(
         sku=_key(row, "sku", Sku),
         stock_unit=_text(row, "stock_unit"),
@@ -112,7 +114,8 @@ def item(row: Row) -> Item:
         discontinued=_truth(row, "discontinued", False),
         whole_units_only=_truth(row, "whole_units_only", True),
         kit=_truth(row, "kit", False),
-        allowed_to=frozenset(CustomerId(each) for each in allowed) if allowed else None,
+        allowed_to=allowed if allowed or tags else None,
+        allowed_tags=tags,
     )
 
 

@@ -30,6 +30,7 @@ from erp_adapters.sql.orders import (
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query, Row
+from sync.domain import codec
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
@@ -40,6 +41,7 @@ from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Misconfigured
+from sync.kit.shelf import Shelf
 from sync.ports.erp import Erp, Feed, PurchaseOrder, TaxQuestion
 
 T = TypeVar("T")
@@ -70,19 +72,15 @@ class _ReadsAccounts(SqlErpBase):
             ]
             currencies = Parts(reading.rows("account_currencies", **asked), "customer_id")
             groups = Parts(reading.rows("account_price_groups", **asked), "customer_id")
+            tags = Parts(reading.rows("account_tags", **asked), "customer_id")
             contacts = Parts(reading.rows("contacts", **asked), "customer_id")
+            parts = (currencies, groups, tags, contacts)
 
             def make(row: Row) -> Account:
-                key = row["customer_id"]
-                return translate.account(row, currencies.of(key), groups.of(key), contacts.of(key))
+                return translate.account(row, *(each.of(row["customer_id"]) for each in parts))
 
-            whole = [
-                row
-                for row in rows
-                if not any(
-                    row["customer_id"] in parts.broken for parts in (currencies, groups, contacts)
-                )
-            ]
+            broken = frozenset[str]().union(*(each.broken for each in parts))
+            whole = [row for row in rows if row["customer_id"] not in broken]
             found = list(reading.build(self.queries["accounts"], whole, make))
         return {account.customer_id: account for account in found}
 
@@ -144,19 +142,28 @@ class _ReadsItems(SqlErpBase):
             rows = reading.rows("items", skus=wanted).rows
             units = Parts(reading.rows("item_units", skus=wanted), "sku")
             customers = Parts(reading.rows("item_customers", skus=wanted), "sku")
-            whole = [
-                row
-                for row in rows
-                if row["sku"] in wanted and row["sku"] not in units.broken | customers.broken
-            ]
-            found = list(
-                reading.build(
-                    self.queries["items"],
-                    whole,
-                    lambda row: translate.item(row, units.of(row["sku"]), customers.of(row["sku"])),
-                )
-            )
+            tags = Parts(reading.rows("item_tags", skus=wanted), "sku")
+            parts = (units, customers, tags)
+            broken = frozenset[str]().union(*(each.broken for each in parts))
+            whole = [row for row in rows if row["sku"] in wanted - broken]
+
+            def make(row: Row) -> Item:
+                return translate.item(row, *(each.of(row["sku"]) for each in parts))
+
+            found = list(reading.build(self.queries["items"], whole, make))
         return {item.sku: item for item in found}
+
+
+class _ListsRestrictedItems(SqlErpBase):
+    def restricted_items(self) -> Iterator[Sku]:
+        query = self.queries["restricted_items"]
+        found: dict[Sku, None] = {}
+        with self._read("restricted_items") as reading:
+            for row in reading.stream("restricted_items"):
+                found.update(
+                    dict.fromkeys(reading.build(query, (row,), lambda row: Sku(row["sku"])))
+                )
+        return iter(found)
 
 
 class _ReadsPrices(SqlErpBase):
@@ -272,19 +279,28 @@ class _ReadsCustomerParts(SqlErpBase):
 
 
 class _ReadsAvailability(SqlErpBase):
-    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+    def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         named = None if skus is None else {sku.value for sku in skus}
         if named is not None and not named:
-            return []
-        query = self.queries["availability"]
+            return iter(())
+        query, shelf = self.queries["availability"], Shelf()
         with self._read("availability") as reading:
-            rows = [
-                row
-                for row in reading.stream("availability", skus=named)
-                if named is None or row["sku"] in named
-            ]
-            single = _single(reading, query, rows)
-            return list(reading.build(query, single, translate.availability))
+            for row in reading.stream("availability", skus=named):
+                if named is None or row["sku"] in named:
+                    for figure in reading.build(query, (row,), translate.availability):
+                        shelf.add((row["sku"], row["warehouse"]), codec.dumps(figure))
+            unclear = {key for key, bodies in shelf.several() if _differ(bodies)}
+            for sku, warehouse in sorted(unclear):
+                row = {"sku": sku, "warehouse": warehouse}
+                reading.bad.append(BadRow(query.name, row, "", _TWICE, query.key_of(row)))
+        return (codec.loads(Availability, body) for key, body in shelf if key not in unclear)
+
+
+def _differ(bodies: Collection[str]) -> bool:
+    return len({codec.loads(Availability, body) for body in bodies}) > 1
+
+
+_TWICE = "has two rows that differ: which of them is right?"
 
 
 def _single(reading: Reading, query: Query, rows: Collection[Row]) -> list[Row]:
@@ -294,8 +310,7 @@ def _single(reading: Reading, query: Query, rows: Collection[Row]) -> list[Row]:
         found[query.key_of(row)].append(row)
     for key, (first, *more) in found.items():
         if any(row != first for row in more):
-            why = "has two rows that differ: which of them is right?"
-            reading.bad.append(BadRow(query.name, first, "", why, key))
+            reading.bad.append(BadRow(query.name, first, "", _TWICE, key))
     return [each[0] for each in found.values() if all(row == each[0] for row in each)]
 
 
@@ -385,6 +400,7 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("contacts_by_email", _FindsContacts),
     ("ship_tos", _ReadsShipTos),
     ("items", _ReadsItems),
+    ("restricted_items", _ListsRestrictedItems),
     ("price_scopes", _ReadsPrices),
     ("invoices", _ReadsInvoices),
     ("balances", _ReadsBalances),

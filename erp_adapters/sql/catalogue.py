@@ -217,6 +217,7 @@ _READS = (
         "customer_id",
         "price_group",
     ),
+    _of_customers("account_tags", (_key("customer_id"), _key("tag")), "customer_id", "tag"),
     _of_customers(
         "contacts",
         (_key("customer_id"), _key("contact_id"), _may("email", Kind.TEXT)),
@@ -286,6 +287,8 @@ _READS = (
         "item_units", (_key("sku"), _key("unit"), _must("factor", Kind.NUMBER)), "sku", "unit"
     ),
     _of_items("item_customers", (_key("sku"), _key("customer_id")), "sku", "customer_id"),
+    _of_items("item_tags", (_key("sku"), _key("tag")), "sku", "tag"),
+    Read("restricted_items", (_key("sku"),), identity=("sku",)),
     Read(
         "price_scopes",
         (Column("level", Kind.WORD, required=True, words=LEVELS), _may("owner", Kind.KEY)),

@@ -71,6 +71,7 @@ def check(profile: Profile, database: Database, queries: Mapping[str, Query]) ->
         return tuple(findings)
     findings.extend(checking.openings())
     findings.extend(checking.reads())
+    findings.extend(checking.restrictions())
     if profile.steps or profile.cancel_steps:
         findings.extend(checking.writes())
     return tuple(findings)
@@ -123,6 +124,16 @@ class _Checking:
                     yield Finding(subject, FindingLevel.ERROR, problem, remedy)
                 continue
             yield self._values(query, subject, remedy)
+
+    def restrictions(self) -> Iterator[Finding]:
+        """Items that are not for everybody, and nobody could tell the store which."""
+        reads = self._profile.reads
+        if "restricted_items" in reads or not {"item_customers", "item_tags"} & reads.keys():
+            return
+        told = "the store is not told which items are not for everybody, and shows them to all"
+        yield Finding(
+            "restricted items", FindingLevel.WARNING, told, "write the statement restricted_items"
+        )
 
     def writes(self) -> Iterator[Finding]:
         named = [(f"step {step.name}", step) for step in self._profile.steps]

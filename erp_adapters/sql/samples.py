@@ -16,7 +16,7 @@ SIZE = 20
 """Rows that are read of a statement, and keys that are kept of a kind."""
 
 _FIRST = ("customer_ids", "price_scopes", "locations")
-_LAST = ("items", "item_units", "item_customers")
+_LAST = ("items", "item_units", "item_customers", "item_tags")
 _TELLS: Mapping[str, tuple[str, str]] = {
     "customer_ids": ("customer_ids", "customer_id"),
     "locations": ("location_ids", "location_id"),
@@ -28,6 +28,7 @@ _TELLS: Mapping[str, tuple[str, str]] = {
     "prices_group": ("skus", "sku"),
     "prices_default": ("skus", "sku"),
     "availability": ("skus", "sku"),
+    "restricted_items": ("skus", "sku"),
 }
 """Statement -> the parameter of others that one of its columns has keys for."""
 

@@ -47,7 +47,11 @@ _STATUSES = dict(zip(ACCOUNT_WORDS, AccountStatus, strict=True))
 
 
 def account(
-    row: Row, currencies: Iterable[Row], price_groups: Iterable[Row], contacts: Iterable[Row]
+    row: Row,
+    currencies: Iterable[Row],
+    price_groups: Iterable[Row],
+    tags: Iterable[Row],
+    contacts: Iterable[Row],
 ) -> Account:
     own = [row["currency"], *sorted(each["currency"] for each in currencies)]
     groups = {each["price_group"] for each in price_groups}
@@ -68,6 +72,7 @@ def account(
         po_required=bool(row["po_required"]),
         status=None if row["status"] is None else _STATUSES[row["status"]],
         tax_id=row["tax_id"],
+        tags=tuple(sorted({each["tag"] for each in tags})),
     )
 
 
@@ -128,9 +133,11 @@ def bill_to(row: Row) -> BillTo:
     )
 
 
-def item(row: Row, units: Iterable[Row], customers: Sequence[Row]) -> Item:
+def item(
+    row: Row, units: Iterable[Row], customers: Sequence[Row], tags: Sequence[Row] = ()
+) -> Item:
     allowed: frozenset[CustomerId] | None = None
-    if customers or row["restricted"]:
+    if customers or tags or row["restricted"]:
         allowed = frozenset(CustomerId(each["customer_id"]) for each in customers)
     factors = []
     for unit in units:
@@ -147,6 +154,7 @@ def item(row: Row, units: Iterable[Row], customers: Sequence[Row]) -> Item:
         whole_units_only=_default(row["whole_units_only"], True),
         kit=bool(row["kit"]),
         allowed_to=allowed,
+        allowed_tags=frozenset(each["tag"] for each in tags),
     )
 
 

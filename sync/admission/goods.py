@@ -122,11 +122,13 @@ def _check_sellable(item: Item, line: OrderLine, facts: AdmissionFacts, notebook
             "Agree on a substitute with the buyer, or allow the item in the ERP, then replay.",
         )
     routed = facts.routed
-    if item.allowed_to is not None and routed and routed.customer_id not in item.allowed_to:
+    tags = facts.account.tags if facts.account is not None else ()
+    if routed and not item.open_to(routed.customer_id, tags):
         notebook.forbid(
             "item_restricted",
             f"Customer {routed.customer_id} may not buy item {line.sku} (line {line.line_id}).",
-            "License the customer for the item in the ERP, or dismiss the order.",
+            "License the customer, or one of its groups, for the item in the ERP,"
+            " or dismiss the order.",
         )
 
 

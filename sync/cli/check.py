@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.cli.output import Exit, emit, json_option
+from sync.cli.progress import terminal_progress
 from sync.cli.site import settings_of, site_options
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
+    from sync.flows.context import Progress
     from sync.ports.erp import Finding
 
 
@@ -64,9 +66,10 @@ def check(
     records = [_record("settings", _ok("settings", f"{settings.site.settings_file} is good"))]
     with open_installation(settings, SystemClock(), looks_on=True) as installation:
         wanted = [installation.pipeline(pipeline)] if pipeline else installation.pipelines.values()
-        for line in wanted:
-            for where, finding in _findings(line):
-                records.append(_record(f"{line.name}: {where}", finding))
+        with terminal_progress(enabled=not as_json) as progress:
+            for line in wanted:
+                for where, finding in _findings(line, progress):
+                    records.append(_record(f"{line.name}: {where}", finding))
     emit(
         records,
         {
@@ -83,7 +86,7 @@ def check(
     raise click.exceptions.Exit(Exit.FAILED if "error" in levels else Exit.DONE)
 
 
-def _findings(line: Pipeline) -> list[tuple[str, Finding]]:
+def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
     found = [("mapping", each) for each in _mapping_findings(line)]
     for where, system in (("erp", line.erp), ("store", line.store)):
         try:
@@ -92,7 +95,7 @@ def _findings(line: Pipeline) -> list[tuple[str, Finding]]:
             found.append((where, _error(where, str(error), "See whether the system is up.")))
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
-    found.extend(("mapping", each) for each in _live_findings(line))
+    found.extend(("mapping", each) for each in _live_findings(line, progress))
     return found
 
 
@@ -118,12 +121,12 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
     return found
 
 
-def _live_findings(line: Pipeline) -> list[Finding]:
+def _live_findings(line: Pipeline, progress: Progress) -> list[Finding]:
     """What the mapping says and the live ERP does not have (WA-2c)."""
     from sync.mapping_check import mapping_findings
 
     try:
-        return mapping_findings(line.context())
+        return mapping_findings(line.context(progress))
     except SyncError as error:
         return [_error("mapping", f"not compared with the ERP: {error}", "")]
 

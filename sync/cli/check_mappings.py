@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.cli.output import Exit, emit
+from sync.cli.progress import terminal_progress
 from sync.cli.site import opened
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
+    from sync.flows.context import Progress
     from sync.mapping import CheckedFiles, FileProblem
 
 ERROR, WARNING = "error", "warning"
@@ -59,7 +61,8 @@ def check_mappings(
         except FilesRefused as refusal:
             found = [_noted(ERROR, each) for each in refusal.found]
         else:
-            found = [*_in_files(judged), *_in_systems(line, judged)]
+            with terminal_progress(enabled=not as_json) as progress:
+                found = [*_in_files(judged), *_in_systems(line, judged, progress)]
     if lines:
         for each in found:
             click.echo(_scrubbed(each.as_line(folder)))
@@ -79,7 +82,7 @@ def _noted(level: str, each: FileProblem) -> _Noted:
     return _Noted(level, each.file, each.line, each.column, each.text, each.message, each.remedy)
 
 
-def _in_systems(line: Pipeline, judged: CheckedFiles) -> Iterator[_Noted]:
+def _in_systems(line: Pipeline, judged: CheckedFiles, progress: Progress) -> Iterator[_Noted]:
     """What the live systems lack; nothing is said of a mapping that is none."""
     from sync.mapping.reading import CHANNELS
     from sync.mapping_check import mapping_findings
@@ -88,7 +91,7 @@ def _in_systems(line: Pipeline, judged: CheckedFiles) -> Iterator[_Noted]:
     if judged.mapping is None:
         return
     try:
-        found = mapping_findings(line.context_on(judged.mapping))
+        found = mapping_findings(line.context_on(judged.mapping, progress))
     except SyncError as error:
         remedy = "see whether the system is up, then check again"
         yield _Noted(ERROR, "", 0, 0, "", f"not compared with the systems: {error}", remedy)

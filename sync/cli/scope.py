@@ -15,7 +15,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 FLOW_NAMES = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    "availability",
+    *("entitlements", "availability"),
     *("orders", "order_status"),
 )
 
@@ -43,11 +43,9 @@ def scope_options(command: Decorated) -> Decorated:
     for option in reversed(
         (
             click.option("--customer", help="Only this ERP customer ID, as the ERP spells it."),
-            click.option("--order", help="Only this web order: its number or key."),
-            click.option("--sku", help="Only this item (prices, availability)."),
-            click.option(
-                "--channel", help="Only this channel (orders, order_status, prices, availability)."
-            ),
+            click.option("--order", help="Only this web order: its number or its key."),
+            click.option("--sku", help="Only this item (prices, entitlements, availability)."),
+            click.option("--channel", help="Only this channel (not every flow knows it)."),
             click.option("--since", type=Moment(), help="Orders changed at or after this time."),
             click.option("--until", type=Moment(), help="Orders changed at or before this time."),
         )

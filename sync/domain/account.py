@@ -8,13 +8,21 @@ show the declared retail groups that it is none of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
 from enum import Enum, IntEnum
 
 from sync.domain.address import Address
-from sync.domain.ids import BillToId, ContactId, CustomerId, LocationId, ShipToId, Sku
+from sync.domain.ids import (
+    BillToId,
+    ContactId,
+    CustomerId,
+    LocationId,
+    ShipToId,
+    Sku,
+    well_formed,
+)
 from sync.domain.money import currency_code
 
 
@@ -90,7 +98,9 @@ class Account:
 
     ``terms`` None means no payment terms (prepaid). ``currencies`` are those
     the account may order in, the first its own. ``price_groups`` are the ERP's
-    price classes or lists that the account belongs to. ``default_ship_to`` is
+    price classes or lists that the account belongs to, ``tags`` its customer groups:
+    what opens catalogues to it and is a condition of promotions (VE-5). They are two
+    name spaces: a price class opens nothing by its name. ``default_ship_to`` is
     sent where the ERP insists on a ship-to ID; it is never assumed for a buyer.
     """
 
@@ -108,10 +118,14 @@ class Account:
     po_required: bool = False
     status: AccountStatus | None = None
     tax_id: str | None = None
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise ValueError(f"account {self.customer_id} has no name")
+        for tag in self.tags:
+            if not well_formed(tag):
+                raise ValueError(f"account {self.customer_id} has the tag {tag!r}")
         for currency in self.currencies:
             currency_code(currency)
 
@@ -171,7 +185,8 @@ class Item:
 
     ``units`` gives, for each unit that it may be sold in, how many stock units
     one of it holds; the stock unit itself counts 1. ``allowed_to`` None means
-    that everybody may buy it, otherwise only the customers named.
+    that everybody may see and buy it, otherwise only the customers named and those
+    with one of ``allowed_tags`` (VE-5). Both empty: nobody.
     """
 
     sku: Sku
@@ -183,6 +198,17 @@ class Item:
     whole_units_only: bool = True
     kit: bool = False
     allowed_to: frozenset[CustomerId] | None = field(default=None)
+    allowed_tags: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.allowed_tags and self.allowed_to is None:
+            raise ValueError(f"item {self.sku} is for everybody and for some tags alone")
+
+    def open_to(self, customer_id: CustomerId, tags: Collection[str]) -> bool:
+        """Whether this customer, with the tags that it carries, may see and buy it."""
+        if self.allowed_to is None or customer_id in self.allowed_to:
+            return True
+        return not self.allowed_tags.isdisjoint(tags)
 
     def factor(self, unit: str) -> Decimal | None:
         """Stock units in one ``unit``; None where the item is not sold in it."""

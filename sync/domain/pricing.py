@@ -129,7 +129,11 @@ class Price:
 
 
 class AudienceKind(Enum):
-    """Who may see a published price (VE-7). ACCOUNTS: the buyers of every account."""
+    """Who may see what is published (VE-7). ACCOUNTS: the buyers of every account.
+
+    GROUP: those of the accounts with this price group; TAG: of those that carry this
+    tag, which is another name space (VE-5).
+    """
 
     PUBLIC = "public"
     RETAIL = "retail"
@@ -137,6 +141,7 @@ class AudienceKind(Enum):
     ACCOUNT = "account"
     LOCATION = "location"
     GROUP = "group"
+    TAG = "tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class Audience:
     """A kind with its key.
 
     PUBLIC and RETAIL carry the channel and, as key, the retail group whose
-    price it is; ACCOUNT, LOCATION and GROUP carry a key and no channel;
+    price it is; ACCOUNT, LOCATION, GROUP and TAG carry a key and no channel;
     ACCOUNTS carries neither. Raises ValueError for anything else.
     """
 

@@ -69,7 +69,10 @@ class Exceptional:
 class AccountProfile:
     """What the store shows of an account (MI-1), and who acts for it (TL-3).
 
-    All tuples are sorted, so that equal profiles compare equal.
+    ``tags`` are the account's customer groups in the ERP: what opens restricted items
+    to its buyers, and a condition for the store's promotions (VE-5). Tags that the
+    store's own people gave it are not among them. All tuples are sorted, so that equal
+    profiles compare equal.
     """
 
     customer_id: CustomerId
@@ -84,6 +87,7 @@ class AccountProfile:
     organisations: tuple[OrganisationId, ...] = ()
     users: tuple[WebUserId, ...] = ()
     exceptions: tuple[Exceptional, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

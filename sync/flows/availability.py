@@ -1,38 +1,45 @@
-"""Mirror of availability by item and warehouse to whoever may see it (MI-4, VE-7).
+"""Mirror of availability by item and warehouse to whoever may see it (MI-4, VE-5, VE-7).
 
 Stock moves all day long and few ERPs say when, so that there is no change feed:
-each run reads all figures and writes what differs.
+each run reads all figures and writes what differs. Both systems tell them in the
+order of the items, so that a run goes through them side by side and holds those of a
+few items at a time, however large the catalogue is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from sync.domain.account import Item
-from sync.domain.availability import Availability, StockKey
+from sync.domain.availability import Availability
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.views import PublishedStockKey
 from sync.flows.account_records import no_place
 from sync.flows.context import Context, FlowResult
+from sync.flows.entitlements import buyers_of, restricted_items
 from sync.flows.mirroring import (
+    Unreadable,
     carry_out,
     chunks,
-    in_erp,
-    members_of_accounts,
+    compare,
     take_unreadable,
     withdraw_retail_groups,
 )
-from sync.flows.retrying import Retrying
-from sync.planning.availability import stock_audiences, wanted_availability
-from sync.planning.plan import Change, plan_mirror
+from sync.planning.availability import open_to, stock_audiences, wanted_stock
+from sync.planning.entitlements import Buyers
+from sync.planning.plan import Change
 from sync.planning.prices import shopper_audiences
 from sync.planning.spool import Spool
 from sync.ports.erp import ReadsAvailability, ReadsItems
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsAvailability
 
-ITEMS_PER_READ = 500
+ITEMS_AT_ONCE = 200
 
 
 def mirror_availability(
@@ -47,55 +54,25 @@ def mirror_availability(
     if not isinstance(store, MirrorsAvailability):
         no_place(result, "availability")
         return
-    retrying = context.retrying()
-    mapped = members_of_accounts(context, ResyncScope())
-    accounts: list[CustomerId] = []
-    for batch in chunks(sorted(mapped), context.limits.accounts_per_read):
-        accounts.extend(in_erp(context, batch))
-    retail = in_erp(context, sorted(context.mapping.retail_groups.customer_ids))
-    unclear = take_unreadable(context, result)
-    may_see = stock_audiences(context.mapping, accounts, retail)
-    shown = set(retrying(lambda: list(store.shown_stock_audiences())))
-    shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
-    told, items = _read(context, retrying, scope)
+    _withdraw_hidden(context, result, store, dry_run=dry_run)
+    rules = _Rules.of(context, result)
+    figures = _figures(context, scope)
     unreadable = take_unreadable(context, result)
-    restricted = [each for each in told if each.sku in items and items[each.sku].allowed_to]
-    among = {owner for each in restricted for owner in items[each.sku].allowed_to or ()}
-    # Nearly all accounts have nothing that is for them alone.
-    wanted = {
-        each
-        for each in may_see
-        if each.kind is not AudienceKind.ACCOUNT or CustomerId(each.key) in among
-    }
-    audiences = [each for each in _in_order({*wanted, *shown}) if _asked(each, scope)]
-    # A record that does not even say which item it is may be about any.
-    vague = any(key.startswith("?") for key in unreadable.keys)
-
-    def stays(audience: Audience, key: StockKey) -> bool:
-        """Whether the ERP holds a record that could not be read, so that this has not vanished."""
-        if audience in may_see:
-            return vague or unreadable.names(key[0].value)
-        mine = audience.channel is not None or not audience.key
-        return bool(unclear) and (mine or CustomerId(audience.key) in mapped)
-
     with Spool[PublishedStockKey, Availability](PublishedStockKey, Availability) as spool:
-        for done, audience in enumerate(audiences, start=1):
-            figures = restricted if audience.kind is AudienceKind.ACCOUNT else told
-            if audience not in wanted:
-                figures = ()
-            own = wanted_availability(figures, items, audience, context.mapping)
-            held = retrying(store.shown_availability, audience)
-            if scope.sku is not None:
-                held = {key: each for key, each in held.items() if key[0].value == scope.sku}
-            spool.tally.shown += len(held)
-            spool.tally.wanted += len(own)
-            for change in plan_mirror(own, held, lambda key: key):
-                if change.after is None and stays(audience, change.key):
-                    spool.tally.wanted += 1
-                    continue
-                key = PublishedStockKey(audience, *change.key)
-                spool.add(Change(key, change.before, change.after))
-            if context.progress("availability: comparing", done, len(audiences)):
+        done = 0
+        for batch in _batches(figures, _shown_items(context, store, scope)):
+            items = _items(context, batch)
+            odd = take_unreadable(context, result)
+            shown = context.retrying()(store.shown_stock, batch.keys())
+            compare(
+                spool,
+                rules.wanted(batch, items, scope),
+                {k: each for k, each in shown.items() if rules.asked(k.audience, scope)},
+                lambda key: (key.sku.value, key.audience.order, key.warehouse),
+                rules.keeping(items, unreadable, odd),
+            )
+            done += len(batch)
+            if context.progress("availability: comparing", done, None):
                 result.outcome = "cancelled"
                 return
 
@@ -108,56 +85,169 @@ def mirror_availability(
         carry_out(context, result, spool, write, scope, dry_run=dry_run)
 
 
-def _read(
-    context: Context, retrying: Retrying, scope: ResyncScope
-) -> tuple[Sequence[Availability], Mapping[Sku, Item]]:
-    """All figures, and the items that say who may see them."""
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Who may see what in this run. ``unclear`` are accounts that could not be read,
+    ``restricted`` the items that the ERP lists as not for everybody."""
+
+    context: Context
+    buyers: Buyers
+    unclear: Unreadable
+    restricted: frozenset[Sku]
+    everybody: frozenset[Audience]
+    declared: frozenset[Audience]
+
+    @classmethod
+    def of(cls, context: Context, result: FlowResult) -> _Rules:
+        buyers, unclear = buyers_of(context, result)
+        return cls(
+            context,
+            buyers,
+            unclear,
+            restricted_items(context),
+            open_to(buyers, context.mapping),
+            shopper_audiences(context.mapping),
+        )
+
+    def wanted(
+        self,
+        batch: Mapping[Sku, Iterable[Availability]],
+        items: Mapping[Sku, Item],
+        scope: ResyncScope,
+    ) -> dict[PublishedStockKey, Availability]:
+        found: dict[PublishedStockKey, Availability] = {}
+        for sku, figures in batch.items():
+            if (item := items.get(sku)) is not None:
+                to = [each for each in self.audiences(sku, item) if self.asked(each, scope)]
+                found |= wanted_stock(figures, item, to, self.context.mapping)
+        return found
+
+    def asked(self, audience: Audience, scope: ResyncScope) -> bool:
+        """Whether the run is about this audience; one that is hidden was dealt with."""
+        if audience.channel is not None and audience not in self.declared:
+            return False
+        if scope.customer is not None:
+            return audience.kind is AudienceKind.ACCOUNT and audience.key == scope.customer
+        if scope.channel is not None:
+            return audience.channel is not None and audience.channel.value == scope.channel
+        return True
+
+    def keeping(self, items: Mapping[Sku, Item], *unreadable: Unreadable) -> _Keeping:
+        """What stays in sight although the ERP did not tell it: see ``_Keeping``."""
+        return _Keeping(self, items, unreadable)
+
+    def audiences(self, sku: Sku, item: Item | None) -> frozenset[Audience]:
+        restricted = sku in self.restricted
+        mapping = self.context.mapping
+        return stock_audiences(item, self.buyers, mapping, self.everybody, restricted=restricted)
+
+    def knows(self, audience: Audience) -> bool:
+        """Whether the audience is there for sure, whatever it may see."""
+        if audience.kind is AudienceKind.ACCOUNT:
+            return CustomerId(audience.key) in self.buyers.accounts
+        return audience.kind is AudienceKind.TAG or audience in self.everybody
+
+
+@dataclass(frozen=True, slots=True)
+class _Keeping:
+    """Whether a figure has not vanished, because the ERP holds a record that cannot be read.
+
+    An item that is not for everybody stays with its own audiences alone: where it cannot be
+    told whose it is, it is nobody's.
+    """
+
+    rules: _Rules
+    items: Mapping[Sku, Item]
+    unreadable: tuple[Unreadable, ...]
+
+    def __call__(self, key: PublishedStockKey) -> bool:
+        rules, item = self.rules, self.items.get(key.sku)
+        if key.sku in rules.restricted or (item is not None and item.allowed_to is not None):
+            if key.audience not in rules.audiences(key.sku, item):
+                return False
+        elif not rules.knows(key.audience):
+            mine = key.audience.channel is not None or not key.audience.key
+            return bool(rules.unclear) and (
+                mine or CustomerId(key.audience.key) in rules.buyers.mapped
+            )
+        return any(each.names(key.sku.value) or _vague(each) for each in self.unreadable)
+
+
+def _vague(unreadable: Unreadable) -> bool:
+    """Whether a record does not even say which item it is: it may be about any."""
+    return any(key.startswith("?") for key in unreadable.keys)
+
+
+def _figures(context: Context, scope: ResyncScope) -> Iterator[Availability]:
     erp = context.erp
     if not isinstance(erp, ReadsAvailability) or not isinstance(erp, ReadsItems):
-        return (), {}
-    told = retrying(erp.availability, None if scope.sku is None else [Sku(scope.sku)])
-    items: dict[Sku, Item] = {}
-    for batch in chunks(sorted({each.sku for each in told}), ITEMS_PER_READ):
-        items |= retrying(erp.items, batch)
-    return told, items
+        return iter(())
+    return iter(context.retrying()(erp.availability, _named(scope)))
+
+
+def _named(scope: ResyncScope) -> list[Sku] | None:
+    return None if scope.sku is None else [Sku(scope.sku)]
+
+
+def _items(context: Context, skus: Collection[Sku]) -> Mapping[Sku, Item]:
+    """The items that say who may see them."""
+    erp = context.erp
+    return context.retrying()(erp.items, list(skus)) if isinstance(erp, ReadsItems) else {}
+
+
+def _shown_items(context: Context, store: MirrorsAvailability, scope: ResyncScope) -> Iterator[Sku]:
+    """The items of which the store shows a figure, in the order of their numbers."""
+    if (named := _named(scope)) is not None:
+        yield from named
+        return
+    after: Sku | None = None
+    while page := context.retrying()(store.shown_stocked_items, after, ITEMS_AT_ONCE):
+        yield from page
+        after = page[-1]
+
+
+def _batches(
+    figures: Iterable[Availability], shown: Iterable[Sku]
+) -> Iterator[dict[Sku, list[Availability]]]:
+    """The ERP's figures by item, beside items that the store shows, a few at a time."""
+    told = _ordered((each.sku, each) for each in figures)
+    also = _ordered((sku, None) for sku in shown)
+    both = groupby(heapq.merge(told, also, key=itemgetter(0)), key=itemgetter(0))
+    by_item = ((sku, [each for _, each in group if each is not None]) for sku, group in both)
+    yield from map(dict, chunks(by_item, ITEMS_AT_ONCE))
+
+
+Figured = tuple[Sku, Availability | None]
+
+
+def _ordered(figures: Iterable[Figured]) -> Iterator[Figured]:
+    """The same. Raises ValueError where they do not come as their port promises: what came
+    too late would look as if it had vanished."""
+    last: Sku | None = None
+    for each in figures:
+        if last is not None and each[0] < last:
+            raise ValueError(f"figures out of order: {each[0]} after {last}")
+        last = each[0]
+        yield each
 
 
 def _withdraw_hidden(
-    context: Context,
-    result: FlowResult,
-    store: MirrorsAvailability,
-    retrying: Retrying,
-    shown: Collection[Audience],
-    *,
-    dry_run: bool,
-) -> set[Audience]:
+    context: Context, result: FlowResult, store: MirrorsAvailability, *, dry_run: bool
+) -> None:
     """Take away what no channel shows to shoppers any more, such as behind a new login wall.
 
     The mapping alone says so: it is done at once and asks no guard rail (VE-7).
     """
+    retrying = context.retrying()
     declared = shopper_audiences(context.mapping)
+    shown = retrying(lambda: set(store.shown_stock_audiences()))
     hidden = {each for each in shown if each.channel is not None and each not in declared}
-    for audience in _in_order(hidden):
-        keys = [
-            PublishedStockKey(audience, *key)
-            for key in retrying(store.shown_availability, audience)
-        ]
-        result.count("withdrawn", len(keys))
+    if not hidden:
+        return
+    for audience in sorted(hidden, key=lambda each: each.order):
         result.remarks.append(f"No channel shows availability to {audience} any more: withdrawn.")
-        if not dry_run:
-            for batch in chunks(keys, context.store.capabilities.batch):
-                retrying(store.apply_availability, [], batch)
-    return hidden
-
-
-def _in_order(audiences: Collection[Audience]) -> list[Audience]:
-    """Those that everybody sees first: what they must not see any more goes first."""
-    return sorted(audiences, key=lambda each: (each.kind is not AudienceKind.PUBLIC, each.order))
-
-
-def _asked(audience: Audience, scope: ResyncScope) -> bool:
-    if scope.customer is not None:
-        return audience.kind is AudienceKind.ACCOUNT and audience.key == scope.customer
-    if scope.channel is not None:
-        return audience.channel is not None and audience.channel.value == scope.channel
-    return True
+    for skus in chunks(_shown_items(context, store, ResyncScope()), ITEMS_AT_ONCE):
+        keys = [key for key in retrying(store.shown_stock, skus) if key.audience in hidden]
+        result.count("withdrawn", len(keys))
+        for batch in chunks(keys, context.store.capabilities.batch) if not dry_run else ():
+            retrying(store.apply_availability, [], batch)

@@ -21,6 +21,7 @@ from sync.flows.availability import mirror_availability
 from sync.flows.balances import mirror_balances
 from sync.flows.context import Context, Flow, FlowResult
 from sync.flows.customer_parts import mirror_customer_parts
+from sync.flows.entitlements import mirror_entitlements
 from sync.flows.invoices import mirror_invoices
 from sync.flows.narrowing import refuse_unknown_parts, unknown_names
 from sync.flows.order_status import mirror_order_status
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 # and orders come when accounts are up to date.
 FLOWS: Mapping[str, Flow] = {
     "accounts": mirror_accounts,
+    "entitlements": mirror_entitlements,
     "ship_tos": mirror_ship_tos,
     "prices": mirror_prices,
     "invoices": mirror_invoices,

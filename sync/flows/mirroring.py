@@ -166,14 +166,19 @@ class Unreadable:
         return lambda key: owner(key) in mapped and self.shields(owner(key).value)
 
 
-def take_unreadable(context: Context, result: FlowResult) -> Unreadable:
-    """What the last reads of this run could not understand, counted and remarked."""
+def take_unreadable(
+    context: Context, result: FlowResult, outcome: str = "what is shown of it stays as it is"
+) -> Unreadable:
+    """What the last reads of this run could not understand, counted and remarked.
+
+    ``outcome`` says what becomes of it.
+    """
     source = context.erp
     records = source.take_unreadable() if isinstance(source, TellsUnreadable) else ()
     result.count("unreadable", len(records))
     for record in records:
         log.error("record.unreadable", source=record.source, key=record.key, field=record.field)
-        result.remarks.append(f"The ERP's {record}; what is shown of it stays as it is.")
+        result.remarks.append(f"The ERP's {record}; {outcome}.")
     owners = frozenset(record.customer.value for record in records if record.customer)
     everybody = any(record.customer is None for record in records)
     return Unreadable(owners, everybody, frozenset(record.key for record in records))

@@ -23,6 +23,7 @@ NARROWED_BY: Mapping[str, tuple[str, ...]] = {
     "invoices": ("customer",),
     "balances": ("customer",),
     "customer_parts": ("customer",),
+    "entitlements": ("customer", "sku", "channel"),
     "availability": ("customer", "sku", "channel"),
     "orders": ("customer", "order", "channel", "since", "until"),
     "order_status": ("customer", "order", "channel"),

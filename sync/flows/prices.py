@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import structlog
 
-from sync.domain.account import Account, Location
+from sync.domain.account import Account, Item, Location
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import (
@@ -21,6 +21,7 @@ from sync.domain.pricing import (
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
+from sync.flows.entitlements import ITEMS_PER_READ, restricted_items
 from sync.flows.mirroring import (
     Unreadable,
     carry_out,
@@ -30,6 +31,7 @@ from sync.flows.mirroring import (
     withdraw_retail_groups,
 )
 from sync.flows.retrying import Retrying
+from sync.planning.entitlements import Buyers
 from sync.planning.guards import price_moved
 from sync.planning.plan import Change, plan_mirror
 from sync.planning.prices import (
@@ -40,8 +42,9 @@ from sync.planning.prices import (
     shopper_currencies,
     wanted_prices,
 )
+from sync.planning.restricted_prices import Restricted
 from sync.planning.spool import Spool
-from sync.ports.erp import Finding, ReadsAccounts, ReadsPrices
+from sync.ports.erp import Finding, ReadsAccounts, ReadsItems, ReadsPrices
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsPrices, TellsShoppersApart
 
@@ -78,11 +81,13 @@ def mirror_prices(
             result.remarks.append(f"Several accounts have the {each}: its prices go to nobody.")
     audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
+    restricted = _restricted(context, result, entitled, unclear)
     shown = retrying(lambda: set(store.shown_price_partitions()))
     shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
     _refuse_mixed_shoppers(context)
+    apart = {each for each in shown - wanted if audiences.get(each[1]) and _stands_apart(*each)}
     with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
-        for audience, each in sorted(shown - wanted, key=_partition_order):
+        for audience, each in sorted(shown - wanted - apart, key=_partition_order):
             if _asked(each, scope) and _on_channel(audience, scope):
                 whole = not _may_be_entitled(audience, context.mapping, entitled, unclear)
                 gone = (audience, each)
@@ -93,16 +98,21 @@ def mirror_prices(
             entries = retrying(_read, erp, batch, scope)
             unreadable = take_unreadable(context, result)
             for each in batch:
-                for audience in audiences[each]:
+                for_some = restricted.by_audience(each, entries.get(each, ()))
+                also = {audience for audience, of_scope in apart if of_scope == each}
+                ordinary = audiences[each]
+                others = _in_order((for_some.keys() | also) - set(ordinary))
+                for audience in (*ordinary, *others):
                     if not _on_channel(audience, scope):
                         continue
-                    prices = wanted_prices(
-                        entries.get(each, ()), audience, context.mapping, context.today()
-                    )
+                    own = for_some.get(audience, [])
+                    if audience in ordinary:
+                        own = [*own, *_for_all(entries.get(each, ()), restricted)]
+                    prices = wanted_prices(own, audience, context.mapping, context.today())
                     _tell_of_calls(context, result, audience, prices)
                     whole = not unreadable.shields(entitled.owner(each))
-                    partition = (audience, each)
-                    _plan(context, spool, partition, prices, store, retrying, scope, whole=whole)
+                    planned = (context, spool, (audience, each), prices, store, retrying, scope)
+                    _plan(*planned, whole=whole, restricted=restricted)
             done += len(batch)
             if context.progress("prices: comparing", done, len(published)):
                 result.outcome = "cancelled"
@@ -199,6 +209,38 @@ def _entitled(context: Context, retrying: Retrying) -> Entitled:
     return Entitled(accounts, tuple(locations), retail, frozenset(members))
 
 
+def _restricted(
+    context: Context, result: FlowResult, entitled: Entitled, unclear: Unreadable
+) -> Restricted:
+    """The items that are not for everybody: a price would tell that there are such items."""
+    erp, retrying = context.erp, context.retrying()
+    items: dict[Sku, Item | None] = dict.fromkeys(restricted_items(context))
+    if isinstance(erp, ReadsItems):
+        for batch in chunks(sorted(items), ITEMS_PER_READ):
+            items.update(retrying(erp.items, batch))
+        take_unreadable(context, result, "its prices are hidden until it can be read")
+    there = {each for each in entitled.mapped if unclear.shields(each.value)}
+    buyers = Buyers(frozenset(entitled.accounts.keys() | there), entitled.retail)
+    return Restricted(items, buyers, context.mapping, entitled)
+
+
+def _stands_apart(audience: Audience, scope: PriceScope) -> bool:
+    """Whether only prices of restricted items are published so: out of a list that many
+    share, to single accounts and to those with a tag."""
+    shared = scope.level in (PriceLevel.ITEM, PriceLevel.GROUP, PriceLevel.DEFAULT)
+    return shared and audience.kind in (AudienceKind.ACCOUNT, AudienceKind.TAG)
+
+
+def _for_all(entries: Sequence[Price], restricted: Restricted) -> Sequence[Price]:
+    if not restricted:
+        return entries
+    return [each for each in entries if each.key.sku not in restricted]
+
+
+def _in_order(audiences: Collection[Audience]) -> list[Audience]:
+    return sorted(audiences, key=lambda each: each.order)
+
+
 def _may_be_entitled(
     audience: Audience, mapping: SyncMapping, entitled: Entitled, unclear: Unreadable
 ) -> bool:
@@ -236,8 +278,12 @@ def _plan(
     scope: ResyncScope,
     *,
     whole: bool = True,
+    restricted: Restricted | None = None,
 ) -> None:
-    """Plan one partition; with ``whole=False`` an entry that is not wanted stays."""
+    """Plan one partition; with ``whole=False`` an entry that is not wanted stays.
+
+    One of an item that is not for this audience does not.
+    """
     audience, of_scope = partition
     shown = retrying(store.shown_prices, audience, of_scope)
     if scope.sku is not None:
@@ -246,7 +292,8 @@ def _plan(
     tally.shown += len(shown)
     tally.wanted += len(wanted)
     for change in plan_mirror(wanted, shown, lambda key: key.order):
-        if change.after is None and not whole:
+        barred = restricted is not None and restricted.bars(audience, change.key)
+        if change.after is None and not whole and not barred:
             tally.wanted += 1
             continue
         if change.before is not None and change.after is not None:

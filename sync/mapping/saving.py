@@ -48,9 +48,9 @@ def edit_in_place(
             changed = {name: text for name, text in after.items() if before.get(name) != text}
             if len(changed) > 1:
                 raise Misconfigured("more than one file would change; edit them by hand")
-            for name, text in changed.items():
-                where = (folder / name).resolve().parent
-                _replace(folder, name, text, expected=version_of(before))
+            for name in changed:
+                where = _target(folder, name).parent
+                _replace(folder, changed, Found(before, half=False))
             return version_of(before), version_of(dict(after))
     except OSError as error:
         raise _not_writable(where, error) from error
@@ -89,7 +89,7 @@ def put_in_place(
             held = before.texts or {}
             changed = {name: text for name, text in wanted.items() if held.get(name) != text}
             if changed or before.half:
-                _replace_all(folder, changed, before)
+                _replace(folder, changed, before)
             return before.version, version_of(read_texts(folder))
     except OSError as error:
         raise _not_writable(folder, error) from error
@@ -110,10 +110,14 @@ def _found(folder: Path) -> Found:
         return Found(None, half)
 
 
-def _replace_all(folder: Path, changed: Mapping[str, str | None], before: Found) -> None:
+def _replace(folder: Path, changed: Mapping[str, str | None], before: Found) -> None:
+    """Put these files in the place of the old ones, None for one that goes.
+
+    One file is exchanged at once; of several, none counts before all are in place.
+    """
     beside: dict[str, Path] = {}
     kept: list[_Old] = []
-    begun = before.half
+    marked, begun = before.half or len(changed) > 1, before.half
     try:
         for name, text in changed.items():
             if text is not None:
@@ -123,25 +127,30 @@ def _replace_all(folder: Path, changed: Mapping[str, str | None], before: Found)
         )
         if _found(folder) != before or any(each.exchanged() for each in kept):
             raise _meanwhile(folder)
-        (folder / MARK).write_text(_MARKED, encoding="utf-8")
-        _sync(folder)
-        begun = True  # from here on a failure leaves the mark: the files are nobody's edit
+        if marked:
+            (folder / MARK).write_text(_MARKED, encoding="utf-8")
+            _sync(folder)
+            begun = True  # from here on a failure leaves the mark: the files are nobody's edit
         for name in changed:
             if name in beside:
                 beside[name].replace(_target(folder, name))
             else:
                 (folder / name).unlink(missing_ok=True)
-        if any(each.written_to() for each in kept) and all(each.can_go_back for each in kept):
+        written = any(each.written_to() for each in kept)
+        go_back = written and all(each.can_go_back for each in kept)
+        if go_back:
             for each in kept:
                 each.put_back()
             begun = before.half
-            raise _meanwhile(folder)
         for parent in {folder, *(each.place.parent for each in kept)}:
             _sync(parent)
-        (folder / MARK).unlink()
-        _sync(folder)
+        if go_back:
+            raise _meanwhile(folder)
+        if marked:
+            (folder / MARK).unlink()
+            _sync(folder)
     except BaseException:
-        if not begun:
+        if marked and not begun:
             (folder / MARK).unlink(missing_ok=True)
         raise
     finally:
@@ -152,23 +161,6 @@ def _replace_all(folder: Path, changed: Mapping[str, str | None], before: Found)
 
 
 _MARKED = "Files of this folder are being replaced; until that is done none of them counts.\n"
-
-
-def _replace(folder: Path, name: str, text: str, *, expected: str) -> None:
-    beside = _written_beside(folder, name, text)
-    target = _target(folder, name)
-    old = _keep(target)
-    try:
-        if version_of(read_texts(folder)) != expected or old.exchanged():
-            raise _meanwhile(folder)
-        beside.replace(target)
-        if old.written_to():
-            old.put_back()
-            raise _meanwhile(folder)
-    finally:
-        beside.unlink(missing_ok=True)
-        old.forget()
-        _sync(target.parent)
 
 
 def _target(folder: Path, name: str) -> Path:

@@ -36,14 +36,17 @@ def profile_of(account: Account, locations: Iterable[Location], members: Members
         organisations=members.organisations,
         users=members.users,
         exceptions=members.exceptions,
+        tags=tuple(sorted(set(account.tags))),
     )
 
 
 def hides(change: Change[CustomerId, AccountProfile]) -> bool:
-    """Whether somebody who could see the account no longer can."""
+    """Whether somebody who could see the account, or what a tag opens to it, no longer can."""
     if change.before is None:
         return False
-    return change.after is None or bool(_people(change.before) - _people(change.after))
+    if change.after is None or set(change.before.tags) - set(change.after.tags):
+        return True
+    return bool(_people(change.before) - _people(change.after))
 
 
 def _people(profile: AccountProfile) -> set[OrganisationId | WebUserId | Exceptional]:

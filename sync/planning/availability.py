@@ -1,74 +1,74 @@
-"""Which availability is published to whom (MI-4, VE-7).
+"""Which availability is published to whom (MI-4, VE-5, VE-7).
 
 The figures of an item that everybody may buy go to the buyers of every account,
 and to the shoppers of each channel with a retail group: to everybody only where
 the channel has no login wall, otherwise to those who are signed in. An item that
-some customers alone may buy is shown to them alone, so that nobody else learns
-that it exists. What is not for sale is shown to nobody.
+some customers or groups alone may buy is shown to them alone, so that nobody else
+learns that it exists. What is not for sale is shown to nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from sync.domain.account import Item
-from sync.domain.availability import Availability, StockKey
-from sync.domain.ids import CustomerId, Sku
+from sync.domain.availability import Availability
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import Audience, AudienceKind
+from sync.domain.views import PublishedStockKey
+from sync.planning.entitlements import Buyers, entitlement_of
 from sync.planning.prices import shopper_audience
 
 
-def stock_audiences(
-    mapping: SyncMapping, accounts: Collection[CustomerId], retail: Collection[CustomerId]
-) -> tuple[Audience, ...]:
-    """Everybody to whom availability may be published, in a fixed order.
-
-    ``accounts`` are the mapped accounts that the ERP has, ``retail`` the retail
-    groups that it has.
-    """
+def open_to(buyers: Buyers, mapping: SyncMapping) -> frozenset[Audience]:
+    """To whom the figures of an item for everybody are published."""
     found = {
         shopper_audience(channel, group.customer_id)
         for channel in mapping.channels.values()
         for group in channel.retail_groups
-        if group.customer_id in retail
+        if group.customer_id in buyers.retail
     }
-    found |= {Audience(AudienceKind.ACCOUNT, each.value) for each in accounts}
-    if accounts:
+    if buyers.accounts:
         found.add(Audience(AudienceKind.ACCOUNTS))
-    return tuple(sorted(found, key=lambda audience: audience.order))
+    return frozenset(found)
 
 
-def wanted_availability(
-    told: Iterable[Availability],
-    items: Mapping[Sku, Item],
-    audience: Audience,
+def stock_audiences(
+    item: Item | None,
+    buyers: Buyers,
     mapping: SyncMapping,
-) -> dict[StockKey, Availability]:
-    """What this audience is to see; an item that the ERP does not have is left out.
+    everybody: frozenset[Audience],
+    *,
+    restricted: bool,
+) -> frozenset[Audience]:
+    """To whom the figures of this item are published; to nobody where the ERP does not have it.
+
+    ``everybody`` are those of ``open_to``. ``restricted``: the ERP lists the item among
+    those that are not for everybody.
+    """
+    if item is None or not item.active:
+        return frozenset()
+    if restricted or item.allowed_to is not None:
+        return frozenset(entitlement_of(item.sku, item, buyers, mapping).audiences)
+    return everybody
+
+
+def wanted_stock(
+    figures: Iterable[Availability],
+    item: Item,
+    audiences: Collection[Audience],
+    mapping: SyncMapping,
+) -> dict[PublishedStockKey, Availability]:
+    """The item's figures as these audiences are to see them.
 
     Shoppers of a channel that ships from one warehouse see that warehouse.
     """
-    channel = mapping.channels.get(audience.channel) if audience.channel else None
-    only = channel.warehouse if channel is not None else None
     found = {}
-    for each in told:
-        item = items.get(each.sku)
-        if item is None or not _may_see(audience, item):
-            continue
-        if only is None or each.warehouse == only:
-            gone = each.discontinued or item.discontinued
-            found[each.key] = replace(each, discontinued=gone)
+    for each in figures:
+        told = replace(each, discontinued=each.discontinued or item.discontinued)
+        for audience in audiences:
+            channel = mapping.channels.get(audience.channel) if audience.channel else None
+            if channel is None or channel.warehouse in (None, each.warehouse):
+                found[PublishedStockKey(audience, *each.key)] = told
     return found
-
-
-def _may_see(audience: Audience, item: Item) -> bool:
-    if not item.active:
-        return False
-    if audience.kind is AudienceKind.ACCOUNTS:
-        return item.allowed_to is None
-    if audience.kind is AudienceKind.ACCOUNT:
-        # What everybody may buy is published to all accounts at once.
-        return item.allowed_to is not None and CustomerId(audience.key) in item.allowed_to
-    return item.allowed_to is None or CustomerId(audience.key) in item.allowed_to

@@ -33,7 +33,7 @@ def suspicion(tally: Tally, guard: Guard, *, whole: bool) -> str | None:
     passes here: it is done before anything is planned.
     """
     kept = tally.shown
-    if whole and tally.wanted == 0 and kept > 0:
+    if whole and tally.wanted == 0 and tally.opened == 0 and kept > 0:
         return f"the source is empty, and all {kept} shown would disappear"
     if tally.removed > guard.removal_floor and tally.removed > guard.removal_share * kept:
         return (

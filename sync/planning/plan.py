@@ -34,7 +34,10 @@ def plan_mirror(
 
 @dataclass(slots=True)
 class Tally:
-    """What a plan would do, in numbers. ``shown`` and ``wanted`` count before and after."""
+    """What a plan would do, in numbers. ``shown`` and ``wanted`` count before and after.
+
+    ``opened``: what is everybody's from now on, and so is in no partition any more.
+    """
 
     shown: int = 0
     wanted: int = 0
@@ -42,6 +45,7 @@ class Tally:
     changed: int = 0
     removed: int = 0
     prices_moved: int = 0
+    opened: int = 0
 
     def count(self, change: Change[Any, Any]) -> None:
         if change.before is None:

@@ -178,7 +178,27 @@ class ReadsShipTos(Protocol):
 @runtime_checkable
 class ReadsItems(Protocol):
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
-        """The items with these numbers; one that the ERP does not have is absent."""
+        """The items with these numbers; one that the ERP does not have is absent.
+
+        One whose restrictions cannot be read is left out: it is never told as
+        open to everybody.
+        """
+        ...
+
+
+@runtime_checkable
+class ListsRestrictedItems(Protocol):
+    """Optional: an ERP that can name what is not for everybody (VE-5).
+
+    Who it is for, the items themselves say.
+    """
+
+    def restricted_items(self) -> Iterator[Sku]:
+        """Every item that not everybody may buy, in any order, each once.
+
+        Also those that nobody may buy, and those of which more cannot be read. A
+        short read raises; it never looks like an end.
+        """
         ...
 
 
@@ -232,11 +252,13 @@ class ReadsCustomerParts(Protocol):
 class ReadsAvailability(Protocol):
     """Optional: an ERP that says how much is there. Who may see it, its items say."""
 
-    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+    def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         """Figures of every item, at most one for each warehouse; with ``skus`` of these.
 
-        An item that is not among them is not known to be there or gone. A short
-        read raises; it never looks like an end.
+        They come in the order of the item numbers, compared code point by code point,
+        and nobody holds all of them at once. An item that is not among them is not
+        known to be there or gone. A short read raises before the first; it never looks
+        like an end.
         """
         ...
 

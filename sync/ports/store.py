@@ -14,12 +14,14 @@ from typing import Protocol, runtime_checkable
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     BillToId,
     CustomerId,
     InvoiceNumber,
     OrganisationId,
     ShipToId,
+    Sku,
     StoreId,
     WebOrderId,
     WebUserId,
@@ -208,7 +210,11 @@ class MirrorsAccounts(Protocol):
     ) -> Mapping[CustomerId, AccountProfile]: ...
 
     def put_accounts(self, views: Sequence[AccountView]) -> None:
-        """Replace these accounts whole; whoever no longer acts for one sees nothing of it."""
+        """Replace these accounts whole; whoever no longer acts for one sees nothing of it.
+
+        A tag that a view does not name any more is taken away. Tags that came from
+        anybody else than this mirror stay as they are.
+        """
         ...
 
     def withdraw_account(self, customer_id: CustomerId) -> None:
@@ -282,6 +288,28 @@ class MirrorsCustomerParts(Protocol):
 
 
 @runtime_checkable
+class MirrorsEntitlements(Protocol):
+    """Optional: which items are not for everybody, and whom each is for (VE-5).
+
+    The store shows and sells a restricted item to its audiences alone, and says to
+    nobody else that there is such an item. An item that is not restricted is for
+    everybody whom the channel shows its catalogue.
+    """
+
+    def shown_restricted_items(self) -> Iterator[Sku]:
+        """Every item that the store keeps for somebody, or for nobody."""
+        ...
+
+    def shown_entitlements(self, skus: Collection[Sku]) -> Mapping[Sku, Entitlement]:
+        """Whom these are kept for; an item that everybody may see is absent."""
+        ...
+
+    def apply_entitlements(self, put: Sequence[Entitlement], remove: Sequence[Sku]) -> None:
+        """Restrict the items of ``put``, each as it says; open those of ``remove`` to everybody."""
+        ...
+
+
+@runtime_checkable
 class MirrorsAvailability(Protocol):
     """Optional: availability, published to audiences as prices are."""
 
@@ -289,7 +317,20 @@ class MirrorsAvailability(Protocol):
         """Every audience to which the store shows some availability."""
         ...
 
-    def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]: ...
+    def shown_stocked_items(self, after: Sku | None, limit: int) -> Sequence[Sku]:
+        """The next ``limit`` items past ``after`` of which a figure is shown; none at the end.
+
+        In the order of their numbers, compared code point by code point.
+        """
+        ...
+
+    def shown_stock(self, skus: Collection[Sku]) -> Mapping[PublishedStockKey, Availability]:
+        """What is shown of these items, to whomever."""
+        ...
+
+    def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]:
+        """All that this audience is shown, for proofs: it may be a whole catalogue."""
+        ...
 
     def apply_availability(
         self,

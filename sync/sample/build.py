@@ -31,7 +31,7 @@ from sync.domain.order import WebOrder
 from sync.sample import erp_schema
 from sync.sample.baskets import Counter, World
 from sync.sample.catalogue import build_catalogue
-from sync.sample.customers import PRICE_CLASSES, TRUSTED, build_customers
+from sync.sample.customers import LICENSED, PRICE_CLASSES, TRUSTED, build_customers
 from sync.sample.directory import CHANNELS, Directory, build_directory
 from sync.sample.erp_rows import write_erp
 from sync.sample.good_orders import Desk, good_orders
@@ -71,7 +71,7 @@ class SampleCounts:
 def make_sample(*, seed: int, today: date) -> Sample:
     """The sample in memory. ``today`` is what its dates are counted from."""
     customers = build_customers(_chance(seed, "customers"))
-    catalogue = build_catalogue(_chance(seed, "catalogue"), TRUSTED)
+    catalogue = build_catalogue(_chance(seed, "catalogue"), TRUSTED, LICENSED)
     prices = build_prices(_chance(seed, "prices"), catalogue, customers, today)
     directory = build_directory(_chance(seed, "directory"), customers)
     world = World(today, catalogue, customers, prices, directory)

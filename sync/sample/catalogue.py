@@ -284,14 +284,17 @@ _KIT_COUNT = 24
 _KIT_NAMES = ("Anchor set", "First fix set", "Site starter set", "Workshop set", "Service set")
 
 
-def build_catalogue(chance: Random, trusted: Sequence[CustomerId]) -> Catalogue:
-    """The same items for the same ``chance``. Restricted ones go to ``trusted`` only."""
+def build_catalogue(chance: Random, trusted: Sequence[CustomerId], group: str) -> Catalogue:
+    """The same items for the same ``chance``.
+
+    Restricted ones go to ``trusted`` only, or to the members of ``group``.
+    """
     items: list[Item] = []
     cost: dict[Sku, Decimal] = {}
     for item, price in islice(_articles(chance), ITEM_COUNT - _KIT_COUNT):
         items.append(item)
         cost[item.sku] = price
-    items = _with_exceptions(items, trusted)
+    items = _with_exceptions(items, trusted, group)
     plain = [item for item in items if item.active and not item.discontinued]
     parts: list[KitPart] = []
     for number in range(_KIT_COUNT):
@@ -339,7 +342,7 @@ def _articles(chance: Random) -> Iterator[tuple[Item, Decimal]]:
             )
 
 
-def _with_exceptions(items: list[Item], trusted: Sequence[CustomerId]) -> list[Item]:
+def _with_exceptions(items: list[Item], trusted: Sequence[CustomerId], group: str) -> list[Item]:
     """Some articles are no longer, not at all or not to everybody for sale."""
     changed = []
     for number, item in enumerate(items):
@@ -349,5 +352,7 @@ def _with_exceptions(items: list[Item], trusted: Sequence[CustomerId]) -> list[I
             item = replace(item, active=False)
         elif number % 149 == 75:
             item = replace(item, allowed_to=frozenset(trusted))
+        elif number % 149 == 20:
+            item = replace(item, allowed_to=frozenset(), allowed_tags=frozenset({group}))
         changed.append(item)
     return changed

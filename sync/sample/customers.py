@@ -43,6 +43,9 @@ IN_EUROS = tuple(trade(number) for number in range(31, 37))
 IN_BOTH_CURRENCIES = (trade(37), trade(38))
 TRUSTED = (trade(1), trade(6), trade(39))
 """They alone may buy the restricted items."""
+LICENSED = "LICENSED"
+LICENSEES = TRUSTED[:2]
+"""Members of the group that some restricted items are for."""
 SHARE_A_MAILBOX = (trade(23), trade(24))
 SHARED_EMAIL = "purchasing@shared-services.example"
 """One purchasing office works for two accounts, so its address proves neither."""
@@ -152,6 +155,7 @@ def _trade_customer(chance: Random, number: int, company: str) -> ErpCustomer:
         default_ship_to=ShipToId("0001"),
         po_required=customer_id == PO_REQUIRED,
         tax_id=f"DE{200_000_000 + number * 7919}" if customer_id in IN_EUROS else None,
+        tags=_tags(number),
     )
     parent = PARENT if customer_id == SUBSIDIARY else None
     return ErpCustomer(account, "TRADE", parent, names)
@@ -171,6 +175,14 @@ def _price_groups(number: int) -> tuple[str, ...]:
     if number % 5 == 0:
         return tuple(sorted({own, CONTRACTOR, INDUSTRY}))
     return (own,)
+
+
+def _tags(number: int) -> tuple[str, ...]:
+    """The licensed ones may buy what others may not see; the others are for promotions."""
+    found = {LICENSED} if trade(number) in LICENSEES else set()
+    if number % 6 == 1:
+        found.add("NEWSLETTER")
+    return tuple(sorted(found))
 
 
 def _branches(account: Account) -> Iterable[Location]:

@@ -129,6 +129,9 @@ def _customers(rows: Rows, customers: Customers) -> None:
         rows[erp.customer_price_class].extend(
             {"customer_no": key, "price_class": group} for group in account.price_groups
         )
+        rows[erp.customer_group].extend(
+            {"customer_no": key, "group_code": tag} for tag in account.tags
+        )
         rows[erp.contact].extend(
             {
                 "contact_no": contact.contact_id.value,
@@ -206,6 +209,9 @@ def _items(rows: Rows, world: World) -> None:
         rows[erp.item_allowed].extend(
             {"item_no": item.sku.value, "customer_no": customer_id.value}
             for customer_id in sorted(item.allowed_to or ())
+        )
+        rows[erp.item_group].extend(
+            {"item_no": item.sku.value, "group_code": tag} for tag in sorted(item.allowed_tags)
         )
     rows[erp.kit_part].extend(
         {"kit_no": part.kit.value, "item_no": part.part.value, "quantity": part.quantity}

@@ -153,6 +153,13 @@ customer_price_class = Table(
     Column("price_class", String(12), primary_key=True),
 )
 
+customer_group = Table(
+    "customer_group",
+    erp,
+    Column("customer_no", ForeignKey("customer.customer_no"), primary_key=True),
+    Column("group_code", String(12), primary_key=True),
+)
+
 contact = Table(
     "contact",
     erp,
@@ -243,6 +250,13 @@ item_allowed = Table(
     erp,
     Column("item_no", ForeignKey("item.item_no"), primary_key=True),
     Column("customer_no", ForeignKey("customer.customer_no"), primary_key=True),
+)
+
+item_group = Table(
+    "item_group",
+    erp,
+    Column("item_no", ForeignKey("item.item_no"), primary_key=True),
+    Column("group_code", String(12), primary_key=True),
 )
 
 stock = Table(

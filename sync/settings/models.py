@@ -39,7 +39,7 @@ from sync.settings.words import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    "availability",
+    *("entitlements", "availability"),
 )
 FLOWS = ("orders", "order_status", *MIRRORS)
 Flow = Annotated[str, one_of(*FLOWS)]
@@ -111,6 +111,7 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "invoices": 1800,
     "balances": 1800,
     "customer_parts": 3600,
+    "entitlements": 1800,
     "availability": 600,
 }
 
@@ -141,6 +142,8 @@ class ScheduleSettings(Part):
     balances_cron: Cron | None = None
     customer_parts_every_s: Seconds | None = None
     customer_parts_cron: Cron | None = None
+    entitlements_every_s: Seconds | None = None
+    entitlements_cron: Cron | None = None
     availability_every_s: Seconds | None = None
     availability_cron: Cron | None = None
 
@@ -179,6 +182,7 @@ class GuardsEntry(GuardSettings):
     invoices: GuardSettings = GuardSettings()
     balances: GuardSettings = GuardSettings()
     customer_parts: GuardSettings = GuardSettings()
+    entitlements: GuardSettings = GuardSettings()
     availability: GuardSettings = GuardSettings()
 
     def of(self, flow: str) -> GuardSettings:

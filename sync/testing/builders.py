@@ -8,6 +8,7 @@ ship-to and buys the default item at the default price.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from sync.domain.account import (
 from sync.domain.address import Address, TypedAddress
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     BillToId,
     ChannelId,
@@ -611,6 +613,12 @@ def a_balance_view(owed: str = "121.00", **changes: Any) -> BalanceView:
 def a_customer_part_view(**changes: Any) -> CustomerPartView:
     part = a_customer_part(**changes)
     return CustomerPartView(individual(part.sold_to), part)
+
+
+def an_entitlement(sku: Sku = SKU, audiences: Iterable[Audience] | None = None) -> Entitlement:
+    """The item is kept for these, in any order; for one account where none are given."""
+    kept_for = [account_audience()] if audiences is None else audiences
+    return Entitlement(sku, tuple(sorted(kept_for, key=lambda each: each.order)))
 
 
 def account_audience(customer_id: CustomerId = ACCOUNT) -> Audience:

@@ -155,6 +155,10 @@ class MemoryErp:
         self._admit()
         return {sku: self._items[sku] for sku in skus if sku in self._items}
 
+    def restricted_items(self) -> Iterator[Sku]:
+        self._admit()
+        return iter([sku for sku, item in self._items.items() if item.allowed_to is not None])
+
     def price_scopes(self) -> Iterator[PriceScope]:
         self._admit()
         return iter({key.scope for key in self._prices})
@@ -188,9 +192,10 @@ class MemoryErp:
         wanted = set(customer_ids)
         return [part for part in self._parts.values() if part.sold_to in wanted]
 
-    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+    def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         self._admit()
-        return [each for each in self._stock.values() if skus is None or each.sku in skus]
+        told = [each for each in self._stock.values() if skus is None or each.sku in skus]
+        return iter(sorted(told, key=lambda each: each.key))
 
     def changed_customers(
         self, feed: Feed, since: Watermark

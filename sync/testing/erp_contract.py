@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from sync.domain.account import Account, Contact, CreditStatus
+from sync.domain.account import Account, Contact, CreditStatus, Item
 from sync.domain.address import Address
 from sync.domain.ids import (
     BillToId,
@@ -63,6 +63,7 @@ from sync.ports.erp import (
     FindsContacts,
     FindsOrders,
     FindsOrdersTogether,
+    ListsRestrictedItems,
     PurchaseOrder,
     ReadsAccounts,
     ReadsAvailability,
@@ -560,6 +561,7 @@ class ErpAdapterContract:
             a.an_account(credit=CreditStatus.HOLD),
             a.an_account(currencies=("EUR", "USD")),
             a.an_account(price_groups=("GOLD", "TRADE")),
+            a.an_account(tags=("LICENSED", "OEM")),
             a.an_account(po_required=True),
             a.an_account(tax_id="NL001234567B01"),
             a.an_account(contacts=()),
@@ -572,6 +574,7 @@ class ErpAdapterContract:
             "credit_hold",
             "two_currencies",
             "price_groups",
+            "tags",
             "po_required",
             "tax_id",
             "no_contacts",
@@ -808,6 +811,29 @@ class ErpAdapterContract:
             erp_world.add_item(item)
 
         assert reads.items(items) == {sku: erp_world.told(item) for sku, item in items.items()}
+
+    @pytest.mark.rule("VE-5", "OI-8")
+    def test_whom_a_restricted_item_is_for_is_told(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsItems)
+        arrange_customer(erp_world)
+        items = {item.sku: item for item in _restricted_items()}
+        for item in items.values():
+            erp_world.add_item(item)
+
+        assert reads.items(items) == {sku: erp_world.told(item) for sku, item in items.items()}
+
+    @pytest.mark.rule("VE-5")
+    def test_exactly_the_restricted_items_are_listed(self, erp: Erp, erp_world: ErpWorld) -> None:
+        lists = having(erp, ListsRestrictedItems)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        assert list(lists.restricted_items()) == []
+        items = _restricted_items()
+        for item in items:
+            erp_world.add_item(item)
+
+        told = [item.sku for item in items if erp_world.told(item).allowed_to is not None]
+        assert sorted(lists.restricted_items()) == sorted(told)
 
     def test_no_items_are_asked_for_and_none_come(self, erp: Erp, erp_world: ErpWorld) -> None:
         reads = having(erp, ReadsItems)
@@ -1124,6 +1150,23 @@ class ErpAdapterContract:
         assert len(list(reads.availability([*many, NUT, a.SKU]))) == 3
 
     @pytest.mark.rule("MI-4")
+    def test_figures_come_in_the_order_of_their_items_however_the_erp_sorts(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAvailability)
+        # No two languages agree about these; code points do not care.
+        skus = [Sku(each) for each in ("b", "A-10", "\u00e4", "a", "A-9", "A9", "Z", "\u00c4", "z")]
+        for sku in skus:
+            erp_world.add_item(a.an_item(sku=sku, units=()))
+            for warehouse in ("W1", "W2"):
+                erp_world.add_availability(a.an_availability(sku=sku, warehouse=warehouse))
+
+        told = [each.sku for each in reads.availability()]
+
+        assert told == sorted(told)
+        assert sorted(told) == sorted([*skus, *skus])
+
+    @pytest.mark.rule("MI-4")
     def test_an_item_without_a_figure_is_absent_and_not_zero(
         self, erp: Erp, erp_world: ErpWorld
     ) -> None:
@@ -1325,6 +1368,22 @@ def _again(submits: SubmitsOrders, order: SalesOrder) -> OrderAcknowledgement | 
         return submits.submit_order(order, a.KEY)
     except Conflict:
         return None
+
+
+def _restricted_items() -> list[Item]:
+    """For one customer, for two groups, for both kinds, and for nobody."""
+    own = frozenset({a.ACCOUNT})
+    return [
+        a.an_item(sku=Sku("OWN"), units=(), allowed_to=own),
+        a.an_item(
+            sku=Sku("CLUB"),
+            units=(),
+            allowed_to=frozenset(),
+            allowed_tags=frozenset({"LICENSED", "OEM"}),
+        ),
+        a.an_item(sku=Sku("MIX"), units=(), allowed_to=own, allowed_tags=frozenset({"LICENSED"})),
+        a.an_item(sku=Sku("NONE"), units=(), allowed_to=frozenset()),
+    ]
 
 
 def _arrange_priced(world: ErpWorld) -> None:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from sync.domain.channel import LoginWall
-from sync.domain.ids import CustomerId
+from sync.domain.account import Account, Item
+from sync.domain.channel import Channel, LoginWall
+from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceLevel, PriceScope, PriceValue
 from sync.flows.context import Context, needs
 from sync.flows.mirroring import members_of_accounts
 from sync.ports.erp import (
+    ListsRestrictedItems,
     ReadsAccounts,
     ReadsAvailability,
     ReadsBalances,
@@ -32,6 +34,7 @@ from sync.ports.store import (
     MirrorsAvailability,
     MirrorsBalances,
     MirrorsCustomerParts,
+    MirrorsEntitlements,
     MirrorsInvoices,
     MirrorsPrices,
     MirrorsShipTos,
@@ -39,7 +42,7 @@ from sync.ports.store import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    "availability",
+    *("entitlements", "availability"),
 )
 
 
@@ -49,6 +52,7 @@ def forbidden(context: Context) -> list[str]:
         *_of_retail_groups(context),
         *_prices_for_the_wrong_eyes(context),
         *_stock_for_the_wrong_eyes(context),
+        *_items_for_the_wrong_eyes(context),
     ]
 
 
@@ -127,6 +131,24 @@ def _stock_for_the_wrong_eyes(context: Context) -> Iterator[str]:
             yield f"stock is shown to everybody behind the login wall of {audience.channel}"
 
 
+def _items_for_the_wrong_eyes(context: Context) -> Iterator[str]:
+    store = needs(context.store, MirrorsEntitlements, "the store")
+    for sku, kept in sorted(store.shown_entitlements(list(store.shown_restricted_items())).items()):
+        for audience in kept.audiences:
+            if audience.kind is AudienceKind.ACCOUNT:
+                if CustomerId(audience.key) in context.mapping.retail_groups:
+                    yield f"item {sku} is kept for the retail group {audience.key} as an account"
+            elif audience.channel is not None:
+                channel = context.mapping.channels.get(audience.channel)
+                if channel is None or channel.retail_group(CustomerId(audience.key)) is None:
+                    yield f"item {sku} is kept for {audience}, and no such shoppers are declared"
+                elif (
+                    audience.kind is AudienceKind.PUBLIC
+                    and channel.login_wall is not LoginWall.OPEN
+                ):
+                    yield f"item {sku} is shown to everybody behind a login wall: {audience}"
+
+
 def _mapped(context: Context) -> list[CustomerId]:
     """Accounts with buyers in the store that the ERP has."""
     members = sorted(members_of_accounts(context, ResyncScope()))
@@ -149,6 +171,8 @@ def _accounts(context: Context) -> Iterator[str]:
         told = (profile.name, profile.terms, profile.status, profile.credit)
         if said != told:
             yield f"the account {each} is {said} in the ERP, and {told} in the store"
+        if set(profile.tags) != set(account.tags):
+            yield f"the account {each} has the tags {profile.tags}, and {account.tags} in the ERP"
         if profile.organisations != members[each].organisations:
             yield f"the account {each} is shown to {profile.organisations}"
     for each in sorted(set(store.shown_customer_ids()) - set(mapped)):
@@ -201,17 +225,56 @@ def _customer_parts(context: Context) -> Iterator[str]:
         yield "the part numbers in the store are not those of the ERP"
 
 
+def _entitlements(context: Context) -> Iterator[str]:
+    erp = needs(context.erp, ListsRestrictedItems, "the ERP")
+    items = needs(context.erp, ReadsItems, "the ERP")
+    store = needs(context.store, MirrorsEntitlements, "the store")
+    listed = set(erp.restricted_items())
+    shown = store.shown_entitlements(list({*listed, *store.shown_restricted_items()}))
+    told = items.items([*listed, *shown])
+    members = needs(context.erp, ReadsAccounts, "the ERP").accounts(_mapped(context))
+    for sku in sorted(listed - shown.keys()):
+        yield f"everybody sees item {sku}, which is not for everybody"
+    for sku, kept in sorted(shown.items()):
+        item = told.get(sku)
+        let_in = {
+            each.customer_id
+            for each in members.values()
+            if Audience(AudienceKind.ACCOUNT, each.customer_id.value) in kept.audiences
+            or any(Audience(AudienceKind.TAG, tag) in kept.audiences for tag in each.tags)
+        }
+        if item is None:
+            if kept.audiences:
+                yield f"somebody sees item {sku}, of which the ERP tells nothing"
+            continue
+        if item.allowed_to is None and sku not in listed:
+            yield f"item {sku} is hidden, and everybody may buy it"
+        entitled = {
+            each.customer_id
+            for each in members.values()
+            if item.allowed_to is not None
+            and (each.customer_id in item.allowed_to or item.allowed_tags & set(each.tags))
+        }
+        if let_in != entitled:
+            yield f"item {sku} is shown to {sorted(let_in)}, and is for {sorted(entitled)}"
+        for audience, account, _ in _shoppers(context):
+            own = item.allowed_to is not None and item.open_to(account.customer_id, account.tags)
+            if own != (audience in kept.audiences):
+                yield f"item {sku} is for {audience}: {own}, and the store says otherwise"
+
+
 def _availability(context: Context) -> Iterator[str]:
     erp = needs(context.erp, ReadsAvailability, "the ERP")
     store = needs(context.store, MirrorsAvailability, "the store")
     said = {each.key: each for each in erp.availability()}
     items = needs(context.erp, ReadsItems, "the ERP").items({sku for sku, _ in said})
     mapped = _mapped(context)
+    retail = context.mapping.retail_groups.customer_ids
+    buyers = needs(context.erp, ReadsAccounts, "the ERP").accounts([*mapped, *retail])
     seen = set()
     for audience in store.shown_stock_audiences():
         for key, figure in store.shown_availability(audience).items():
-            allowed = items[key[0]].allowed_to if key[0] in items else frozenset[CustomerId]()
-            if allowed is not None and CustomerId(audience.key or "-") not in allowed:
+            if key[0] not in items or not _is_for(audience, items[key[0]], buyers):
                 yield f"{audience} is shown stock of {key[0]}, which is not for them"
             if said.get(key) is None or said[key].available != figure.available:
                 yield f"{audience} sees {figure}, and the ERP says {said.get(key)}"
@@ -225,22 +288,69 @@ def _availability(context: Context) -> Iterator[str]:
         else:
             own = [each for each in mapped if each in item.allowed_to]
             to = [Audience(AudienceKind.ACCOUNT, each.value) for each in own]
+            to += [Audience(AudienceKind.TAG, tag) for tag in sorted(item.allowed_tags)]
+        to += [
+            audience
+            for audience, account, channel in _shoppers(context)
+            if _is_for(audience, item, {account.customer_id: account})
+            and channel.warehouse in (None, key[1])
+        ]
         yield from (f"{each} does not see {key}" for each in to if (each, key) not in seen)
 
 
 def _prices(context: Context) -> Iterator[str]:
     erp = needs(context.erp, ReadsPrices, "the ERP")
     store = needs(context.store, MirrorsPrices, "the store")
+    retail = context.mapping.retail_groups.customer_ids
+    buyers = needs(context.erp, ReadsAccounts, "the ERP").accounts([*_mapped(context), *retail])
     for audience, scope in sorted(store.shown_price_partitions(), key=_partition_order):
         said = _entries(context, erp, scope)
-        for key, value in store.shown_prices(audience, scope).items():
+        shown = store.shown_prices(audience, scope)
+        items = _items_of(context, shown)
+        for key, value in shown.items():
+            if not _is_for(audience, items.get(key.sku), buyers):
+                yield f"{audience} sees a price of {key.sku}, which is not for them"
             if said.get(key) != value:
                 yield f"{audience} sees {value} for {key.sku}, and the ERP says {said.get(key)}"
     for owner in _mapped(context):
         scope = PriceScope.account(owner)
-        shown = store.shown_prices(Audience(AudienceKind.ACCOUNT, owner.value), scope)
-        if dict(shown) != _entries(context, erp, scope):
+        own = Audience(AudienceKind.ACCOUNT, owner.value)
+        said = _entries(context, erp, scope)
+        items = _items_of(context, said)
+        mine = {k: v for k, v in said.items() if _is_for(own, items.get(k.sku), buyers)}
+        if dict(store.shown_prices(own, scope)) != mine:
             yield f"{owner} does not see its own prices as the ERP has them"
+
+
+def _shoppers(context: Context) -> Iterator[tuple[Audience, Account, Channel]]:
+    """The shoppers of each channel, with the account of their retail group in the ERP."""
+    groups = context.mapping.retail_groups.customer_ids
+    accounts = needs(context.erp, ReadsAccounts, "the ERP").accounts(sorted(groups))
+    for channel in context.mapping.channels.values():
+        is_open = channel.login_wall is LoginWall.OPEN
+        kind = AudienceKind.PUBLIC if is_open else AudienceKind.RETAIL
+        for group in channel.retail_groups:
+            if group.customer_id in accounts:
+                audience = Audience(kind, group.customer_id.value, channel.channel_id)
+                yield audience, accounts[group.customer_id], channel
+
+
+def _items_of(context: Context, prices: Collection[PriceKey]) -> Mapping[Sku, Item]:
+    return needs(context.erp, ReadsItems, "the ERP").items({key.sku for key in prices})
+
+
+def _is_for(audience: Audience, item: Item | None, accounts: Mapping[CustomerId, Account]) -> bool:
+    """Whether an item, if it is not for everybody, is for this audience."""
+    if item is None or item.allowed_to is None:
+        return True
+    if audience.kind is AudienceKind.TAG:
+        return audience.key in item.allowed_tags
+    if audience.kind in (AudienceKind.ACCOUNTS, AudienceKind.GROUP):
+        return False
+    account = accounts.get(CustomerId(audience.key or "-"))
+    if audience.kind is AudienceKind.LOCATION:
+        return True
+    return account is not None and item.open_to(account.customer_id, account.tags)
 
 
 def _entries(context: Context, erp: ReadsPrices, scope: PriceScope) -> dict[PriceKey, PriceValue]:
@@ -268,5 +378,6 @@ _COMPARED: Mapping[str, Callable[[Context], Iterator[str]]] = {
     "invoices": _invoices,
     "balances": _balances,
     "customer_parts": _customer_parts,
+    "entitlements": _entitlements,
     "availability": _availability,
 }

@@ -16,12 +16,14 @@ from sync.domain.account import BillTo, ShipTo
 from sync.domain.address import Address
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     BillToId,
     CustomerId,
     InvoiceNumber,
     OrganisationId,
     ShipToId,
+    Sku,
     StoreId,
     WebOrderId,
     WebUserId,
@@ -81,6 +83,7 @@ class MemoryStore:
         self._users: dict[WebUserId, WebUser] = {}
         self._organisations: dict[OrganisationId, Organisation] = {}
         self._own_addresses: dict[WebUserId, list[Address]] = {}
+        self._own_tags: dict[OrganisationId, set[str]] = {}
         self._notices: dict[WebOrderId, ImportNotice] = {}
         self._statuses: dict[WebOrderId, OrderStatus] = {}
         self._accounts: dict[CustomerId, AccountProfile] = {}
@@ -89,6 +92,7 @@ class MemoryStore:
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
+        self._entitlements: dict[Sku, Entitlement] = {}
         self._stock: dict[PublishedStockKey, Availability] = {}
         self._prices: dict[PublishedPriceKey, PriceValue] = {}
         self._refused: set[str] = set()
@@ -198,6 +202,7 @@ class MemoryStore:
         shown.update(key[0] for key in self._balances)
         shown.update(key[0] for key in self._parts)
         published = {key.audience for key in self._prices} | {key.audience for key in self._stock}
+        published |= {each for held in self._entitlements.values() for each in held.audiences}
         shown.update(
             CustomerId(each.key) for each in published if each.kind is AudienceKind.ACCOUNT
         )
@@ -225,6 +230,10 @@ class MemoryStore:
         self._invoices = {k: v for k, v in self._invoices.items() if k[0] != customer_id}
         self._balances = {k: v for k, v in self._balances.items() if k[0] != customer_id}
         self._parts = {k: v for k, v in self._parts.items() if k[0] != customer_id}
+        self._entitlements = {
+            sku: Entitlement(sku, tuple(each for each in held.audiences if each not in gone))
+            for sku, held in self._entitlements.items()
+        }
         self._stock = {k: v for k, v in self._stock.items() if k.audience not in gone}
         self._prices = {k: v for k, v in self._prices.items() if k.audience not in gone}
 
@@ -308,9 +317,33 @@ class MemoryStore:
         for view in put:
             self._parts[view.part.key] = view.part
 
+    def shown_restricted_items(self) -> Iterator[Sku]:
+        self._admit()
+        return iter(list(self._entitlements))
+
+    def shown_entitlements(self, skus: Collection[Sku]) -> Mapping[Sku, Entitlement]:
+        self._admit()
+        return {sku: self._entitlements[sku] for sku in skus if sku in self._entitlements}
+
+    def apply_entitlements(self, put: Sequence[Entitlement], remove: Sequence[Sku]) -> None:
+        self._take([each.sku.value for each in put], len(put) + len(remove))
+        for sku in remove:
+            self._entitlements.pop(sku, None)
+        for each in put:
+            self._entitlements[each.sku] = each
+
     def shown_stock_audiences(self) -> Iterator[Audience]:
         self._admit()
         return iter({key.audience for key in self._stock})
+
+    def shown_stocked_items(self, after: Sku | None, limit: int) -> Sequence[Sku]:
+        self._admit()
+        items = {key.sku for key in self._stock}
+        return sorted(each for each in items if after is None or each > after)[:limit]
+
+    def shown_stock(self, skus: Collection[Sku]) -> Mapping[PublishedStockKey, Availability]:
+        self._admit()
+        return {key: each for key, each in self._stock.items() if key.sku in skus}
 
     def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]:
         self._admit()
@@ -386,6 +419,13 @@ class MemoryStore:
 
     def add_organisation(self, organisation: Organisation) -> None:
         self._organisations[organisation.organisation] = organisation
+
+    def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
+        """The store's own people put the organisation into a group of theirs."""
+        self._own_tags.setdefault(organisation, set()).add(tag)
+
+    def own_tags(self, organisation: OrganisationId) -> Collection[str]:
+        return frozenset(self._own_tags.get(organisation, ()))
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         """An address that a shopper keeps in their own address book."""

@@ -78,6 +78,7 @@ from sync.ports.store import (
     MirrorsAvailability,
     MirrorsBalances,
     MirrorsCustomerParts,
+    MirrorsEntitlements,
     MirrorsInvoices,
     MirrorsPrices,
     MirrorsShipTos,
@@ -603,6 +604,7 @@ class StoreContract:
             ),
             organisations=(a.ORGANISATION,),
             users=(WebUserId("u-1"), WebUserId("u-2")),
+            tags=("LICENSED", "Größe 2"),
         )
         bare = a.an_account_view(customer_id=OTHER)
         mirror.put_accounts([full, bare])
@@ -633,6 +635,26 @@ class StoreContract:
 
         assert mirror.shown_accounts([a.ACCOUNT]) == {a.ACCOUNT: store_world.told(second.profile)}
         assert list(mirror.shown_customer_ids()) == [a.ACCOUNT]
+
+    @pytest.mark.rule("VE-5", "MI-1")
+    def test_tags_of_the_erp_come_and_go_and_those_of_the_stores_people_stay(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccounts)
+        store_world.tag_organisation(a.ORGANISATION, "VIP")
+        own = {"organisations": (a.ORGANISATION,)}
+
+        def tags() -> tuple[str, ...]:
+            return mirror.shown_accounts([a.ACCOUNT])[a.ACCOUNT].tags
+
+        mirror.put_accounts([a.an_account_view(tags=("LICENSED", "VIP"), **own)])
+        assert tags() == ("LICENSED", "VIP")
+        mirror.put_accounts([a.an_account_view(tags=("OEM",), **own)])
+        assert tags() == ("OEM",)
+        mirror.put_accounts([a.an_account_view(**own)])
+        assert tags() == ()
+        mirror.withdraw_account(a.ACCOUNT)
+        assert set(store_world.own_tags(a.ORGANISATION)) == {"VIP"}
 
     @pytest.mark.rule("MI-1", "WA-8")
     def test_a_withdrawn_account_takes_everything_with_it(
@@ -1018,6 +1040,77 @@ class StoreContract:
             a.a_customer_part().key: store_world.told(a.a_customer_part())
         }
 
+    # Entitlements.
+
+    @pytest.mark.rule("VE-5")
+    def test_a_restricted_item_is_kept_for_whom_it_was_put(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsEntitlements)
+        _put_accounts(store)
+        several = a.an_entitlement(
+            audiences=(
+                a.account_audience(OTHER),
+                a.account_audience(),
+                Audience(AudienceKind.TAG, "Größe 2"),
+                Audience(AudienceKind.PUBLIC, a.RETAIL_ACCOUNT.value, a.CHANNEL),
+                a.retail_audience(),
+            )
+        )
+        nobodys = a.an_entitlement(sku=NUT, audiences=())
+        mirror.apply_entitlements([several, nobodys], [])
+
+        told = {each.sku: store_world.told(each) for each in (several, nobodys)}
+        assert mirror.shown_entitlements([a.SKU, NUT, Sku("OPEN")]) == told
+        assert sorted(mirror.shown_restricted_items()) == [a.SKU, NUT]
+        assert dict(mirror.shown_entitlements([])) == {}
+
+    @pytest.mark.rule("VE-5", "MI-2")
+    def test_an_entitlement_is_replaced_whole_and_an_item_is_opened_alone(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsEntitlements)
+        _put_accounts(store)
+        nut = a.an_entitlement(sku=NUT)
+        mirror.apply_entitlements([a.an_entitlement(), nut], [])
+        narrowed = a.an_entitlement(audiences=(Audience(AudienceKind.TAG, "LICENSED"),))
+        for _ in range(2):
+            mirror.apply_entitlements([narrowed], [NUT, Sku("OPEN")])
+
+        assert mirror.shown_entitlements([a.SKU, NUT]) == {a.SKU: store_world.told(narrowed)}
+        assert list(mirror.shown_restricted_items()) == [a.SKU]
+
+    @pytest.mark.rule("VE-5", "WA-8")
+    def test_an_item_kept_for_an_account_that_is_withdrawn_is_nobodys_and_not_everybodys(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, accounts = having(store, MirrorsEntitlements), having(store, MirrorsAccounts)
+        _put_accounts(store)
+        both = a.an_entitlement(
+            sku=NUT, audiences=(a.account_audience(OTHER), a.account_audience())
+        )
+        mirror.apply_entitlements([a.an_entitlement(), both], [])
+        accounts.withdraw_account(a.ACCOUNT)
+
+        shown = mirror.shown_entitlements([a.SKU, NUT])
+        assert shown[a.SKU].audiences == ()
+        assert shown[NUT].audiences == (a.account_audience(OTHER),)
+        assert list(accounts.shown_customer_ids()) == [OTHER]
+
+    @pytest.mark.rule("VE-5")
+    def test_a_refused_item_leaves_the_restrictions_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsEntitlements)
+        _put_accounts(store)
+        mirror.apply_entitlements([a.an_entitlement()], [])
+        store_world.refuse_record(NUT.value)
+
+        with pytest.raises(SyncError):
+            mirror.apply_entitlements([a.an_entitlement(sku=NUT)], [a.SKU])
+
+        assert list(mirror.shown_restricted_items()) == [a.SKU]
+
     # Availability.
 
     @pytest.mark.rule("MI-4", "VE-7")
@@ -1042,6 +1135,37 @@ class StoreContract:
         assert list(mirror.shown_availability(public)) == [figures[0].key]
         assert dict(mirror.shown_availability(a.retail_audience())) == {}
         assert set(mirror.shown_stock_audiences()) == {everybody, public}
+
+    @pytest.mark.rule("MI-4")
+    def test_what_is_shown_of_stock_can_be_gone_through_item_by_item(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAvailability)
+        _put_accounts(store)
+        everybody, mine = Audience(AudienceKind.ACCOUNTS), a.account_audience()
+        skus = [Sku(each) for each in ("b", "A-10", "\u00e4", "a", "A-9", "A9", "\u00c4")]
+        for sku in skus:
+            to = [(each, a.an_availability(sku=sku)) for each in (everybody, mine)]
+            mirror.apply_availability(to, [])
+        mirror.apply_availability([(mine, a.an_availability(sku=skus[0], warehouse="W2"))], [])
+
+        assert list(mirror.shown_stocked_items(None, 99)) == sorted(skus)
+        first = list(mirror.shown_stocked_items(None, 3))
+        rest = list(mirror.shown_stocked_items(first[-1], 99))
+        assert (len(first), [*first, *rest]) == (3, sorted(skus))
+        assert list(mirror.shown_stocked_items(rest[-1], 3)) == []
+
+        shown = mirror.shown_stock([skus[0], skus[1], NUT])
+        figure, other = a.an_availability(sku=skus[0]), a.an_availability(sku=skus[1])
+        second = a.an_availability(sku=skus[0], warehouse="W2")
+        assert shown == {
+            PublishedStockKey(audience, *each.key): store_world.told(each)
+            for audience, each in [
+                *((audience, each) for audience in (everybody, mine) for each in (figure, other)),
+                (mine, second),
+            ]
+        }
+        assert dict(mirror.shown_stock([])) == {}
 
     @pytest.mark.rule("MI-4", "MI-2")
     def test_availability_is_replaced_and_removed_for_one_audience(

@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from sync.domain.address import Address
-from sync.domain.ids import CustomerId, ShipToId, WebOrderId, WebOrderNumber, WebUserId
+from sync.domain.ids import (
+    CustomerId,
+    OrganisationId,
+    ShipToId,
+    WebOrderId,
+    WebOrderNumber,
+    WebUserId,
+)
 from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.views import ImportNotice
 
@@ -51,6 +58,14 @@ class StoreWorld(Protocol):
     def add_user(self, user: WebUser) -> None: ...
 
     def add_organisation(self, organisation: Organisation) -> None: ...
+
+    def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
+        """The store's own people put the organisation into a group of theirs."""
+        ...
+
+    def own_tags(self, organisation: OrganisationId) -> Collection[str]:
+        """The groups that the store's own people put it into, read past the adapter."""
+        ...
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         """The shopper saves an address in their own address book."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -123,6 +124,9 @@ class CsvWorld:
                 None,
             )
             return OrderStatus(fact.state, number, fact.shipments, fact.lines, fact.message)  # type: ignore[return-value]
+        if isinstance(fact, Item) and fact.allowed_to == frozenset() and not fact.allowed_tags:
+            # What is for nobody is not in such a file.
+            return dataclasses.replace(fact, allowed_to=None)
         return fact
 
     def add_account(self, account: Account) -> None:
@@ -141,6 +145,7 @@ class CsvWorld:
             default_ship_to=account.default_ship_to,
             po_required=account.po_required,
             tax_id=account.tax_id,
+            tags=";".join(account.tags),
         )
         for contact in account.contacts:
             self.add(
@@ -195,6 +200,7 @@ class CsvWorld:
             whole_units_only=item.whole_units_only,
             kit=item.kit,
             allowed_to=";".join(sorted(each.value for each in item.allowed_to or ())),
+            allowed_tags=";".join(sorted(item.allowed_tags)),
         )
 
     def add_price(self, price: Price) -> None:

@@ -138,6 +138,8 @@ class HarbourWorld:
             self.insert("customer_currencies", customer_no=key, currency=currency)
         for group in account.price_groups:
             self.insert("customer_groups", customer_no=key, group_code=group)
+        for tag in account.tags:
+            self.insert("customer_tags", customer_no=key, tag=tag)
         for contact in account.contacts:
             self.insert(
                 "contacts",
@@ -196,6 +198,8 @@ class HarbourWorld:
             self.insert("item_units", item_no=item.sku.value, unit=unit, factor=factor)
         for customer in item.allowed_to or ():
             self.insert("item_customers", item_no=item.sku.value, customer_no=customer.value)
+        for tag in item.allowed_tags:
+            self.insert("item_tags", item_no=item.sku.value, tag=tag)
 
     def add_price(self, price: Price) -> None:
         key = price.key

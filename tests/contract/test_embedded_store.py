@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import URL, Connection, Engine, delete, make_url, text, update
+from sqlalchemy import URL, Connection, Engine, delete, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from sync.domain.address import Address
-from sync.domain.ids import CustomerId, ShipToId, StoreId, WebOrderId, WebOrderNumber, WebUserId
+from sync.domain.ids import (
+    CustomerId,
+    OrganisationId,
+    ShipToId,
+    StoreId,
+    WebOrderId,
+    WebOrderNumber,
+    WebUserId,
+)
 from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState, PublishedPriceKey
@@ -32,6 +40,7 @@ _KEYS = {
     schema.invoices: "number",
     schema.account_balances: "customer_id",
     schema.customer_parts: "part_number",
+    schema.restricted_items: "sku",
     schema.availability: "sku",
     schema.prices: "sku",
 }
@@ -73,6 +82,16 @@ class EmbeddedWorld:
     def add_organisation(self, organisation: Organisation) -> None:
         with self._engine.begin() as connection:
             writing.add_organisation(connection, organisation)
+
+    def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
+        with self._engine.begin() as connection:
+            writing.tag_organisation(connection, organisation, [tag])
+
+    def own_tags(self, organisation: OrganisationId) -> Collection[str]:
+        table = schema.organisation_groups
+        of_it = select(table.c.group_code).where(table.c.organisation == organisation.value)
+        with self._engine.connect() as connection:
+            return set(connection.execute(of_it).scalars())
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         with self._engine.begin() as connection:

@@ -9,7 +9,14 @@ from typing import TypeVar
 import pytest
 
 from sync.domain.address import Address
-from sync.domain.ids import CustomerId, ShipToId, WebOrderId, WebOrderNumber, WebUserId
+from sync.domain.ids import (
+    CustomerId,
+    OrganisationId,
+    ShipToId,
+    WebOrderId,
+    WebOrderNumber,
+    WebUserId,
+)
 from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.views import ImportNotice, ImportState
 from sync.ports.store import StoreCapabilities
@@ -52,6 +59,12 @@ class MemoryStoreWorld:
 
     def add_organisation(self, organisation: Organisation) -> None:
         self._store.add_organisation(organisation)
+
+    def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
+        self._store.tag_organisation(organisation, tag)
+
+    def own_tags(self, organisation: OrganisationId) -> Collection[str]:
+        return self._store.own_tags(organisation)
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         self._store.add_own_address(web_user, address)

@@ -326,6 +326,7 @@ class DryErp(MemoryErp):
                 "items": lambda *_: {},
                 "prices": lambda *_: iter(()),
                 "price_scopes": lambda: iter(()),
+                "restricted_items": lambda: iter(()),
             }
             return empty.get(name, lambda *_: [])
         return held
@@ -338,6 +339,7 @@ DRY = {
     "invoices": [{"accounts"}, {"invoices"}],
     "balances": [{"accounts"}, {"balances"}],
     "customer_parts": [{"accounts"}, {"customer_parts"}],
+    "entitlements": [{"accounts"}, {"items"}, {"restricted_items"}, {"restricted_items", "items"}],
     "availability": [{"accounts"}, {"availability"}, {"items"}],
 }
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import IdempotencyKey
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
@@ -25,6 +26,7 @@ from sync.flows import (
     balances,
     changes,
     customer_parts,
+    entitlements,
     invoices,
     mirroring,
     prices,
@@ -40,6 +42,7 @@ from sync.flows.orders.work import OrderWork
 from sync.planning import availability as planned_stock
 from sync.planning import membership
 from sync.planning import prices as planned_prices
+from sync.planning.prices import shopper_audiences
 from sync.ports.notices import notice_for
 from sync.ports.state import Claim, LedgerState
 from sync.state.ledger import SqlLedger
@@ -420,6 +423,29 @@ def nothing_is_hidden(*given: Any, **named: Any) -> set[Any]:
     return set()
 
 
+def everybodys(sku: Any, item: Any, buyers: Any, mapping: Any) -> Entitlement:
+    names = {Audience(AudienceKind.ACCOUNT, each.value) for each in buyers.accounts}
+    found = names | shopper_audiences(mapping)
+    return Entitlement(sku, tuple(sorted(found, key=lambda each: each.order)))
+
+
+def tags_are_only_added(context: Any, store: Any, batch: Any) -> None:
+    merged = [
+        replace(each, after=replace(each.after, tags=_tags(each.before, each.after)))
+        if each.after is not None
+        else each
+        for each in batch
+    ]
+    _write_accounts(context, store, merged)
+
+
+_write_accounts = accounts._write
+
+
+def _tags(*profiles: Any) -> tuple[str, ...]:
+    return tuple(sorted({tag for each in profiles if each is not None for tag in each.tags}))
+
+
 _MIRRORS = (accounts, ship_tos, invoices)
 
 
@@ -635,8 +661,18 @@ MUTANTS = (
         of="mirrors",
     ),
     Mutant(
+        "a restricted item is shown to all",
+        replacing((entitlements, "entitlement_of", everybodys)),
+        of="mirrors",
+    ),
+    Mutant(
+        "the tag of a group that the account left stays",
+        replacing((accounts, "_write", tags_are_only_added)),
+        of="mirrors",
+    ),
+    Mutant(
         "stock of an item that some alone may buy is shown to all",
-        replacing((planned_stock, "_may_see", lambda audience, item: item.active)),
+        replacing((planned_stock, "entitlement_of", everybodys)),
         of="mirrors",
     ),
 )

@@ -62,7 +62,7 @@ ORDER_EVENTS = (
 )
 MIRROR_EVENTS = (
     *("terms", "ship-to", "no ship-to", "invoice", "no invoice", "balance", "part"),
-    *("no part", "stock", "no stock", "item", "price", "no account"),
+    *("no part", "stock", "no stock", "item", "price", "no account", "tags"),
     *("mapping", "group", "wall", "attribute"),
 )
 MakeState = Callable[[MemoryStore, MemoryErp, ManualClock], State]
@@ -378,8 +378,14 @@ class MirrorSite(Distributor):
             for figure in list(erp.availability())[:1]:
                 erp.remove_availability(figure.key)
         elif what == "item":
-            only = chance.choice([None, frozenset({customer})])
-            erp.add_item(a.an_item(allowed_to=only, active=chance.random() < 0.8))
+            only = chance.choice([None, frozenset(), frozenset({customer})])
+            club = chance.choice([frozenset[str](), frozenset({"CLUB"})])
+            tags = club if only is not None else frozenset[str]()
+            active = chance.random() < 0.8
+            erp.add_item(a.an_item(allowed_to=only, allowed_tags=tags, active=active))
+        elif what == "tags":
+            if customer in erp.accounts([customer]):
+                erp.change_account(customer, tags=chance.choice([(), ("CLUB",), ("CLUB", "VIP")]))
         elif what == "price":
             price = chance.choice(["5.0000", "6.0000", "0.0000"])
             erp.set_price(a.a_price(price, scope=PriceScope.account(customer)))

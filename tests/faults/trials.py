@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from sync.domain.ids import InvoiceNumber, PartNumber, ShipToId
+from sync.domain.ids import CustomerId, InvoiceNumber, PartNumber, ShipToId, Sku
 from sync.domain.pricing import PriceScope
 from sync.domain.sales_order import ErpOrderState
 from sync.errors import SyncError
@@ -16,7 +16,7 @@ from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.faults import Crash, Script
 from tests.faults.sites import GROUPS, Distributor, MirrorSite, OrderSite, with_quantities
-from tests.scenarios.world import HARBOUR, MILL, guest_order, harbour_order, mill_order
+from tests.scenarios.world import FUSE, HARBOUR, MILL, guest_order, harbour_order, mill_order
 
 LATER = 400.0  # longer than a lease, and than an unknown outcome rests
 QUIET_RUNS = 2
@@ -116,6 +116,7 @@ def mirror(flow: str, *, first: bool) -> FlowTrial:
     """Into an empty store, or with something new, something changed and something gone."""
     # With one record a call, a run can break off between any two of them.
     site = MirrorSite(flows=(flow,), store_capabilities=StoreCapabilities("memory", batch=1))
+    site.erp.change_account(MILL, tags=("CLUB", "VIP"))
     if not first:
         run_flow(site.context(), flow)
         news(site)
@@ -126,7 +127,11 @@ def mirror(flow: str, *, first: bool) -> FlowTrial:
 
 def news(site: Distributor) -> None:
     site.clock.advance(3600)
-    site.erp.change_account(HARBOUR, terms="NET60")
+    site.erp.change_account(HARBOUR, terms="NET60", tags=("CLUB",))
+    site.erp.change_account(MILL, tags=("VIP",))
+    nobody, club = frozenset[CustomerId](), frozenset({"CLUB"})
+    for sku in (FUSE, Sku("CLUB-1")):
+        site.erp.add_item(a.an_item(sku=sku, allowed_to=nobody, allowed_tags=club))
     site.erp.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD")))
     site.erp.add_ship_to(a.a_ship_to(address=a.an_address(lines=("Pier 9",))))
     site.erp.remove_bill_to(HARBOUR, a.BILL_TO)

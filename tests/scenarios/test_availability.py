@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from sync.domain.account import Item
-from sync.domain.availability import Availability
-from sync.domain.channel import LoginWall, RetailGroup
-from sync.domain.ids import Sku
+from sync.domain.availability import Availability, StockKey
+from sync.domain.channel import Channel, CommerceMode, LoginWall, RetailGroup
+from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind
+from sync.domain.views import PublishedStockKey
+from sync.flows.availability import ITEMS_AT_ONCE
 from sync.flows.cycle import run_flow
 from sync.ports.erp import UnreadableRecord
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
+from sync.testing.store import MemoryStore
 from tests.scenarios.test_balances import without
 from tests.scenarios.world import (
     ASSIGNMENTS,
@@ -29,6 +33,7 @@ from tests.scenarios.world import (
     World,
     a_channel,
     fill_erp,
+    fill_store,
 )
 
 PUBLIC = Audience(AudienceKind.PUBLIC, RETAIL.value, WEB)
@@ -143,14 +148,29 @@ def test_store_without_a_place_for_availability_is_left_alone_and_told_so(world:
     assert "no place for availability" in result.remarks[-1]
 
 
+@pytest.mark.rule("MI-4", "VE-5")
+def test_stock_of_an_item_for_a_group_is_shown_to_its_members_alone(world: World) -> None:
+    world.run("availability")
+    club = {"allowed_to": frozenset[CustomerId](), "allowed_tags": frozenset({"LICENSED"})}
+    world.erp.add_item(a.an_item(**club))
+    world.run("availability")
+    members = Audience(AudienceKind.TAG, "LICENSED")
+    assert seen(world, PUBLIC) == seen(world, ACCOUNTS) == []
+    assert seen(world, members) == BOLTS
+
+    world.erp.change_account(RETAIL, tags=("LICENSED",))
+    world.run("availability")
+    assert seen(world, PUBLIC) == seen(world, members) == BOLTS
+
+
 class HalfReadable(MemoryErp):
     """Leaves out what ``odd`` names, and says so."""
 
     odd: frozenset[str] = frozenset()
 
-    def availability(self, skus: Collection[Sku] | None = None) -> Sequence[Availability]:
+    def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         found = super().availability(skus)
-        return [each for each in found if f"{each.sku}/{each.warehouse}" not in self.odd]
+        return (each for each in found if f"{each.sku}/{each.warehouse}" not in self.odd)
 
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
         found = super().items(skus)
@@ -180,3 +200,115 @@ def test_figure_that_cannot_be_read_has_not_vanished_and_the_others_move(
     # A record that does not say which item it is may be this one.
     gone = [] if not odd.startswith("?") else [(FUSE.value, "W1", "3")]
     assert seen(world, HARBOURS) == gone
+
+
+@pytest.mark.rule("MI-4", "VE-5")
+def test_stock_of_a_restricted_item_whose_groups_cannot_be_read_is_nobodys(
+    make_world: MakeWorld,
+) -> None:
+    clock = ManualClock()
+    erp = HalfReadable(clock)
+    fill_erp(erp)
+    world = make_world(clock=clock, erp=erp)
+    world.run("availability")
+    erp.odd = frozenset({FUSE.value})
+    world.run("availability")
+    assert (seen(world, HARBOURS), seen(world, PUBLIC)) == ([], BOLTS)
+
+
+# However many items there are.
+
+
+class Counted(Availability):
+    """A figure that knows how many of its kind there are at this moment, and were at most."""
+
+    now = most = 0
+
+    def __new__(cls, *args: object, **kwargs: object) -> Counted:
+        Counted.now += 1
+        Counted.most = max(Counted.most, Counted.now)
+        return super().__new__(cls)
+
+    def __del__(self) -> None:
+        Counted.now -= 1
+
+    @classmethod
+    def starting(cls) -> None:
+        cls.now = cls.most = 0
+
+
+def counted(number: int, available: str = "12.000") -> Counted:
+    return Counted(Sku(f"NUT-{number:06}"), "W1", Decimal(available))
+
+
+class Endless(MemoryErp):
+    """Has as many items as it is told, and makes each figure when it is asked for it."""
+
+    count = 0
+
+    def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
+        return (counted(number) for number in range(self.count))
+
+    def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
+        return {sku: a.an_item(sku=sku) for sku in skus}
+
+
+class Shown(MemoryStore):
+    """Shows as many items to all accounts as it is told, a few of them as they were before."""
+
+    count = 0
+
+    def shown_stock_audiences(self) -> Iterator[Audience]:
+        return iter([ACCOUNTS])
+
+    def shown_stocked_items(self, after: Sku | None, limit: int) -> Sequence[Sku]:
+        first = 0 if after is None else int(after.value[4:]) + 1
+        return [Sku(f"NUT-{each:06}") for each in range(first, min(first + limit, self.count))]
+
+    def shown_stock(self, skus: Collection[Sku]) -> Mapping[PublishedStockKey, Availability]:
+        found = {}
+        for sku in skus:
+            number = int(sku.value[4:])
+            if number < self.count:
+                figure = counted(number, "1.000" if number in (7, 777) else "12.000")
+                found[PublishedStockKey(ACCOUNTS, *figure.key)] = figure
+        return found
+
+    def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]:
+        raise AssertionError("a whole catalogue at once")
+
+
+@pytest.mark.rule("MI-4")
+@pytest.mark.parametrize("gone", [0, 10])
+def test_figures_held_at_once_do_not_grow_with_the_catalogue(
+    make_world: MakeWorld, gone: int
+) -> None:
+    most = []
+    for count in (1_000, 8_000):
+        clock = ManualClock()
+        erp, store = Endless(clock), Shown(clock=clock)
+        fill_erp(erp)
+        fill_store(store)
+        erp.count, store.count = count - gone, count
+        world = make_world(clock=clock, erp=erp, store=store)
+        world.remap(channels={WEB: Channel(WEB, CommerceMode.B2B)})
+        Counted.starting()
+        counts = world.run("availability").counts
+        changed = {"changed": 2, "unchanged": count - gone - 2}
+        assert counts == (changed if not gone else {**changed, "removed": gone})
+        most.append(Counted.most)
+    # Those of one batch from each side, those that are wanted, and the changes.
+    assert max(most) < 4 * ITEMS_AT_ONCE < 1_000
+
+
+@pytest.mark.rule("MI-4")
+def test_figures_out_of_their_order_remove_nothing(world: World) -> None:
+    class Shuffled(MemoryErp):
+        def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
+            return iter(sorted(super().availability(skus), key=lambda each: each.key)[::-1])
+
+    world.run("availability")
+    world.erp.__class__ = Shuffled
+    with pytest.raises(ValueError, match="out of order"):
+        world.run("availability")
+    assert seen(world, PUBLIC) == BOLTS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from sync.domain.order import Membership, Organisation, WebUser
 from sync.mapping_check import mapping_findings
 from sync.ports.erp import FindingLevel
 from sync.testing import builders as a
+from sync.testing.store import MemoryStore
 from tests.scenarios.world import (
     ASSIGNMENTS,
     HARBOUR,
@@ -21,7 +24,9 @@ from tests.scenarios.world import (
     MILL,
     MILL_ORG,
     RETAIL,
+    MakeWorld,
     World,
+    fill_store,
 )
 
 
@@ -114,6 +119,74 @@ def test_a_contact_of_another_account_is_named(world: World) -> None:
 
     assert (finding.place, finding.subject) == ("customers.csv:2", f"contact {theirs}")
     assert finding.message == f"is no contact of customer {HARBOUR} in the ERP"
+
+
+@pytest.mark.rule("OP-4", "WA-12")
+def test_a_contact_that_two_people_or_two_companies_claim_is_named_with_both_lines(
+    world: World,
+) -> None:
+    ann, bob = WebUserId("u-ann"), WebUserId("u-bob")
+    second = OrganisationId("org-second")
+    world.store.add_organisation(Organisation(second, "Harbour Two"))
+    memberships = (Membership(HARBOUR_ORG), Membership(second))
+    for user in (ann, bob):
+        world.store.add_user(a.a_web_user(web_user=user, memberships=memberships))
+    desk, person = ContactId("DESK"), ContactId("ANN")
+    world.erp.change_account(HARBOUR, contacts=(Contact(desk), Contact(person)))
+    world.erp.change_account(MILL, contacts=(Contact(person),))
+    lines = [
+        Assignment(HARBOUR, organisation=HARBOUR_ORG, contact=desk),
+        # One user in two contexts, and the user who is the desk: one person each.
+        Assignment(HARBOUR, user=ann, contact=person),
+        Assignment(HARBOUR, user=ann, organisation=HARBOUR_ORG, contact=person),
+        Assignment(HARBOUR, user=bob, contact=desk),
+        # The same key at another account is another contact.
+        Assignment(MILL, organisation=MILL_ORG, contact=person),
+    ]
+    told = [replace(each, origin=f"c.csv:{line}") for line, each in enumerate(lines, 2)]
+    world.remap(assignments=tuple(told))
+    assert [each.level for each in mapping_findings(world.context())] == [FindingLevel.OK]
+
+    wrong = (
+        Assignment(HARBOUR, user=bob, organisation=HARBOUR_ORG, contact=person, origin="c.csv:7"),
+        Assignment(HARBOUR, organisation=second, contact=desk, origin="c.csv:8"),
+    )
+    world.remap(assignments=(*told, *wrong))
+    found = [each for each in mapping_findings(world.context()) if "claimed" in each.message]
+    assert [(each.place, each.subject) for each in found] == [
+        ("c.csv:7", "contact ANN"),
+        ("c.csv:8", "contact DESK"),
+    ]
+    assert "user u-ann (c.csv:3)" in found[0].message
+    assert f"organisation {HARBOUR_ORG} (c.csv:2)" in found[1].message
+
+
+@pytest.mark.rule("OP-4", "OP-2")
+def test_check_tells_how_far_it_is_while_a_large_directory_is_read(make_world: MakeWorld) -> None:
+    class Large(MemoryStore):
+        def web_users(self) -> Iterator[WebUserId]:
+            for number in range(1200):
+                read.append(number)
+                yield WebUserId(f"u-{number}")
+
+    read: list[int] = []
+    told: list[tuple[str, int, int]] = []
+    store = Large()
+    fill_store(store)
+    world = make_world(store=store)
+    world.remap(assignments=(*ASSIGNMENTS, Assignment(MILL, user=WebUserId("u-7"))))
+
+    def progress(step: str, done: int, total: int | None) -> bool:
+        told.append((step, done, len(read)))
+        return False
+
+    mapping_findings(replace(world.context(), progress=progress))
+    # Told in between, and not only when all was there.
+    assert [(done, at) for step, done, at in told if step.startswith("users:")] == [
+        (500, 500),
+        (1000, 1000),
+        (1200, 1200),
+    ]
 
 
 SHARED = "purchasing@shared.example"

@@ -35,7 +35,7 @@ from tests.scenarios.world import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    "availability",
+    *("entitlements", "availability"),
 )
 
 
@@ -236,6 +236,8 @@ def test_run_for_one_customer_touches_no_other(world: World, flow: str) -> None:
     for kind in ("bill_tos", "invoices", "balances", "customer_parts"):
         owners |= {key[0] for key in shown[kind]}
     owners |= {CustomerId(key.audience.key) for key in (*shown["prices"], *shown["stock"])}
+    kept = (audience for each in shown["entitlements"].values() for audience in each.audiences)
+    owners |= {CustomerId(each.key) for each in kept}
     assert owners == {HARBOUR}
 
 

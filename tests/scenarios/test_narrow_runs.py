@@ -55,7 +55,11 @@ def test_a_flow_does_not_run_for_more_than_was_asked_for(
 def test_all_flows_are_those_that_know_every_restriction() -> None:
     flows = list(FLOWS)
     assert flows_of("all", flows, ResyncScope()) == flows
-    assert flows_of("all", flows, ResyncScope(sku="X")) == ["prices", "availability"]
+    assert flows_of("all", flows, ResyncScope(sku="X")) == [
+        "prices",
+        "entitlements",
+        "availability",
+    ]
     with pytest.raises(Misconfigured, match="order and sku"):
         flows_of("all", flows, ResyncScope(order="W-1", sku="X"))
 

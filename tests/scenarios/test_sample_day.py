@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.domain.channel import LoginWall
 from sync.domain.ids import CustomerId, StoreId, WebOrderId
 from sync.domain.order import WebOrder
-from sync.domain.pricing import AudienceKind
+from sync.domain.pricing import Audience, AudienceKind, PriceLevel
 from sync.domain.sales_order import ErpOrderState
 from sync.domain.views import ImportState
 from sync.flows.context import Context, FlowResult
@@ -32,11 +32,12 @@ from sync.routing import AccountMap
 from sync.sample import build_sample
 from sync.sample.back_office import CANCELLED_BY_BUYER, work_a_day
 from sync.sample.build import Sample, make_sample
-from sync.sample.customers import RETAIL_EU, RETAIL_US
+from sync.sample.customers import LICENSED, LICENSEES, RETAIL_EU, RETAIL_US, TRUSTED
 from sync.sample.directory import CHANNELS
 from sync.sample.wrong_orders import End
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
+from sync.stores.embedded import schema, translate
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import store_url
 from sync.testing.clock import ManualClock
@@ -191,9 +192,39 @@ def test_nobody_is_shown_stock_that_is_not_for_them(day: Day, store: EmbeddedSto
             assert alone == {sku for sku, _ in shown}
             own = CustomerId(audience.key)
             assert all(own in (items[sku].allowed_to or ()) for sku in alone)
+        elif audience.kind is AudienceKind.TAG:
+            assert all(audience.key in items[sku].allowed_tags for sku, _ in shown)
         else:
             assert not alone
         assert all(items[sku].active for sku, _ in shown)
+
+
+@pytest.mark.rule("VE-5", "VE-7")
+def test_restricted_items_are_in_the_catalogue_of_their_own_buyers_alone(
+    day: Day, store: EmbeddedStore
+) -> None:
+    kept = [each for each in day.sample.world.catalogue.items if each.allowed_to is not None]
+    shown = store.shown_entitlements([each.sku for each in kept])
+    assert set(store.shown_restricted_items()) == shown.keys() == {each.sku for each in kept}
+    named = {each for entitlement in shown.values() for each in entitlement.audiences}
+    assert {each.kind for each in named} == {AudienceKind.ACCOUNT, AudienceKind.TAG}
+    assert {each.key for each in named} == {*(each.value for each in TRUSTED), LICENSED}
+    members = store.shown_accounts(list(LICENSEES))
+    assert all(LICENSED in profile.tags for profile in members.values())
+
+    with store.engine.connect() as connection:
+        for item in kept:
+            audiences = set(shown[item.sku].audiences)
+            told = {
+                (translate.audience(dict(row)), row["level"])
+                for row in connection.execute(
+                    select(schema.prices).where(schema.prices.c.sku == item.sku.value)
+                ).mappings()
+            }
+            # A contract of its own is an account's; all else stands with whom the item is for.
+            assert {each for each, level in told if level > PriceLevel.LOCATION} <= audiences | {
+                Audience(AudienceKind.ACCOUNT, each.value) for each in LICENSEES
+            }
 
 
 @pytest.mark.rule("WA-3a")

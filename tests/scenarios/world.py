@@ -59,6 +59,7 @@ HARBOUR_BUYER, MILL_BUYER = a.WEB_USER, WebUserId("u-8800")
 WEB, TRADE = a.CHANNEL, ChannelId("trade")
 DOCK, GATE = a.SHIP_TO, ShipToId("GATE")
 FUSE = Sku("FUSE-9")
+GASKET = Sku("GASKET-2")
 
 CODES = CodeTables(
     payment_methods={
@@ -149,8 +150,9 @@ def fill_erp(erp: MemoryErp) -> None:
     erp.add_customer_part(a.a_customer_part())
     erp.add_customer_part(a.a_customer_part(sold_to=MILL))
     erp.add_customer_part(a.a_customer_part(sold_to=RETAIL))
-    # One item that everybody may buy, and one that Harbour Hardware alone may.
+    # One item that everybody may buy, and one each that one of the two alone may.
     erp.add_item(a.an_item(sku=FUSE, allowed_to=frozenset({HARBOUR})))
+    erp.add_item(a.an_item(sku=GASKET, allowed_to=frozenset({MILL})))
     for warehouse in ("W1", "W2"):
         erp.set_availability(a.an_availability(warehouse=warehouse))
     erp.set_availability(a.an_availability("3", sku=FUSE))
@@ -310,6 +312,9 @@ class World:
             "invoices": dict(self.store.shown_invoices(ids)),
             "balances": dict(self.store.shown_balances(ids)),
             "customer_parts": dict(self.store.shown_customer_parts(ids)),
+            "entitlements": self.store.shown_entitlements(
+                sorted(self.store.shown_restricted_items())
+            ),
             "stock": dict(self.store.stock),
             "prices": dict(self.store.prices),
         }

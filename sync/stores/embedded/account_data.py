@@ -1,4 +1,4 @@
-"""Balances, part numbers and availability as rows, and back.
+"""Balances, part numbers, entitlements and availability as rows, and back.
 
 What was written here comes back exactly as it was put, scale included.
 """
@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing, FigureSource
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import CustomerId, PartNumber, Sku
 from sync.domain.money import Money
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience
+from sync.domain.views import PublishedStockKey
 from sync.stores.embedded import load, queries, schema, translate
 from sync.stores.embedded.spelling import (
     day_text,
@@ -117,6 +119,25 @@ def parts(
     return {each.key: each for each in found}
 
 
+def entitled_rows(entitlement: Entitlement) -> list[Row]:
+    return [
+        {"sku": entitlement.sku.value, **translate.audience_row(each)}
+        for each in entitlement.audiences
+    ]
+
+
+def entitlements(connection: Connection, skus: Collection[Sku]) -> dict[Sku, Entitlement]:
+    """By item; one that is for everybody is absent."""
+    keys = load.texts(skus)
+    audiences = load.grouped(connection, schema.item_audiences, ("sku",), keys)
+    found = {}
+    for row in queries.by_keys(connection, schema.restricted_items, "sku", keys):
+        own = [translate.audience(each) for each in audiences.get((row["sku"],), ())]
+        sku = Sku(row["sku"])
+        found[sku] = Entitlement(sku, tuple(sorted(own, key=lambda each: each.order)))
+    return found
+
+
 def stock_row(audience: Audience, figure: Availability) -> Row:
     return {
         **translate.audience_row(audience),
@@ -130,14 +151,27 @@ def stock_row(audience: Audience, figure: Availability) -> Row:
 
 def stock(connection: Connection, audience: Audience) -> dict[StockKey, Availability]:
     """What this audience is shown, by item and warehouse."""
-    found = [
-        Availability(
-            sku=Sku(row["sku"]),
-            warehouse=row["warehouse"],
-            available=read_decimal(row["available"]),
-            next_due=read_optional_day(row["next_due"]),
-            discontinued=row["discontinued"],
-        )
-        for row in queries.stock_rows(connection, translate.audience_row(audience))
-    ]
+    rows = queries.stock_rows(connection, translate.audience_row(audience))
+    found = [_figure(row) for row in rows]
     return {each.key: each for each in found}
+
+
+def stock_of(
+    connection: Connection, skus: Collection[Sku]
+) -> dict[PublishedStockKey, Availability]:
+    """What is shown of these items, to whomever."""
+    found = {}
+    for row in queries.by_keys(connection, schema.availability, "sku", load.texts(skus)):
+        figure = _figure(row)
+        found[PublishedStockKey(translate.audience(row), *figure.key)] = figure
+    return found
+
+
+def _figure(row: Row) -> Availability:
+    return Availability(
+        sku=Sku(row["sku"]),
+        warehouse=row["warehouse"],
+        available=read_decimal(row["available"]),
+        next_due=read_optional_day(row["next_due"]),
+        discontinued=row["discontinued"],
+    )

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Table
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     BillToId,
     CustomerId,
@@ -26,6 +27,7 @@ from sync.domain.ids import (
     Key,
     OrganisationId,
     ShipToId,
+    Sku,
     StoreId,
     WebOrderId,
     WebUserId,
@@ -248,6 +250,7 @@ class EmbeddedStore:
                 translate.member_rows(each, "web_user", each.users) for each in profiles
             ),
             schema.account_exceptions: _flat(translate.exception_rows(each) for each in profiles),
+            schema.account_tags: _flat(translate.tag_rows(each) for each in profiles),
         }
         with self._writing() as connection:
             for table, of_table in rows.items():
@@ -367,12 +370,43 @@ class EmbeddedStore:
         removed = [tuple(each.value for each in key) for key in remove]
         self._apply(schema.customer_parts, rows, removed)
 
+    # --- MirrorsEntitlements ---
+
+    def shown_restricted_items(self) -> Iterator[Sku]:
+        return self._keys(schema.restricted_items, Sku)
+
+    def shown_entitlements(self, skus: Collection[Sku]) -> Mapping[Sku, Entitlement]:
+        with self._reading() as connection:
+            return account_data.entitlements(connection, skus)
+
+    def apply_entitlements(self, put: Sequence[Entitlement], remove: Sequence[Sku]) -> None:
+        latest = {each.sku: each for each in put}
+        keys = [(sku.value,) for sku in (*latest, *remove)]
+        rows: dict[Table, list[Row]] = {
+            schema.restricted_items: [{"sku": sku.value} for sku in latest],
+            schema.item_audiences: _flat(map(account_data.entitled_rows, latest.values())),
+        }
+        with self._writing() as connection:
+            for table, of_table in rows.items():
+                queries.delete_rows(connection, table, ["sku"], keys)
+                queries.insert_rows(connection, table, of_table)
+        self.mirror_writes += len(put) + len(remove)
+
     # --- MirrorsAvailability ---
 
     def shown_stock_audiences(self) -> Iterator[Audience]:
         with self._reading() as connection:
             rows = queries.stock_audiences(connection)
         return iter([translate.audience(row) for row in rows])
+
+    def shown_stocked_items(self, after: Sku | None, limit: int) -> Sequence[Sku]:
+        with self._reading() as connection:
+            found = queries.stocked_items(connection, after.value if after else None, limit)
+        return [Sku(each) for each in found]
+
+    def shown_stock(self, skus: Collection[Sku]) -> Mapping[PublishedStockKey, Availability]:
+        with self._reading() as connection:
+            return account_data.stock_of(connection, skus)
 
     def shown_availability(self, audience: Audience) -> Mapping[StockKey, Availability]:
         with self._reading() as connection:

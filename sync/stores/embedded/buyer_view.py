@@ -18,8 +18,8 @@ from sync.domain.account import BillTo, ShipTo
 from sync.domain.address import TypedAddress
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
-from sync.domain.channel import CommerceMode
-from sync.domain.ids import ChannelId, CustomerId, LocationId, OrganisationId, WebUserId
+from sync.domain.channel import CommerceMode, LoginWall
+from sync.domain.ids import ChannelId, CustomerId, LocationId, OrganisationId, Sku, WebUserId
 from sync.domain.invoice import Invoice
 from sync.domain.order import StoreOrder
 from sync.domain.part_number import CustomerPart
@@ -163,6 +163,7 @@ def _audiences(
         if site is not None and _has_site(account, site):
             found.append(Audience(AudienceKind.LOCATION, site.value))
         found.extend(Audience(AudienceKind.GROUP, code) for code in account.price_groups)
+        found.extend(Audience(AudienceKind.TAG, tag) for tag in account.tags)
         return tuple(found)
     kinds = {AudienceKind.PUBLIC}
     if visitor.web_user is not None:
@@ -191,6 +192,29 @@ def availability(connection: Connection, visitor: Visitor) -> tuple[Availability
     for audience in _audiences(connection, visitor, published):
         found |= account_data.stock(connection, audience)
     return tuple(found[key] for key in sorted(found))
+
+
+def in_catalogue(connection: Connection, visitor: Visitor, skus: Collection[Sku]) -> frozenset[Sku]:
+    """Those of the items that the visitor may see and buy here (VE-5).
+
+    None at all where the channel shows its catalogue to accounts only (VE-1), or to who
+    is signed in (VE-7), and the visitor is not.
+    """
+    account = profile(connection, visitor)
+    found = schema.channels
+    mode, wall = connection.execute(
+        select(found.c.mode, found.c.login_wall).where(found.c.channel == visitor.channel.value)
+    ).one()
+    if account is None and CommerceMode(mode) is CommerceMode.B2B:
+        return frozenset()
+    if visitor.web_user is None and LoginWall(wall) is LoginWall.LOGIN_REQUIRED:
+        return frozenset()
+    kept = account_data.entitlements(connection, skus)
+    named = {each for entitlement in kept.values() for each in entitlement.audiences}
+    mine = set(_audiences(connection, visitor, named))
+    return frozenset(
+        sku for sku in skus if sku not in kept or not mine.isdisjoint(kept[sku].audiences)
+    )
 
 
 def prices(connection: Connection, visitor: Visitor) -> tuple[Price, ...]:

@@ -67,6 +67,7 @@ def accounts(
     organisations = grouped(connection, schema.account_organisations, own, keys)
     users = grouped(connection, schema.account_users, own, keys)
     exceptions = grouped(connection, schema.account_exceptions, own, keys)
+    tags = grouped(connection, schema.account_tags, own, keys)
     found = {}
     for row in queries.by_keys(connection, schema.accounts, "customer_id", keys):
         key = (row["customer_id"],)
@@ -76,6 +77,7 @@ def accounts(
             organisations.get(key, ()),
             users.get(key, ()),
             exceptions.get(key, ()),
+            tags.get(key, ()),
         )
     return found
 

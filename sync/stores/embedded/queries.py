@@ -126,7 +126,9 @@ def mirrored_customers(connection: Connection) -> list[str]:
     priced = select(prices.c.audience_key).where(prices.c.audience == "account")
     stock = schema.availability
     told = select(stock.c.audience_key).where(stock.c.audience == "account")
-    return sorted(connection.execute(union(*of_tables, priced, told)).scalars())
+    kept = schema.item_audiences
+    kept_for = select(kept.c.audience_key).where(kept.c.audience == "account")
+    return sorted(connection.execute(union(*of_tables, priced, told, kept_for)).scalars())
 
 
 def accounts_of(connection: Connection, web_user: str, organisation: str | None) -> list[str]:
@@ -184,6 +186,15 @@ def stock_audiences(connection: Connection) -> list[Row]:
     return rows(connection, select(*columns).distinct().order_by(*columns))
 
 
+def stocked_items(connection: Connection, after: str | None, limit: int) -> list[str]:
+    """The next items of which a figure is shown, ascending."""
+    key = schema.availability.c.sku
+    wanted = select(key).distinct().order_by(key).limit(limit)
+    if after is not None:
+        wanted = wanted.where(key > after)
+    return list(connection.execute(wanted).scalars())
+
+
 def stock_rows(connection: Connection, audience: Row) -> list[Row]:
     table = schema.availability
     wanted = select(table).where(*(table.c[name] == value for name, value in audience.items()))
@@ -212,9 +223,12 @@ def withdraw(connection: Connection, customer_id: str) -> int:
         prices.c.audience_key.not_in(others),
     )
     removed = connection.execute(delete(prices).where(or_(of_account, of_site))).rowcount
-    stock = schema.availability
-    to_account = and_(stock.c.audience == "account", stock.c.audience_key == customer_id)
-    removed += connection.execute(delete(stock).where(to_account)).rowcount
+    for published in (schema.availability, schema.item_audiences):
+        # An item that was kept for this account alone is nobody's then, not everybody's.
+        to_account = and_(
+            published.c.audience == "account", published.c.audience_key == customer_id
+        )
+        removed += connection.execute(delete(published).where(to_account)).rowcount
     for table in schema.MIRRORED_BY_CUSTOMER:
         of_table = delete(table).where(table.c.customer_id == customer_id)
         removed += connection.execute(of_table).rowcount

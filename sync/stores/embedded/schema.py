@@ -338,6 +338,15 @@ account_exceptions = Table(
     Index("account_exceptions_by_user", "web_user", "organisation"),
 )
 
+account_tags = Table(
+    "account_tags",
+    metadata,
+    _key("customer_id"),
+    _position(),
+    _needed("tag"),
+    Index("account_tags_by_tag", "tag"),
+)
+
 ship_tos = Table(
     "ship_tos",
     metadata,
@@ -458,6 +467,19 @@ prices = Table(
     sqlite_with_rowid=False,
 )
 
+restricted_items = Table("restricted_items", metadata, _key("sku"))
+
+# Audiences as in ``prices``.
+item_audiences = Table(
+    "item_audiences",
+    metadata,
+    _key("sku"),
+    _key("audience"),
+    _key("audience_key"),
+    _key("audience_channel"),
+    Index("item_audiences_by_audience", "audience", "audience_key"),
+)
+
 # Audiences as in ``prices``.
 availability = Table(
     "availability",
@@ -480,6 +502,7 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     account_organisations,
     account_users,
     account_exceptions,
+    account_tags,
     ship_tos,
     bill_tos,
     invoices,
@@ -495,6 +518,8 @@ MIRRORED: tuple[Table, ...] = (
     *MIRRORED_BY_CUSTOMER,
     prices,
     availability,
+    restricted_items,
+    item_audiences,
     order_imports,
     order_statuses,
     order_shipments,

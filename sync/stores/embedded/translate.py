@@ -225,12 +225,20 @@ def exception_rows(profile: AccountProfile) -> list[Row]:
     ]
 
 
+def tag_rows(profile: AccountProfile) -> list[Row]:
+    return [
+        {"customer_id": profile.customer_id.value, "position": position, "tag": tag}
+        for position, tag in enumerate(profile.tags)
+    ]
+
+
 def account_profile(
     row: Row,
     locations: Sequence[Row],
     organisations: Sequence[Row],
     users: Sequence[Row],
     exceptions: Sequence[Row],
+    tags: Sequence[Row],
 ) -> AccountProfile:
     return AccountProfile(
         customer_id=CustomerId(row["customer_id"]),
@@ -251,6 +259,7 @@ def account_profile(
             Exceptional(OrganisationId(each["organisation"]), WebUserId(each["web_user"]))
             for each in exceptions
         ),
+        tags=tuple(each["tag"] for each in tags),
     )
 
 

@@ -42,6 +42,8 @@ def group_name(audience: Audience) -> str:
             return f"ERP account {audience.key} (tradesync)"
         case AudienceKind.GROUP:
             return f"ERP price group {audience.key} (tradesync)"
+        case AudienceKind.TAG:
+            return f"ERP group {audience.key} (tradesync)"
         case AudienceKind.ACCOUNTS:
             return "All ERP accounts (tradesync)"
     raise ValueError(f"{audience} has no group")
@@ -59,7 +61,8 @@ def audiences(profile: AccountProfile) -> tuple[Audience, ...]:
     """Every group that the buyers of this account are in."""
     account = Audience(AudienceKind.ACCOUNT, profile.customer_id.value)
     groups = (Audience(AudienceKind.GROUP, code) for code in profile.price_groups)
-    return (account, ACCOUNTS, *groups)
+    tags = (Audience(AudienceKind.TAG, tag) for tag in profile.tags)
+    return (account, ACCOUNTS, *groups, *tags)
 
 
 class Groups:

@@ -449,7 +449,8 @@ def _scopes(audience: Audience, queries: Queries) -> Sequence[PriceScope]:
         case AudienceKind.ACCOUNTS:
             return (ITEM_OVERRIDES, DEFAULT_LIST)
         case AudienceKind.ACCOUNT:
-            return (PriceScope(PriceLevel.ACCOUNT, audience.key),)
+            # Item prices of what is not for everybody stand with the account itself.
+            return (ITEM_OVERRIDES, PriceScope(PriceLevel.ACCOUNT, audience.key))
         case AudienceKind.GROUP:
             return (PriceScope(PriceLevel.GROUP, audience.key),)
     owners = (owner for _, owner in queries.record_owners(["price"]))

@@ -9,6 +9,9 @@ CREATE TABLE customer_currencies (
 CREATE TABLE customer_groups (
     customer_no ${key} NOT NULL REFERENCES customers (customer_no) ON UPDATE CASCADE ON DELETE CASCADE,
     group_code TEXT);
+CREATE TABLE customer_tags (
+    customer_no ${key} NOT NULL REFERENCES customers (customer_no) ON UPDATE CASCADE ON DELETE CASCADE,
+    tag TEXT);
 CREATE TABLE contacts (
     customer_no ${key} NOT NULL REFERENCES customers (customer_no) ON UPDATE CASCADE ON DELETE CASCADE,
     contact_no TEXT, email TEXT);
@@ -28,6 +31,7 @@ CREATE TABLE items (
     whole_units_only ${bool}, kit ${bool}, restricted ${bool}, blocked INTEGER DEFAULT 0 NOT NULL);
 CREATE TABLE item_units (item_no ${key} NOT NULL REFERENCES items (item_no), unit TEXT, factor ${quantity});
 CREATE TABLE item_customers (item_no ${key} NOT NULL REFERENCES items (item_no), customer_no ${key});
+CREATE TABLE item_tags (item_no ${key} NOT NULL REFERENCES items (item_no), tag TEXT);
 CREATE TABLE prices (
     level TEXT NOT NULL, owner TEXT, price_list TEXT, item_no ${key}, unit TEXT, currency TEXT,
     min_quantity ${quantity}, unit_price ${price}, valid_from ${date}, valid_until ${date},

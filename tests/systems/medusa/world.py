@@ -23,6 +23,7 @@ from sync.domain.address import Address, TypedAddress
 from sync.domain.ids import (
     CustomerId,
     ErpOrderNumber,
+    OrganisationId,
     ShipToId,
     WebOrderId,
     WebOrderNumber,
@@ -165,6 +166,12 @@ class MedusaWorld:
 
     def add_organisation(self, organisation: Organisation) -> None:
         pytest.skip("medusa has no organisations")
+
+    def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
+        pytest.skip("medusa has no organisations")
+
+    def own_tags(self, organisation: OrganisationId) -> Collection[str]:
+        return ()
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         form = form_of(_typed_as(address))

@@ -289,12 +289,14 @@ class TrytonWorld:
                     "price_groups": fact.price_groups[:1] or (PLAIN_LIST,),
                     "po_required": False,
                     "tax_id": None,  # only what has a valid check digit is stored
+                    "tags": (),
                 }
             case ShipTo():
                 changes = {"tax_exempt": None, "warehouse": None, "location": None}
             case Item():
                 changes = {"units": UNITS, "discontinued": False, "kit": False}
                 changes["whole_units_only"] = False
+                changes |= {"allowed_to": None, "allowed_tags": frozenset()}
             case Price():
                 key = dataclasses.replace(fact.key, price_list=fact.key.scope.owner)
                 changes = {"key": key}

@@ -88,6 +88,19 @@ def test_an_item_kept_for_some_customers_is_sold_to_those() -> None:
     assert admitted(a.a_web_order(), with_item(allowed_to=frozenset({a.ACCOUNT}))).lines
 
 
+@pytest.mark.rule("VE-5", "OI-8")
+def test_an_item_kept_for_a_group_is_sold_to_its_members_alone() -> None:
+    club = a.an_item(allowed_to=frozenset(), allowed_tags=frozenset({"LICENSED"}))
+    member, stranger = a.an_account(tags=("LICENSED",)), a.an_account(tags=("OEM",))
+    # A price class of that name is no membership.
+    in_class = a.an_account(price_groups=("LICENSED",))
+
+    assert admitted(a.a_web_order(), items=(club,), accounts=(member,)).lines
+    for account in (stranger, in_class):
+        told = refusals(a.a_web_order(), items=(club,), accounts=(account,))
+        assert told == {"item_restricted"}
+
+
 @pytest.mark.rule("OI-8")
 def test_units_are_translated_by_the_code_table() -> None:
     codes = replace(CODES, units={"piece": "EA", "case": "BOX"})

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sync.domain import ids
+from sync.domain.account import Item
 from sync.domain.address import Address
 from sync.domain.ids import Key
 from sync.domain.money import Money
@@ -108,6 +109,12 @@ def _register() -> None:
         st.builds(PriceValue, st.none() | _decimals(0), valid_until=st.none() | DAYS),
     )
     st.register_type_strategy(Audience, AUDIENCES)
+    st.register_type_strategy(Item, st.builds(_item, PLAIN_ITEMS, st.frozensets(TEXT)))
+
+
+def _item(item: Item, tags: frozenset[str]) -> Item:
+    """Only what is not for everybody can be for some tags."""
+    return dataclasses.replace(item, allowed_tags=frozenset() if item.allowed_to is None else tags)
 
 
 SCOPES = st.one_of(
@@ -134,8 +141,6 @@ AUDIENCES = st.one_of(
     ),
 )
 
-_register()
-
 
 def _optional(kind: type[Any]) -> list[str]:
     """Fields with a default, which Hypothesis would leave at it unless told to vary them."""
@@ -143,6 +148,14 @@ def _optional(kind: type[Any]) -> list[str]:
         field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING
     ]
 
+
+PLAIN_ITEMS: st.SearchStrategy[Item] = st.builds(
+    Item,
+    allowed_tags=st.just(frozenset[str]()),
+    **dict.fromkeys(set(_optional(Item)) - {"allowed_tags"}, ...),
+)
+
+_register()
 
 WEB_ORDERS: st.SearchStrategy[WebOrder] = st.builds(
     WebOrder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from sync.domain.channel import CommerceMode, LoginWall
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ChannelId,
     CustomerId,
@@ -33,6 +35,7 @@ from sync.domain.pricing import (
 )
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import (
+    AccountView,
     Exceptional,
     ImportNotice,
     ImportState,
@@ -184,6 +187,48 @@ def test_everybody_sees_the_availability_of_their_own_audiences(
     assert told(Visitor(HYBRID, RETAIL_RITA)) == ["2"]
     assert told(Visitor(HYBRID, ADA, FIRST)) == ["3", "4"]
     assert told(Visitor(HYBRID, ADA, SECOND)) == ["3"]
+
+
+@pytest.mark.rule("VE-5", "VE-1", "VE-7")
+def test_a_restricted_item_is_in_the_catalogue_of_whom_it_is_for_and_of_nobody_else(
+    town: EmbeddedStore, seen: Shop, shop: Shop
+) -> None:
+    trade, walled = ChannelId("trade"), ChannelId("walled")
+    shop(writing.add_channel, trade, CommerceMode.B2B)
+    shop(writing.add_channel, walled, CommerceMode.HYBRID, login_wall=LoginWall.LOGIN_REQUIRED)
+    second = town.shown_accounts([SECOND_ACCOUNT])[SECOND_ACCOUNT]
+    tagged = replace(second, tags=("LICENSED",), price_groups=("OEM",))
+    town.put_accounts([AccountView(a.individual(SECOND_ACCOUNT), tagged)])
+    kept = {
+        "open": None,
+        "nobody's": (),
+        "first's": (a.account_audience(FIRST_ACCOUNT),),
+        "members'": (Audience(AudienceKind.TAG, "LICENSED"),),
+        # A price group of that name is no tag.
+        "others'": (Audience(AudienceKind.TAG, "GOLD"), Audience(AudienceKind.TAG, "OEM")),
+        "public": (shoppers(AudienceKind.PUBLIC, RETAIL_ONLY),),
+        "signed in": (shoppers(AudienceKind.RETAIL, RETAIL_ONLY),),
+    }
+    skus = [Sku(each) for each in kept]
+    town.apply_entitlements(
+        [Entitlement(Sku(name), to) for name, to in kept.items() if to is not None], []
+    )
+
+    def told(visitor: Visitor) -> set[str]:
+        return {sku.value for sku in seen(buyer_view.in_catalogue, visitor, skus)}
+
+    for channel in (HYBRID, trade, walled):
+        assert told(Visitor(channel, ADA, FIRST)) == {"open", "first's"}
+        assert told(Visitor(channel, ADA, SECOND)) == {"open", "members'"}
+    assert told(Visitor(RETAIL_ONLY)) == {"open", "public"}
+    assert told(Visitor(RETAIL_ONLY, RETAIL_RITA)) == {"open", "public", "signed in"}
+    assert told(Visitor(HYBRID)) == told(Visitor(walled, RETAIL_RITA)) == {"open"}
+    # Behind these there is no catalogue at all for them.
+    assert told(Visitor(trade)) == told(Visitor(trade, RETAIL_RITA)) == set()
+    assert told(Visitor(walled)) == set()
+
+    town.put_accounts([AccountView(a.individual(SECOND_ACCOUNT), replace(tagged, tags=()))])
+    assert told(Visitor(HYBRID, ADA, SECOND)) == {"open"}
 
 
 @pytest.mark.rule("WA-8", "MI-6", "TL-6")

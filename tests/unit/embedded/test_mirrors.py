@@ -214,7 +214,10 @@ def test_a_withdrawn_customer_id_leaves_nothing_in_the_store(
         shared = LocationProfile(LocationId("SHARED"), "Market hall")
         exception = Exceptional(OrganisationId("org-7"), WebUserId(f"u-{customer_id}"))
         view = account_view(
-            customer_id=customer_id, locations=(site, shared), exceptions=(exception,)
+            customer_id=customer_id,
+            locations=(site, shared),
+            exceptions=(exception,),
+            tags=("LICENSED",),
         )
         store.put_accounts([view])
         store.apply_ship_tos([ship_to_view(customer_id)], [])

@@ -72,6 +72,28 @@ def test_who_moves_to_another_account_keeps_no_address_of_the_first(
     }
 
 
+@pytest.mark.rule("VE-5", "MI-1")
+def test_groups_of_the_erp_are_customer_groups_of_ours_and_staffs_own_are_left_alone(
+    shop: MemoryShop, store: MedusaStore
+) -> None:
+    vip = shop.make_group("VIP", {})
+    shop.move_members(vip["id"], ("ada",), ())
+
+    def groups_of(person: str) -> set[str]:
+        there = shop.groups_there.values()
+        return {each["name"] for each in there if {"id": person} in each["customers"]}
+
+    ours = {"ERP account C-1001 (tradesync)", "All ERP accounts (tradesync)"}
+    tagged = account(a.ACCOUNT, "ada", "ben").profile
+    for tags in (("LICENSED", "VIP"), ("OEM",), ()):
+        view = a.an_account_view(users=tagged.users, price_groups=(), tags=tags)
+        store.put_accounts([view])
+        names = {f"ERP group {tag} (tradesync)" for tag in tags}
+        assert groups_of("ada") == {"VIP"} | ours | names
+        assert groups_of("ben") == ours | names
+        assert store.shown_accounts([a.ACCOUNT]) == {a.ACCOUNT: view.profile}
+
+
 @pytest.mark.rule("MI-1")
 def test_who_is_unmapped_keeps_no_address_of_the_account(
     shop: MemoryShop, store: MedusaStore

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
+from sync.domain.account import Account, Item
 from sync.domain.availability import Availability
 from sync.domain.channel import Channel, CommerceMode, LoginWall, RetailGroup
 from sync.domain.codec import dumps, loads
-from sync.domain.ids import ChannelId, CustomerId, Sku
+from sync.domain.ids import ChannelId, CustomerId
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import Audience, AudienceKind
-from sync.planning.availability import stock_audiences, wanted_availability
+from sync.domain.views import PublishedStockKey
+from sync.planning.availability import open_to, stock_audiences, wanted_stock
+from sync.planning.entitlements import Buyers
 from sync.testing import builders as a
 
 GROUP, OTHER = a.RETAIL_ACCOUNT, CustomerId("C-2002")
 OPEN, WALLED, TRADE = ChannelId("open"), ChannelId("walled"), ChannelId("trade")
 EVERYBODY = Audience(AudienceKind.ACCOUNTS)
-FUSE = Sku("FUSE-9")
 
 
 def a_mapping(
@@ -33,81 +36,95 @@ def a_mapping(
     return SyncMapping(version="v1", channels=channels)
 
 
+def the(*accounts: CustomerId, retail: Account | None = None) -> Buyers:
+    groups = {GROUP: retail} if retail is not None else {}
+    return Buyers(frozenset(accounts), groups)
+
+
+RETAIL_ACCOUNT = a.a_retail_account()
+PUBLIC = Audience(AudienceKind.PUBLIC, GROUP.value, OPEN)
+
+
+def audiences(
+    item: Item | None, buyers: Buyers, mapping: SyncMapping | None = None, *, listed: bool = False
+) -> set[Audience]:
+    mapping = mapping or a_mapping()
+    everybody = open_to(buyers, mapping)
+    return set(stock_audiences(item, buyers, mapping, everybody, restricted=listed))
+
+
 @pytest.mark.rule("MI-4", "VE-7")
 @pytest.mark.parametrize("wall", [LoginWall.LOGIN_REQUIRED, LoginWall.LOGIN_TO_PRICE])
 def test_only_an_open_channel_publishes_to_everybody(wall: LoginWall) -> None:
-    found = stock_audiences(a_mapping(wall), [a.ACCOUNT], [GROUP])
-    assert set(found) == {
-        Audience(AudienceKind.PUBLIC, GROUP.value, OPEN),
-        Audience(AudienceKind.RETAIL, GROUP.value, WALLED),
-        EVERYBODY,
-        a.account_audience(),
-    }
+    found = audiences(a.an_item(), the(a.ACCOUNT, retail=RETAIL_ACCOUNT), a_mapping(wall))
+    assert found == {PUBLIC, Audience(AudienceKind.RETAIL, GROUP.value, WALLED), EVERYBODY}
 
 
 @pytest.mark.rule("MI-4")
 def test_without_accounts_or_without_the_retail_group_nobody_is_entitled() -> None:
-    assert stock_audiences(a_mapping(), [], []) == ()
-    assert EVERYBODY not in stock_audiences(a_mapping(), [], [GROUP])
-    assert set(stock_audiences(a_mapping(), [a.ACCOUNT], [])) == {EVERYBODY, a.account_audience()}
+    assert audiences(a.an_item(), the()) == set()
+    assert EVERYBODY not in audiences(a.an_item(), the(retail=RETAIL_ACCOUNT))
+    assert audiences(a.an_item(), the(a.ACCOUNT)) == {EVERYBODY}
 
 
-@pytest.mark.rule("MI-4", "VE-7")
+@pytest.mark.rule("MI-4", "VE-5", "VE-7")
 def test_item_that_some_alone_may_buy_is_shown_to_them_alone() -> None:
-    told = [a.an_availability(), a.an_availability(sku=FUSE)]
-    items = {a.SKU: a.an_item(), FUSE: a.an_item(sku=FUSE, allowed_to=frozenset({a.ACCOUNT}))}
-    mapping = a_mapping()
+    buyers = the(a.ACCOUNT, retail=a.a_retail_account(tags=("SHOP",)))
 
-    def seen(audience: Audience) -> set[Sku]:
-        return {sku for sku, _ in wanted_availability(told, items, audience, mapping)}
+    def seen(*customers: CustomerId, tags: Collection[str] = ()) -> set[Audience]:
+        allowed, club = frozenset(customers), frozenset(tags)
+        return audiences(a.an_item(allowed_to=allowed, allowed_tags=club), buyers)
 
-    public = Audience(AudienceKind.PUBLIC, GROUP.value, OPEN)
-    assert seen(EVERYBODY) == seen(public) == {a.SKU}
-    assert seen(a.account_audience()) == {FUSE}
-    assert seen(a.account_audience(OTHER)) == set()
-    items[FUSE] = replace(items[FUSE], allowed_to=frozenset({GROUP}))
-    assert seen(public) == {a.SKU, FUSE}
-    assert seen(EVERYBODY) == {a.SKU}
-    items[FUSE] = replace(items[FUSE], allowed_to=frozenset())
-    assert seen(public) == seen(EVERYBODY) == {a.SKU}
-    assert seen(a.account_audience()) == set()
+    walled = Audience(AudienceKind.RETAIL, GROUP.value, WALLED)
+    assert seen(a.ACCOUNT, OTHER) == {a.account_audience()}
+    assert seen() == set()
+    assert seen(GROUP) == {PUBLIC, walled}
+    assert seen(tags=["OEM"]) == {Audience(AudienceKind.TAG, "OEM")}
+    assert seen(tags=["SHOP"]) == {Audience(AudienceKind.TAG, "SHOP"), PUBLIC, walled}
 
 
-@pytest.mark.rule("MI-4")
+@pytest.mark.rule("MI-4", "VE-5")
 def test_item_that_is_not_for_sale_or_unknown_is_shown_to_nobody() -> None:
-    told = [a.an_availability(), a.an_availability(sku=FUSE)]
-    items = {a.SKU: a.an_item(active=False)}
-    for audience in (EVERYBODY, Audience(AudienceKind.PUBLIC, GROUP.value, OPEN)):
-        assert wanted_availability(told, items, audience, a_mapping()) == {}
+    buyers = the(a.ACCOUNT, retail=RETAIL_ACCOUNT)
+    assert audiences(a.an_item(active=False), buyers) == set()
+    assert audiences(None, buyers) == set()
+    # The ERP lists it as not for everybody, and does not say whom it is for.
+    assert audiences(a.an_item(), buyers, listed=True) == set()
+
+
+def wanted(
+    figures: Iterable[Availability], item: Item, *to: Audience, warehouse: str | None = None
+) -> dict[PublishedStockKey, Availability]:
+    return wanted_stock(figures, item, to, a_mapping(warehouse=warehouse))
 
 
 @pytest.mark.rule("MI-4")
 def test_discontinued_is_what_either_record_says_and_figures_stay_as_they_are() -> None:
     told = [a.an_availability("-2.50", next_due=date(2025, 4, 1))]
-    items = {a.SKU: a.an_item(discontinued=True)}
-    [figure] = wanted_availability(told, items, EVERYBODY, a_mapping()).values()
+    [figure] = wanted(told, a.an_item(discontinued=True), EVERYBODY).values()
     assert figure == replace(told[0], discontinued=True)
     assert str(figure.available) == "-2.50"
     gone = [replace(told[0], discontinued=True)]
-    [figure] = wanted_availability(gone, {a.SKU: a.an_item()}, EVERYBODY, a_mapping()).values()
+    [figure] = wanted(gone, a.an_item(), EVERYBODY).values()
     assert figure.discontinued
 
 
 @pytest.mark.rule("MI-4")
-def test_missing_item_is_no_zero() -> None:
-    items = {a.SKU: a.an_item(), FUSE: a.an_item(sku=FUSE)}
-    found = wanted_availability([a.an_availability("0")], items, EVERYBODY, a_mapping())
-    assert {sku: each.available for (sku, _), each in found.items()} == {a.SKU: Decimal(0)}
+def test_missing_figure_is_no_zero() -> None:
+    assert wanted([], a.an_item(), EVERYBODY) == {}
+    [figure] = wanted([a.an_availability("0")], a.an_item(), EVERYBODY).values()
+    assert figure.available == Decimal(0)
 
 
 @pytest.mark.rule("MI-4", "VE-7")
 def test_shoppers_of_a_channel_with_a_warehouse_see_that_one() -> None:
     told = [a.an_availability(), a.an_availability(warehouse="W2")]
-    mapping = a_mapping(warehouse="W2")
-    items = {a.SKU: a.an_item()}
-    public = Audience(AudienceKind.PUBLIC, GROUP.value, OPEN)
-    assert list(wanted_availability(told, items, public, mapping)) == [(a.SKU, "W2")]
-    assert len(wanted_availability(told, items, EVERYBODY, mapping)) == 2
+    found = wanted(told, a.an_item(), PUBLIC, EVERYBODY, warehouse="W2")
+    assert {(key.audience, key.warehouse) for key in found} == {
+        (PUBLIC, "W2"),
+        (EVERYBODY, "W1"),
+        (EVERYBODY, "W2"),
+    }
 
 
 def test_figure_that_means_nothing_is_refused() -> None:

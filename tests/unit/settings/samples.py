@@ -76,6 +76,7 @@ SAMPLE: dict[str, Any] = {
                 "invoices": {"removal_share": Raw("0")},
                 "balances": {"removal_floor": Raw("0")},
                 "customer_parts": {"removal_floor": Raw("0")},
+                "entitlements": {"removal_floor": Raw("0")},
                 "availability": {"removal_floor": Raw("0")},
             },
             "orders": {

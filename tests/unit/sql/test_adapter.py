@@ -80,6 +80,16 @@ STOCK = """\
     SELECT item AS sku, place AS warehouse, free AS available, due AS next_due
       FROM stock WHERE 1 = 1 [[ AND item IN :skus ]]
 """
+RESTRICTED = """\
+  account_tags: SELECT no AS customer_id, tag FROM tags WHERE no IN :customer_ids
+  items: SELECT item AS sku, 'EA' AS stock_unit, kept AS restricted FROM items WHERE item IN :skus
+  item_customers: SELECT item AS sku, no AS customer_id FROM item_nos WHERE item IN :skus
+  item_tags: SELECT item AS sku, tag FROM item_tags WHERE item IN :skus
+"""
+LISTED = """\
+  restricted_items: |
+    SELECT item AS sku FROM items WHERE kept UNION ALL SELECT item FROM item_tags
+"""
 PRICES = """\
   price_scopes: SELECT 'account' AS level, no AS owner FROM prices GROUP BY no
   prices_account: |
@@ -118,6 +128,10 @@ CREATE TABLE balances (no TEXT, owed DECIMAL(15,2));
 CREATE TABLE ageing (no TEXT, first INTEGER, last INTEGER, amount TEXT);
 CREATE TABLE parts (no TEXT, theirs TEXT, item TEXT, words TEXT);
 CREATE TABLE stock (item TEXT, place TEXT, free TEXT, due TEXT);
+CREATE TABLE tags (no TEXT, tag TEXT);
+CREATE TABLE items (item TEXT, kept BOOLEAN);
+CREATE TABLE item_nos (item TEXT, no TEXT);
+CREATE TABLE item_tags (item TEXT, tag TEXT);
 CREATE TABLE orders (order_no INTEGER PRIMARY KEY, web_key TEXT UNIQUE, customer TEXT,
                      total TEXT, ship_to TEXT, refusal TEXT);
 CREATE TABLE order_lines (order_no INTEGER, line INTEGER, item TEXT, qty TEXT, net TEXT);
@@ -389,6 +403,47 @@ def test_a_part_number_told_twice_is_one_and_told_in_two_ways_none(made: Made, r
         (CustomerId("C-1001"), "C-1001/B/BOLT"),
         (CustomerId("C-2"), "C-2/?/?"),
     }
+
+
+@pytest.mark.rule("VE-5")
+def test_an_item_whose_groups_cannot_be_read_is_listed_and_told_as_open_to_nobody(
+    made: Made, run: Run
+) -> None:
+    run("INSERT INTO items VALUES ('A', FALSE), ('B', FALSE), ('C', TRUE), ('D', FALSE)")
+    run("INSERT INTO items VALUES ('E', FALSE)")
+    run("INSERT INTO item_tags VALUES ('A', 'PRO'), ('A', '  '), ('B', 'PRO'), ('B', 'OEM')")
+    run("INSERT INTO item_tags VALUES ('E', 'OEM')")
+    run("INSERT INTO item_nos VALUES ('B', 'C-2')")
+    erp = made(HEADER, RESTRICTED, LISTED)
+
+    items = erp.items([Sku(each) for each in "ABCDE"])
+
+    assert sorted(sku.value for sku in items) == ["B", "C", "D", "E"]
+    assert (items[Sku("E")].allowed_to, items[Sku("E")].allowed_tags) == (set(), {"OEM"})
+    club = items[Sku("B")]
+    assert (club.allowed_to, club.allowed_tags) == ({CustomerId("C-2")}, {"PRO", "OEM"})
+    assert items[Sku("C")].allowed_to == frozenset()
+    assert items[Sku("D")].allowed_to is None
+    [record] = erp.take_unreadable()
+    assert (record.source, record.key) == ("item_tags", "A/?")
+    assert sorted(sku.value for sku in erp.restricted_items()) == ["A", "B", "C", "E"]
+
+
+@pytest.mark.rule("VE-5")
+def test_an_account_with_an_unreadable_tag_is_left_out_whole(made: Made, run: Run) -> None:
+    run("INSERT INTO tags VALUES ('C-1001', 'PRO'), ('C-1001', NULL), ('C-2', 'OEM')")
+    run("INSERT INTO tags VALUES ('C-2', 'OEM'), ('C-2', 'BETA')")
+    erp = made(HEADER, RESTRICTED)
+    [account] = erp.accounts([CustomerId("C-1001"), CustomerId("C-2")]).values()
+    assert (account.customer_id, account.tags) == (CustomerId("C-2"), ("BETA", "OEM"))
+
+
+@pytest.mark.rule("VE-5", "OP-4")
+def test_a_check_says_that_nobody_could_tell_the_store_what_to_hide(made: Made) -> None:
+    subjects = {each.subject for each in made(HEADER, RESTRICTED).check()}
+    assert "restricted items" in subjects
+    subjects = {each.subject for each in made(HEADER, RESTRICTED, LISTED).check()}
+    assert "restricted items" not in subjects
 
 
 @pytest.mark.rule("MI-4")
