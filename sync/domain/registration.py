@@ -103,6 +103,14 @@ def _given(value: str | None) -> bool:
     return value is not None and bool(value.strip())
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableApplication:
+    """An application that the store shows, but that cannot be told as one."""
+
+    reference: str
+    problem: str
+
+
 EVERYWHERE = "default"
 """The jurisdiction of those that have no entry of their own."""
 
@@ -237,9 +245,9 @@ class Registrant:
 class RegistrationNotice:
     """What the store shows of an application, and lets its people do.
 
-    ``status`` None: a personal account, which has none. ``decided``: nobody has
-    to decide anything any more, for better or worse. ``customer_id`` is told
-    with active, and only then.
+    ``submitted_at`` is that of the application it answers. ``status`` None: a
+    personal account, which has none. ``decided``: nobody has to decide anything
+    any more, for better or worse.
     """
 
     submitted_at: datetime
@@ -247,14 +255,11 @@ class RegistrationNotice:
     rejected: bool = False
     missing: tuple[str, ...] = ()
     message: str | None = None
-    customer_id: CustomerId | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "submitted_at", utc(self.submitted_at))
         if self.status is not None and self.status > S.ACTIVE:
             raise ValueError(f"status {self.status.name} is the ERP's to give")
-        if (self.status is S.ACTIVE) != (self.customer_id is not None):
-            raise ValueError("active means an account, and an account that it is active")
         if self.rejected and self.status is not S.PROSPECT:
             raise ValueError("whoever was rejected is a prospect again")
 
@@ -271,8 +276,7 @@ class RegistrationView:
     usable: UsableAccount | None = None
 
     def __post_init__(self) -> None:
-        proven = self.usable.account.customer_id if self.usable else None
-        if proven != self.notice.customer_id:
+        if (self.notice.status is S.ACTIVE) != (self.usable is not None):
             raise ValueError("active is shown of an account that the ERP calls usable, only")
 
 

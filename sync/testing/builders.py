@@ -71,7 +71,15 @@ from sync.domain.order import (
 )
 from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
-from sync.domain.registration import AccountKind, Application, Document, NewCustomer
+from sync.domain.registration import (
+    AccountKind,
+    Application,
+    Document,
+    NewCustomer,
+    RegistrationNotice,
+    RegistrationView,
+    UsableAccount,
+)
 from sync.domain.sales_order import (
     CodedAmount,
     ErpOrderState,
@@ -475,6 +483,20 @@ def a_new_customer(**changes: Any) -> NewCustomer:
         phone="+49 40 555 0199",
     )
     return _with(customer, changes)
+
+
+def a_notice(
+    status: AccountStatus | None = AccountStatus.UNDER_REVIEW, **changes: Any
+) -> RegistrationNotice:
+    return _with(RegistrationNotice(PLACED_AT, status), changes)
+
+
+def a_registration_view(
+    status: AccountStatus | None = AccountStatus.UNDER_REVIEW, **changes: Any
+) -> RegistrationView:
+    """With the proof that the default account is usable, where it is active."""
+    usable = UsableAccount(individual(), an_account()) if status is AccountStatus.ACTIVE else None
+    return RegistrationView(a_notice(status, **changes), usable)
 
 
 def a_sales_line(**changes: Any) -> SalesOrderLine:

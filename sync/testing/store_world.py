@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from sync.domain.address import Address
 from sync.domain.ids import CustomerId, ShipToId, WebOrderId, WebOrderNumber, WebUserId
 from sync.domain.order import Organisation, WebOrder, WebUser
+from sync.domain.registration import Application
 from sync.domain.views import ImportNotice
 
 T = TypeVar("T")
@@ -51,6 +52,10 @@ class StoreWorld(Protocol):
     def add_user(self, user: WebUser) -> None: ...
 
     def add_organisation(self, organisation: Organisation) -> None: ...
+
+    def hand_in(self, application: Application) -> None:
+        """Somebody hands in the form, or hands it in again with what it says now."""
+        ...
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         """The shopper saves an address in their own address book."""

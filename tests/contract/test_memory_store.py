@@ -11,6 +11,7 @@ import pytest
 from sync.domain.address import Address
 from sync.domain.ids import CustomerId, ShipToId, WebOrderId, WebOrderNumber, WebUserId
 from sync.domain.order import Organisation, WebOrder, WebUser
+from sync.domain.registration import Application
 from sync.domain.views import ImportNotice, ImportState
 from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
@@ -52,6 +53,9 @@ class MemoryStoreWorld:
 
     def add_organisation(self, organisation: Organisation) -> None:
         self._store.add_organisation(organisation)
+
+    def hand_in(self, application: Application) -> None:
+        self._store.hand_in(application)
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         self._store.add_own_address(web_user, address)
