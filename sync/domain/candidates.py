@@ -97,6 +97,20 @@ def candidates(
     )
 
 
+def telling_word(name: str) -> str:
+    """The first word of a company's name that not every company has, in small letters.
+
+    For systems that can look for one piece of text; empty where there is none.
+    """
+    words = re.findall(r"\w+", name.casefold())
+    return next((each for each in words if each not in _FORMS), "")
+
+
+def bare_tax_id(tax_id: str) -> str:
+    """Its letters and digits, in capitals: people write them with dots, dashes and spaces."""
+    return "".join(each for each in tax_id if each.isalnum()).upper()
+
+
 def _judged(sought: CustomerSearch, match: CustomerMatch) -> Candidate:
     score, reasons = 0, []
     if sought.tax_id and match.tax_id:

@@ -8,6 +8,8 @@ application may be handed in again, and begins anew.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +17,16 @@ from enum import Enum
 from types import MappingProxyType
 
 from sync.domain.account import Account, AccountStatus, IndividualAccount
-from sync.domain.channel import Registration
-from sync.domain.ids import ApplicationId, ChannelId, CustomerId, OrganisationId, WebUserId
+from sync.domain.channel import Channel, CommerceMode, Registration
+from sync.domain.ids import (
+    ApplicationId,
+    ChannelId,
+    CustomerId,
+    IdempotencyKey,
+    OrganisationId,
+    StoreId,
+    WebUserId,
+)
 from sync.domain.times import utc
 
 
@@ -79,16 +89,18 @@ _EVERYBODY = ("contact_name", "email")
 _COMPANIES = ("company", "tax_id", "country")
 
 
-def kind_of(application: Application, registration: Registration) -> AccountKind | None:
-    """What this registration makes on a channel of that mode (TL-5).
+def kind_of(application: Application, channel: Channel) -> AccountKind | None:
+    """What this registration makes on that channel (TL-5).
 
-    Where the mode leaves one answer, that is it, whatever was asked for; a
-    channel that offers both goes by the application. None: it does not say.
+    On a b2b channel every user belongs to an organisation, on a b2c channel none
+    does, whatever was asked for. A hybrid one that offers both goes by the
+    application. None: it does not say.
     """
-    if registration is Registration.PERSONAL:
-        return AccountKind.PERSONAL
-    if registration is Registration.BUSINESS:
-        return AccountKind.BUSINESS
+    match channel.mode, channel.registration:
+        case (CommerceMode.B2B, _) | (CommerceMode.HYBRID, Registration.BUSINESS):
+            return AccountKind.BUSINESS
+        case (CommerceMode.B2C, _) | (CommerceMode.HYBRID, Registration.PERSONAL):
+            return AccountKind.PERSONAL
     return application.kind
 
 
@@ -332,3 +344,19 @@ def new_customer(application: Application) -> NewCustomer:
 
 def _tidy(value: str | None) -> str:
     return " ".join((value or "").split())
+
+
+_KEY_LENGTH = 32
+
+
+def customer_key(store: StoreId, application_id: ApplicationId, length: int) -> IdempotencyKey:
+    """What the ERP files the customer of this application under, the same for ever.
+
+    ``length``: characters of the ERP's field. Raises ValueError where so few
+    cannot tell applications apart.
+    """
+    if length < 20:
+        raise ValueError(f"a field of {length} characters tells no customers apart")
+    text = f"{len(store.value)}:{store}:{application_id}"
+    digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
+    return IdempotencyKey(f"reg-{digest}"[: min(length, _KEY_LENGTH)])

@@ -41,7 +41,7 @@ MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
     "availability",
 )
-FLOWS = ("orders", "order_status", *MIRRORS)
+FLOWS = ("orders", "order_status", *MIRRORS, "registrations")
 Flow = Annotated[str, one_of(*FLOWS)]
 
 
@@ -112,6 +112,7 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "balances": 1800,
     "customer_parts": 3600,
     "availability": 600,
+    "registrations": 300,
 }
 
 
@@ -143,6 +144,8 @@ class ScheduleSettings(Part):
     customer_parts_cron: Cron | None = None
     availability_every_s: Seconds | None = None
     availability_cron: Cron | None = None
+    registrations_every_s: Seconds | None = None
+    registrations_cron: Cron | None = None
 
     def trigger(self, flow: str) -> Trigger | None:
         """When the flow runs; None for one that is off. Raises KeyError for no flow."""

@@ -424,10 +424,11 @@ class MemoryStore:
         made = self._registrants.get(application_id)
         if made is None:
             return
-        if made.organisation is not None and notice.status is not None:
+        if made.organisation is not None:
+            held = self._organisations[made.organisation]
             self._organisations[made.organisation] = dataclasses.replace(
-                self._organisations[made.organisation],
-                status=notice.status,
+                held,
+                status=held.status if notice.status is None else notice.status,
                 open_application=not notice.decided,
             )
         undecided = any(
@@ -457,9 +458,10 @@ class MemoryStore:
 
     def hand_in(self, application: Application | UnreadableApplication) -> None:
         """Somebody hands in the form, or hands it in again with what it says now."""
-        unreadable = isinstance(application, UnreadableApplication)
-        key = application.reference if unreadable else application.application_id.value
-        self._applications[key] = application
+        if isinstance(application, UnreadableApplication):
+            self._applications[application.reference] = application
+        else:
+            self._applications[application.application_id.value] = application
 
     def take_back(self, application_id: ApplicationId) -> None:
         """The store no longer shows the application."""

@@ -600,6 +600,24 @@ class StoreContract:
             found.append(user.open_application)
         assert found == [True, False]
 
+    @pytest.mark.rule("TL-5", "WA-2a")
+    def test_a_business_that_becomes_a_person_has_no_open_application(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        store_world.hand_in(a.an_application())
+        made = makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+        makes.show_registration(a.APPLICATION, a.a_registration_view(AccountStatus.APPLIED))
+
+        makes.show_registration(a.APPLICATION, a.a_registration_view(None))
+
+        told = directory.buyer(made.web_user, made.organisation)
+        assert told.user is not None
+        assert told.organisation is not None
+        assert not told.user.open_application
+        assert not told.organisation.open_application
+        assert told.organisation.status is AccountStatus.APPLIED
+
     def test_an_application_that_the_store_lacks_is_refused(self, store: Store) -> None:
         makes = having(store, WritesRegistrations)
         with pytest.raises(Rejected):

@@ -30,7 +30,7 @@ mappings = "mappings-outpost"
 [pipelines.outpost.schedule]
 orders_every_s = 1
 off = ["accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts",
-       "availability", "order_status"]
+       "availability", "registrations", "order_status"]
 """
 
 

@@ -163,11 +163,11 @@ def show(connection: Connection, application_id: ApplicationId, notice: Registra
     }
     made = _row_of(application_id, _one(connection, _told, application_id))
     _put(connection, {**made, **row})
-    if made["organisation"] is not None and notice.status is not None:
-        of_it = schema.organisations.c.organisation == made["organisation"]
-        connection.execute(
-            update(schema.organisations).where(of_it).values(status=int(notice.status))
-        )
+    if made["organisation"] is not None:
+        if notice.status is not None:
+            of_it = schema.organisations.c.organisation == made["organisation"]
+            status = int(notice.status)
+            connection.execute(update(schema.organisations).where(of_it).values(status=status))
         _set_open(connection, schema.organisations, made["organisation"], not notice.decided)
     if made["web_user"] is not None:
         others = and_(

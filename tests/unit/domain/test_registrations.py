@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sync.domain import codec
 from sync.domain.account import AccountStatus, IndividualAccount, RetailGroups
 from sync.domain.candidates import Candidate, CustomerMatch, CustomerSearch, candidates
-from sync.domain.channel import Registration
+from sync.domain.channel import Channel, CommerceMode, Registration, RetailGroup
 from sync.domain.ids import CustomerId
 from sync.domain.registration import (
     AccountKind,
@@ -33,19 +33,29 @@ NOBODY = RetailGroups.of(())
 BUSINESS = AccountKind.BUSINESS
 
 
+GROUP = (RetailGroup(a.RETAIL_ACCOUNT, ("EUR",)),)
+
+
 @pytest.mark.rule("TL-5", "TL-4")
 @pytest.mark.parametrize("asked", [*AccountKind, None])
 @pytest.mark.parametrize("registration", Registration)
+@pytest.mark.parametrize("mode", CommerceMode)
 def test_the_channel_says_what_a_registration_makes(
-    registration: Registration, asked: AccountKind | None
+    mode: CommerceMode, registration: Registration, asked: AccountKind | None
 ) -> None:
-    made = kind_of(a.an_application(kind=asked), registration)
-    wanted = {
+    groups = () if mode is CommerceMode.B2B else GROUP
+    channel = Channel(a.CHANNEL, mode, registration=registration, retail_groups=groups)
+    on_hybrid = {
         Registration.PERSONAL: AccountKind.PERSONAL,
         Registration.BUSINESS: AccountKind.BUSINESS,
         Registration.BOTH: asked,
     }
-    assert made is wanted[registration]
+    wanted = {
+        CommerceMode.B2B: AccountKind.BUSINESS,
+        CommerceMode.B2C: AccountKind.PERSONAL,
+        CommerceMode.HYBRID: on_hybrid[registration],
+    }
+    assert kind_of(a.an_application(kind=asked), channel) is wanted[mode]
 
 
 @pytest.mark.rule("VE-9")
