@@ -28,6 +28,8 @@ S = AccountStatus
 REVIEWS = (S.UNDER_REVIEW, S.VERIFICATION_1, S.VERIFICATION_2, S.VERIFICATION_3, S.VERIFICATION_4)
 """The statuses that staff set by hand."""
 
+CHANNEL_UNKNOWN = "channel_unknown"
+
 
 def taken_up(
     held: RegistrationEntry | None, application: Application, now: datetime
@@ -72,7 +74,13 @@ def judged(entry: RegistrationEntry, mapping: SyncMapping) -> RegistrationEntry:
     )
     if kind is not AccountKind.BUSINESS:
         status = S.PROSPECT
-    return replace(entry, kind=kind, missing=(*details, *documents), status=status, problem=None)
+    missing = (*details, *documents)
+    problem = None if _undeclared(entry) else entry.problem
+    return replace(entry, kind=kind, missing=missing, status=status, problem=problem)
+
+
+def _undeclared(entry: RegistrationEntry) -> bool:
+    return entry.problem is not None and entry.problem.code == CHANNEL_UNKNOWN
 
 
 def _missing_documents(
@@ -91,7 +99,7 @@ def makes_registrant(entry: RegistrationEntry) -> AccountKind | None:
     A business's people exist from its request on (TL-5); a person's account
     comes when its form is complete.
     """
-    if entry.stage is not Stage.OPEN or entry.problem is not None:
+    if entry.stage is not Stage.OPEN or _undeclared(entry):
         return None
     if entry.kind is AccountKind.BUSINESS:
         return entry.kind if entry.organisation is None else None
@@ -295,7 +303,7 @@ def why_no_link(customer_id: CustomerId, mapping: SyncMapping) -> Problem | None
 
 def _channel_unknown(application: Application) -> Problem:
     return Problem(
-        "channel_unknown",
+        CHANNEL_UNKNOWN,
         f"Channel {application.channel} is not declared.",
         "Declare the channel in channels.yaml.",
         "TL-4",

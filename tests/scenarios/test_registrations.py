@@ -460,6 +460,34 @@ def test_an_applicant_is_never_taken_for_retail_on_terms_while_it_is_open(shop: 
     assert shop.codes() == {"application_open"}
 
 
+@pytest.mark.rule("VE-3", "VE-9")
+def test_an_older_state_takes_no_active_account_back(shop: World, make_world: MakeWorld) -> None:
+    older = make_world(
+        clock=shop.clock, erp=shop.erp, store=shop.store, assignments=shop.assignments
+    )
+    older.remap(required_documents=REQUIRED)
+    shop.store.hand_in(a.an_application())
+    older.run("registrations")
+    activated(shop, CreateCustomer())
+    assert status_in_store(shop) is AccountStatus.ACTIVE
+
+    older.take_up_assignments()
+    older.run("registrations")
+
+    assert status_in_store(shop) is AccountStatus.ACTIVE
+    problem = entry_of(older).problem
+    assert problem is not None
+    assert problem.code == "store_knows_more"
+    before = entry_of(older)
+    older.run("registrations")
+    assert entry_of(older) == before
+    (made,) = shop.erp.created.values()
+    staff(older).approve(NEW, LinkCustomer(made), "as before")
+    older.run("registrations")
+    assert entry_of(older).stage is Stage.ACTIVE
+    assert older.run("registrations").counts == {}
+
+
 # --- Every step is told, nothing is done twice ---
 
 
@@ -519,9 +547,15 @@ def test_one_that_cannot_be_read_holds_up_nobody(shop: World) -> None:
     assert result.outcome == "ok"
     assert result.counts["unreadable"] == 1
     assert status_in_store(shop) is AccountStatus.APPLIED
-    problem = entry_of(shop, ApplicationId("app-2")).problem
-    assert problem is not None
-    assert problem.code == "store_unknown_user"
+    stopped = entry_of(shop, ApplicationId("app-2"))
+    assert stopped.problem is not None
+    assert stopped.problem.code == "store_unknown_user"
+    shop.run("registrations")
+    assert entry_of(shop, ApplicationId("app-2")) == stopped
+    shop.store.add_user(a.a_web_user(web_user=WebUserId("u-nobody"), memberships=()))
+    shop.run("registrations")
+    assert entry_of(shop, ApplicationId("app-2")).problem is None
+    assert status_in_store(shop, OrganisationId("org-app-2")) is AccountStatus.APPLIED
 
 
 def test_an_application_that_vanished_is_rejected_without_telling_the_store(shop: World) -> None:

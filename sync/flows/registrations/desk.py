@@ -119,7 +119,7 @@ class Desk:
             told += f", manager of organisation {made.organisation}"
         if made != entry.registrant:
             self._result.count("added")
-        entry = replace(entry, registrant=made)
+        entry = replace(entry, registrant=made, problem=None)
         if kind is AccountKind.PERSONAL:
             entry = replace(entry, stage=Stage.PERSONAL)
         return self._save(entry, "registrant_created", told)
@@ -275,14 +275,18 @@ class Desk:
         entry = self._entry(application_id)
         notice = notice_of(entry)
         shown = self._told.get(application_id, shown)
-        if makes_registrant(entry) is not None:
+        if notice is None or makes_registrant(entry) is not None:
             return  # first comes what it is shown of
-        if notice is None or (notice == shown and (entry.settled or entry.stage not in ENDED)):
+        if shown is not None and _knows_more(shown, notice):
+            self._stop(entry, *_store_knows_more(entry, shown))
             return
         if notice != shown and not self._shows(entry, notice):
             return
-        if entry.stage in ENDED and not entry.settled:
-            self._save(replace(entry, settled=True), "store_told", words(entry.stage))
+        settled = entry.settled or entry.stage in ENDED
+        problem = None if _is_of_the_store(entry.problem) else entry.problem
+        if (settled, problem) != (entry.settled, entry.problem):
+            told = replace(entry, settled=settled, problem=problem)
+            self._save(told, "store_told", words(entry.stage))
 
     def _shows(self, entry: RegistrationEntry, notice: RegistrationNotice) -> bool:
         """Whether the store was told, or has nothing any more to tell it of."""
@@ -349,4 +353,26 @@ def _unknown(customer_id: CustomerId) -> tuple[str, str, str]:
         "customer_unknown",
         f"The ERP has no customer {customer_id}.",
         "Make the customer an account there, or approve it with another one.",
+    )
+
+
+def _is_of_the_store(problem: Problem | None) -> bool:
+    """Whether it is over as soon as the store was told."""
+    return problem is not None and problem.code.startswith("store_")
+
+
+def _knows_more(shown: RegistrationNotice, notice: RegistrationNotice) -> bool:
+    """Whether the store shows an end of which we know nothing: an older state was put back.
+
+    An account that is active is never taken for an applicant again.
+    """
+    return shown.decided and not notice.decided and shown.submitted_at >= notice.submitted_at
+
+
+def _store_knows_more(entry: RegistrationEntry, shown: RegistrationNotice) -> tuple[str, str, str]:
+    end = "rejected" if shown.rejected else "active" if shown.status else "a personal account"
+    return (
+        "store_knows_more",
+        f"The store shows it as {end}, here it is {words(entry.stage)}; was the state restored?",
+        "Decide it as it was decided before: approve it with the same customer, or reject it.",
     )
