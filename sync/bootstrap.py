@@ -19,6 +19,7 @@ from sync.domain.mapping import SyncMapping
 from sync.errors import Misconfigured
 from sync.flows.context import Context, Limits, OrderLimits, Progress, silent
 from sync.flows.retrying import Patience
+from sync.mapping.assigning import MappingFiles
 from sync.mapping.keeper import MappingKeeper
 from sync.mapping.source import MappingSource
 from sync.planning.guards import Guard
@@ -62,6 +63,11 @@ class Pipeline:
     def name(self) -> str:
         return self.settings.name
 
+    @property
+    def mapping_files(self) -> MappingFiles:
+        """The files behind the mapping, for programs that edit them."""
+        return MappingFiles(self.mapping.folder, self.state, self.clock)
+
     def context(self, progress: Progress = silent) -> Context:
         """A context on the mapping version that is in force now.
 
@@ -94,6 +100,7 @@ class Pipeline:
             accounts=accounts,
             limits=limits_of(self.settings),
             progress=progress,
+            assignments=self.mapping_files,
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from erp_adapters.sql import translate
 from erp_adapters.sql.base import Parts, Reading, SqlErpBase
+from erp_adapters.sql.customers import CreatesCustomersInSteps
 from erp_adapters.sql.database import Database, Settings
 from erp_adapters.sql.file_drop.adapter import SubmitsOrdersAsFiles
 from erp_adapters.sql.orders import (
@@ -34,6 +35,7 @@ from sync.domain import codec
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.candidates import CustomerMatch, CustomerSearch, bare_tax_id, telling_word
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money
@@ -125,6 +127,30 @@ class _FindsContacts(SqlErpBase):
                 )
             )
         return list(dict.fromkeys(found))
+
+
+class _FindsCustomers(SqlErpBase):
+    def customers_like(self, sought: CustomerSearch) -> Sequence[CustomerMatch]:
+        asked = {
+            "tax_id": bare_tax_id(sought.tax_id),
+            "company": telling_word(sought.name),
+            "email": sought.email.lower(),
+        }
+        if not any(asked.values()):
+            return []
+        with self._read("customer_candidates") as reading:
+            query = self.queries["customer_candidates"]
+            rows: dict[str, list[Row]] = defaultdict(list)
+            for row in reading.rows("customer_candidates", **asked).rows:
+                rows[row["customer_id"]].append(row)
+            firsts = [each[0] for each in rows.values()]
+            return list(
+                reading.build(
+                    query,
+                    firsts,
+                    lambda row: translate.customer_match(row, rows[row["customer_id"]]),
+                )
+            )
 
 
 class _ReadsShipTos(_ReadsAccounts):
@@ -398,6 +424,7 @@ class _QuotesTax(SqlErpBase):
 _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("accounts", _ReadsAccounts),
     ("contacts_by_email", _FindsContacts),
+    ("customer_candidates", _FindsCustomers),
     ("ship_tos", _ReadsShipTos),
     ("items", _ReadsItems),
     ("restricted_items", _ListsRestrictedItems),
@@ -446,6 +473,8 @@ def _class_for(profile: Profile) -> type[SqlErpBase]:
         parts.append(SubmitsOrdersInGroups if together else SubmitsOrdersInSteps)
     if profile.cancel_steps:
         parts.append(CancelsOrdersInSteps)
+    if profile.customer_steps:
+        parts.append(CreatesCustomersInSteps)
     if profile.files is not None:
         parts.append(SubmitsOrdersAsFiles)
     # A class that another one contains already would have no place in the order.

@@ -244,6 +244,22 @@ _READS = (
         needs=("email",),
         identity=("customer_id",),
     ),
+    Read(
+        "customer_candidates",
+        (
+            _key("customer_id"),
+            _must("name", Kind.TEXT),
+            _may("tax_id", Kind.KEY),
+            _may("email", Kind.TEXT),
+            _may("active", Kind.BOOL),
+            _may("prospect", Kind.BOOL),
+        ),
+        needs=("tax_id", "company", "email"),
+        identity=("customer_id",),
+    ),
+    Read(
+        "find_customer", (_key("customer_id"),), needs=("external_key",), identity=("customer_id",)
+    ),
     _of_customers(
         "ship_tos",
         (

@@ -72,7 +72,7 @@ def check(profile: Profile, database: Database, queries: Mapping[str, Query]) ->
     findings.extend(checking.openings())
     findings.extend(checking.reads())
     findings.extend(checking.restrictions())
-    if profile.steps or profile.cancel_steps:
+    if profile.writes:
         findings.extend(checking.writes())
     return tuple(findings)
 
@@ -96,7 +96,7 @@ class _Checking:
     def _connect(self) -> None:
         with self._database.reader.connect():
             pass
-        if self._profile.steps or self._profile.cancel_steps:
+        if self._profile.writes:
             with self._database.writer.connect():
                 pass
 
@@ -138,6 +138,8 @@ class _Checking:
     def writes(self) -> Iterator[Finding]:
         named = [(f"step {step.name}", step) for step in self._profile.steps]
         named += [(f"cancel_order, step {each.name}", each) for each in self._profile.cancel_steps]
+        made = self._profile.customer_steps
+        named += [(f"create_customer, step {each.name}", each) for each in made]
         for subject, step in named:
             sql = step.sql.of(self._database.dialect)
             if sql is None or not sql.source.upper().startswith(_EXPLAINABLE):

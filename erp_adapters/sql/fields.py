@@ -18,6 +18,7 @@ from erp_adapters.sql.catalogue import Kind
 from sync.domain.address import Address
 from sync.domain.ids import IdempotencyKey, Key
 from sync.domain.money import Money, total
+from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import (
     CodedAmount,
     OnFileBillTo,
@@ -119,6 +120,19 @@ GROUPS: Mapping[str, Mapping[str, Kind]] = {
     "flag": {"number": Kind.INTEGER, "text": Kind.TEXT},
 }
 
+CUSTOMER_FIELDS: Mapping[str, Kind] = {
+    "customer.key": Kind.KEY,
+    "customer.short_key": Kind.KEY,
+    "customer.name": Kind.TEXT,
+    "customer.tax_id": Kind.TEXT,
+    "customer.contact_name": Kind.TEXT,
+    "customer.email": Kind.TEXT,
+    "customer.phone": Kind.TEXT,
+    "customer.country": Kind.TEXT,
+    "customer.region": Kind.TEXT,
+}
+"""What a step of ``create_customer`` may bind."""
+
 _PATHS = {group: [(name, f"{group}.{name}") for name in names] for group, names in GROUPS.items()}
 
 FIELDS: Mapping[str, Kind] = {
@@ -172,6 +186,18 @@ def order_values(order: SalesOrder, key: IdempotencyKey) -> Values:
             values[path] = _plain(getattr(order, name, None))
     values.update(_ship_to(order))
     values.update(_bill_to(order))
+    return values
+
+
+def customer_values(customer: NewCustomer, key: IdempotencyKey) -> Values:
+    """The fields of a customer that is to be made."""
+    values: Values = {
+        "customer.key": key.value,
+        "customer.short_key": key_digest(key)[:SHORT_KEY],
+    }
+    for path in CUSTOMER_FIELDS:
+        if path not in values:
+            values[path] = _plain(getattr(customer, path.partition(".")[2]))
     return values
 
 

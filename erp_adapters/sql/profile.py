@@ -58,6 +58,8 @@ PARAMETERS: Mapping[str, Kind] = {
     "customer_id": Kind.KEY,
     "po_number": Kind.TEXT,
     "email": Kind.TEXT,
+    "tax_id": Kind.TEXT,
+    "company": Kind.TEXT,
     "goods": Kind.AMOUNT,
     "charges": Kind.AMOUNT,
     "ship_to_id": Kind.TEXT,
@@ -79,6 +81,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "contacts": ("accounts",),
     "locations": ("accounts",),
     "contacts_by_email": ("accounts",),
+    "customer_candidates": ("accounts",),
+    "find_customer": ("accounts",),
     "ship_tos": ("accounts",),
     "bill_tos": ("ship_tos",),
     "item_units": ("items",),
@@ -170,6 +174,7 @@ class _Loading:
             not_kept=writes.not_kept,
             files=writes.files,
             cancel_steps=writes.cancel_steps,
+            customer_steps=writes.customer_steps,
         )
 
     def _text(self, keys: Mapping[str, Node], name: str) -> str:

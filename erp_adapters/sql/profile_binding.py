@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from erp_adapters.sql.catalogue import Kind
 from erp_adapters.sql.fields import EVERYWHERE, FIELDS, FOR_EACH
 from erp_adapters.sql.profile_model import Bound
 from erp_adapters.sql.profile_parts import fits, read_table, read_types
@@ -21,8 +22,16 @@ def read_for_each(node: Node | None, what: str) -> str | None:
     return None
 
 
-def read_bind(keys: Mapping[str, Node], for_each: str | None, what: str) -> dict[str, Bound]:
-    """``bind`` with its ``types`` and ``values``."""
+def read_bind(
+    keys: Mapping[str, Node],
+    for_each: str | None,
+    what: str,
+    of_customer: Mapping[str, Kind] | None = None,
+) -> dict[str, Bound]:
+    """``bind`` with its ``types`` and ``values``.
+
+    ``of_customer``: the fields of a customer, where none of an order are known.
+    """
     nodes = keys["bind"].mapping("bind") if "bind" in keys else {}
     types = keys["types"].mapping(f"types of {what}", nodes) if "types" in keys else {}
     stored = read_types(types)
@@ -30,9 +39,9 @@ def read_bind(keys: Mapping[str, Node], for_each: str | None, what: str) -> dict
     found = {}
     for parameter, node in nodes.items():
         path = (node.text(f"what {parameter} binds") or "").strip()
-        if not known_field(path, for_each, node, what):
+        if not known_field(path, for_each, node, what, of_customer):
             continue
-        kind = FIELDS[path]
+        kind = (of_customer or FIELDS)[path]
         storage = stored.get(parameter)
         if storage is not None and not fits(kind, storage.storage):
             types[parameter].complain(
@@ -45,8 +54,19 @@ def read_bind(keys: Mapping[str, Node], for_each: str | None, what: str) -> dict
     return found
 
 
-def known_field(path: str, for_each: str | None, node: Node, what: str) -> bool:
+def known_field(
+    path: str,
+    for_each: str | None,
+    node: Node,
+    what: str,
+    of_customer: Mapping[str, Kind] | None = None,
+) -> bool:
     """Whether that field is there; complains where it is not."""
+    if of_customer is not None:
+        if path not in of_customer:
+            hint = nearest(path, of_customer)
+            node.complain(f"{what}: a customer has no field {path!r}{hint}")
+        return path in of_customer
     groups = EVERYWHERE | ({FOR_EACH[for_each]} if for_each else set())
     here = [name for name in FIELDS if name.partition(".")[0] in groups]
     if path in here:
@@ -58,14 +78,20 @@ def known_field(path: str, for_each: str | None, node: Node, what: str) -> bool:
     return False
 
 
-def read_fields(node: Node | None, key: str, for_each: str | None, what: str) -> tuple[str, ...]:
+def read_fields(
+    node: Node | None,
+    key: str,
+    for_each: str | None,
+    what: str,
+    of_customer: Mapping[str, Kind] | None = None,
+) -> tuple[str, ...]:
     """A list of fields, such as ``when_present``."""
     if node is None:
         return ()
     return tuple(
         name
         for name, each in node.texts(key)
-        if known_field(name, for_each, each, f"{key} of {what}")
+        if known_field(name, for_each, each, f"{key} of {what}", of_customer)
     )
 
 

@@ -131,6 +131,7 @@ class Profile:
     ``capabilities`` lacks what only the settings and the statements tell: the
     time-out and the change feeds. An order is written in ``steps``, as
     ``files``, or not at all; ``cancel_steps`` cancel one that was written.
+    ``customer_steps`` make a customer.
     """
 
     name: str
@@ -143,6 +144,12 @@ class Profile:
     not_kept: frozenset[str] = frozenset()
     files: FileDrop | None = None
     cancel_steps: tuple[Step, ...] = ()
+    customer_steps: tuple[Step, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether any step writes into the database."""
+        return bool(self.steps or self.cancel_steps or self.customer_steps)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from erp_adapters.sql.fields import FIELDS, GROUPS
+from erp_adapters.sql.catalogue import Kind
+from erp_adapters.sql.fields import CUSTOMER_FIELDS, FIELDS, GROUPS
 from erp_adapters.sql.file_drop.grammar import read_files
 from erp_adapters.sql.file_drop.model import FileDrop
 from erp_adapters.sql.profile_binding import read_bind, read_fields, read_for_each, read_wrap
@@ -21,7 +22,7 @@ from erp_adapters.sql.profile_parts import read_variants
 from erp_adapters.sql.yaml_nodes import Node, is_name, nearest
 from sync.ports.erp import ErpCapabilities
 
-WRITES = ("submit_order", "cancel_order")
+WRITES = ("submit_order", "cancel_order", "create_customer")
 KEY = "order.key"
 
 STEP = (
@@ -45,12 +46,14 @@ _ANSWER_LAST_ID = ("sqlite", "mysql")
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """How an order is written, in steps or as files, what it may lose, and how it is cancelled."""
+    """How an order is written, in steps or as files, what it may lose, and how it is cancelled;
+    and how a customer is made."""
 
     steps: tuple[Step, ...] = ()
     files: FileDrop | None = None
     not_kept: frozenset[str] = frozenset()
     cancel_steps: tuple[Step, ...] = ()
+    customer_steps: tuple[Step, ...] = ()
 
 
 def read_writes(
@@ -64,6 +67,7 @@ def read_writes(
     if node is None:
         return Writes()
     writes = node.mapping("writes", WRITES)
+    customer_steps = _creating(writes.get("create_customer"), place, dialects, reads)
     if "submit_order" not in writes:
         node.complain("writes has no submit_order")
         return Writes()
@@ -71,6 +75,7 @@ def read_writes(
     return replace(
         _submitting(writes["submit_order"], place, dialects, facts, reads),
         cancel_steps=cancel_steps,
+        customer_steps=customer_steps,
     )
 
 
@@ -132,6 +137,31 @@ def _cancelling(
     return steps
 
 
+def _creating(
+    node: Node | None, place: Place, dialects: Collection[str], reads: Collection[str]
+) -> tuple[Step, ...]:
+    """``create_customer``: who it is goes in by its key, and is found by it again."""
+    if node is None:
+        return ()
+    parts = node.mapping("create_customer", ("steps",))
+    reading = _Reading(place, dialects, of_customer=CUSTOMER_FIELDS)
+    nodes = parts["steps"].sequence("steps") if "steps" in parts else []
+    steps = tuple(step for each in nodes if (step := reading.step(each)) is not None)
+    if not nodes:
+        node.complain("create_customer has no steps")
+    if "find_customer" not in reads:
+        node.complain("create_customer needs the statement find_customer")
+    if len(steps) == len(nodes) > 0:
+        bound = frozenset().union(*(step.fields for step in steps))
+        for needed in ("customer.key", "customer.name", "customer.tax_id"):
+            if needed not in bound:
+                node.complain(f"no step of create_customer binds {needed}")
+        for step in steps:
+            if step.for_each is not None:
+                node.complain(f"step {step.name}: a customer has nothing to repeat it for")
+    return steps
+
+
 def _not_kept(node: Node | None) -> frozenset[str]:
     found: set[str] = set()
     for name, each in node.texts("not_kept") if node is not None else ():
@@ -153,6 +183,7 @@ class _Reading:
     dialects: Collection[str]
     names: set[str] = field(default_factory=set)
     captured: set[str] = field(default_factory=set)
+    of_customer: Mapping[str, Kind] | None = None
 
     def step(self, node: Node) -> Step | None:
         keys = node.mapping("a step", STEP)
@@ -171,7 +202,7 @@ class _Reading:
         sql = read_variants(keys["sql"], f"sql of {what}", self.dialects)
         if sql is None:
             return None
-        bind = read_bind(keys, for_each, what)
+        bind = read_bind(keys, for_each, what, self.of_customer)
         wanted: frozenset[str] = frozenset()
         for scanned in sql.by_dialect.values():
             for unknown in sorted(scanned.parameters - bind.keys() - self.captured):
@@ -193,13 +224,18 @@ class _Reading:
             place=Place(self.place.path, node.line),
             bind=bind,
             for_each=for_each,
-            when_present=read_fields(keys.get("when_present"), "when_present", for_each, what),
-            when_absent=read_fields(keys.get("when_absent"), "when_absent", for_each, what),
+            when_present=self._fields(keys, "when_present", for_each, what),
+            when_absent=self._fields(keys, "when_absent", for_each, what),
             capture=capture,
             expect_rows=expect,
             otherwise=keys["otherwise"].text("otherwise") if "otherwise" in keys else None,
             wrap=read_wrap(keys.get("wrap"), for_each, what),
         )
+
+    def _fields(
+        self, keys: Mapping[str, Node], key: str, for_each: str | None, what: str
+    ) -> tuple[str, ...]:
+        return read_fields(keys.get(key), key, for_each, what, self.of_customer)
 
     def _capture(self, node: Node | None, what: str) -> dict[str, dict[str, str]]:
         found = {}

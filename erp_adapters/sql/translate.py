@@ -20,6 +20,7 @@ from sync.domain.account import (
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
+from sync.domain.candidates import CustomerMatch
 from sync.domain.ids import (
     BillToId,
     ContactId,
@@ -82,6 +83,18 @@ def _contact_id(row: Row) -> str:
 
 def contact(row: Row) -> Contact:
     return Contact(ContactId(row["contact_id"]), row["email"])
+
+
+def customer_match(row: Row, rows: Sequence[Row]) -> CustomerMatch:
+    """``rows``: all of this customer, one for each of its addresses."""
+    return CustomerMatch(
+        customer_id=CustomerId(row["customer_id"]),
+        name=row["name"],
+        tax_id=row["tax_id"],
+        emails=tuple(dict.fromkeys(each["email"] for each in rows if each["email"])),
+        active=row["active"] is not False,
+        prospect=bool(row["prospect"]),
+    )
 
 
 def location(row: Row) -> Location:

@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from erp_adapters.sql.errors import Attempt
-from erp_adapters.sql.fields import FOR_EACH, Repeated, Values, order_values
+from erp_adapters.sql.fields import FOR_EACH, Repeated, Values, customer_values, order_values
 from erp_adapters.sql.losses import Keeper, lost, works_for
 from erp_adapters.sql.profile_model import LAST_INSERT_ID, Profile, Step
 from erp_adapters.sql.running import Lane, Reply, lane
 from erp_adapters.sql.statement import Statement
 from erp_adapters.sql.values import Convert, writer
 from sync.domain.ids import IdempotencyKey
+from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import SalesOrder
 from sync.errors import Misconfigured, Rejected
 
@@ -38,15 +39,15 @@ class _Ready:
     def wants_id(self) -> bool:
         return LAST_INSERT_ID in self.capture.values()
 
-    def bound(self, common: Values, own: Values, web_number: str) -> dict[str, Any]:
-        """``own``: the fields of what the step is repeated for."""
+    def bound(self, common: Values, own: Values, whose: str) -> dict[str, Any]:
+        """``own``: the fields of what the step is repeated for; ``whose``: for messages."""
         found = {}
         for parameter, (path, convert) in self.bind.items():
             try:
                 found[parameter] = convert(own[path] if path in own else common.get(path))
             except ValueError as error:
                 raise Rejected(
-                    f"order {web_number}, step {self.step.name}: {path} cannot be kept: {error}",
+                    f"{whose}, step {self.step.name}: {path} cannot be kept: {error}",
                     code="erp_value",
                     remedy=f"correct types or values of {parameter} in the profile, then replay",
                 ) from error
@@ -72,7 +73,8 @@ class OrderWriter:
         self._profile = profile
         self._steps = tuple(_ready(step, profile, dialect) for step in profile.steps)
         self._cancel = tuple(_ready(step, profile, dialect) for step in profile.cancel_steps)
-        self._texts = [ready.sql for ready in (*self._steps, *self._cancel)]
+        self._customer = tuple(_ready(step, profile, dialect) for step in profile.customer_steps)
+        self._texts = [ready.sql for ready in (*self._steps, *self._cancel, *self._customer)]
 
     @property
     def steps(self) -> tuple[_Ready, ...]:
@@ -82,9 +84,9 @@ class OrderWriter:
         """Every execution, in order. Raises Rejected where something would get lost."""
         common = order_values(order, key)
         repeated = Repeated(order)
-        number = order.web_number.value
+        whose = f"order {order.web_number}"
         planned = tuple(
-            Execution(ready, ready.bound(common, own, number), _about(ready.step, own))
+            Execution(ready, ready.bound(common, own, whose), _about(ready.step, own))
             for ready in self._steps
             for own in repeated.rounds(ready.step)
             if works_for(ready.step, common, own)
@@ -96,8 +98,21 @@ class OrderWriter:
         """Every step that cancels the order under this key."""
         values = {"order.key": key.value}
         return tuple(
-            Execution(ready, ready.bound(values, {}, key.value), f"step {ready.step.name}")
+            Execution(ready, ready.bound(values, {}, f"order {key}"), f"step {ready.step.name}")
             for ready in self._cancel
+        )
+
+    def plan_customer(self, customer: NewCustomer, key: IdempotencyKey) -> tuple[Execution, ...]:
+        """Every step that makes this customer. Raises Rejected for what cannot be kept."""
+        values = customer_values(customer, key)
+        return tuple(
+            Execution(
+                ready,
+                ready.bound(values, {}, f"customer {customer.name}"),
+                f"step {ready.step.name}",
+            )
+            for ready in self._customer
+            if works_for(ready.step, values)
         )
 
     def run(

@@ -171,6 +171,7 @@ def _tell(told: dict[str, Any], results: list[FlowResult], cycle_s: float, all_s
         f"  {command} --help\n"
         f"  {command} explain order {example} --site .\n"
         f"  {command} quarantine list --site .\n"
+        f"  {command} registrations list --site .\n"
         f"  {command} plan all --site .\n"
         "  make up            (keeps the daemon running on the sample)"
     )

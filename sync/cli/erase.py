@@ -8,7 +8,7 @@ anew, for which a daemon waits some seconds.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sync.domain.erasure import Person
     from sync.domain.ids import WebOrderId
     from sync.state.erasing import Erased, FoundOrder
+    from sync.state.erasing_registrations import FoundRegistration
     from sync.state.state import SqlTransaction
 
 
@@ -76,19 +77,23 @@ def erase(
         line = installation.pipeline(pipeline)
         sought = Sought(person, _order_id(line, order))
         with line.state.transaction() as state:
-            found = sought.found(state)
+            found, registered = sought.found(state), sought.registered(state)
             shared = state.erasure.sharing_an_address(found)
-        if dry_run or any(each.way_out for each in found):
-            _tell(Answer(installation, line, found, shared), as_json)
+        answer = Answer(installation, line, found, shared, registered)
+        if dry_run or answer.hindrances:
+            _tell(answer, as_json)
         if not (yes or as_json):
-            _tell_people(Answer(installation, line, found, shared))
+            _tell_people(answer)
             click.confirm("Erase? It cannot be undone", abort=True)
         with line.state.transaction() as state:
-            found = sought.found(state)
-            done = None
-            if not any(each.way_out for each in found):
-                done = state.erasure.erase(found, person, actor(), reason, line.clock.now())
-        _tell(Answer(installation, line, found, shared, done), as_json)
+            found, registered = sought.found(state), sought.registered(state)
+            answer = Answer(installation, line, found, shared, registered)
+            if not answer.hindrances:
+                done = state.erasure.erase(
+                    found, person, actor(), reason, line.clock.now(), registered
+                )
+                answer = replace(answer, done=done)
+        _tell(answer, as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,9 @@ class Sought:
             return state.erasure.of_order(self.order_id)
         return state.erasure.of_person(self.person)
 
+    def registered(self, state: SqlTransaction) -> list[FoundRegistration]:
+        return [] if self.order_id is not None else state.erasure.registrations_of(self.person)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -112,11 +120,21 @@ class Answer:
     line: Pipeline
     found: list[FoundOrder]
     shared: list[str]
+    registered: list[FoundRegistration]
     done: Erased | None = None
 
     @property
-    def blocked(self) -> list[FoundOrder]:
-        return [each for each in self.found if each.way_out is not None]
+    def web_users(self) -> list[str]:
+        users = {each.web_user for each in self.found}
+        users |= {each.web_user for each in self.registered}
+        return sorted(each for each in users if each)
+
+    @property
+    def hindrances(self) -> list[str]:
+        """What must happen first, in sentences."""
+        named = [(each.number, each.way_out) for each in self.found]
+        named += [(f"application {each.application_id}", each.way_out) for each in self.registered]
+        return [f"{who} cannot be erased yet: {way_out}" for who, way_out in named if way_out]
 
     def as_record(self) -> dict[str, object]:
         from sync.state.purging import copies_of
@@ -134,8 +152,18 @@ class Answer:
                 }
                 for each in self.found
             ],
+            "applications": [
+                {
+                    "application": each.application_id.value,
+                    "stage": each.stage,
+                    "erased_before": each.erased,
+                    "way_out": each.way_out,
+                }
+                for each in self.registered
+            ],
             "counts": {
                 "orders": self.done.orders if self.done else 0,
+                "applications": self.done.registrations if self.done else 0,
                 "lines_of_history": self.done.history if self.done else 0,
                 "texts_elsewhere": self.done.elsewhere if self.done else 0,
             },
@@ -144,11 +172,13 @@ class Answer:
                     "system": settings.erp.name,
                     "keys": [each.key for each in self.found],
                     "orders": [each.erp_order for each in self.found if each.erp_order],
+                    "customers": [each.customer_id for each in self.registered if each.customer_id],
                 },
                 "store": {
                     "system": settings.store.name,
                     "orders": [each.order_id.value for each in self.found],
-                    "web_users": sorted({each.web_user for each in self.found if each.web_user}),
+                    "applications": [each.application_id.value for each in self.registered],
+                    "web_users": self.web_users,
                 },
                 "mapping_files": list(self.done.mapping_files) if self.done else [],
                 "copies_of_the_state": [
@@ -190,9 +220,10 @@ def _tell(answer: Answer, as_json: bool) -> None:
         click.echo(json.dumps(answer.as_record(), indent=2, ensure_ascii=False))
     else:
         _tell_people(answer)
-    if answer.done is not None and (answer.found or answer.done.elsewhere):
+    anything = answer.found or answer.registered
+    if answer.done is not None and (anything or answer.done.elsewhere):
         purge(answer.installation.engine)
-    raise click.exceptions.Exit(Exit.FAILED if answer.blocked else Exit.DONE)
+    raise click.exceptions.Exit(Exit.FAILED if answer.hindrances else Exit.DONE)
 
 
 def _tell_people(answer: Answer) -> None:
@@ -202,11 +233,11 @@ def _tell_people(answer: Answer) -> None:
 
 def _sentences(answer: Answer) -> list[str]:
     record = answer.as_record()
+    if answer.hindrances:
+        return [*answer.hindrances, "Nothing was erased."]
+    applied = _applications(answer)
     if not answer.found:
-        return ["The ledger holds no order of that person.", *_outside(answer)]
-    told = [f"{each.number} cannot be erased yet: {each.way_out}" for each in answer.blocked]
-    if told:
-        return [*told, "Nothing was erased."]
+        return ["The ledger holds no order of that person.", *applied, *_outside(answer)]
     fresh = [each.number for each in answer.found if not each.erased]
     before = len(answer.found) - len(fresh)
     named = f": {', '.join(fresh)}" if fresh else ""
@@ -220,7 +251,16 @@ def _sentences(answer: Answer) -> list[str]:
         ]
     if before:
         told.append(f"{before} were erased before.")
+    told += applied
     return [*told, *_outside(answer), f"Keys and amounts stay in pipeline {record['pipeline']}."]
+
+
+def _applications(answer: Answer) -> list[str]:
+    fresh = [each.application_id.value for each in answer.registered if not each.erased]
+    if not fresh:
+        return []
+    would = "would be erased" if answer.done is None else "erased"
+    return [f"{len(fresh)} applications {would}: {', '.join(fresh)}."]
 
 
 def _outside(answer: Answer) -> list[str]:
@@ -233,6 +273,12 @@ def _outside(answer: Answer) -> list[str]:
     if answer.found:
         orders = ", ".join(each.order_id.value for each in answer.found)
         told.append(f"The store {settings.store.name} still has its own data, under: {orders}.")
+    if answer.registered:
+        keys = ", ".join(each.application_id.value for each in answer.registered)
+        told.append(f"The store keeps the applications themselves, with documents: {keys}.")
+        customers = ", ".join(each.customer_id for each in answer.registered if each.customer_id)
+        if customers:
+            told.append(f"The ERP keeps the contacts of: {customers}.")
     if answer.shared:
         others = ", ".join(answer.shared)
         told.append(f"Other orders name the same e-mail address: {others} (--email finds them).")

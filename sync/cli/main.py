@@ -39,6 +39,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "plan": CommandEntry("sync.cli.plan:plan", "Tell what a flow would change."),
     "quarantine": CommandEntry("sync.cli.quarantine:quarantine", "Orders that wait for a person."),
+    "registrations": CommandEntry(
+        "sync.cli.registrations:registrations", "Who applies for an account, and approvals."
+    ),
     "resync": CommandEntry("sync.cli.resync:resync", "Run a flow again, for all or for a part."),
     "rules": CommandEntry("sync.cli.rules:rules", "List the business rules that are kept."),
     "run": CommandEntry("sync.cli.run:run", "Run the daemon."),

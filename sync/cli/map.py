@@ -11,7 +11,7 @@ from sync.cli.output import Exit, json_option
 from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from sync.bootstrap import Pipeline
     from sync.mapping.editing import Edit
@@ -107,7 +107,7 @@ def _carry_out(
     def change(texts: Mapping[str, str]) -> Mapping[str, str]:
         return edited(texts, edit)
 
-    before, after_version = _noted(line, action, what, reason, change)
+    before, after_version = line.mapping_files.edit(actor(), action, what, reason, change)
     if as_json:
         told = {"who": edit.who, "customer_id": edit.customer_id, "before": before}
         click.echo(json.dumps(told | {"after": after_version}, indent=2))
@@ -116,26 +116,6 @@ def _carry_out(
     else:
         click.echo(f"{what}: mapping {before} becomes {after_version}, within seconds in force.")
     raise click.exceptions.Exit(Exit.DONE)
-
-
-def _noted(
-    line: Pipeline,
-    action: str,
-    what: str,
-    reason: str,
-    change: Callable[[Mapping[str, str]], Mapping[str, str]],
-) -> tuple[str, str]:
-    """The edit and its audit entry: where the files cannot be written, neither."""
-    from sync.mapping.saving import alone, edit_in_place
-
-    # In this order: whoever waits for another edit must not keep the daemon from its state.
-    with alone(line.mapping.folder), line.state.transaction() as state:
-        now = line.clock.now()
-        before, after = edit_in_place(line.mapping.folder, change)
-        if before != after:
-            subject = f"{what} (mapping {before} -> {after})"
-            state.audit.note(actor(), action, subject, reason, now)
-    return before, after
 
 
 def _one_line(text: str) -> str:

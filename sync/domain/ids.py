@@ -121,6 +121,12 @@ class OrganisationId(Key):
     __slots__ = ()
 
 
+class ApplicationId(Key):
+    """The store's immutable key for a registration that somebody handed in."""
+
+    __slots__ = ()
+
+
 class WebOrderId(Key):
     """The store's immutable key for an order; not the number that people read."""
 

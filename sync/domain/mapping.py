@@ -23,6 +23,7 @@ from sync.domain.ids import (
     ShipToId,
     WebUserId,
 )
+from sync.domain.registration import RequiredDocuments
 
 
 class Source(Enum):
@@ -150,6 +151,7 @@ class SyncMapping:
     retail_policy: AccountPolicy = AccountPolicy(custom_ship_to=True)
     codes: CodeTables = CodeTables()
     zero_price_means_call: bool = True
+    required_documents: RequiredDocuments = field(default_factory=RequiredDocuments)
     groups_elsewhere: frozenset[CustomerId] = frozenset()
     retail_groups: RetailGroups = field(init=False, compare=False, repr=False)
 

@@ -14,6 +14,7 @@ from sync.flows.retrying import Patience, Retrying
 from sync.planning.guards import Guard
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp
+from sync.ports.registrations import AssignsCustomers
 from sync.ports.state import ResyncScope, State
 from sync.ports.store import Store
 from sync.routing import AccountMap
@@ -73,7 +74,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One pipeline, ready to run flows. The mapping is one immutable version."""
+    """One pipeline, ready to run flows. The mapping is one immutable version.
+
+    ``assignments`` are the files behind it, where a flow may write into them.
+    """
 
     pipeline: str
     erp: Erp
@@ -84,6 +88,7 @@ class Context:
     accounts: AccountMap
     limits: Limits = field(default_factory=Limits)
     progress: Progress = silent
+    assignments: AssignsCustomers | None = None
 
     def retrying(self) -> Retrying:
         """A budget of retries for one run."""

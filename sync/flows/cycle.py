@@ -27,6 +27,7 @@ from sync.flows.narrowing import refuse_unknown_parts, unknown_names
 from sync.flows.order_status import mirror_order_status
 from sync.flows.orders import import_orders
 from sync.flows.prices import mirror_prices
+from sync.flows.registrations import handle_registrations
 from sync.flows.ship_tos import mirror_ship_tos
 from sync.ports.erp import TellsUnreadable
 from sync.ports.state import ResyncScope
@@ -44,6 +45,7 @@ FLOWS: Mapping[str, Flow] = {
     "balances": mirror_balances,
     "customer_parts": mirror_customer_parts,
     "availability": mirror_availability,
+    "registrations": handle_registrations,
     "orders": import_orders,
     "order_status": mirror_order_status,
 }

@@ -25,6 +25,7 @@ NARROWED_BY: Mapping[str, tuple[str, ...]] = {
     "customer_parts": ("customer",),
     "entitlements": ("customer", "sku", "channel"),
     "availability": ("customer", "sku", "channel"),
+    "registrations": (),
     "orders": ("customer", "order", "channel", "since", "until"),
     "order_status": ("customer", "order", "channel"),
 }
@@ -40,9 +41,10 @@ def refuse_unknown_parts(flow: str, scope: ResyncScope) -> None:
     """Raises Misconfigured where the flow would run for more than was asked for."""
     unknown = [part for part in scope.parts if part not in NARROWED_BY[flow]]
     if unknown:
-        by = ", ".join(NARROWED_BY[flow])
+        known = NARROWED_BY[flow]
+        only = f"only by {', '.join(known)}" if known else "and runs for all or not at all"
         raise Misconfigured(
-            f"{flow} cannot be narrowed by {' and '.join(unknown)}, only by: {by}; nothing was done"
+            f"{flow} cannot be narrowed by {' and '.join(unknown)}, {only}; nothing was done"
         )
 
 

@@ -16,6 +16,7 @@ from sync.domain.channel import (
 )
 from sync.domain.ids import ChannelId, CustomerId
 from sync.domain.order import OrderState
+from sync.domain.registration import RequiredDocuments
 from sync.mapping.checking import Path
 from sync.mapping.findings import Findings, Page
 from sync.mapping.models import ChannelEntry, ChannelsFile, RetailGroupEntry
@@ -54,6 +55,30 @@ class Groups:
         Many ERP databases ignore case: there "retail-us" opens RETAIL-US.
         """
         return self.declared.get(customer_id) or self._folded.get(_folded(customer_id))
+
+
+def judge_documents(
+    entries: ChannelsFile, page: Page, channels: Iterable[Channel], findings: Findings
+) -> RequiredDocuments:
+    """The documents that a business hands in when it registers, by jurisdiction (VE-9)."""
+    for jurisdiction, kinds in entries.required_documents.items():
+        for index, kind in enumerate(kinds):
+            if kind in kinds[:index]:
+                path: Path = ("required_documents", jurisdiction, index)
+                findings.add([page.about(path, "stands there twice", "keep one")])
+    nobody = all(each.registration is Registration.PERSONAL for each in channels)
+    if any(entries.required_documents.values()) and nobody:
+        findings.warnings.append(
+            page.about(
+                ("required_documents",),
+                "are asked of nobody: on no channel does a business register",
+                "take them out, or let a channel register businesses",
+                key=True,
+            )
+        )
+    return RequiredDocuments(
+        {where: tuple(kinds) for where, kinds in entries.required_documents.items()}
+    )
 
 
 def judge_channels(

@@ -20,6 +20,7 @@ from sync.mapping.words import (
     Country,
     Currency,
     Flag,
+    Jurisdiction,
     OrNothing,
     Text,
     listing,
@@ -60,8 +61,12 @@ class ChannelEntry(Entry):
     warehouse: Text = ""
 
 
+Documents = Annotated[dict[Jurisdiction, list[Text]], BeforeValidator(section), OrNothing]
+
+
 class ChannelsFile(Entry):
     channels: Annotated[dict[Text, ChannelEntry], Field(min_length=1)]
+    required_documents: Documents = {}
 
 
 class AssignmentEntry(Entry):

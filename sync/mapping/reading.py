@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from sync.domain.channel import Channel
 from sync.domain.ids import ChannelId
 from sync.domain.mapping import CodeTables, Source, SyncMapping
+from sync.domain.registration import RequiredDocuments
 from sync.mapping.accounts import Policies, judge_accounts
-from sync.mapping.channels import Groups, judge_channels
+from sync.mapping.channels import Groups, judge_channels, judge_documents
 from sync.mapping.checking import checked
 from sync.mapping.codes import judge_codes
 from sync.mapping.customers import assigned_in, judge_assignments, judge_precedence
@@ -95,7 +96,7 @@ class _Reader:
         self._findings = findings
 
     def mapping(self) -> SyncMapping | None:
-        channels, groups = self.channels()
+        channels, groups, documents = self.channels()
         customers, rows = self.assigned()
         assignments = judge_assignments(rows, groups, self._findings)
         only_files = customers.precedence == [Source.MAPPING_FILE]
@@ -114,17 +115,20 @@ class _Reader:
             retail_policy=policies.retail,
             codes=codes,
             zero_price_means_call=policies.zero_price_means_call,
+            required_documents=documents,
         )
 
-    def channels(self) -> tuple[dict[ChannelId, Channel], Groups]:
+    def channels(self) -> tuple[dict[ChannelId, Channel], Groups, RequiredDocuments]:
         entries, page = self._entries(ChannelsFile, CHANNELS)
         if CHANNELS not in self._files:
             message = "the file is missing"
             remedy = "write it: without channels no order has a place to go"
             self._findings.add([FileProblem(CHANNELS, 0, 0, "", message, remedy)])
         if entries is None or page is None:
-            return {}, Groups()
-        return judge_channels(entries, page, self._findings)
+            return {}, Groups(), RequiredDocuments()
+        channels, groups = judge_channels(entries, page, self._findings)
+        documents = judge_documents(entries, page, channels.values(), self._findings)
+        return channels, groups, documents
 
     def assigned(self) -> tuple[CustomersFile, list[Assigned]]:
         rows: list[Assigned] = []

@@ -19,6 +19,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 
 from sync.domain.ids import MAX_KEY_LENGTH, well_formed
 from sync.domain.money import currency_code
+from sync.domain.registration import EVERYWHERE
 from sync.mapping.problems import shortened, suggestion
 from sync.mapping.tree import Unquoted
 
@@ -26,6 +27,7 @@ REFUSED = "refused"
 _AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,6})?")
 _SPREADSHEET = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]+")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
 
 
 def refuse(message: str, remedy: str) -> NoReturn:
@@ -79,6 +81,17 @@ def country(value: object) -> str:
     written = text(value)
     if not _COUNTRY.fullmatch(written):
         refuse("is not a country", "write the ISO 3166 code: two capitals, like US")
+    return written
+
+
+def jurisdiction(value: object) -> str:
+    """``default``, a country, or a state of one: US-CA."""
+    written = text(value)
+    if written != EVERYWHERE and not _JURISDICTION.fullmatch(written):
+        refuse(
+            "is no jurisdiction",
+            f"write a country like US, a state of it like US-CA, or {EVERYWHERE}",
+        )
     return written
 
 
@@ -161,4 +174,14 @@ Country = Annotated[
     str,
     BeforeValidator(country),
     WithJsonSchema({"type": "string", "pattern": f"^{_COUNTRY.pattern}$"}),
+]
+Jurisdiction = Annotated[
+    str,
+    BeforeValidator(jurisdiction),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "anyOf": [{"const": EVERYWHERE}, {"pattern": f"^{_JURISDICTION.pattern}$"}],
+        }
+    ),
 ]

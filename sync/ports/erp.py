@@ -18,11 +18,13 @@ from typing import Protocol, runtime_checkable
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.candidates import CustomerMatch, CustomerSearch
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money, Rounding
 from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceScope
+from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 
@@ -44,7 +46,7 @@ class ErpCapabilities:
     ``ship_to_override``: an order may ship to an address that is not on file.
     ``needs_ship_to_id``: even then a ship-to ID must be named beside it.
     ``unique_external_key``: the ERP itself refuses a second order with our key.
-    ``external_key_length``: characters that the key's field holds.
+    ``external_key_length``: characters that the key's field holds, of orders and customers.
     ``order_group``: so many orders may be written in one transaction (see
     ``SupportsOrderGroups``); with 1 each goes by itself.
     ``statement_timeout_s``: how long a write may still be under way after its
@@ -163,6 +165,41 @@ class ReadsAccounts(Protocol):
 class FindsContacts(Protocol):
     def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
         """Accounts that have a contact with exactly this address, case ignored."""
+        ...
+
+
+@runtime_checkable
+class FindsCustomers(Protocol):
+    """Optional: looks for customers that an applicant may be already (VE-9)."""
+
+    def customers_like(self, sought: CustomerSearch) -> Sequence[CustomerMatch]:
+        """Customers with this tax ID, with a contact of this address, or alike in name.
+
+        In any order, and rather one too many: what they have in common is judged
+        elsewhere, and a person chooses. An empty field of the search asks nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class CreatesCustomers(Protocol):
+    """Optional: makes a customer of an applicant who was approved (VE-9)."""
+
+    def find_customer(self, key: IdempotencyKey) -> CustomerId | None:
+        """The customer that the ERP made under this key; None when there is none.
+
+        Raises Rejected where there are several.
+        """
+        ...
+
+    def create_customer(self, customer: NewCustomer, key: IdempotencyKey) -> CustomerId:
+        """Make the customer with its contact under this key, in one transaction.
+
+        The same key twice is one customer: the second call answers like the
+        first. It is an account that ``accounts`` tells, usable or not. Raises
+        Rejected when the ERP refuses it, with nothing made; OutcomeUnknown when
+        it cannot be told whether it was made; TryLater only when it surely was not.
+        """
         ...
 
 

@@ -25,6 +25,7 @@ from sync.domain.order import StoreOrder
 from sync.domain.sales_order import OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice
+from sync.ports.registrations import Registrations
 from sync.ports.systems import Systems
 
 
@@ -664,6 +665,9 @@ class Transaction(Protocol):
 
     @property
     def audit(self) -> Audit: ...
+
+    @property
+    def registrations(self) -> Registrations: ...
 
     @property
     def systems(self) -> Systems:

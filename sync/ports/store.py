@@ -16,6 +16,7 @@ from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
+    ApplicationId,
     BillToId,
     CustomerId,
     InvoiceNumber,
@@ -30,6 +31,14 @@ from sync.domain.invoice import Invoice
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
+from sync.domain.registration import (
+    AccountKind,
+    Application,
+    Registrant,
+    RegistrationNotice,
+    RegistrationView,
+    UnreadableApplication,
+)
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
@@ -354,6 +363,55 @@ class MirrorsPrices(Protocol):
         put: Sequence[tuple[PublishedPriceKey, PriceValue]],
         remove: Sequence[PublishedPriceKey],
     ) -> None: ...
+
+
+@runtime_checkable
+class ReadsRegistrations(Protocol):
+    """Optional: a store in which people hand in a form that somebody decides on (VE-9)."""
+
+    def open_applications(self) -> Iterator[Application | UnreadableApplication]:
+        """Every application that is not decided, longest ago handed in first.
+
+        Decided are those whose notice says so, unless they were handed in again
+        after what it answers.
+        """
+        ...
+
+    def application(self, application_id: ApplicationId) -> Application | None:
+        """The application as it is now; None when the store no longer shows it."""
+        ...
+
+
+@runtime_checkable
+class WritesRegistrations(Protocol):
+    """Optional, beside ``ReadsRegistrations``: makes the accounts of those who register."""
+
+    def create_registrant(self, application_id: ApplicationId, kind: AccountKind) -> Registrant:
+        """Make the user of the application, and for a business its organisation (TL-5).
+
+        The user becomes the organisation's manager, and both have an open
+        application from the first moment on; the organisation is a prospect.
+        What was made before is not made again, and the answer is the same. A
+        user that the application names must be there, and nobody is taken for
+        it by an e-mail address. Rejected: an application or user that the store
+        does not have.
+        """
+        ...
+
+    def show_registration(self, application_id: ApplicationId, view: RegistrationView) -> None:
+        """Set how the application stands, and what follows from it for its registrant.
+
+        The organisation gets the status. It and the user have an open application
+        until it is decided, the user also while another one of theirs is not.
+        Rejected: an application that the store does not have.
+        """
+        ...
+
+    def shown_registrations(
+        self, application_ids: Collection[ApplicationId]
+    ) -> Mapping[ApplicationId, RegistrationNotice]:
+        """What is shown at these applications; one without a notice is absent."""
+        ...
 
 
 @runtime_checkable

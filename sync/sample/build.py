@@ -28,7 +28,9 @@ from sqlalchemy import (
 
 from sync.domain.invoice import Invoice
 from sync.domain.order import WebOrder
+from sync.domain.registration import Application
 from sync.sample import erp_schema
+from sync.sample.applications import build_applications
 from sync.sample.baskets import Counter, World
 from sync.sample.catalogue import build_catalogue
 from sync.sample.customers import LICENSED, PRICE_CLASSES, TRUSTED, build_customers
@@ -51,6 +53,7 @@ class Sample:
     invoices: tuple[Invoice, ...]
     good: tuple[WebOrder, ...]
     wrong: tuple[WrongOrder, ...]
+    applications: tuple[Application, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class SampleCounts:
     users: int
     good_orders: int
     wrong_orders: int
+    applications: int
 
 
 def make_sample(*, seed: int, today: date) -> Sample:
@@ -78,7 +82,8 @@ def make_sample(*, seed: int, today: date) -> Sample:
     invoices = build_invoices(_chance(seed, "invoices"), catalogue, customers, prices, today)
     chance = _chance(seed, "orders")
     desk = Desk(world, chance, Counter(world, chance))
-    return Sample(world, invoices, tuple(good_orders(desk)), tuple(wrong_orders(desk)))
+    good, wrong = tuple(good_orders(desk)), tuple(wrong_orders(desk))
+    return Sample(world, invoices, good, wrong, build_applications(customers, today))
 
 
 def build_sample(erp_url: str, store_url: str, *, seed: int = 7, today: date) -> SampleCounts:
@@ -138,6 +143,7 @@ def counted(sample: Sample) -> SampleCounts:
         users=len(world.directory.users),
         good_orders=len(sample.good),
         wrong_orders=len(sample.wrong),
+        applications=len(sample.applications),
     )
 
 
@@ -157,6 +163,8 @@ def write_store(connection: Connection, sample: Sample) -> None:
     directory: Directory = sample.world.directory
     writing.add_organisations(connection, directory.organisations)
     writing.add_users(connection, directory.users, emails=directory.emails, names=directory.names)
+    for application in sample.applications:
+        writing.hand_in(connection, application)
     writing.place_orders(connection, sample.good)
     writing.place_orders(connection, [wrong.order for wrong in sample.wrong])
     parts = {table.name: table for table in (store_schema.orders, *store_schema.ORDER_PARTS)}

@@ -136,6 +136,8 @@ customer = Table(
     _flag("po_required"),
     Column("parent_no", ForeignKey("customer.customer_no")),
     Column("default_ship_to", String(10)),
+    # Of customers that registered in the web store.
+    Column("external_key", String(64), unique=True),
     _changed(),
 )
 

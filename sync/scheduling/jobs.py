@@ -138,13 +138,14 @@ def mirror_soon(scheduler: BackgroundScheduler, pipeline: Pipeline, now: datetim
 
     For an edit of the mapping: what is shown of an account that has become a
     retail group must not wait for the next hour (WA-8), and every mirror
-    withdraws that first. Nothing where all of them are off.
+    withdraws that first. Nothing where all of them are off. Registrations are
+    looked at as well: one that was approved waits for the mapping that names it.
     """
-    for flow in MIRRORS:
-        job = scheduler.get_job(f"{pipeline.name}/{flow}")
+    jobs = (scheduler.get_job(f"{pipeline.name}/{flow}") for flow in MIRRORS)
+    mirror = next((job for job in jobs if job is not None), None)
+    for job in (mirror, scheduler.get_job(f"{pipeline.name}/registrations")):
         if job is not None:
             job.modify(next_run_time=now)
-            return
 
 
 def _add_flows(

@@ -41,7 +41,7 @@ MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
     *("entitlements", "availability"),
 )
-FLOWS = ("orders", "order_status", *MIRRORS)
+FLOWS = ("orders", "order_status", *MIRRORS, "registrations")
 Flow = Annotated[str, one_of(*FLOWS)]
 
 
@@ -113,6 +113,7 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "customer_parts": 3600,
     "entitlements": 1800,
     "availability": 600,
+    "registrations": 300,
 }
 
 
@@ -146,6 +147,8 @@ class ScheduleSettings(Part):
     entitlements_cron: Cron | None = None
     availability_every_s: Seconds | None = None
     availability_cron: Cron | None = None
+    registrations_every_s: Seconds | None = None
+    registrations_cron: Cron | None = None
 
     def trigger(self, flow: str) -> Trigger | None:
         """When the flow runs; None for one that is off. Raises KeyError for no flow."""

@@ -23,6 +23,7 @@ from sync.domain.order import StoreOrder, WebOrder
 from sync.domain.sales_order import SalesOrder
 from sync.ports.state import LedgerState
 from sync.state import erased_rows, rows, versions
+from sync.state.erasing_registrations import FoundRegistration, RegistrationErasure
 from sync.state.requests import read_scope
 from sync.state.rows import Row
 from sync.state.schema import (
@@ -84,6 +85,7 @@ class Erased:
     history: int = 0
     elsewhere: int = 0
     mapping_files: tuple[str, ...] = ()
+    registrations: int = 0
 
 
 class SqlErasure:
@@ -93,6 +95,11 @@ class SqlErasure:
         self._connection = connection
         self._pipeline = pipeline
         self._mine = ledger_of(pipeline, store_id.value)
+        self._registrations = RegistrationErasure(connection, pipeline, store_id)
+
+    def registrations_of(self, person: Person) -> list[FoundRegistration]:
+        """Every registration that the person handed in."""
+        return self._registrations.of_person(person)
 
     def of_order(self, order_id: WebOrderId) -> list[FoundOrder]:
         query = select(ledger).where(self._mine, ledger.c.order_id == order_id.value)
@@ -127,27 +134,34 @@ class SqlErasure:
         actor: str,
         reason: str,
         now: datetime,
+        registered: Iterable[FoundRegistration] = (),
     ) -> Erased:
         """Take the person out, and note that it was done.
 
-        Nothing to do writes nothing. Raises ValueError for an order that has a
-        way to go yet: whoever calls has told the person at the terminal.
+        Nothing to do writes nothing. Raises ValueError for an order or registration
+        that has a way to go yet: whoever calls has told the person at the terminal.
         """
-        found = list(found)
+        found, registered = list(found), list(registered)
         blocked = [each.number for each in found if each.way_out is not None]
+        blocked += [each.application_id.value for each in registered if each.way_out is not None]
         if blocked:
             raise ValueError(f"still on their way: {', '.join(blocked)}")
         fresh = [each for each in found if not each.erased]
-        texts = frozenset[str]().union(*(each.texts for each in fresh))
+        applied = [each for each in registered if not each.erased]
+        texts = frozenset[str]().union(
+            *(each.texts for each in fresh), *(each.texts for each in applied)
+        )
         hidden = _Hidden(texts | {person.email} if person.email else texts)
         history = sum(self._erase_order(each, actor, now) for each in fresh)
+        history += self._registrations.erase(applied, actor, now)
         elsewhere = self._erase_elsewhere(hidden, {each.number for each in fresh})
         elsewhere += self._erase_old_mappings(hidden)
-        if fresh or elsewhere:
-            self._note(fresh, actor, hidden.out_of(reason), now)
+        if fresh or applied or elsewhere:
+            self._note(fresh, applied, actor, hidden.out_of(reason), now)
         users = {each.web_user for each in found if each.web_user}
+        users |= {each.web_user for each in registered if each.web_user}
         files = self._mapping_files(_Hidden(hidden.texts | users))
-        return Erased(len(fresh), history, elsewhere, files)
+        return Erased(len(fresh), history, elsewhere, files, len(applied))
 
     def _rows(self) -> Iterator[Row]:
         query = select(ledger).where(self._mine).order_by(ledger.c.order_id)
@@ -240,8 +254,18 @@ class SqlErasure:
         )
         return [(row.id, json.loads(row.files)) for row in self._connection.execute(query)]
 
-    def _note(self, fresh: Sequence[FoundOrder], actor: str, reason: str, now: datetime) -> None:
+    def _note(
+        self,
+        fresh: Sequence[FoundOrder],
+        applied: Sequence[FoundRegistration],
+        actor: str,
+        reason: str,
+        now: datetime,
+    ) -> None:
         told = ", ".join(each.number for each in fresh) or "texts only"
+        if applied:
+            keys = ", ".join(each.application_id.value for each in applied)
+            told += f"; {len(applied)} applications: {keys}"
         self._connection.execute(
             insert(audit).values(
                 pipeline=self._pipeline,

@@ -28,13 +28,14 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     and_,
+    false,
     true,
 )
 from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -311,4 +312,49 @@ systems = Table(
     Column("last_success_at", Moment),
     Column("last_failure_at", Moment),
     Column("clock_skew_s", Float),
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("store_id", _KEY, primary_key=True),
+    Column("application", _KEY, primary_key=True),
+    Column("stage", String(16), nullable=False),
+    Column("customer_id", _KEY),
+    Column("settled", Boolean, nullable=False, comment="over, and the store was told so"),
+    Column("version", Integer, nullable=False),
+    Column("first_seen_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("entry", Text, nullable=False),
+)
+_unsettled = registrations.c.settled == false()
+Index(
+    "ix_registrations_open",
+    registrations.c.pipeline,
+    registrations.c.store_id,
+    registrations.c.first_seen_at,
+    registrations.c.application,
+    sqlite_where=_unsettled,
+    postgresql_where=_unsettled,
+)
+
+registration_events = Table(
+    "registration_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("pipeline", _NAME, nullable=False),
+    Column("store_id", _KEY, nullable=False),
+    Column("application", _KEY, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("actor", _KEY, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+Index(
+    "ix_registration_events_application",
+    registration_events.c.pipeline,
+    registration_events.c.store_id,
+    registration_events.c.application,
+    registration_events.c.id,
 )

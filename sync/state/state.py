@@ -19,6 +19,7 @@ from sync.state.errors import translated
 from sync.state.ledger import SqlLedger
 from sync.state.mappings import SqlMappingVersions
 from sync.state.plans import SqlPlans
+from sync.state.registrations import SqlRegistrations
 from sync.state.requests import SqlRequests
 from sync.state.runs import SqlRuns
 from sync.state.systems import SqlSystems
@@ -41,6 +42,7 @@ class SqlTransaction:
     audit: SqlAudit
     systems: SqlSystems
     erasure: SqlErasure
+    registrations: SqlRegistrations
 
 
 class SqlState:
@@ -94,4 +96,5 @@ class SqlState:
             audit=SqlAudit(connection, self._pipeline),
             systems=SqlSystems(connection),
             erasure=SqlErasure(connection, self._pipeline, self._store_id),
+            registrations=SqlRegistrations(connection, self._pipeline, self._store_id),
         )

@@ -30,6 +30,7 @@ from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
+    ApplicationId,
     BillToId,
     ChannelId,
     ContactId,
@@ -72,6 +73,15 @@ from sync.domain.order import (
 )
 from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceScope, PriceValue
+from sync.domain.registration import (
+    AccountKind,
+    Application,
+    Document,
+    NewCustomer,
+    RegistrationNotice,
+    RegistrationView,
+    UsableAccount,
+)
 from sync.domain.sales_order import (
     CodedAmount,
     ErpOrderState,
@@ -107,6 +117,7 @@ CHANNEL = ChannelId("web")
 WEB_USER = WebUserId("u-7719")
 ORGANISATION = OrganisationId("org-12")
 KEY = IdempotencyKey("shop/order-1")
+APPLICATION = ApplicationId("app-1")
 PLACED_AT = datetime(2025, 3, 3, 8, 30, tzinfo=UTC)
 
 
@@ -444,6 +455,50 @@ def an_organisation(**changes: Any) -> Organisation:
         organisation=ORGANISATION, name="Harbour Hardware", status=AccountStatus.ACTIVE
     )
     return _with(base, changes)
+
+
+def an_application(**changes: Any) -> Application:
+    """A business that nobody knows yet, with everything that can be asked of it."""
+    application = Application(
+        application_id=APPLICATION,
+        channel=CHANNEL,
+        submitted_at=PLACED_AT,
+        kind=AccountKind.BUSINESS,
+        contact_name="Ines Brandt",
+        email="ines@lantern.example",
+        phone="+49 40 555 0199",
+        company="Lantern Works GmbH",
+        tax_id="DE 811 222 333",
+        country="DE",
+        documents=(Document("licence", "s3://registrations/app-1/licence.pdf", "application/pdf"),),
+    )
+    return _with(application, changes)
+
+
+def a_new_customer(**changes: Any) -> NewCustomer:
+    customer = NewCustomer(
+        name="Lantern Works GmbH",
+        tax_id="DE 811 222 333",
+        contact_name="Ines Brandt",
+        email="ines@lantern.example",
+        country="DE",
+        phone="+49 40 555 0199",
+    )
+    return _with(customer, changes)
+
+
+def a_notice(
+    status: AccountStatus | None = AccountStatus.UNDER_REVIEW, **changes: Any
+) -> RegistrationNotice:
+    return _with(RegistrationNotice(PLACED_AT, status), changes)
+
+
+def a_registration_view(
+    status: AccountStatus | None = AccountStatus.UNDER_REVIEW, **changes: Any
+) -> RegistrationView:
+    """With the proof that the default account is usable, where it is active."""
+    usable = UsableAccount(individual(), an_account()) if status is AccountStatus.ACTIVE else None
+    return RegistrationView(a_notice(status, **changes), usable)
 
 
 def a_sales_line(**changes: Any) -> SalesOrderLine:

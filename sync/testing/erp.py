@@ -14,11 +14,13 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account import Account, BillTo, Contact, Item, Location, ShipTo
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.candidates import CustomerMatch, CustomerSearch, bare_tax_id, telling_word
 from sync.domain.ids import (
     BillToId,
+    ContactId,
     CustomerId,
     ErpOrderNumber,
     IdempotencyKey,
@@ -30,6 +32,7 @@ from sync.domain.invoice import Invoice
 from sync.domain.money import Money, Rounding
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope
+from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import (
     ErpOrderState,
     FoundOrder,
@@ -72,7 +75,9 @@ class MemoryErp:
     """The ERP fake; mutators arrange what the system behind it holds.
 
     ``submitted`` counts the calls of ``submit_order``, refused ones included,
-    ``cancellations`` those of ``cancel_order``.
+    ``cancellations`` those of ``cancel_order``, ``creations`` those of
+    ``create_customer``. With ``creates_prospects`` a new customer waits for the
+    ERP's staff; ``refuse_customers`` says why none is made.
     """
 
     def __init__(
@@ -98,7 +103,11 @@ class MemoryErp:
         self._statuses: dict[IdempotencyKey, OrderStatus] = {}
         self._refused_skus: dict[Sku, str] = {}
         self._changed: dict[tuple[Feed, CustomerId], datetime] = {}
+        self._created: dict[IdempotencyKey, CustomerId] = {}
         self._access_denied = False
+        self.creations = 0
+        self.creates_prospects = False
+        self.refuse_customers: str | None = None
         self.submitted = 0
         self.cancellations = 0
         self.closed = False
@@ -140,6 +149,55 @@ class MemoryErp:
             for account in self._accounts.values()
             if any(c.email is not None and c.email.casefold() == wanted for c in account.contacts)
         ]
+
+    def customers_like(self, sought: CustomerSearch) -> Sequence[CustomerMatch]:
+        self._admit()
+        first = telling_word(sought.name)
+        found = []
+        for each in self._accounts.values():
+            emails = tuple(c.email for c in each.contacts if c.email)
+            bare = bare_tax_id(sought.tax_id)
+            same_tax = bool(bare) and bare_tax_id(each.tax_id or "") == bare
+            by_mail = bool(sought.email) and sought.email.casefold() in map(str.casefold, emails)
+            if same_tax or by_mail or (first and first in each.name.casefold()):
+                found.append(
+                    CustomerMatch(
+                        *(each.customer_id, each.name, each.tax_id, emails),
+                        *(each.active, each.prospect),
+                    )
+                )
+        return found
+
+    def find_customer(self, key: IdempotencyKey) -> CustomerId | None:
+        self._admit()
+        return self._created.get(key)
+
+    def create_customer(self, customer: NewCustomer, key: IdempotencyKey) -> CustomerId:
+        self._admit()
+        self.creations += 1
+        held = self._created.get(key)
+        if held is not None:
+            return held
+        if self.refuse_customers is not None:
+            raise Rejected(
+                self.refuse_customers, code="erp_refused_customer", remedy="put it right there"
+            )
+        number = 1
+        while (made := CustomerId(f"N-{number:04d}")) in self._accounts:
+            number += 1
+        contact = Contact(ContactId(f"{made}-1"), customer.email)
+        self._created[key] = made
+        self.add_account(
+            Account(
+                made,
+                customer.name,
+                ("EUR",),
+                prospect=self.creates_prospects,
+                contacts=(contact,),
+                tax_id=customer.tax_id,
+            )
+        )
+        return made
 
     def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
         self._admit()
@@ -436,6 +494,11 @@ class MemoryErp:
                 self._orders[position] = dataclasses.replace(row, order=changed)
                 return
         raise KeyError(key)
+
+    @property
+    def created(self) -> Mapping[IdempotencyKey, CustomerId]:
+        """Every customer that was made here, by its key."""
+        return MappingProxyType(self._created)
 
     @property
     def orders(self) -> Sequence[WrittenRow]:

@@ -27,6 +27,7 @@ import pytest
 
 from sync.domain.account import Account, Contact, CreditStatus, Item
 from sync.domain.address import Address
+from sync.domain.candidates import CustomerSearch
 from sync.domain.ids import (
     BillToId,
     ContactId,
@@ -57,10 +58,12 @@ from sync.ports.erp import (
     CancelsOrders,
     ChecksPurchaseOrders,
     ChecksPurchaseOrdersTogether,
+    CreatesCustomers,
     Erp,
     Feed,
     FindingLevel,
     FindsContacts,
+    FindsCustomers,
     FindsOrders,
     FindsOrdersTogether,
     ListsRestrictedItems,
@@ -119,6 +122,56 @@ class ErpAdapterContract:
 
     own_scope = PriceScope.account(a.ACCOUNT)
     other_scope = PriceScope.account(OTHER)
+
+    # Customers of registrations.
+
+    @pytest.mark.rule("VE-9")
+    def test_a_created_customer_is_there_once_with_what_it_was_made_of(self, erp: Erp) -> None:
+        creates, reads = having(erp, CreatesCustomers), having(erp, ReadsAccounts)
+        customer = a.a_new_customer(name=f"Lantern {TRICKY[:26]}")
+        assert creates.find_customer(a.KEY) is None
+
+        made = creates.create_customer(customer, a.KEY)
+
+        assert creates.create_customer(customer, a.KEY) == made
+        assert creates.find_customer(a.KEY) == made
+        account = reads.accounts([made])[made]
+        assert account.name == customer.name
+        assert account.tax_id in (customer.tax_id, None)
+        assert {each.email for each in account.contacts} <= {customer.email}
+        assert list(reads.customer_ids()).count(made) == 1
+
+    @pytest.mark.rule("VE-9")
+    def test_each_key_makes_a_customer_of_its_own(self, erp: Erp) -> None:
+        creates, reads = having(erp, CreatesCustomers), having(erp, ReadsAccounts)
+        first = creates.create_customer(a.a_new_customer(), a.KEY)
+        second = creates.create_customer(a.a_new_customer(), OTHER_KEY)
+        assert first != second
+        assert creates.find_customer(OTHER_KEY) == second
+        assert set(reads.customer_ids()) == {first, second}
+
+    @pytest.mark.rule("VE-9")
+    def test_customers_alike_are_found_by_tax_id_name_or_address(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        finds = having(erp, FindsCustomers)
+        account = a.an_account(
+            name="Harbour Hardware",
+            tax_id="NL 8123.45.678",
+            contacts=(Contact(ContactId("K-1"), "Ada@harbour.example"),),
+        )
+        erp_world.add_account(account)
+        told = erp_world.told(account)
+        asked = [CustomerSearch(name="harbour tools"), CustomerSearch(email="ada@HARBOUR.example")]
+        if told.tax_id is not None:
+            asked.append(CustomerSearch(tax_id="NL812345678"))
+        for sought in asked:
+            (match,) = finds.customers_like(sought)
+            assert match.customer_id == account.customer_id
+            assert match.name == account.name
+            assert match.tax_id == told.tax_id
+        assert not finds.customers_like(CustomerSearch("Mill", "X9", "nobody@mill.example"))
+        assert not finds.customers_like(CustomerSearch())
 
     # Orders.
 

@@ -41,7 +41,7 @@ T = TypeVar("T")
 WRITING = ("submit_", "show_", "put_", "apply_", "withdraw_", "create_", "add_", "set_", "cancel_")
 
 # The port promises these in an order: their pages and items never come in another.
-ORDERED = frozenset({"changed_orders", "availability", "shown_stocked_items"})
+ORDERED = frozenset({"changed_orders", "availability", "shown_stocked_items", "open_applications"})
 
 
 class Crash(BaseException):

@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sync.domain.account import BillTo, ShipTo
+from sync.domain.account import AccountStatus, BillTo, ShipTo
 from sync.domain.address import Address
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
+    ApplicationId,
     BillToId,
     CustomerId,
     InvoiceNumber,
@@ -29,9 +30,25 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
-from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebOrder, WebUser
+from sync.domain.order import (
+    BuyerRecord,
+    Membership,
+    Organisation,
+    Role,
+    StoreOrder,
+    WebOrder,
+    WebUser,
+)
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceScope, PriceValue
+from sync.domain.registration import (
+    AccountKind,
+    Application,
+    Registrant,
+    RegistrationNotice,
+    RegistrationView,
+    UnreadableApplication,
+)
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
@@ -95,10 +112,14 @@ class MemoryStore:
         self._entitlements: dict[Sku, Entitlement] = {}
         self._stock: dict[PublishedStockKey, Availability] = {}
         self._prices: dict[PublishedPriceKey, PriceValue] = {}
+        self._applications: dict[str, Application | UnreadableApplication] = {}
+        self._registrants: dict[ApplicationId, Registrant] = {}
+        self._registrations: dict[ApplicationId, RegistrationNotice] = {}
         self._refused: set[str] = set()
         self._access_denied = False
         self.writes = 0
         self.notices_shown = 0
+        self.registrations_shown = 0
         self.closed = False
 
     # What the port promises.
@@ -386,6 +407,79 @@ class MemoryStore:
             self._prices.pop(gone, None)
         self._prices.update(put)
 
+    def open_applications(self) -> Iterator[Application | UnreadableApplication]:
+        self._admit()
+        waiting = [
+            each
+            for key, each in self._applications.items()
+            if isinstance(each, UnreadableApplication) or self._undecided(key, each)
+        ]
+        return iter(sorted(waiting, key=_handed_in))
+
+    def application(self, application_id: ApplicationId) -> Application | None:
+        self._admit()
+        found = self._applications.get(application_id.value)
+        return found if isinstance(found, Application) else None
+
+    def create_registrant(self, application_id: ApplicationId, kind: AccountKind) -> Registrant:
+        application = self._handed_in(application_id)
+        made = self._registrants.get(application_id)
+        user = made.web_user if made else application.web_user
+        if user is None:
+            user = WebUserId(f"u-{application_id}")
+            self._users[user] = WebUser(user)
+        elif user not in self._users:
+            raise Rejected(
+                f"application {application_id} names {user}, whom the store lacks",
+                code="store_unknown_user",
+                remedy="correct the user of the application in the store",
+            )
+        company = made.organisation if made else None
+        if company is None and kind is AccountKind.BUSINESS:
+            company = OrganisationId(f"org-{application_id}")
+            name = application.company or f"application {application_id}"
+            self._organisations[company] = Organisation(
+                company, name, AccountStatus.PROSPECT, open_application=True
+            )
+            held = self._users[user]
+            memberships = (*held.memberships, Membership(company, Role.MANAGE))
+            self._users[user] = dataclasses.replace(
+                held, memberships=memberships, open_application=True
+            )
+        self._registrants[application_id] = Registrant(user, company)
+        return self._registrants[application_id]
+
+    def show_registration(self, application_id: ApplicationId, view: RegistrationView) -> None:
+        self._handed_in(application_id)
+        notice = view.notice
+        self._registrations[application_id] = notice
+        self.registrations_shown += 1
+        made = self._registrants.get(application_id)
+        if made is None:
+            return
+        if made.organisation is not None:
+            held = self._organisations[made.organisation]
+            self._organisations[made.organisation] = dataclasses.replace(
+                held,
+                status=held.status if notice.status is None else notice.status,
+                open_application=not notice.decided,
+            )
+        undecided = any(
+            each.organisation is not None and each.web_user == made.web_user
+            for key, each in self._registrants.items()
+            if key not in self._registrations or not self._registrations[key].decided
+        )
+        self._users[made.web_user] = dataclasses.replace(
+            self._users[made.web_user], open_application=undecided
+        )
+
+    def shown_registrations(
+        self, application_ids: Collection[ApplicationId]
+    ) -> Mapping[ApplicationId, RegistrationNotice]:
+        self._admit()
+        held = self._registrations
+        return {key: held[key] for key in application_ids if key in held}
+
     def shown_to(
         self, audiences: Collection[Audience]
     ) -> Iterator[tuple[PublishedPriceKey, PriceValue]]:
@@ -394,6 +488,17 @@ class MemoryStore:
         return iter([(k, v) for k, v in self._prices.items() if k.audience in wanted])
 
     # What a test arranges.
+
+    def hand_in(self, application: Application | UnreadableApplication) -> None:
+        """Somebody hands in the form, or hands it in again with what it says now."""
+        if isinstance(application, UnreadableApplication):
+            self._applications[application.reference] = application
+        else:
+            self._applications[application.application_id.value] = application
+
+    def take_back(self, application_id: ApplicationId) -> None:
+        """The store no longer shows the application."""
+        del self._applications[application_id.value]
 
     def place_order(self, order: StoreOrder) -> None:
         """Place the order, or replace it as a whole, with the times that it carries."""
@@ -481,6 +586,22 @@ class MemoryStore:
         if self._access_denied:
             raise AccessDenied("the store does not let this user in; renew the credentials")
 
+    def _handed_in(self, application_id: ApplicationId) -> Application:
+        found = self.application(application_id)
+        if found is None:
+            raise Rejected(
+                f"the store has no application {application_id}",
+                code="store_unknown_application",
+                remedy="look in the store whether it was removed",
+            )
+        return found
+
+    def _undecided(self, key: str, application: Application) -> bool:
+        notice = self._registrations.get(ApplicationId(key))
+        if notice is None or not notice.decided:
+            return True
+        return application.submitted_at > notice.submitted_at
+
     def _note(self, order_id: WebOrderId) -> None:
         self._admit()
         held = self._orders.get(order_id)
@@ -512,3 +633,9 @@ class MemoryStore:
                 remedy="release the record in the store",
             )
         self.writes += max(1, changes)
+
+
+def _handed_in(application: Application | UnreadableApplication) -> tuple[str, str]:
+    if isinstance(application, UnreadableApplication):
+        return "", application.reference
+    return application.submitted_at.isoformat(), application.application_id.value

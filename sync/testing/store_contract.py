@@ -28,6 +28,7 @@ from sync.domain.account import AccountStatus, CreditStatus
 from sync.domain.address import TypedAddress
 from sync.domain.balance import AgeBucket, Ageing, FigureSource
 from sync.domain.ids import (
+    ApplicationId,
     ChannelId,
     CustomerId,
     ErpOrderNumber,
@@ -46,6 +47,7 @@ from sync.domain.order import (
     Approval,
     Membership,
     OrderState,
+    Organisation,
     Role,
     SelectedBillTo,
     UnreadableOrder,
@@ -60,6 +62,7 @@ from sync.domain.pricing import (
     Price,
     PriceScope,
 )
+from sync.domain.registration import AccountKind, Application, Document
 from sync.domain.sales_order import ErpOrderState, OrderStatus, Shipment
 from sync.domain.times import Watermark
 from sync.domain.views import (
@@ -85,9 +88,11 @@ from sync.ports.store import (
     QuotesPrices,
     ReadsBuyers,
     ReadsOrdersTogether,
+    ReadsRegistrations,
     ReadsWebOrders,
     ShowsImport,
     Store,
+    WritesRegistrations,
 )
 from sync.testing import builders as a
 from sync.testing.store_world import StoreWorld
@@ -422,6 +427,205 @@ class StoreContract:
 
         assert told.user == store_world.told(user)
         assert told.organisation == store_world.told(organisation)
+
+    # Registrations.
+
+    @pytest.mark.rule("VE-9")
+    def test_applications_are_told_as_they_were_handed_in_longest_ago_first(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        source = having(store, ReadsRegistrations)
+        bare = Application(ApplicationId("app-2"), a.CHANNEL, a.PLACED_AT + timedelta(hours=1))
+        whole = a.an_application(
+            region="HH",
+            web_user=a.WEB_USER,
+            documents=(
+                Document("licence", "s3://docs/1", "application/pdf"),
+                Document("licence", "s3://docs/2", None),
+            ),
+        )
+        person = a.an_application(
+            application_id=ApplicationId("app-0"),
+            kind=AccountKind.PERSONAL,
+            submitted_at=a.PLACED_AT + timedelta(hours=1),
+        )
+        later = [
+            dataclasses.replace(bare, application_id=ApplicationId(f"app-{number}"))
+            for number in range(3, 9)
+        ]
+        for each in (bare, whole, person, *later):
+            store_world.hand_in(each)
+
+        assert list(source.open_applications()) == [whole, person, bare, *later]
+        assert source.application(a.APPLICATION) == whole
+        assert source.application(ApplicationId("nobody")) is None
+
+    @pytest.mark.rule("TL-5", "WA-2a")
+    def test_a_business_gets_a_user_an_organisation_and_its_manager_once(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        store_world.hand_in(a.an_application())
+
+        made = makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+
+        assert makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS) == made
+        assert made.organisation is not None
+        told = directory.buyer(made.web_user, made.organisation)
+        assert told.user is not None
+        assert told.user.memberships == (Membership(made.organisation, Role.MANAGE),)
+        assert told.user.open_application
+        assert told.user.verified_email is None
+        assert told.organisation == Organisation(
+            made.organisation, "Lantern Works GmbH", AccountStatus.PROSPECT, open_application=True
+        )
+        assert list(directory.web_users()) == [made.web_user]
+        assert list(directory.organisations()) == [made.organisation]
+
+    @pytest.mark.rule("TL-5", "VE-8")
+    def test_a_person_gets_a_personal_account_only(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        store_world.hand_in(a.an_application())
+
+        made = makes.create_registrant(a.APPLICATION, AccountKind.PERSONAL)
+        makes.show_registration(a.APPLICATION, a.a_registration_view(None))
+
+        assert made.organisation is None
+        user = directory.buyer(made.web_user, None).user
+        assert user is not None
+        assert not user.memberships
+        assert not user.open_application
+        assert list(directory.organisations()) == []
+
+    @pytest.mark.rule("TL-5", "TL-3", "WA-2e")
+    def test_somebody_who_is_signed_in_manages_the_new_organisation_too(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        store_world.add_organisation(a.an_organisation())
+        store_world.add_user(a.a_web_user())
+        store_world.hand_in(a.an_application(web_user=a.WEB_USER))
+        stranger = ApplicationId("app-2")
+        store_world.hand_in(
+            a.an_application(application_id=stranger, web_user=WebUserId("u-nobody"))
+        )
+
+        made = makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+
+        assert made.web_user == a.WEB_USER
+        assert made.organisation not in (None, a.ORGANISATION)
+        user = directory.buyer(made.web_user, None).user
+        assert user is not None
+        assert set(user.memberships) == {
+            *a.a_web_user().memberships,
+            Membership(made.organisation, Role.MANAGE),
+        }
+        with pytest.raises(Rejected):
+            makes.create_registrant(stranger, AccountKind.BUSINESS)
+        assert set(directory.organisations()) == {a.ORGANISATION, made.organisation}
+
+    @pytest.mark.rule("VE-3", "VE-9", "WA-2a")
+    def test_the_organisation_stands_where_its_registration_does(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        source = having(store, ReadsRegistrations)
+        store_world.hand_in(a.an_application())
+        made = makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+        assert makes.shown_registrations([a.APPLICATION]) == {}
+        for status in (AccountStatus.DOCUMENTS_PENDING, AccountStatus.APPROVED):
+            view = a.a_registration_view(status, missing=("licence",), message="Nearly there")
+            makes.show_registration(a.APPLICATION, view)
+            assert makes.shown_registrations([a.APPLICATION]) == {a.APPLICATION: view.notice}
+            told = directory.buyer(made.web_user, made.organisation)
+            assert told.user is not None
+            assert told.organisation is not None
+            assert told.organisation.status is status
+            assert told.user.open_application
+            assert told.organisation.open_application
+            assert list(source.open_applications()) == [a.an_application()]
+
+        for _ in range(2):
+            makes.show_registration(a.APPLICATION, a.a_registration_view(AccountStatus.ACTIVE))
+        told = directory.buyer(made.web_user, made.organisation)
+        assert told.user is not None
+        assert told.organisation is not None
+        assert told.organisation.status is AccountStatus.ACTIVE
+        assert not told.user.open_application
+        assert not told.organisation.open_application
+        assert list(source.open_applications()) == []
+
+    @pytest.mark.rule("VE-9")
+    def test_a_rejected_application_is_closed_until_it_is_handed_in_again(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        source = having(store, ReadsRegistrations)
+        store_world.hand_in(a.an_application())
+        made = makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+        rejected = a.a_registration_view(
+            AccountStatus.PROSPECT, rejected=True, message="We do not sell there."
+        )
+
+        makes.show_registration(a.APPLICATION, rejected)
+
+        told = directory.buyer(made.web_user, made.organisation)
+        assert told.user is not None
+        assert told.organisation is not None
+        assert told.organisation.status is AccountStatus.PROSPECT
+        assert not told.user.open_application
+        assert not told.organisation.open_application
+        assert list(source.open_applications()) == []
+        again = a.an_application(submitted_at=a.PLACED_AT + timedelta(days=2), company="Lantern")
+        store_world.hand_in(again)
+        assert list(source.open_applications()) == [again]
+        assert makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS) == made
+
+    @pytest.mark.rule("WA-2a")
+    def test_a_user_has_an_open_application_while_one_of_theirs_is_not_decided(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        second = ApplicationId("app-2")
+        store_world.add_user(a.a_web_user(memberships=()))
+        for key in (a.APPLICATION, second):
+            store_world.hand_in(a.an_application(application_id=key, web_user=a.WEB_USER))
+            makes.create_registrant(key, AccountKind.BUSINESS)
+        found = []
+        for key in (a.APPLICATION, second):
+            makes.show_registration(key, a.a_registration_view(AccountStatus.ACTIVE))
+            user = directory.buyer(a.WEB_USER, None).user
+            assert user is not None
+            found.append(user.open_application)
+        assert found == [True, False]
+
+    @pytest.mark.rule("TL-5", "WA-2a")
+    def test_a_business_that_becomes_a_person_has_no_open_application(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        makes, directory = having(store, WritesRegistrations), having(store, ReadsBuyers)
+        store_world.hand_in(a.an_application())
+        made = makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+        makes.show_registration(a.APPLICATION, a.a_registration_view(AccountStatus.APPLIED))
+
+        makes.show_registration(a.APPLICATION, a.a_registration_view(None))
+
+        told = directory.buyer(made.web_user, made.organisation)
+        assert told.user is not None
+        assert told.organisation is not None
+        assert not told.user.open_application
+        assert not told.organisation.open_application
+        assert told.organisation.status is AccountStatus.APPLIED
+
+    def test_an_application_that_the_store_lacks_is_refused(self, store: Store) -> None:
+        makes = having(store, WritesRegistrations)
+        with pytest.raises(Rejected):
+            makes.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+        with pytest.raises(Rejected):
+            makes.show_registration(a.APPLICATION, a.a_registration_view())
+        assert makes.shown_registrations([a.APPLICATION]) == {}
 
     @pytest.mark.rule("WA-2e")
     def test_only_holders_of_a_staff_attribute_are_listed(

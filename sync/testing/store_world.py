@@ -16,6 +16,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.order import Organisation, WebOrder, WebUser
+from sync.domain.registration import Application
 from sync.domain.views import ImportNotice
 
 T = TypeVar("T")
@@ -65,6 +66,10 @@ class StoreWorld(Protocol):
 
     def own_tags(self, organisation: OrganisationId) -> Collection[str]:
         """The groups that the store's own people put it into, read past the adapter."""
+        ...
+
+    def hand_in(self, application: Application) -> None:
+        """Somebody hands in the form, or hands it in again with what it says now."""
         ...
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:

@@ -22,6 +22,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.order import Organisation, WebOrder, WebUser
+from sync.domain.registration import AccountKind, Application
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState, PublishedPriceKey
 from sync.stores.embedded import buyer_view, load, queries, schema, writing
@@ -92,6 +93,10 @@ class EmbeddedWorld:
         of_it = select(table.c.group_code).where(table.c.organisation == organisation.value)
         with self._engine.connect() as connection:
             return set(connection.execute(of_it).scalars())
+
+    def hand_in(self, application: Application) -> None:
+        with self._engine.begin() as connection:
+            writing.hand_in(connection, application)
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         with self._engine.begin() as connection:
@@ -219,6 +224,9 @@ class TestEmbeddedStoreOnPostgresql(_OnADatabase):
                 "CREATE ROLE mirror LOGIN",
                 "GRANT SELECT ON ALL TABLES IN SCHEMA public TO mirror",
                 f"GRANT INSERT, DELETE ON {mirrored} TO mirror",
+                "GRANT INSERT ON web_users, organisations, memberships TO mirror",
+                "GRANT UPDATE (open_application) ON web_users TO mirror",
+                "GRANT UPDATE (status, open_application) ON organisations TO mirror",
             ):
                 connection.execute(text(statement))
         store = EmbeddedStore(shop_database.set(username="mirror"), StoreId("shop"))
@@ -232,6 +240,9 @@ class TestEmbeddedStoreOnPostgresql(_OnADatabase):
                 [(PublishedPriceKey(a.account_audience(), price.key), price.value)], []
             )
             store.show_import(a.a_web_order().order_id, ImportNotice(ImportState.PENDING))
+            store_world.hand_in(a.an_application())
+            store.create_registrant(a.APPLICATION, AccountKind.BUSINESS)
+            store.show_registration(a.APPLICATION, a.a_registration_view())
             store.show_order_status(a.a_web_order().order_id, OrderStatus(ErpOrderState.OPEN))
             assert store.shown_ship_tos([a.ACCOUNT])
             store.withdraw_account(a.ACCOUNT)

@@ -18,6 +18,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.order import Organisation, WebOrder, WebUser
+from sync.domain.registration import Application
 from sync.domain.views import ImportNotice, ImportState
 from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
@@ -65,6 +66,9 @@ class MemoryStoreWorld:
 
     def own_tags(self, organisation: OrganisationId) -> Collection[str]:
         return self._store.own_tags(organisation)
+
+    def hand_in(self, application: Application) -> None:
+        self._store.hand_in(application)
 
     def add_own_address(self, web_user: WebUserId, address: Address) -> None:
         self._store.add_own_address(web_user, address)

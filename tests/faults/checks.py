@@ -34,6 +34,14 @@ from sync.testing.enumerating import (
 from sync.testing.erp import MemoryErp
 from sync.testing.faults import Call, Fault
 from sync.testing.schedules import play
+from tests.faults.registrations import (
+    carried_out,
+    made_active,
+    mapped_only,
+    never_a_second_customer,
+    staff_change_their_mind,
+    taken_up,
+)
 from tests.faults.sites import GROUPS, NOTHING, SWAPPED, MirrorSite, OrderSite
 from tests.faults.trials import (
     LATER,
@@ -534,6 +542,14 @@ class Checks:
         if self.thorough:
             make = partial(a_group, **self.given)
             yield "single faults of a group", partial(_enumerated, make, every_fault)
+
+    def registrations(self) -> Iterator[tuple[str, Check]]:
+        given = self.given
+        yield "staff change their mind", partial(staff_change_their_mind, **given)
+        yield "never a second customer", partial(never_a_second_customer, **given)
+        for make in (mapped_only, made_active, carried_out, taken_up):
+            name = f"single faults, {make.__name__}"
+            yield name, partial(_enumerated, partial(make, **given), every_fault)
 
     def mirrors(self) -> Iterator[tuple[str, Check]]:
         yield "sources that dry up", sources_that_dry_up

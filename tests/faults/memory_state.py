@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sync.domain.ids import IdempotencyKey, StoreId, WebOrderId
+from sync.domain.ids import ApplicationId, IdempotencyKey, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
 from sync.domain.times import Watermark
+from sync.errors import Conflict
 from sync.ports.clock import Clock
+from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.state import (
     HeldPlan,
     LedgerEntry,
@@ -40,9 +42,18 @@ class Tables:
     events: tuple[tuple[str, LedgerEvent], ...] = ()
     watermarks: dict[str, Watermark] = field(default_factory=dict)
     plans: dict[tuple[str, str], HeldPlan] = field(default_factory=dict)
+    registrations: dict[ApplicationId, RegistrationEntry] = field(default_factory=dict)
+    steps: tuple[tuple[ApplicationId, LedgerEvent], ...] = ()
 
     def copy(self) -> Tables:
-        return Tables(dict(self.ledger), self.events, dict(self.watermarks), dict(self.plans))
+        return Tables(
+            dict(self.ledger),
+            self.events,
+            dict(self.watermarks),
+            dict(self.plans),
+            dict(self.registrations),
+            self.steps,
+        )
 
 
 class MemoryLedger(SqlLedger):
@@ -238,6 +249,45 @@ class MemoryPlans:
             del self._held[key]
 
 
+class MemoryRegistrations:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def entry(self, application_id: ApplicationId) -> RegistrationEntry | None:
+        return self._tables.registrations.get(application_id)
+
+    def entries(
+        self, stages: Collection[Stage] = (), limit: int | None = None
+    ) -> Sequence[RegistrationEntry]:
+        held = self._tables.registrations.values()
+        found = [each for each in held if not stages or each.stage in stages]
+        found.sort(key=lambda each: each.changed_at, reverse=True)
+        return found[:limit]
+
+    def unsettled(self) -> Sequence[ApplicationId]:
+        held = self._tables.registrations.values()
+        found = [each for each in held if not each.settled]
+        return [
+            each.application_id
+            for each in sorted(found, key=lambda each: (each.first_seen_at, each.application_id))
+        ]
+
+    def save(
+        self, entry: RegistrationEntry, happened: Happened, now: datetime
+    ) -> RegistrationEntry:
+        held = self._tables.registrations.get(entry.application_id)
+        if (held.version if held else 0) != entry.version:
+            raise Conflict(f"application {entry.application_id} was changed at this moment")
+        kept = replace(entry, version=entry.version + 1, changed_at=now)
+        self._tables.registrations[entry.application_id] = kept
+        event = LedgerEvent(now, happened.event, happened.actor, happened.detail)
+        self._tables.steps += ((entry.application_id, event),)
+        return kept
+
+    def history(self, application_id: ApplicationId) -> Sequence[LedgerEvent]:
+        return [event for key, event in self._tables.steps if key == application_id]
+
+
 class NoRuns:
     """Runs are told to nobody here."""
 
@@ -259,6 +309,7 @@ class MemoryTransaction:
     watermarks: MemoryWatermarks
     plans: MemoryPlans
     runs: NoRuns
+    registrations: MemoryRegistrations
 
 
 class MemoryState:
@@ -283,6 +334,7 @@ class MemoryState:
                 MemoryWatermarks(tables.watermarks),
                 MemoryPlans(tables.plans),
                 NoRuns(),
+                MemoryRegistrations(tables),
             )
             self._tables = tables
         finally:

@@ -18,6 +18,7 @@ from typing import Any
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import IdempotencyKey
 from sync.domain.pricing import Audience, AudienceKind
+from sync.domain.registration import UsableAccount
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
 from sync.domain.views import BalanceView, InvoiceView, ShipToView
 from sync.errors import FencedOff, OutcomeUnknown, TryLater
@@ -39,15 +40,19 @@ from sync.flows.orders.keeping import Keeping
 from sync.flows.orders.records import LaterRecords
 from sync.flows.orders.sending import Sending
 from sync.flows.orders.work import OrderWork
+from sync.flows.registrations import desk
+from sync.flows.registrations.desk import Desk
 from sync.planning import availability as planned_stock
 from sync.planning import membership
 from sync.planning import prices as planned_prices
 from sync.planning.prices import shopper_audiences
 from sync.ports.notices import notice_for
+from sync.ports.registrations import ENDED, Happened, RegistrationEntry
 from sync.ports.state import Claim, LedgerState
 from sync.state.ledger import SqlLedger
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
-from tests.faults.memory_state import MemoryLedger
+from tests.faults.memory_state import MemoryLedger, MemoryRegistrations
+from tests.faults.registrations import CarelessErp, WatchedErp
 
 Apply = Callable[[], AbstractContextManager[None]]
 
@@ -459,6 +464,38 @@ def wherever(name: str, other: Any) -> Apply:
     return in_each([each for each in flows if name in vars(each)], name, other)
 
 
+# Registrations.
+
+
+def no_customer_found(self: MemoryErp, key: IdempotencyKey) -> None:
+    return None
+
+
+unproven = ("__post_init__", lambda self: None)
+
+
+def settled_without_a_word(self: Desk, application_id: Any, shown: Any) -> None:
+    entry = self._entry(application_id)
+    if entry.stage in ENDED and not entry.settled:
+        self._save(replace(entry, settled=True), "store_told", "")
+
+
+_save = MemoryRegistrations.save
+
+
+def whoever_comes_last(
+    self: MemoryRegistrations, entry: RegistrationEntry, happened: Happened, now: datetime
+) -> RegistrationEntry:
+    held = self.entry(entry.application_id)
+    return _save(self, replace(entry, version=held.version if held else 0), happened, now)
+
+
+def asked_without_a_word(
+    entry: RegistrationEntry, key: IdempotencyKey, look_again_at: datetime
+) -> RegistrationEntry:
+    return replace(entry, key=key)
+
+
 NO_FENCE = replacing((SqlLedger, "_held", no_token))
 NO_LOOK_UP = replacing((OrderWork, "_find", no_look_up), (Keeping, "found", no_look_together))
 NO_LOOK_OF_HANDS = replacing((Keeping, "found", no_look_together))
@@ -674,5 +711,37 @@ MUTANTS = (
         "stock of an item that some alone may buy is shown to all",
         replacing((planned_stock, "entitlement_of", everybodys)),
         of="mirrors",
+    ),
+    # Registrations.
+    Mutant(
+        "a customer is asked for without a look whether it is there",
+        replacing((WatchedErp, "find_customer", no_customer_found)),
+        of="registrations",
+        given={"erp_kind": CarelessErp},
+    ),
+    Mutant(
+        "active before the mapping in force says so",
+        replacing((Desk, "_in_force", lambda self, entry: True)),
+        of="registrations",
+    ),
+    Mutant(
+        "active whatever the ERP calls the account",
+        replacing((desk, "why_unusable", lambda account: None), (UsableAccount, *unproven)),
+        of="registrations",
+    ),
+    Mutant(
+        "over before the store was told",
+        replacing((Desk, "tell_store", settled_without_a_word)),
+        of="registrations",
+    ),
+    Mutant(
+        "what staff decided meanwhile is overwritten",
+        replacing((MemoryRegistrations, "save", whoever_comes_last)),
+        of="registrations",
+    ),
+    Mutant(
+        "the state does not say that the ERP was asked",
+        replacing((desk, "asked_for", asked_without_a_word)),
+        of="registrations",
     ),
 )

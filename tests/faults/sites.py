@@ -24,6 +24,7 @@ from sync.ports.store import StoreCapabilities
 from sync.routing import AccountMap
 from sync.state.keys import keys_of
 from sync.testing import builders as a
+from sync.testing.assignments import MemoryAssignments
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from sync.testing.faults import Script, faulty
@@ -92,6 +93,7 @@ class Distributor:
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
+        self.assignments = MemoryAssignments()
         self.erp = self.erp_kind(self.clock, self.capabilities)
         self.store = self.store_kind(
             capabilities=self.store_capabilities, clock=self.clock, echoes=True
@@ -110,7 +112,9 @@ class Distributor:
         erp: MemoryErp = self.erp
         store: MemoryStore = self.store
         state: State = self.state
+        assignments = self.assignments
         if script is not None:
+            assignments = faulty(assignments, script, "mapping")
             erp, store = faulty(erp, script, "erp"), faulty(store, script, "store")
             state = faulty(state, script, "state")
         return Context(
@@ -122,6 +126,7 @@ class Distributor:
             mapping=self.mapping,
             accounts=AccountMap.of(self.mapping),
             limits=self.limits,
+            assignments=assignments,
         )
 
     def start(self, script: Script) -> Callable[[str], object]:

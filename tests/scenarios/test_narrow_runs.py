@@ -43,7 +43,7 @@ def test_a_flow_does_not_run_for_more_than_was_asked_for(
     result = world.run(flow, **{part: GIVEN[part]})
     assert result.outcome == "failed"
     assert part in result.message
-    assert NARROWED_BY[flow][0] in result.message
+    assert all(each in result.message for each in NARROWED_BY[flow])
     assert not result.counts
     assert not world.erp.orders
     assert not list(world.store.shown_customer_ids())
@@ -55,11 +55,8 @@ def test_a_flow_does_not_run_for_more_than_was_asked_for(
 def test_all_flows_are_those_that_know_every_restriction() -> None:
     flows = list(FLOWS)
     assert flows_of("all", flows, ResyncScope()) == flows
-    assert flows_of("all", flows, ResyncScope(sku="X")) == [
-        "prices",
-        "entitlements",
-        "availability",
-    ]
+    by_item = ["prices", "entitlements", "availability"]
+    assert sorted(flows_of("all", flows, ResyncScope(sku="X"))) == sorted(by_item)
     with pytest.raises(Misconfigured, match="order and sku"):
         flows_of("all", flows, ResyncScope(order="W-1", sku="X"))
 

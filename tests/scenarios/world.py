@@ -48,6 +48,7 @@ from sync.routing import AccountMap
 from sync.state import SqlState
 from sync.state.keys import keys_of
 from sync.testing import builders as a
+from sync.testing.assignments import MemoryAssignments
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp, WrittenRow
 from sync.testing.faults import Script, faulty
@@ -216,6 +217,7 @@ class World:
     progress: Progress = silent
     erp_seen: Erp | None = None
     kept: State | None = None
+    assignments: MemoryAssignments = field(default_factory=MemoryAssignments)
 
     @property
     def state(self) -> State:
@@ -229,7 +231,9 @@ class World:
         erp: Erp = self.erp_seen or self.erp
         store: Store = self.store
         state: State = self.state
+        assignments = self.assignments
         if self.script is not None:
+            assignments = faulty(assignments, self.script, "mapping")
             erp = faulty(erp, self.script, "erp")
             store = faulty(store, self.script, "store")
             state = faulty(state, self.script, "state")
@@ -243,7 +247,16 @@ class World:
             accounts=AccountMap.of(self.mapping),
             limits=self.limits,
             progress=self.progress,
+            assignments=assignments,
         )
+
+    def take_up_assignments(self) -> None:
+        """What was written into the mapping files comes into force."""
+        written = [
+            Assignment(customer_id, organisation=organisation)
+            for organisation, customer_id in self.assignments.written.items()
+        ]
+        self.remap(assignments=(*ASSIGNMENTS, *written))
 
     def run(self, flow: str, *, dry_run: bool = False, **scope: Any) -> FlowResult:
         """One flow; keywords are those of ResyncScope."""

@@ -21,6 +21,7 @@ from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
+    ApplicationId,
     BillToId,
     CustomerId,
     InvoiceNumber,
@@ -36,6 +37,14 @@ from sync.domain.invoice import Invoice
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
+from sync.domain.registration import (
+    AccountKind,
+    Application,
+    Registrant,
+    RegistrationNotice,
+    RegistrationView,
+    UnreadableApplication,
+)
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
@@ -54,7 +63,7 @@ from sync.errors import Rejected
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
 from sync.ports.store import Delivery, OrderPage, StoreCapabilities
-from sync.stores.embedded import account_data, load, queries, schema, translate
+from sync.stores.embedded import account_data, load, queries, registrations, schema, translate
 from sync.stores.embedded.checking import findings, settings_from
 from sync.stores.embedded.engine import reading_engine, writing_engine
 from sync.stores.embedded.errors import translated
@@ -423,6 +432,41 @@ class EmbeddedStore:
             for each in remove
         ]
         self._apply(schema.availability, rows, removed)
+
+    # --- ReadsRegistrations and WritesRegistrations ---
+
+    def open_applications(self) -> Iterator[Application | UnreadableApplication]:
+        after: Row | None = None
+        while True:
+            with self._reading() as connection:
+                rows = registrations.open_page(connection, after, self._page_size)
+                page = list(registrations.read(connection, rows))
+            if not rows:
+                return
+            yield from page
+            after = rows[-1]
+
+    def application(self, application_id: ApplicationId) -> Application | None:
+        with self._reading() as connection:
+            key = [application_id.value]
+            rows = queries.by_keys(connection, schema.applications, "application", key)
+            found = list(registrations.read(connection, rows))
+        return found[0] if found and isinstance(found[0], Application) else None
+
+    def create_registrant(self, application_id: ApplicationId, kind: AccountKind) -> Registrant:
+        with self._writing() as connection:
+            return registrations.create(connection, application_id, kind)
+
+    def show_registration(self, application_id: ApplicationId, view: RegistrationView) -> None:
+        with self._writing() as connection:
+            registrations.show(connection, application_id, view.notice)
+        self.mirror_writes += 1
+
+    def shown_registrations(
+        self, application_ids: Collection[ApplicationId]
+    ) -> Mapping[ApplicationId, RegistrationNotice]:
+        with self._reading() as connection:
+            return registrations.shown(connection, application_ids)
 
     # --- MirrorsPrices and QuotesPrices ---
 

@@ -123,6 +123,35 @@ organisation_groups = Table(
     "organisation_groups", metadata, _key("organisation"), _key("group_code")
 )
 
+applications = Table(
+    "applications",
+    metadata,
+    _key("application"),
+    _needed("channel"),
+    Column("kind", TEXT, CheckConstraint("kind IN ('personal', 'business')")),
+    # What is open is sorted by it, and a later one is another hand-in.
+    Column("submitted_at", TEXT, CheckConstraint(f"submitted_at LIKE '{_MOMENT}'"), nullable=False),
+    _text("web_user"),
+    _text("contact_name"),
+    _text("email"),
+    _text("phone"),
+    _text("company"),
+    _text("tax_id"),
+    _text("country"),
+    _text("region"),
+    Index("applications_by_time", "submitted_at", "application"),
+)
+
+application_documents = Table(
+    "application_documents",
+    metadata,
+    _key("application"),
+    _position(),
+    _needed("kind"),
+    _needed("reference"),
+    _text("media_type"),
+)
+
 own_addresses = Table("own_addresses", metadata, _key("web_user"), _position(), *_address())
 
 orders = Table(
@@ -285,6 +314,21 @@ order_line_statuses = Table(
     _needed("ordered"),
     _needed("shipped"),
     _needed("back_ordered"),
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    _key("application"),
+    _text("web_user"),
+    _text("organisation"),
+    _text("submitted_at"),
+    Column("status", Integer, CheckConstraint("status BETWEEN 0 AND 9")),
+    _flag("rejected"),
+    _flag("decided"),
+    _needed("missing"),
+    _text("message"),
+    Index("registrations_by_user", "web_user"),
 )
 
 accounts = Table(
@@ -524,8 +568,13 @@ MIRRORED: tuple[Table, ...] = (
     order_statuses,
     order_shipments,
     order_line_statuses,
+    registrations,
 )
-"""Every table that the daemon writes; it needs INSERT and DELETE there, and nowhere else."""
+"""Every table that the daemon alone writes; it needs INSERT and DELETE there."""
+
+REGISTERED: tuple[Table, ...] = (web_users, organisations, memberships)
+"""Tables of the shop in which a registration makes rows, and changes ``status`` and
+``open_application`` of those it made; nothing else of the shop's is ever written."""
 
 
 def create_schema(engine: Engine) -> None:

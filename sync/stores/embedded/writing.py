@@ -27,6 +27,7 @@ from sync.domain.order import (
     WebOrder,
     WebUser,
 )
+from sync.domain.registration import Application
 from sync.stores.embedded import schema
 from sync.stores.embedded.spelling import address_row, day_text, decimal_text, moment_text
 
@@ -123,6 +124,39 @@ def change_user(
     for table in (schema.web_users, schema.memberships):
         connection.execute(delete(table).where(table.c.web_user == user.web_user.value))
     add_user(connection, user, email=email, name=name)
+
+
+def hand_in(connection: Connection, application: Application) -> None:
+    """Somebody hands in the form, or hands it in again with what it says now."""
+    key = application.application_id.value
+    for table in (schema.applications, schema.application_documents):
+        connection.execute(delete(table).where(table.c.application == key))
+    row = {
+        name: getattr(application, name)
+        for name in ("contact_name", "email", "phone", "company", "tax_id", "country", "region")
+    }
+    row |= {
+        "application": key,
+        "channel": application.channel.value,
+        "kind": application.kind.value if application.kind else None,
+        "submitted_at": moment_text(application.submitted_at),
+        "web_user": application.web_user.value if application.web_user else None,
+    }
+    connection.execute(insert(schema.applications), [row])
+    _insert(
+        connection,
+        schema.application_documents,
+        [
+            {
+                "application": key,
+                "position": position,
+                "kind": each.kind,
+                "reference": each.reference,
+                "media_type": each.media_type,
+            }
+            for position, each in enumerate(application.documents)
+        ],
+    )
 
 
 def add_organisations(connection: Connection, organisations: Iterable[Organisation]) -> None:

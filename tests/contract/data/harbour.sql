@@ -2,7 +2,7 @@
 CREATE TABLE customers (
     customer_no ${key} PRIMARY KEY, name TEXT NOT NULL, currency TEXT, status TEXT NOT NULL,
     terms TEXT, tax_exempt ${bool}, credit_code TEXT, default_ship_to TEXT, po_required ${bool},
-    tax_id TEXT, changed_at ${time});
+    tax_id TEXT, web_key ${key} UNIQUE, changed_at ${time});
 CREATE TABLE customer_currencies (
     customer_no ${key} NOT NULL REFERENCES customers (customer_no) ON UPDATE CASCADE ON DELETE CASCADE,
     currency TEXT);

@@ -43,8 +43,10 @@ TABLES: Mapping[str, Collection[str]] = {
         "customer_parts",
         "stock",
     ),
-    "found_table": ("orders", "order_lines", "items"),
+    "found_table": ("orders", "order_lines", "items", "customers"),
     "written_table": (
+        "customers",
+        "contacts",
         "orders",
         "order_addresses",
         "order_lines",

@@ -73,6 +73,21 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
     ("quarantine", "show"): (("W-50273",), {Exit.DONE}),
     ("quarantine", "replay"): (("W-50273", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("quarantine", "dismiss"): (("W-50273", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("registrations", "list"): ((), {Exit.DONE}),
+    ("registrations", "show"): (("app-1001",), {Exit.DONE}),
+    ("registrations", "review"): (
+        ("app-1001", "under-review", "--reason", "x", "--dry-run"),
+        {Exit.DONE},
+    ),
+    ("registrations", "request-documents"): (
+        ("app-1001", "statement", "--reason", "x", "--dry-run"),
+        {Exit.DONE},
+    ),
+    ("registrations", "approve"): (
+        ("app-1001", "--create", "--reason", "x", "--dry-run"),
+        {Exit.DONE},
+    ),
+    ("registrations", "reject"): (("app-1001", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("erase",): (("--order", "W-50001", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("explain", "order"): (("W-50001",), {Exit.DONE}),
     ("explain", "user"): (("u-sole-trader",), {Exit.DONE}),

@@ -60,7 +60,11 @@ SAMPLE: dict[str, dict[str, Any]] = {
                 "warehouse": "MAIN",
             },
             "trade": {"commerce_mode": "b2b"},
-        }
+        },
+        "required_documents": {
+            "default": ["business_licence"],
+            "US-CA": ["resale_certificate", "business_licence"],
+        },
     },
     "customers.yaml": {
         "precedence": ["mapping_file", "store_attribute"],

@@ -59,8 +59,12 @@ WRONG: dict[str, tuple[str, ...]] = {
 }
 """Wrong values by kind; a kind that is missing here fails the tests below."""
 
-# Empty is allowed for these: everywhere, and no group (which a b2b channel has not).
-EMPTY_IS_FINE = {("channels", "web", "retail_groups", 0, "countries")}
+# Empty is allowed for these: everywhere, no group (which a b2b channel has not), no document.
+EMPTY_IS_FINE = {
+    ("channels", "web", "retail_groups", 0, "countries"),
+    ("required_documents", "default"),
+    ("required_documents", "US-CA"),
+}
 
 
 def field_cases() -> list[tuple[str, Path, str]]:

@@ -150,6 +150,45 @@ class TestChannels:
         assert told.startswith("channels.yaml:4:19: channels.web.registration does not go with")
         assert f"write {right}" in told
 
+    @pytest.mark.rule("VE-9")
+    def test_required_documents_are_those_of_the_most_particular_jurisdiction(self) -> None:
+        text = SHOP + (
+            "required_documents:\n  default: [licence]\n  US: [licence, resale]\n  US-OR: []\n"
+        )
+        required = mapping_from_texts({"channels.yaml": text}).required_documents
+        assert required.of("DE", None) == required.of(None, None) == ("licence",)
+        assert required.of("US", "CA") == required.of("us", None) == ("licence", "resale")
+        assert required.of("US", "OR") == required.of("US", "US-OR") == ()
+
+    @pytest.mark.rule("VE-9", "OP-4")
+    @pytest.mark.parametrize(
+        "line, told",
+        [
+            ("California: [licence]", "the key in required_documents is no jurisdiction"),
+            ("us: [licence]", "the key in required_documents is no jurisdiction"),
+            ("US: [licence, licence]", "required_documents.US[2] stands there twice"),
+            ("US: licence", "required_documents.US is not a list"),
+        ],
+    )
+    def test_required_documents_that_make_no_sense_are_told_with_their_line(
+        self, line: str, told: str
+    ) -> None:
+        text = f"{SHOP}required_documents:\n  {line}\n"
+        (problem,) = problems(channels_yaml=text)
+        number = len(SHOP.splitlines()) + 2
+        assert problem.startswith(f"channels.yaml:{number}:")
+        assert told in problem
+
+    @pytest.mark.rule("VE-9")
+    def test_documents_that_nobody_can_be_asked_for_are_doubted(self) -> None:
+        text = (
+            "channels:\n  outlet:\n    commerce_mode: b2c\n"
+            "    retail_groups: [{customer_id: RETAIL-US, currencies: [USD]}]\n"
+            "required_documents: {default: [licence]}\n"
+        )
+        (warning,) = check_texts({"channels.yaml": text}).warnings
+        assert str(warning).startswith("channels.yaml:5:1: required_documents are asked of nobody")
+
     @pytest.mark.parametrize("state", ["cancelled", "refunded"])
     def test_states_of_closed_orders_are_never_importable(self, state: str) -> None:
         body = f"commerce_mode: b2b\nimportable: [fulfilled, {state}]"

@@ -206,6 +206,18 @@ def test_an_edit_of_the_mapping_starts_a_mirror_at_once_and_the_schedule_goes_on
     assert isinstance(job.trigger, CronTrigger)
 
 
+@pytest.mark.rule("VE-9")
+def test_an_edit_of_the_mapping_lets_registrations_go_on_at_once(
+    runner: Runner, line_of: Callable[..., Line], clock: ManualClock
+) -> None:
+    """An approval waits for the mapping that names its company."""
+    line = line_of(off=list(MIRRORS), registrations_cron="0 3 1 1 *")
+    scheduler = scheduler_for([line.pipeline], runner, clock, threads=1)
+    with started(scheduler):
+        mirror_soon(scheduler, line.pipeline, A_MONDAY)
+        assert scheduler.get_job("main/registrations").next_run_time == A_MONDAY
+
+
 def test_an_edit_of_the_mapping_starts_nothing_where_every_mirror_is_off(
     runner: Runner, line_of: Callable[..., Line], clock: ManualClock
 ) -> None:

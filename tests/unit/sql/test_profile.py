@@ -64,6 +64,18 @@ writes:
 BOTH = SMALLEST + ORDERS.replace("writes:\n", CANCEL)
 
 
+CUSTOMER = """\
+  find_customer: SELECT cust_no AS customer_id FROM customers WHERE web_key = :external_key
+writes:
+  create_customer:
+    steps:
+      - name: customer
+        sql: INSERT INTO customers (cust_name, vat, web_key) VALUES (:name, :tax_id, :key)
+        bind: {key: customer.key, name: customer.name, tax_id: customer.tax_id}
+"""
+REGISTERS = SMALLEST + ORDERS.replace("writes:\n", CUSTOMER)
+
+
 def load(tmp_path: Path, text: str) -> Profile:
     path = tmp_path / "acme.yaml"
     path.write_text(text, encoding="utf-8")
@@ -265,6 +277,42 @@ def test_steps_that_could_cancel_the_wrong_order_or_none_are_refused(
 ) -> None:
     text = BOTH.replace(*change, 1)
     assert text != BOTH
+    found = complaints(tmp_path, text)
+    assert any(complaint in each for each in found), found
+
+
+@pytest.mark.rule("VE-9")
+def test_a_profile_may_say_how_a_customer_is_made(tmp_path: Path) -> None:
+    profile = load(tmp_path, REGISTERS)
+    assert [step.name for step in profile.customer_steps] == ["customer"]
+    assert load(tmp_path, SMALLEST + ORDERS).customer_steps == ()
+
+
+@pytest.mark.rule("VE-9")
+@pytest.mark.parametrize(
+    "change, complaint",
+    [
+        (("find_customer:", "find_customers:"), "needs the statement find_customer"),
+        (("key: customer.key, ", "key: customer.short_key, "), "binds customer.key"),
+        (("tax_id: customer.tax_id", "tax_id: customer.email"), "binds customer.tax_id"),
+        (("name: customer.name", "name: order.notes"), "a customer has no field 'order.notes'"),
+        (("customer.name,", "customer.nam,"), "did you mean 'customer.name'?"),
+        (
+            ("      - name: customer\n", "      - name: customer\n        for_each: lines\n"),
+            "repeat",
+        ),
+        (
+            ("create_customer:\n    steps:", "create_customer:\n    stepps:"),
+            "did you mean 'steps'?",
+        ),
+        (("sold_to}", "sold_to, name: customer.name}"), "an order has no field 'customer.name'"),
+    ],
+)
+def test_steps_that_could_make_a_customer_twice_or_nameless_are_refused(
+    tmp_path: Path, change: tuple[str, str], complaint: str
+) -> None:
+    text = REGISTERS.replace(*change, 1)
+    assert text != REGISTERS
     found = complaints(tmp_path, text)
     assert any(complaint in each for each in found), found
 

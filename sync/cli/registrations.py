@@ -1,0 +1,312 @@
+"""``tradesync registrations``: who has applied for an account, and what staff decide.
+
+Each decision changes one entry in one transaction; the daemon's next run of
+``registrations`` carries it out.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.output import Exit, emit, json_option
+from sync.cli.site import actor, opened, site_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sync.ports.registrations import RegistrationEntry
+    from sync.registration import Detail, RegistrationDesk
+
+REVIEWS = ("under-review", "verification-1", "verification-2", "verification-3", "verification-4")
+
+_REASON = click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+_MESSAGE = click.option("--message", default=None, help="A word to the applicant; may be left out.")
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell whether it can be done.")
+
+
+@click.group(epilog="\b\nExample:\n  tradesync registrations list")
+def registrations() -> None:
+    """List and show who has applied for an account; request documents, approve, reject."""
+
+
+@registrations.command(
+    "list",
+    epilog="\b\nExamples:\n  tradesync registrations list\n"
+    "  tradesync registrations list --all --json",
+)
+@click.option("--all", "everything", is_flag=True, help="Also those that are over.")
+@json_option
+@site_options
+def list_(everything: bool, as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """List applications, the last changed first."""
+    from sync.ports.registrations import ENDED, Stage
+
+    stages = () if everything else [each for each in Stage if each not in ENDED]
+    with opened(site, pipeline) as line:
+        from sync.registration import RegistrationDesk
+
+        entries = RegistrationDesk(line.context(), actor()).entries(stages)
+    columns = {
+        "application": "Application",
+        "company": "Company",
+        "standing": "Standing",
+        "missing": "Missing",
+        "customer": "Customer",
+        "why": "Why it waits",
+        "fix": "Way out",
+    }
+    if as_json:
+        columns |= dict.fromkeys(("channel", "status", "stage", "changed"), "")
+    emit([_row(entry) for entry in entries], columns, as_json, "Registrations")
+
+
+@registrations.command(epilog="\b\nExample:\n  tradesync registrations show app-1042")
+@click.argument("application")
+@json_option
+@site_options
+def show(application: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """Show APPLICATION with its documents, its history, and whom the ERP may know it as.
+
+    A candidate is a customer with something in common; nobody is ever linked by it.
+    """
+    with opened(site, pipeline) as line:
+        from sync.domain.ids import ApplicationId
+        from sync.registration import RegistrationDesk
+
+        detail = RegistrationDesk(line.context(), actor()).show(ApplicationId(application))
+    told = _told(detail)
+    if as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    _print(detail, told)
+
+
+@registrations.command(
+    "request-documents",
+    epilog="\b\nExample:\n  tradesync registrations request-documents app-1042 bank_statement"
+    " --reason 'new company' --message 'Please send a bank statement.'",
+)
+@click.argument("application")
+@click.argument("kinds", nargs=-1, required=True)
+@_MESSAGE
+@_REASON
+@_DRY_RUN
+@json_option
+@site_options
+def request_documents(
+    application: str, kinds: tuple[str, ...], message: str | None, **given: Any
+) -> None:
+    """Ask the applicant of APPLICATION for documents of these KINDS."""
+
+    def decide(desk: RegistrationDesk, application_id: Any, reason: str) -> RegistrationEntry:
+        return desk.request_documents(application_id, kinds, reason, message)
+
+    _decide(application, decide, f"asked for {', '.join(kinds)}", **given)
+
+
+@registrations.command(
+    epilog="\b\nExample:\n  tradesync registrations review app-1042 under-review"
+    " --reason 'papers are complete'",
+)
+@click.argument("application")
+@click.argument("status", type=click.Choice(REVIEWS))
+@_REASON
+@_DRY_RUN
+@json_option
+@site_options
+def review(application: str, status: str, **given: Any) -> None:
+    """Take APPLICATION in hand, or a step further."""
+    from sync.domain.account import AccountStatus
+
+    wanted = AccountStatus[status.replace("-", "_").upper()]
+
+    def decide(desk: RegistrationDesk, application_id: Any, reason: str) -> RegistrationEntry:
+        return desk.review(application_id, wanted, reason)
+
+    _decide(application, decide, f"at status {wanted.value} ({status})", **given)
+
+
+@registrations.command(
+    epilog="\b\nExamples:\n  tradesync registrations approve app-1042 --link 000102"
+    " --reason 'known since 2019'\n"
+    "  tradesync registrations approve app-1043 --create --reason 'references checked' --dry-run",
+)
+@click.argument("application")
+@click.option("--link", metavar="CUSTOMER_ID", default=None, help="It is this ERP customer.")
+@click.option("--create", is_flag=True, help="The ERP is to make a customer of it.")
+@click.option("--despite-missing", is_flag=True, help="Although documents are missing.")
+@_REASON
+@_DRY_RUN
+@json_option
+@site_options
+def approve(
+    application: str, link: str | None, create: bool, despite_missing: bool, **given: Any
+) -> None:
+    """Approve APPLICATION, as a customer that the ERP has or as a new one.
+
+    The daemon links or creates the customer, writes the mapping, and lets the
+    company order as soon as the ERP calls the account usable.
+    """
+    from sync.domain.ids import CustomerId, well_formed
+    from sync.domain.registration import ApprovedAs, CreateCustomer, LinkCustomer
+
+    if (link is None) == (not create):
+        raise click.UsageError("Say --link CUSTOMER_ID or --create: nobody is linked by a guess.")
+    if link is not None and not well_formed(link):
+        raise click.UsageError(f"--link {link!r} is no customer ID.")
+    approval: ApprovedAs = CreateCustomer() if link is None else LinkCustomer(CustomerId(link))
+
+    def decide(desk: RegistrationDesk, application_id: Any, reason: str) -> RegistrationEntry:
+        return desk.approve(application_id, approval, reason, despite_missing=despite_missing)
+
+    what = "a new customer" if link is None else f"customer {link}"
+    _decide(application, decide, f"approved as {what}", **given)
+
+
+@registrations.command(
+    epilog="\b\nExample:\n  tradesync registrations reject app-1042 --reason 'bankrupt'"
+    " --message 'We cannot offer you an account.'",
+)
+@click.argument("application")
+@_MESSAGE
+@_REASON
+@_DRY_RUN
+@json_option
+@site_options
+def reject(application: str, message: str | None, **given: Any) -> None:
+    """Reject APPLICATION; it may be handed in again."""
+
+    def decide(desk: RegistrationDesk, application_id: Any, reason: str) -> RegistrationEntry:
+        return desk.reject(application_id, reason, message)
+
+    _decide(application, decide, "rejected", **given)
+
+
+def _decide(
+    application: str,
+    decide: Callable[[RegistrationDesk, Any, str], RegistrationEntry],
+    what: str,
+    *,
+    reason: str,
+    dry_run: bool,
+    as_json: bool,
+    site: str | None,
+    pipeline: str | None,
+) -> None:
+    from sync.domain.ids import ApplicationId
+
+    with opened(site, pipeline, writes=not dry_run) as line:
+        from sync.registration import RegistrationDesk
+
+        desk = RegistrationDesk(line.context(), actor(), dry_run=dry_run)
+        entry = decide(desk, ApplicationId(application), reason)
+    if as_json:
+        click.echo(json.dumps(_row(entry) | {"dry_run": dry_run}, indent=2, ensure_ascii=False))
+    elif dry_run:
+        click.echo(f"Application {application} would be {what}.")
+    else:
+        click.echo(
+            f"Application {application} is {what}; the next run of registrations carries it out"
+            " (tradesync resync registrations)."
+        )
+    raise click.exceptions.Exit(Exit.DONE)
+
+
+def _standing(entry: RegistrationEntry) -> str:
+    """Status and stage in words, as far as they say different things."""
+    from sync.planning.registrations import words
+    from sync.ports.registrations import Stage
+
+    match entry.stage:
+        case Stage.PERSONAL:
+            return "personal account"
+        case Stage.REJECTED:
+            return "rejected"
+        case Stage.OPEN | Stage.APPROVED | Stage.ACTIVE:
+            return f"{entry.status.value} {words(entry.status)}"
+    return f"{entry.status.value} {words(entry.status)}, {words(entry.stage)}"
+
+
+def _row(entry: RegistrationEntry) -> dict[str, object]:
+    from sync.registration import customer_of
+
+    customer = customer_of(entry)
+    problem = entry.problem
+    return {
+        "application": entry.application_id.value,
+        "company": entry.application.company or entry.application.contact_name,
+        "channel": entry.application.channel.value,
+        "standing": _standing(entry),
+        "status": entry.status.value,
+        "stage": entry.stage.value,
+        "missing": list(entry.missing),
+        "customer": customer.value if customer else None,
+        "changed": entry.changed_at.isoformat(timespec="minutes"),
+        "why": problem.sentence if problem else None,
+        "fix": problem.remedy if problem else None,
+    }
+
+
+def _told(detail: Detail) -> dict[str, Any]:
+    from sync.domain.codec import encode
+
+    entry = detail.entry
+    made = entry.registrant
+    return {
+        **_row(entry),
+        "web_user": made.web_user.value if made else None,
+        "organisation": made.organisation.value if made and made.organisation else None,
+        "requested": list(entry.requested),
+        "message": entry.message,
+        "key": entry.key.value if entry.key else None,
+        "version": entry.version,
+        "candidates": None
+        if detail.candidates is None
+        else [
+            {
+                "customer": each.customer_id.value,
+                "name": each.name,
+                "score": each.score,
+                "reasons": list(each.reasons),
+            }
+            for each in detail.candidates
+        ],
+        "history": [
+            {
+                "at": each.at.isoformat(timespec="seconds"),
+                "event": each.event,
+                "by": each.actor,
+                "detail": each.detail,
+            }
+            for each in detail.history
+        ],
+        "application_as_handed_in": encode(entry.application),
+    }
+
+
+def _print(detail: Detail, told: dict[str, Any]) -> None:
+    entry = detail.entry
+    application = entry.application
+    click.echo(f"Application {entry.application_id}: {told['standing']}")
+    for name in ("company", "tax_id", "contact_name", "email", "phone", "country", "region"):
+        click.echo(f"  {name.replace('_', ' ')}: {getattr(application, name) or ''}")
+    for document in application.documents:
+        unusable = "" if document.counts else " (neither a PDF nor an image)"
+        click.echo(f"  document {document.kind}: {document.reference}{unusable}")
+    if entry.missing:
+        click.echo(f"  missing: {', '.join(entry.missing)}")
+    if told["organisation"]:
+        click.echo(f"  organisation {told['organisation']}, managed by {told['web_user']}")
+    if entry.problem is not None:
+        click.echo(f"  waits: {entry.problem.sentence}")
+        click.echo(f"    way out: {entry.problem.remedy}")
+    if detail.candidates is None:
+        click.echo("  The ERP cannot be searched for customers like it.")
+    for each in detail.candidates or ():
+        reasons = ", ".join(each.reasons)
+        click.echo(f"  may be customer {each.customer_id} {each.name} ({each.score}: {reasons})")
+    for event in detail.history:
+        click.echo(f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.event}  {event.actor}  {event.detail}")

@@ -1,0 +1,310 @@
+"""What each step makes of a registration. Pure: who asks is told what may not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from sync.domain.account import AccountStatus
+from sync.domain.decision import Problem
+from sync.domain.ids import CustomerId, IdempotencyKey
+from sync.domain.mapping import SyncMapping
+from sync.domain.registration import (
+    AccountKind,
+    Application,
+    ApprovedAs,
+    RegistrationNotice,
+    kind_of,
+    may_move,
+    missing_details,
+    missing_documents,
+    status_by_what_is_missing,
+)
+from sync.errors import Rejected
+from sync.ports.registrations import RegistrationEntry, Stage
+
+S = AccountStatus
+REVIEWS = (S.UNDER_REVIEW, S.VERIFICATION_1, S.VERIFICATION_2, S.VERIFICATION_3, S.VERIFICATION_4)
+"""The statuses that staff set by hand."""
+
+CHANNEL_UNKNOWN = "channel_unknown"
+
+
+def taken_up(
+    held: RegistrationEntry | None, application: Application, now: datetime
+) -> RegistrationEntry:
+    """The entry after the store showed the application; the same one if that is no news.
+
+    What was approved stays as it was approved. One that is over begins anew where
+    it was handed in again later, but for an active one, which stays active.
+    """
+    if held is None:
+        return RegistrationEntry(
+            application.application_id, application, Stage.OPEN, S.PROSPECT, now, now
+        )
+    if application == held.application:
+        return held
+    again = application.submitted_at > held.application.submitted_at
+    if held.stage is Stage.OPEN:
+        return replace(held, application=application)
+    if held.stage is Stage.ACTIVE and again:
+        return replace(held, application=application, settled=False)
+    if held.stage in (Stage.REJECTED, Stage.PERSONAL) and again:
+        fresh = RegistrationEntry(
+            held.application_id, application, Stage.OPEN, S.PROSPECT, held.first_seen_at, now
+        )
+        return replace(fresh, registrant=held.registrant, version=held.version)
+    return held
+
+
+def judged(entry: RegistrationEntry, mapping: SyncMapping) -> RegistrationEntry:
+    """An open entry with what it lacks, and the status that follows from that."""
+    if entry.stage is not Stage.OPEN:
+        return entry
+    application = entry.application
+    channel = mapping.channels.get(application.channel)
+    if channel is None:
+        return replace(entry, problem=_channel_unknown(application))
+    kind = kind_of(application, channel)
+    details = missing_details(application, kind)
+    documents = _missing_documents(entry, kind, mapping)
+    status = status_by_what_is_missing(
+        entry.status, details, documents, requested=bool(entry.requested)
+    )
+    if kind is not AccountKind.BUSINESS:
+        status = S.PROSPECT
+    missing = (*details, *documents)
+    problem = None if _undeclared(entry) else entry.problem
+    return replace(entry, kind=kind, missing=missing, status=status, problem=problem)
+
+
+def _undeclared(entry: RegistrationEntry) -> bool:
+    return entry.problem is not None and entry.problem.code == CHANNEL_UNKNOWN
+
+
+def _missing_documents(
+    entry: RegistrationEntry, kind: AccountKind | None, mapping: SyncMapping
+) -> tuple[str, ...]:
+    if kind is not AccountKind.BUSINESS:
+        return ()
+    application = entry.application
+    required = mapping.required_documents.of(application.country, application.region)
+    return missing_documents(application, required, entry.requested)
+
+
+def makes_registrant(entry: RegistrationEntry) -> AccountKind | None:
+    """What must be made in the store now; None where nothing must.
+
+    A business's people exist from its request on (TL-5); a person's account
+    comes when its form is complete.
+    """
+    if entry.stage is not Stage.OPEN or _undeclared(entry):
+        return None
+    if entry.kind is AccountKind.BUSINESS:
+        return entry.kind if entry.organisation is None else None
+    if entry.kind is AccountKind.PERSONAL and not entry.missing:
+        return entry.kind
+    return None
+
+
+def notice_of(entry: RegistrationEntry) -> RegistrationNotice | None:
+    """What the store is to show; None where there is nothing to say yet."""
+    at = entry.application.submitted_at
+    match entry.stage:
+        case Stage.OPEN if entry.kind is None and not entry.missing:
+            return None
+        case Stage.OPEN:
+            return RegistrationNotice(
+                at, entry.status, missing=entry.missing, message=entry.message
+            )
+        case Stage.REJECTED:
+            return RegistrationNotice(at, S.PROSPECT, rejected=True, message=entry.message)
+        case Stage.PERSONAL:
+            return RegistrationNotice(at)
+        case Stage.ACTIVE:
+            return RegistrationNotice(at, S.ACTIVE)
+    return RegistrationNotice(at, S.APPROVED)
+
+
+# --- What staff decide ---
+
+
+def with_request(
+    entry: RegistrationEntry, kinds: Iterable[str], message: str | None
+) -> RegistrationEntry:
+    """Staff ask for documents beyond those that are required."""
+    _must_be_open(entry, "documents can be requested")
+    asked = tuple(dict.fromkeys(kinds))
+    lacking = missing_documents(entry.application, (), asked)
+    if not lacking:
+        raise Rejected(
+            f"application {entry.application_id}: {', '.join(asked)} was handed in already",
+            code="documents_handed_in",
+            remedy="look at it: tradesync registrations show",
+        )
+    details = missing_details(entry.application, entry.kind)
+    return replace(
+        entry,
+        requested=tuple(dict.fromkeys((*entry.requested, *asked))),
+        missing=tuple(dict.fromkeys((*entry.missing, *lacking))),
+        status=S.PROSPECT if details else S.DOCUMENTS_PENDING,
+        message=message,
+    )
+
+
+def in_review(entry: RegistrationEntry, status: AccountStatus) -> RegistrationEntry:
+    """Staff take it in hand, or further: under review, then verification 1 to 4."""
+    _must_be_open(entry, "it can be reviewed")
+    if status not in REVIEWS or not may_move(entry.status, status):
+        raise Rejected(
+            f"application {entry.application_id} cannot go from {words(entry.status)}"
+            f" to {words(status)}",
+            code="step_not_allowed",
+            remedy="a review goes forward: under review, then verification 1 to 4",
+        )
+    return replace(entry, status=status)
+
+
+def approved(
+    entry: RegistrationEntry,
+    approval: ApprovedAs,
+    actor: str,
+    reason: str,
+    *,
+    despite_missing: bool = False,
+) -> RegistrationEntry:
+    """Staff approve it, as a customer of the ERP's or as one to be made.
+
+    May be decided anew while nothing of the first decision was carried out.
+    """
+    if entry.stage is not Stage.APPROVED:
+        _must_be_open(entry, "it can be approved")
+    if entry.organisation is None:
+        raise Rejected(
+            f"application {entry.application_id} has no organisation in the store yet",
+            code="no_organisation",
+            remedy="let the next run of registrations make it: tradesync resync registrations",
+        )
+    details = set(missing_details(entry.application, AccountKind.BUSINESS))
+    missing = [each for each in entry.missing if each in details or not despite_missing]
+    if missing:
+        raise Rejected(
+            f"application {entry.application_id} lacks {', '.join(missing)}",
+            code="something_missing",
+            remedy="wait for it; missing documents can be passed over with --despite-missing",
+        )
+    return replace(
+        entry,
+        stage=Stage.APPROVED,
+        status=S.APPROVED,
+        missing=(),
+        message=None,
+        approved_as=approval,
+        approved_by=actor,
+        approval_reason=reason,
+        problem=None,
+    )
+
+
+def rejected(
+    entry: RegistrationEntry, message: str | None, *, unmapped: bool = False
+) -> RegistrationEntry:
+    """Staff reject it. ``unmapped``: no mapping file names a customer for it (any more)."""
+    over = entry.stage in (Stage.CUSTOMER_KNOWN, Stage.MAPPED)
+    if over and not unmapped:
+        raise Rejected(
+            f"application {entry.application_id} is mapped to customer {entry.customer_id}",
+            code="mapped_already",
+            remedy=f"tradesync unmap --organisation {entry.organisation} --reason ...,"
+            " then reject it",
+        )
+    if entry.stage is Stage.CREATING:
+        raise Rejected(
+            f"application {entry.application_id}: the ERP was asked for a customer, and may have"
+            " one",
+            code="customer_under_way",
+            remedy="wait until it is known: tradesync resync registrations",
+        )
+    if not over and entry.stage is not Stage.APPROVED:
+        _must_be_open(entry, "it can be rejected")
+    return replace(
+        entry,
+        stage=Stage.REJECTED,
+        status=S.PROSPECT,
+        missing=(),
+        requested=(),
+        message=message,
+        approved_as=None,
+        approved_by=None,
+        approval_reason=None,
+        customer_id=None,
+        problem=None,
+        settled=False,
+    )
+
+
+def _must_be_open(entry: RegistrationEntry, what: str) -> None:
+    if entry.stage is not Stage.OPEN:
+        raise Rejected(
+            f"application {entry.application_id} is {words(entry.stage)}: {what} only before that",
+            code="not_open",
+            remedy="see what became of it: tradesync registrations show",
+        )
+
+
+def words(value: AccountStatus | Stage) -> str:
+    return value.name.lower().replace("_", " ")
+
+
+# --- What the systems say of an approved one ---
+
+
+def asked_for(
+    entry: RegistrationEntry, key: IdempotencyKey, look_again_at: datetime
+) -> RegistrationEntry:
+    """Before the ERP is asked: from here on it may have the customer."""
+    return replace(entry, stage=Stage.CREATING, key=key, look_again_at=look_again_at, problem=None)
+
+
+def with_customer(entry: RegistrationEntry, customer_id: CustomerId) -> RegistrationEntry:
+    return replace(
+        entry,
+        stage=Stage.CUSTOMER_KNOWN,
+        customer_id=customer_id,
+        look_again_at=None,
+        problem=None,
+    )
+
+
+def refused_by_erp(entry: RegistrationEntry, error: Rejected) -> RegistrationEntry:
+    """The ERP surely made none: a person decides anew."""
+    problem = Problem(error.code, str(error), error.remedy, "VE-9")
+    return replace(entry, stage=Stage.APPROVED, look_again_at=None, problem=problem)
+
+
+def with_problem(
+    entry: RegistrationEntry, code: str, sentence: str, remedy: str, rule: str = "VE-9"
+) -> RegistrationEntry:
+    return replace(entry, problem=Problem(code, sentence, remedy, rule))
+
+
+def why_no_link(customer_id: CustomerId, mapping: SyncMapping) -> Problem | None:
+    """What forbids that anybody is linked to this customer."""
+    if customer_id not in mapping.retail_groups:
+        return None
+    return Problem(
+        "retail_group_as_individual",
+        f"Customer {customer_id} is a retail group, which strangers share.",
+        "Approve it with a customer of its own.",
+        "WA-2b",
+    )
+
+
+def _channel_unknown(application: Application) -> Problem:
+    return Problem(
+        CHANNEL_UNKNOWN,
+        f"Channel {application.channel} is not declared.",
+        "Declare the channel in channels.yaml.",
+        "TL-4",
+    )

@@ -1,0 +1,132 @@
+"""Staff decide about applications from the command line, on the sample."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sync.cli.output import Exit
+from sync.sample.applications import KNOWN_COMPANY, NEW_COMPANY, NO_PAPERS
+from tests.system.site import SampleSite
+from tests.unit.cli.conftest import Operator
+
+pytestmark = pytest.mark.rule("VE-9")
+
+NEW, KNOWN, BARE = NEW_COMPANY.value, KNOWN_COMPANY.value, NO_PAPERS.value
+WHY = ("--reason", "checked")
+
+
+@pytest.fixture
+def site(tmp_path: Path, day_done: SampleSite) -> Operator:
+    return Operator(SampleSite(Path(shutil.copytree(day_done.root, tmp_path / "site"))))
+
+
+def standing(operator: Operator, application: str) -> str:
+    said = operator("registrations", "show", application, "--json")
+    return str(said.json["standing"])
+
+
+def test_the_queue_shows_what_is_missing_and_all_shows_what_is_over(operator: Operator) -> None:
+    queue = operator("registrations", "list", "--json").json
+    assert {row["application"]: row["missing"] for row in queue} == {
+        "app-1001": [],
+        "app-1002": [],
+        "app-1003": ["sellers_permit"],
+        "app-1004": ["tax_id", "business_licence"],
+        "app-1007": ["resale_certificate"],
+    }
+    everything = operator("registrations", "list", "--all", "--json").json
+    over = {row["application"]: row["standing"] for row in everything if row not in queue}
+    assert over == {"app-1005": "personal account", "app-1006": "personal account"}
+
+
+def test_a_known_company_is_proposed_with_reasons(operator: Operator) -> None:
+    (candidate,) = operator("registrations", "show", KNOWN, "--json").json["candidates"]
+    assert candidate["customer"] == "000131"
+    assert candidate["reasons"] == ["same tax ID", "same name"]
+    told = operator("registrations", "show", KNOWN).out
+    assert "may be customer 000131 Düsselhof Werkzeuge (85: same tax ID, same name)" in told
+
+
+@pytest.mark.rule("VE-3")
+def test_an_approval_is_carried_out_up_to_an_active_account(site: Operator) -> None:
+    said = site("registrations", "approve", NEW, "--create", *WHY)
+    assert said.code == Exit.DONE, said
+    assert standing(site, NEW) == "8 approved"
+    assert site("resync", "registrations").code == Exit.DONE
+    assert standing(site, NEW) == "8 approved, mapped"
+    table = (site.site.root / "mappings" / "customers.csv").read_text()
+    assert table.endswith(f"W00001,org-{NEW},,,application {NEW}: checked\n")
+    assert site("resync", "registrations").code == Exit.DONE
+    assert standing(site, NEW) == "9 active"
+    query = f"SELECT status FROM organisations WHERE organisation = 'org-{NEW}'"
+    rows = site.site.rows(site.site.database("store"), query)
+    assert [tuple(row) for row in rows] == [(9,)]
+    checked = site("check", "mappings")
+    assert f"org-{NEW}" not in checked.out
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("approve", NEW), "--link CUSTOMER_ID or --create"),
+        (("approve", NEW, "--create", "--link", "000102"), "--link CUSTOMER_ID or --create"),
+        (("approve", NEW, "--link", " 1"), "is no customer ID"),
+    ],
+)
+def test_nobody_is_linked_by_a_guess(operator: Operator, words: tuple[str, ...], told: str) -> None:
+    said = operator("registrations", *words, *WHY)
+    assert (said.code, told in said.err) == (Exit.USAGE, True), said
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (("approve", NEW, "--link", "RETAIL-US"), "retail group"),
+        (("approve", NEW, "--link", "000999"), "no customer 000999"),
+        (("approve", BARE, "--create"), "lacks sellers_permit"),
+        (("reject", "app-9"), "no application app-9"),
+        (("review", NEW, "verification-1", "--dry-run"), ""),
+        (("request-documents", NEW, "resale_certificate"), "handed in already"),
+    ],
+)
+def test_what_cannot_be_decided_says_why(site: Operator, words: tuple[str, ...], told: str) -> None:
+    said = site("registrations", *words, *WHY)
+    assert said.code == (Exit.FAILED if told else Exit.DONE), said
+    assert told in said.err
+
+
+def test_a_dry_run_decides_nothing(site: Operator) -> None:
+    for words in (
+        ("approve", KNOWN, "--link", "000131"),
+        ("reject", KNOWN),
+        ("review", KNOWN, "under-review"),
+        ("request-documents", KNOWN, "bank_statement"),
+    ):
+        said = site("registrations", *words, *WHY, "--dry-run")
+        assert said.code == Exit.DONE, said
+        assert "would be" in said.out
+        assert site("registrations", *words, *WHY, "--dry-run", "--json").json["dry_run"] is True
+    assert standing(site, KNOWN) == "1 applied"
+
+
+def test_staff_ask_for_a_document_and_reject_with_a_word_to_the_applicant(site: Operator) -> None:
+    site("registrations", "review", KNOWN, "under-review", *WHY)
+    asked = ("request-documents", KNOWN, "bank_statement", "--message", "Please send it.")
+    assert site("registrations", *asked, *WHY).code == Exit.DONE
+    told = site("registrations", "show", KNOWN, "--json").json
+    assert (told["standing"], told["missing"], told["message"]) == (
+        "2 documents pending",
+        ["bank_statement"],
+        "Please send it.",
+    )
+    assert site("registrations", "reject", KNOWN, *WHY).code == Exit.DONE
+    assert standing(site, KNOWN) == "rejected"
+    actions = site.site.rows(site.site.state, "SELECT action FROM audit ORDER BY id")
+    assert [each for (each,) in actions if each.startswith("registration.")] == [
+        "registration.reviewed",
+        "registration.documents_requested",
+        "registration.rejected",
+    ]

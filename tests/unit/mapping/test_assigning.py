@@ -1,0 +1,76 @@
+"""An approval writes one line into the mapping files, once, and over nobody's head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sync.domain.ids import CustomerId, OrganisationId, StoreId
+from sync.errors import Misconfigured, Rejected
+from sync.mapping.assigning import MappingFiles
+from sync.state import SqlState, open_state
+from sync.state.keys import keys_of
+from sync.testing.clock import ManualClock
+
+pytestmark = pytest.mark.rule("VE-9", "OP-4")
+
+SHOP = """\
+channels:
+  shop:
+    commerce_mode: hybrid
+    retail_groups: [{customer_id: RETAIL-US, currencies: [USD]}]
+"""
+TABLE = "customer_id,organisation,user,contact,note\n# ours\n000101,org-1,,,the first\n"
+NEW, FIRST = OrganisationId("org-app-1"), OrganisationId("org-1")
+CUSTOMER = CustomerId("000102")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> MappingFiles:
+    (tmp_path / "channels.yaml").write_text(SHOP)
+    (tmp_path / "customers.csv").write_text(TABLE)
+    clock = ManualClock()
+    store = StoreId("shop")
+    state = SqlState(open_state("sqlite://"), "main", store, keys_of(store, 64), clock)
+    return MappingFiles(tmp_path, state, clock)
+
+
+def table(files: MappingFiles) -> str:
+    return (files.folder / "customers.csv").read_text()
+
+
+def noted(files: MappingFiles) -> list[tuple[str, str]]:
+    with files.state.transaction() as state:
+        return [(each.actor, each.event) for each in state.audit.last()]
+
+
+def test_an_assignment_is_one_line_more_and_is_written_once(files: MappingFiles) -> None:
+    for _ in range(2):
+        files.put_assignment(NEW, CUSTOMER, "ann", "application app-1:\n checked")
+        assert table(files) == TABLE + "000102,org-app-1,,,application app-1: checked\n"
+        assert noted(files) == [("ann", "map")]
+    assert files.assignment_of(NEW) == CUSTOMER
+    assert files.assignment_of(OrganisationId("org-9")) is None
+
+
+def test_what_a_person_assigned_is_never_moved(files: MappingFiles) -> None:
+    with pytest.raises(Rejected, match="stands for customer 000101"):
+        files.put_assignment(FIRST, CUSTOMER, "ann", "checked")
+    assert (table(files), noted(files)) == (TABLE, [])
+
+
+@pytest.mark.rule("WA-2b")
+def test_a_retail_group_is_refused_by_the_files_themselves(files: MappingFiles) -> None:
+    with pytest.raises(Misconfigured, match="retail group"):
+        files.put_assignment(NEW, CustomerId("RETAIL-US"), "ann", "checked")
+    assert (table(files), noted(files)) == (TABLE, [])
+
+
+def test_files_that_are_refused_are_not_edited(files: MappingFiles) -> None:
+    (files.folder / "channels.yaml").write_text(SHOP + "  typo")
+    with pytest.raises(Misconfigured):
+        files.put_assignment(NEW, CUSTOMER, "ann", "checked")
+    with pytest.raises(Misconfigured):
+        files.assignment_of(NEW)
+    assert (table(files), noted(files)) == (TABLE, [])
