@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 import erp_adapters
+import sync.files
 import sync.stores
 from sync.domain.ids import StoreId
 from sync.domain.mapping import SyncMapping
@@ -25,6 +26,7 @@ from sync.mapping.source import MappingSource
 from sync.planning.guards import Guard
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp
+from sync.ports.files import HoldsFiles
 from sync.ports.store import Store
 from sync.routing import AccountMap
 from sync.secrecy import conceal
@@ -35,10 +37,15 @@ from sync.state.keys import keys_of
 from sync.state.known import KnownStates
 from sync.systems import BreakerLimits, SystemWatch, guarded
 
-ENTRY_POINTS = {"erp": "tradesync.erp_adapters", "store": "tradesync.stores"}
+ENTRY_POINTS = {
+    "erp": "tradesync.erp_adapters",
+    "store": "tradesync.stores",
+    "files": "tradesync.files",
+}
 _REGISTRIES: Mapping[str, Mapping[str, str]] = {
     "erp": erp_adapters.REGISTRY,
     "store": sync.stores.REGISTRY,
+    "files": sync.files.REGISTRY,
 }
 
 
@@ -47,7 +54,7 @@ class Pipeline:
     """One ERP and one store with their state and mapping, open and ready.
 
     ``beside`` are the mappings of the other pipelines on the same ERP,
-    ``watches`` those of its ERP and its store.
+    ``watches`` those of its ERP, its store and its place of files.
     """
 
     settings: PipelineSettings
@@ -58,6 +65,7 @@ class Pipeline:
     clock: Clock
     beside: tuple[MappingKeeper, ...] = ()
     watches: tuple[SystemWatch, ...] = ()
+    files: HoldsFiles | None = None
 
     @property
     def name(self) -> str:
@@ -101,6 +109,7 @@ class Pipeline:
             limits=limits_of(self.settings),
             progress=progress,
             assignments=self.mapping_files,
+            files=self.files,
         )
 
 
@@ -145,7 +154,8 @@ def open_installation(
         watches: dict[str, SystemWatch] = {}
         pipelines = {}
         for name, wanted in settings.pipelines.items():
-            for system in (wanted.erp, wanted.store):
+            ends = (wanted.erp, wanted.store, *([wanted.files] if wanted.files else []))
+            for system in ends:
                 if system.name not in systems:
                     watch = SystemWatch(system.name, system.kind, clock, breaker_of(system))
                     port = _open_system(system, settings)
@@ -159,7 +169,8 @@ def open_installation(
                 engine,
                 clock,
                 looks_on=looks_on,
-                watches=(watches[wanted.erp.name], watches[wanted.store.name]),
+                watches=tuple(watches[each.name] for each in ends),
+                files=systems[wanted.files.name] if wanted.files else None,
             )
         for name, pipeline in list(pipelines.items()):
             beside = tuple(
@@ -235,13 +246,14 @@ def _pipeline(
     *,
     looks_on: bool,
     watches: tuple[SystemWatch, ...],
+    files: HoldsFiles | None,
 ) -> Pipeline:
     store_id: StoreId = store.store_id
     key_for = keys_of(store_id, erp.capabilities.external_key_length)
     state = SqlState(engine, settings.name, store_id, key_for, clock)
     source = MappingSource(settings.mappings)
     keeper = MappingKeeper(source, state, clock, looks_on=looks_on)
-    return Pipeline(settings, erp, store, state, keeper, clock, watches=watches)
+    return Pipeline(settings, erp, store, state, keeper, clock, watches=watches, files=files)
 
 
 def _open_system(system: SystemSettings, settings: Settings) -> Any:

@@ -15,7 +15,9 @@ from sync.errors import SyncError
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.flows.context import Progress
-    from sync.ports.erp import Finding
+    from sync.ports.erp import Erp, Finding
+    from sync.ports.files import HoldsFiles
+    from sync.ports.store import Store
 
 
 EVERYTHING, MAPPINGS = "all", "mappings"
@@ -88,15 +90,33 @@ def check(
 
 def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
     found = [("mapping", each) for each in _mapping_findings(line)]
-    for where, system in (("erp", line.erp), ("store", line.store)):
+    systems: list[tuple[str, Erp | Store | HoldsFiles]] = [("erp", line.erp), ("store", line.store)]
+    if line.files is not None:
+        systems.append(("files", line.files))
+    for where, system in systems:
         try:
             found.extend((where, each) for each in system.check())
         except SyncError as error:
             found.append((where, _error(where, str(error), "See whether the system is up.")))
+    found.extend(("files", each) for each in _papers(line))
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
     found.extend(("mapping", each) for each in _live_findings(line, progress))
     return found
+
+
+def _papers(line: Pipeline) -> list[Finding]:
+    """Documents need the ERP's word on them and a place of their files; one alone does nothing."""
+    from sync.ports.erp import ReadsDocuments
+
+    tells = isinstance(line.erp, ReadsDocuments)
+    if tells and line.files is None:
+        told = "the ERP tells of documents, and the settings name no place of files"
+        return [_warning("files", told, "Write a system of kind files and name it in files.")]
+    if line.files is not None and not tells:
+        told = "there is a place of files, and the ERP's adapter or profile tells of no documents"
+        return [_warning("files", told, "Write documents into the profile, or take files out.")]
+    return []
 
 
 def _cancels(line: Pipeline) -> Finding:

@@ -85,6 +85,12 @@ class PartNumber(Key):
     __slots__ = ()
 
 
+class DocumentNumber(Key):
+    """A document's number, unique within its kind and account."""
+
+    __slots__ = ()
+
+
 class InvoiceNumber(Key):
     """The ERP's number of an invoice or credit note."""
 

@@ -17,6 +17,7 @@ from sync.domain.account import (
     ShipTo,
 )
 from sync.domain.balance import AccountBalance
+from sync.domain.document import Document
 from sync.domain.ids import (
     CustomerId,
     ErpOrderNumber,
@@ -158,6 +159,23 @@ class CustomerPartView:
 
     def __post_init__(self) -> None:
         _own(self.account, self.part.sold_to, f"part number {self.part.part_number}")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A document that its own account's buyers may see, under the same terms as an invoice.
+
+    A file that nobody has read cannot be shown: ValueError without content.
+    """
+
+    account: IndividualAccount
+    document: Document
+
+    def __post_init__(self) -> None:
+        document = self.document
+        _own(self.account, document.sold_to, f"{document.kind.value} {document.number}")
+        if document.content is None:
+            raise ValueError(f"{document.kind.value} {document.number} has no content")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sync.flows.retrying import Patience, Retrying
 from sync.planning.guards import Guard
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp
+from sync.ports.files import HoldsFiles
 from sync.ports.registrations import AssignsCustomers
 from sync.ports.state import ResyncScope, State
 from sync.ports.store import Store
@@ -77,6 +78,7 @@ class Context:
     """One pipeline, ready to run flows. The mapping is one immutable version.
 
     ``assignments`` are the files behind it, where a flow may write into them.
+    ``files`` is where the files of documents lie, None where the settings name no place.
     """
 
     pipeline: str
@@ -89,6 +91,7 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     progress: Progress = silent
     assignments: AssignsCustomers | None = None
+    files: HoldsFiles | None = None
 
     def retrying(self) -> Retrying:
         """A budget of retries for one run."""

@@ -21,6 +21,7 @@ from sync.flows.availability import mirror_availability
 from sync.flows.balances import mirror_balances
 from sync.flows.context import Context, Flow, FlowResult
 from sync.flows.customer_parts import mirror_customer_parts
+from sync.flows.documents import mirror_documents
 from sync.flows.entitlements import mirror_entitlements
 from sync.flows.invoices import mirror_invoices
 from sync.flows.narrowing import refuse_unknown_parts, unknown_names
@@ -48,6 +49,7 @@ FLOWS: Mapping[str, Flow] = {
     "registrations": handle_registrations,
     "orders": import_orders,
     "order_status": mirror_order_status,
+    "documents": mirror_documents,
 }
 
 

@@ -252,7 +252,7 @@ def _write(
     if applied.refused:
         result.outcome = "failed"
         first = applied.refused[0][1]
-        result.message = f"the store refused {len(applied.refused)} changes, the first: {first}"
+        result.message = f"{len(applied.refused)} changes were refused, the first: {first}"
     if applied.stopped:
         result.outcome = "cancelled"
 

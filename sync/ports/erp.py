@@ -19,6 +19,7 @@ from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money, Rounding
@@ -282,6 +283,15 @@ class ReadsCustomerParts(Protocol):
 
     def customer_parts(self, customer_ids: Collection[CustomerId]) -> Sequence[CustomerPart]:
         """The item numbers of these accounts, at most one for each key."""
+        ...
+
+
+@runtime_checkable
+class ReadsDocuments(Protocol):
+    """Optional: an ERP that knows the files of its invoices, confirmations and delivery notes."""
+
+    def documents(self, customer_ids: Collection[CustomerId]) -> Sequence[DocumentRecord]:
+        """The documents of these accounts, at most one for each key. It reads no file."""
         ...
 
 

@@ -158,6 +158,17 @@ class ShownOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """A web order that the ERP has or may have, and the account that it is under there."""
+
+    order_id: WebOrderId
+    number: str
+    key: IdempotencyKey
+    customer_id: CustomerId
+    erp_order: ErpOrderNumber | None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerFilter:
     """Which entries; an empty set or None does not restrict."""
 
@@ -403,6 +414,10 @@ class Ledger(Protocol):
 
     def entries(self, wanted: LedgerFilter) -> Sequence[LedgerEntry]:
         """Newest change first."""
+        ...
+
+    def placed_under(self, customer_ids: Collection[CustomerId]) -> Sequence[PlacedOrder]:
+        """Every order of these accounts that the ERP has or may have, in any order."""
         ...
 
     def history(self, order_id: WebOrderId) -> Sequence[LedgerEvent]: ...

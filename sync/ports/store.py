@@ -7,13 +7,14 @@ names. Mirrored partitions are read with ``shown_*`` and changed with
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.document import Document, DocumentKey
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
@@ -47,6 +48,7 @@ from sync.domain.views import (
     BalanceView,
     BillToView,
     CustomerPartView,
+    DocumentView,
     ImportNotice,
     InvoiceView,
     PublishedPriceKey,
@@ -315,6 +317,40 @@ class MirrorsEntitlements(Protocol):
 
     def apply_entitlements(self, put: Sequence[Entitlement], remove: Sequence[Sku]) -> None:
         """Restrict the items of ``put``, each as it says; open those of ``remove`` to everybody."""
+        ...
+
+
+@runtime_checkable
+class MirrorsDocuments(Protocol):
+    """Optional: documents of individual accounts with their files, once for each content.
+
+    The store shows them to whom it shows the account's invoices, and the
+    confirmation of a web order only to those who may see that order.
+    """
+
+    def shown_documents(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[DocumentKey, Document]:
+        """As they were put. One whose content is not there whole has an empty version."""
+        ...
+
+    def publish_document(self, view: DocumentView, content: Iterable[bytes]) -> None:
+        """Show the document with this content, in place of what is shown under its key.
+
+        The content is taken piece by piece. Rejected, and nothing changed, where
+        it has not the size and the SHA-256 that the document tells.
+        """
+        ...
+
+    def apply_documents(self, put: Sequence[DocumentView], remove: Sequence[DocumentKey]) -> None:
+        """Put documents whose content the store holds already; Rejected where it does not.
+
+        Content that no document has any more goes with the last one.
+        """
+        ...
+
+    def document_content(self, sha256: str) -> Iterator[bytes]:
+        """The content piece by piece, nothing where the store does not hold it whole."""
         ...
 
 

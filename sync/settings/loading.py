@@ -135,6 +135,9 @@ class _Loader:
                 self._note((*path, "mappings"), "is no folder", remedy)
             erp = self._end(entry.erp, "erp", (*path, "erp"), systems)
             store = self._end(entry.store, "store", (*path, "store"), systems)
+            files = None
+            if entry.files is not None:
+                files = self._end(entry.files, "files", (*path, "files"), systems)
             other = writers.setdefault(entry.store, name)
             if other != name and store is not None:
                 message = (
@@ -155,6 +158,7 @@ class _Loader:
                     guards={flow: entry.guards.of(flow) for flow in MIRRORS},
                     orders=entry.orders,
                     patience=entry.patience,
+                    files=files,
                 ),
             )
 

@@ -39,7 +39,7 @@ from sync.settings.words import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability"),
+    *("entitlements", "availability", "documents"),
 )
 FLOWS = ("orders", "order_status", *MIRRORS, "registrations")
 Flow = Annotated[str, one_of(*FLOWS)]
@@ -76,7 +76,7 @@ class BreakerSettings(Part):
 
 
 class SystemEntry(Part):
-    """An ERP or a store. ``options`` are the adapter's own business."""
+    """An ERP, a store or a place of files. ``options`` are the adapter's own business."""
 
     kind: Kind
     adapter: Adapter
@@ -114,6 +114,7 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "entitlements": 1800,
     "availability": 600,
     "registrations": 300,
+    "documents": 1800,
 }
 
 
@@ -149,6 +150,8 @@ class ScheduleSettings(Part):
     availability_cron: Cron | None = None
     registrations_every_s: Seconds | None = None
     registrations_cron: Cron | None = None
+    documents_every_s: Seconds | None = None
+    documents_cron: Cron | None = None
 
     def trigger(self, flow: str) -> Trigger | None:
         """When the flow runs; None for one that is off. Raises KeyError for no flow."""
@@ -187,6 +190,7 @@ class GuardsEntry(GuardSettings):
     customer_parts: GuardSettings = GuardSettings()
     entitlements: GuardSettings = GuardSettings()
     availability: GuardSettings = GuardSettings()
+    documents: GuardSettings = GuardSettings()
 
     def of(self, flow: str) -> GuardSettings:
         general = {name: getattr(self, name) for name in GuardSettings.model_fields}
@@ -232,10 +236,14 @@ class PatienceSettings(Part):
 
 
 class PipelineEntry(Part):
-    """One ERP and one store. ``mappings`` is a folder, from the site's own."""
+    """One ERP and one store. ``mappings`` is a folder, from the site's own.
+
+    ``files`` is the system in which the files of documents lie, empty: none.
+    """
 
     erp: Name
     store: Name
+    files: Name | None = None
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
     schedule: ScheduleSettings = ScheduleSettings()
@@ -264,7 +272,10 @@ class SystemSettings:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """One ERP and one store, with their own mapping, schedule and limits (OP-8)."""
+    """One ERP and one store, with their own mapping, schedule and limits (OP-8).
+
+    ``files`` is where the files of documents lie; None: nowhere.
+    """
 
     name: str
     erp: SystemSettings
@@ -275,6 +286,7 @@ class PipelineSettings:
     guards: Mapping[str, GuardSettings]
     orders: OrderSettings
     patience: PatienceSettings
+    files: SystemSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

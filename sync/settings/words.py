@@ -199,4 +199,4 @@ Factor = Annotated[
 ]
 Level = Annotated[str, one_of("debug", "info", "warning", "error")]
 Format = Annotated[str, one_of("json", "text")]
-Kind = Annotated[str, one_of("erp", "store")]
+Kind = Annotated[str, one_of("erp", "store", "files")]

@@ -8,12 +8,21 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, and_, func, or_, select, true
 
-from sync.domain.ids import StoreId, WebOrderId
+from sync.domain.ids import CustomerId, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
-from sync.ports.state import LedgerEntry, LedgerEvent, LedgerFilter, LedgerState, ShownOrder
+from sync.ports.state import (
+    LedgerEntry,
+    LedgerEvent,
+    LedgerFilter,
+    LedgerState,
+    PlacedOrder,
+    ShownOrder,
+)
 from sync.state import rows, versions
 from sync.state.reducing import done_before
 from sync.state.schema import ledger, ledger_events, ledger_of
+
+_AT_ONCE = 500
 
 
 class LedgerReads:
@@ -114,6 +123,19 @@ class LedgerReads:
             query = query.limit(wanted.limit)
         return self._entries(query.order_by(ledger.c.changed_at.desc(), ledger.c.order_id))
 
+    def placed_under(self, customer_ids: Collection[CustomerId]) -> Sequence[PlacedOrder]:
+        asked = sorted({each.value for each in customer_ids})
+        found: list[PlacedOrder] = []
+        for start in range(0, len(asked), _AT_ONCE):
+            query = _placed.where(
+                self._mine,
+                ledger.c.customer_id.in_(asked[start : start + _AT_ONCE]),
+                or_(ledger.c.imported_at.is_not(None), ledger.c.frozen.is_not(None)),
+            )
+            held = self._connection.execute(query).mappings()
+            found.extend(rows.placed_order(dict(row)) for row in held)
+        return found
+
     def history(self, order_id: WebOrderId) -> Sequence[LedgerEvent]:
         """What happened to the order, oldest first; nothing for an unknown one."""
         query = (
@@ -162,4 +184,5 @@ class LedgerReads:
         return [rows.shown_order(dict(row)) for row in found]
 
 
+_placed = select(*(ledger.c[name] for name in rows.PLACED_COLUMNS))
 _shown = select(*(ledger.c[name] for name in rows.SHOWN_COLUMNS))

@@ -11,7 +11,7 @@ from sync.domain.ids import ChannelId, CustomerId, ErpOrderNumber, IdempotencyKe
 from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
 from sync.domain.views import ImportNotice
 from sync.ports.notices import notice_for
-from sync.ports.state import LedgerEntry, LedgerState, ShownOrder
+from sync.ports.state import LedgerEntry, LedgerState, PlacedOrder, ShownOrder
 from sync.state import versions
 
 Row = dict[str, Any]
@@ -81,6 +81,20 @@ def entry(row: Row) -> LedgerEntry:
         reduced_at=row["reduced_at"],
         customer_id=_maybe(CustomerId, row["customer_id"]),
         erased=versions.is_erased(row),
+    )
+
+
+PLACED_COLUMNS = ("order_id", "number", "key", "customer_id", "erp_order")
+"""What ``placed_order`` reads."""
+
+
+def placed_order(row: Row) -> PlacedOrder:
+    return PlacedOrder(
+        order_id=WebOrderId(row["order_id"]),
+        number=row["number"],
+        key=IdempotencyKey(row["key"]),
+        customer_id=CustomerId(row["customer_id"]),
+        erp_order=_maybe(ErpOrderNumber, row["erp_order"]),
     )
 
 

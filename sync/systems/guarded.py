@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from sync.domain.times import Watermark
-from sync.ports import erp, store
+from sync.ports import erp, files, store
 from sync.ports.clock import Clock
 from sync.ports.systems import TellsClockSkew
 from sync.systems.watch import SystemWatch
@@ -32,9 +32,9 @@ TELLS_TIME = frozenset({"feed_now", "changed_customers"})
 
 
 def _asking() -> frozenset[str]:
-    """The methods of all protocols of both ports."""
+    """The methods of all protocols of the ports."""
     found = set()
-    for module in (erp, store):
+    for module in (erp, files, store):
         for kind in vars(module).values():
             if getattr(kind, "_is_protocol", False) and kind.__module__ == module.__name__:
                 found |= {

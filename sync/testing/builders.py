@@ -8,11 +8,13 @@ ship-to and buys the default item at the default price.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from sync.domain import registration
 from sync.domain.account import (
     Account,
     AccountStatus,
@@ -28,6 +30,13 @@ from sync.domain.account import (
 from sync.domain.address import Address, TypedAddress
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
+from sync.domain.document import (
+    Content,
+    Document,
+    DocumentKind,
+    DocumentRecord,
+    MediaType,
+)
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
@@ -35,6 +44,7 @@ from sync.domain.ids import (
     ChannelId,
     ContactId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     IdempotencyKey,
     InvoiceNumber,
@@ -76,7 +86,6 @@ from sync.domain.pricing import Audience, AudienceKind, Price, PriceKey, PriceSc
 from sync.domain.registration import (
     AccountKind,
     Application,
-    Document,
     NewCustomer,
     RegistrationNotice,
     RegistrationView,
@@ -102,6 +111,7 @@ from sync.domain.views import (
     BalanceView,
     BillToView,
     CustomerPartView,
+    DocumentView,
     InvoiceView,
     ShipToView,
 )
@@ -244,6 +254,37 @@ def a_customer_part(**changes: Any) -> CustomerPart:
         sku=SKU,
         unit="EA",
         description="Deck bolt",
+    )
+    return _with(base, changes)
+
+
+PDF = b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
+
+
+def a_document_record(**changes: Any) -> DocumentRecord:
+    base = DocumentRecord(
+        kind=DocumentKind.INVOICE,
+        number=DocumentNumber("INV-5001"),
+        sold_to=ACCOUNT,
+        issued_on=date(2025, 3, 1),
+        place="invoices/INV-5001.pdf",
+    )
+    return _with(base, changes)
+
+
+def a_content(content: bytes = PDF, media_type: MediaType = MediaType.PDF) -> Content:
+    return Content(media_type, len(content), hashlib.sha256(content).hexdigest())
+
+
+def a_document(file: bytes = PDF, /, **changes: Any) -> Document:
+    base = Document(
+        kind=DocumentKind.INVOICE,
+        number=DocumentNumber("INV-5001"),
+        sold_to=ACCOUNT,
+        issued_on=date(2025, 3, 1),
+        place="invoices/INV-5001.pdf",
+        version="1-80",
+        content=a_content(file),
     )
     return _with(base, changes)
 
@@ -470,7 +511,11 @@ def an_application(**changes: Any) -> Application:
         company="Lantern Works GmbH",
         tax_id="DE 811 222 333",
         country="DE",
-        documents=(Document("licence", "s3://registrations/app-1/licence.pdf", "application/pdf"),),
+        documents=(
+            registration.Document(
+                "licence", "s3://registrations/app-1/licence.pdf", "application/pdf"
+            ),
+        ),
     )
     return _with(application, changes)
 
@@ -674,6 +719,11 @@ def an_entitlement(sku: Sku = SKU, audiences: Iterable[Audience] | None = None) 
     """The item is kept for these, in any order; for one account where none are given."""
     kept_for = [account_audience()] if audiences is None else audiences
     return Entitlement(sku, tuple(sorted(kept_for, key=lambda each: each.order)))
+
+
+def a_document_view(file: bytes = PDF, /, **changes: Any) -> DocumentView:
+    document = a_document(file, **changes)
+    return DocumentView(individual(document.sold_to), document)
 
 
 def account_audience(customer_id: CustomerId = ACCOUNT) -> Audience:

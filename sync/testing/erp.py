@@ -18,6 +18,7 @@ from sync.domain.account import Account, BillTo, Contact, Item, Location, ShipTo
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch, bare_tax_id, telling_word
+from sync.domain.document import DocumentKey, DocumentRecord
 from sync.domain.ids import (
     BillToId,
     ContactId,
@@ -98,6 +99,7 @@ class MemoryErp:
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
+        self._documents: dict[DocumentKey, DocumentRecord] = {}
         self._stock: dict[StockKey, Availability] = {}
         self._orders: list[WrittenRow] = []
         self._statuses: dict[IdempotencyKey, OrderStatus] = {}
@@ -250,6 +252,11 @@ class MemoryErp:
         wanted = set(customer_ids)
         return [part for part in self._parts.values() if part.sold_to in wanted]
 
+    def documents(self, customer_ids: Collection[CustomerId]) -> Sequence[DocumentRecord]:
+        self._admit()
+        wanted = set(customer_ids)
+        return [each for each in self._documents.values() if each.sold_to in wanted]
+
     def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         self._admit()
         told = [each for each in self._stock.values() if skus is None or each.sku in skus]
@@ -388,6 +395,8 @@ class MemoryErp:
             del self._balances[balance]
         for part in [key for key in self._parts if key[0] == customer_id]:
             del self._parts[part]
+        for document in [key for key in self._documents if key[0] == customer_id]:
+            del self._documents[document]
         own = PriceScope.account(customer_id)
         for price in [key for key in self._prices if key.scope == own]:
             del self._prices[price]
@@ -450,6 +459,13 @@ class MemoryErp:
 
     def remove_balance(self, customer_id: CustomerId, currency: str) -> None:
         del self._balances[customer_id, currency]
+
+    def add_document(self, record: DocumentRecord) -> None:
+        """Add or replace the document; its file is nobody's business here."""
+        self._documents[record.key] = record
+
+    def remove_document(self, key: DocumentKey) -> None:
+        del self._documents[key]
 
     def add_customer_part(self, part: CustomerPart) -> None:
         """Add or replace the account's own number for the item."""

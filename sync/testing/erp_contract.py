@@ -28,10 +28,13 @@ import pytest
 from sync.domain.account import Account, Contact, CreditStatus, Item
 from sync.domain.address import Address
 from sync.domain.candidates import CustomerSearch
+from sync.domain.document import DocumentKind
 from sync.domain.ids import (
     BillToId,
     ContactId,
     CustomerId,
+    DocumentNumber,
+    ErpOrderNumber,
     IdempotencyKey,
     InvoiceNumber,
     LocationId,
@@ -72,6 +75,7 @@ from sync.ports.erp import (
     ReadsAvailability,
     ReadsBalances,
     ReadsCustomerParts,
+    ReadsDocuments,
     ReadsInvoices,
     ReadsItems,
     ReadsOrderStatus,
@@ -1178,6 +1182,43 @@ class ErpAdapterContract:
         assert list(reads.customer_parts([])) == []
         everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
         assert len(list(reads.customer_parts([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    # Documents.
+
+    @pytest.mark.rule("TL-7")
+    def test_documents_are_told_with_their_references_and_files(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsDocuments)
+        arrange_customer(erp_world)
+        records = [
+            a.a_document_record(
+                erp_order=ErpOrderNumber("SO-77"), web_reference="W-1", size=80, sha256="0a" * 32
+            ),
+            # One number in each kind, as where each counts from one.
+            a.a_document_record(kind=DocumentKind.DELIVERY_NOTE, place=f"notes/{TRICKY}.pdf"),
+            a.a_document_record(kind=DocumentKind.ORDER_CONFIRMATION, place="../up.pdf"),
+            a.a_document_record(number=DocumentNumber("0001"), issued_on=date(2024, 2, 29)),
+        ]
+        for each in records:
+            erp_world.add_document(each)
+
+        told = {each.key: each for each in reads.documents([a.ACCOUNT])}
+
+        assert told == {each.key: erp_world.told(each) for each in records}
+
+    @pytest.mark.rule("TL-7", "WA-8")
+    def test_documents_are_those_of_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsDocuments)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        erp_world.add_document(a.a_document_record())
+        erp_world.add_document(a.a_document_record(sold_to=OTHER, number=DocumentNumber("2")))
+
+        assert [each.sold_to for each in reads.documents([OTHER])] == [OTHER]
+        assert list(reads.documents([])) == []
+        everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
+        assert len(list(reads.documents([*everybody, a.ACCOUNT, OTHER]))) == 2
 
     # Availability.
 

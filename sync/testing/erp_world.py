@@ -17,6 +17,7 @@ from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import CustomerId, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.part_number import CustomerPart
@@ -109,6 +110,10 @@ class ErpWorld(Protocol):
 
     def add_customer_part(self, part: CustomerPart) -> None:
         """Insert the account's own number for an item, which is there."""
+        ...
+
+    def add_document(self, record: DocumentRecord) -> None:
+        """Insert what the ERP knows of the account's document; its file is elsewhere."""
         ...
 
     def add_availability(self, figure: Availability) -> None:

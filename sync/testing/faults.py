@@ -38,7 +38,15 @@ from sync.testing.past import Past, other_order
 T = TypeVar("T")
 
 # Everything else only reads. "shown_" is no "show_".
-WRITING = ("submit_", "show_", "put_", "apply_", "withdraw_", "create_", "add_", "set_", "cancel_")
+WRITING = (
+    *("submit_", "show_", "put_", "apply_", "publish_", "withdraw_", "create_", "add_", "set_"),
+    "cancel_",
+)
+
+# A content goes piece by piece: a piece is no page that might come twice, and a call
+# whose sender is gone in the middle of it never arrives.
+IN_PIECES = frozenset({"read_file", "document_content"})
+TAKES_PIECES = frozenset({"publish_document"})
 
 # The port promises these in an order: their pages and items never come in another.
 ORDERED = frozenset({"changed_orders", "availability", "shown_stocked_items", "open_applications"})
@@ -92,7 +100,9 @@ def possible(point: str, fault: Fault) -> bool:
     writes = method.startswith(WRITING)
     match fault:
         case Fault.OVERTAKEN:
-            return writes
+            return writes and method not in TAKES_PIECES
+        case Fault.REPEAT:
+            return not (step and method in IN_PIECES)
         case Fault.STALE:
             return not writes and not step
         case Fault.REORDER:

@@ -9,10 +9,12 @@ second time here, on purpose: a mistake in a planner must not hide itself.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from sync.domain.account import Account, Item
 from sync.domain.channel import Channel, LoginWall
+from sync.domain.document import Document
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceLevel, PriceScope, PriceValue
 from sync.flows.context import Context, needs
@@ -23,17 +25,20 @@ from sync.ports.erp import (
     ReadsAvailability,
     ReadsBalances,
     ReadsCustomerParts,
+    ReadsDocuments,
     ReadsInvoices,
     ReadsItems,
     ReadsPrices,
     ReadsShipTos,
 )
+from sync.ports.files import HoldsFiles
 from sync.ports.state import ResyncScope
 from sync.ports.store import (
     MirrorsAccounts,
     MirrorsAvailability,
     MirrorsBalances,
     MirrorsCustomerParts,
+    MirrorsDocuments,
     MirrorsEntitlements,
     MirrorsInvoices,
     MirrorsPrices,
@@ -42,7 +47,7 @@ from sync.ports.store import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability"),
+    *("entitlements", "availability", "documents"),
 )
 
 
@@ -76,6 +81,13 @@ def _of_retail_groups(context: Context) -> Iterator[str]:
     parts = needs(context.store, MirrorsCustomerParts, "the store").shown_customer_parts(groups)
     if parts:
         yield f"the store shows part numbers of retail groups: {sorted(parts)}"
+    papers = needs(context.store, MirrorsDocuments, "the store")
+    if papers.shown_documents(groups):
+        yield f"the store shows documents of retail groups: {sorted(groups)}"
+    for (owner, *_), document in papers.shown_documents(sorted(shown)).items():
+        if document.sold_to != owner:
+            yield f"a document of {document.sold_to} is shown to {owner}"
+        yield from _content(papers, document)
     for group in groups:
         if any(owner == group for owner, _ in owed):
             yield f"the store shows what the retail group {group} owes"
@@ -91,6 +103,24 @@ def _of_retail_groups(context: Context) -> Iterator[str]:
     ):
         if invoice.sold_to != owner:
             yield f"an invoice of {invoice.sold_to} is shown to {owner}"
+
+
+def _content(papers: MirrorsDocuments, document: Document) -> Iterator[str]:
+    """A file that is no document, or another than was told, is shown to nobody."""
+    told, name = document.content, f"{document.kind.value} {document.number}"
+    held = b"".join(papers.document_content(told.sha256)) if told else b""
+    digest = hashlib.sha256(held).hexdigest()
+    if told is None or (told.size, told.sha256) != (len(held), digest):
+        yield f"the file of {name} is not the one published"
+    if document.version.startswith("sha256:") and document.version != f"sha256:{digest}":
+        yield f"the file of {name} has another SHA-256 than the ERP told"
+    if not _is_a_paper(held):
+        yield f"the file of {name} is no PDF, PNG or JPEG"
+
+
+def _is_a_paper(file: bytes) -> bool:
+    ends = {b"%PDF-": b"%%EOF", b"\x89PNG\r\n\x1a\n": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
+    return any(file.startswith(head) and end in file[-1024:] for head, end in ends.items())
 
 
 def _prices_for_the_wrong_eyes(context: Context) -> Iterator[str]:
@@ -263,6 +293,34 @@ def _entitlements(context: Context) -> Iterator[str]:
                 yield f"item {sku} is for {audience}: {own}, and the store says otherwise"
 
 
+def _documents(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    erp = needs(context.erp, ReadsDocuments, "the ERP")
+    files = needs(context.files, HoldsFiles, "the place of files")
+    shown = needs(context.store, MirrorsDocuments, "the store").shown_documents(mapped)
+    said = {each.key: each for each in erp.documents(mapped)}
+    for key in shown.keys() - said.keys():
+        yield f"the store shows document {key[2]} of {key[0]}, and the ERP has none"
+    for key, record in said.items():
+        stamp = files.stamp(record.place)
+        if stamp is None:
+            continue
+        file = b"".join(files.read_file(record.place, stamp.version))
+        digest = hashlib.sha256(file).hexdigest()
+        if not _is_a_paper(file) or record.sha256 not in (None, digest):
+            continue
+        version = stamp.version if record.sha256 is None else f"sha256:{digest}"
+        told = shown.get(key)
+        if told is None or told.content is None or told.content.sha256 != digest:
+            yield f"document {key[2]} of {key[0]} is not shown with its file"
+        elif (told.issued_on, told.place, told.version) != (
+            record.issued_on,
+            record.place,
+            version,
+        ):
+            yield f"document {key[2]} of {key[0]} is not as the ERP tells it"
+
+
 def _availability(context: Context) -> Iterator[str]:
     erp = needs(context.erp, ReadsAvailability, "the ERP")
     store = needs(context.store, MirrorsAvailability, "the store")
@@ -380,4 +438,5 @@ _COMPARED: Mapping[str, Callable[[Context], Iterator[str]]] = {
     "customer_parts": _customer_parts,
     "entitlements": _entitlements,
     "availability": _availability,
+    "documents": _documents,
 }

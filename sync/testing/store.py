@@ -8,7 +8,8 @@ would; ``apply_*`` writes everything or nothing and takes no more than a batch.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from sync.domain.account import AccountStatus, BillTo, ShipTo
 from sync.domain.address import Address
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.document import Document, DocumentKey
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
@@ -57,6 +59,7 @@ from sync.domain.views import (
     BalanceView,
     BillToView,
     CustomerPartView,
+    DocumentView,
     ImportNotice,
     InvoiceView,
     PublishedPriceKey,
@@ -110,6 +113,8 @@ class MemoryStore:
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
         self._entitlements: dict[Sku, Entitlement] = {}
+        self._documents: dict[DocumentKey, Document] = {}
+        self._contents: dict[str, bytes] = {}
         self._stock: dict[PublishedStockKey, Availability] = {}
         self._prices: dict[PublishedPriceKey, PriceValue] = {}
         self._applications: dict[str, Application | UnreadableApplication] = {}
@@ -222,6 +227,7 @@ class MemoryStore:
         shown.update(key[0] for key in self._invoices)
         shown.update(key[0] for key in self._balances)
         shown.update(key[0] for key in self._parts)
+        shown.update(key[0] for key in self._documents)
         published = {key.audience for key in self._prices} | {key.audience for key in self._stock}
         published |= {each for held in self._entitlements.values() for each in held.audiences}
         shown.update(
@@ -255,6 +261,8 @@ class MemoryStore:
             sku: Entitlement(sku, tuple(each for each in held.audiences if each not in gone))
             for sku, held in self._entitlements.items()
         }
+        self._documents = {k: v for k, v in self._documents.items() if k[0] != customer_id}
+        self._drop_contents()
         self._stock = {k: v for k, v in self._stock.items() if k.audience not in gone}
         self._prices = {k: v for k, v in self._prices.items() if k.audience not in gone}
 
@@ -352,6 +360,59 @@ class MemoryStore:
             self._entitlements.pop(sku, None)
         for each in put:
             self._entitlements[each.sku] = each
+
+    def shown_documents(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[DocumentKey, Document]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {
+            key: value
+            if self._content_of(value) is not None
+            else dataclasses.replace(value, version="")
+            for key, value in self._documents.items()
+            if key[0] in wanted
+        }
+
+    def publish_document(self, view: DocumentView, content: Iterable[bytes]) -> None:
+        told = view.document.content
+        held = b"".join(content)
+        self._take([view.document.number.value], 1)
+        if told is None or (len(held), hashlib.sha256(held).hexdigest()) != (
+            told.size,
+            told.sha256,
+        ):
+            raise _no_content(view.document)
+        self._contents[told.sha256] = held
+        self._documents[view.document.key] = view.document
+        self._drop_contents()
+
+    def apply_documents(self, put: Sequence[DocumentView], remove: Sequence[DocumentKey]) -> None:
+        for view in put:
+            if self._content_of(view.document) is None:
+                raise _no_content(view.document)
+        self._take([view.document.number.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._documents.pop(key, None)
+        for view in put:
+            self._documents[view.document.key] = view.document
+        self._drop_contents()
+
+    def document_content(self, sha256: str) -> Iterator[bytes]:
+        self._admit()
+        held = self._contents.get(sha256, b"")
+        whole = hashlib.sha256(held).hexdigest() == sha256
+        return iter([held] if held and whole else [])
+
+    def _content_of(self, document: Document) -> bytes | None:
+        told = document.content
+        held = self._contents.get(told.sha256) if told else None
+        return held if held is not None and told and len(held) == told.size else None
+
+    def _drop_contents(self) -> None:
+        """Content that no document has any more goes."""
+        kept = {each.content.sha256 for each in self._documents.values() if each.content}
+        self._contents = {key: each for key, each in self._contents.items() if key in kept}
 
     def shown_stock_audiences(self) -> Iterator[Audience]:
         self._admit()
@@ -555,6 +616,15 @@ class MemoryStore:
         for key, held in self._prices.items():
             self._prices[key] = dataclasses.replace(held, unit_price=Decimal("0.01"))
 
+    @property
+    def contents(self) -> Mapping[str, bytes]:
+        """Every file that is held, by its SHA-256."""
+        return dict(self._contents)
+
+    def spoil_content(self, sha256: str, content: bytes) -> None:
+        """Somebody changes a file behind the store's back."""
+        self._contents[sha256] = content
+
     def refuse_record(self, key: str) -> None:
         """From now on every mirrored record with this key or SKU is refused."""
         self._refused.add(key)
@@ -639,3 +709,11 @@ def _handed_in(application: Application | UnreadableApplication) -> tuple[str, s
     if isinstance(application, UnreadableApplication):
         return "", application.reference
     return application.submitted_at.isoformat(), application.application_id.value
+
+
+def _no_content(document: Document) -> Rejected:
+    return Rejected(
+        f"the content of {document.kind.value} {document.number} is not what was told",
+        code="store_content",
+        remedy="read the file again",
+    )

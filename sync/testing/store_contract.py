@@ -27,10 +27,12 @@ import pytest
 from sync.domain.account import AccountStatus, CreditStatus
 from sync.domain.address import TypedAddress
 from sync.domain.balance import AgeBucket, Ageing, FigureSource
+from sync.domain.document import DocumentKind, MediaType
 from sync.domain.ids import (
     ApplicationId,
     ChannelId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     InvoiceNumber,
     LocationId,
@@ -81,6 +83,7 @@ from sync.ports.store import (
     MirrorsAvailability,
     MirrorsBalances,
     MirrorsCustomerParts,
+    MirrorsDocuments,
     MirrorsEntitlements,
     MirrorsInvoices,
     MirrorsPrices,
@@ -1315,6 +1318,143 @@ class StoreContract:
 
         assert list(mirror.shown_restricted_items()) == [a.SKU]
 
+    # Documents.
+
+    @pytest.mark.rule("TL-7")
+    def test_documents_are_shown_as_put(self, store: Store, store_world: StoreWorld) -> None:
+        mirror = having(store, MirrorsDocuments)
+        _put_accounts(store)
+        image = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 5
+        own = [
+            (a.a_document_view(), a.PDF),
+            (
+                a.a_document_view(
+                    image,
+                    kind=DocumentKind.DELIVERY_NOTE,
+                    number=DocumentNumber("Größe/8 ½"),
+                    place=f"notes/{TRICKY}",
+                    web_reference=TRICKY,
+                    erp_order=ErpOrderNumber("SO-1"),
+                    web_order=WebOrderId("order-1"),
+                    content=a.a_content(image, MediaType.PNG),
+                ),
+                image,
+            ),
+        ]
+        theirs = a.a_document_view(b"%PDF-theirs%%EOF", sold_to=OTHER)
+        for view, content in own:
+            mirror.publish_document(view, [content[:7], b"", content[7:]])
+        mirror.publish_document(theirs, [b"%PDF-theirs%%EOF"])
+
+        assert mirror.shown_documents([a.ACCOUNT]) == {
+            view.document.key: store_world.told(view.document) for view, _ in own
+        }
+        assert list(mirror.shown_documents([OTHER])) == [theirs.document.key]
+        assert dict(mirror.shown_documents([])) == {}
+        for view, content in own:
+            assert view.document.content is not None
+            held = mirror.document_content(view.document.content.sha256)
+            assert b"".join(held) == content
+        assert list(mirror.document_content("0" * 64)) == []
+        if isinstance(store, MirrorsAccounts):
+            assert set(store.shown_customer_ids()) == {a.ACCOUNT, OTHER}
+
+    @pytest.mark.rule("TL-7")
+    @pytest.mark.parametrize(
+        "content", [b"", a.PDF[:-1], a.PDF + b" ", a.PDF.replace(b"Catalog", b"catalog")]
+    )
+    def test_content_that_is_not_what_the_document_tells_is_not_shown(
+        self, store: Store, store_world: StoreWorld, content: bytes
+    ) -> None:
+        mirror = having(store, MirrorsDocuments)
+        _put_accounts(store)
+        other = a.a_document_view(number=DocumentNumber("2"))
+        mirror.publish_document(other, [a.PDF])
+
+        with pytest.raises(Rejected):
+            mirror.publish_document(a.a_document_view(), [content])
+
+        # Nor is what another document has of the same content lost over it.
+        assert mirror.shown_documents([a.ACCOUNT]) == {
+            other.document.key: store_world.told(other.document)
+        }
+        assert b"".join(mirror.document_content(a.a_content().sha256)) == a.PDF
+
+    @pytest.mark.rule("TL-7")
+    def test_content_is_kept_for_as_long_as_a_document_has_it(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsDocuments)
+        _put_accounts(store)
+        views = [a.a_document_view(number=DocumentNumber(each)) for each in "12"]
+        for view in views:
+            mirror.publish_document(view, [a.PDF])
+        sha256 = a.a_content().sha256
+
+        mirror.apply_documents([], [views[0].document.key])
+        assert b"".join(mirror.document_content(sha256)) == a.PDF
+
+        other = b"%PDF-another%%EOF"
+        changed = a.a_document_view(other, number=DocumentNumber("2"), version="2-17")
+        for _ in range(2):
+            mirror.publish_document(changed, [other])
+            mirror.apply_documents([], [views[0].document.key])
+        assert list(mirror.document_content(sha256)) == []
+        assert mirror.shown_documents([a.ACCOUNT]) == {
+            changed.document.key: store_world.told(changed.document)
+        }
+
+    @pytest.mark.rule("TL-7")
+    def test_a_document_is_put_again_without_its_content_only_where_that_is_held(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsDocuments)
+        _put_accounts(store)
+        mirror.publish_document(a.a_document_view(), [a.PDF])
+        linked = a.a_document_view(web_order=WebOrderId("order-1"))
+        mirror.apply_documents([linked], [])
+        unheard = a.a_document_view(b"%PDF-unheard%%EOF", number=DocumentNumber("9"))
+
+        with pytest.raises(Rejected):
+            mirror.apply_documents([a.a_document_view(), unheard], [])
+
+        assert mirror.shown_documents([a.ACCOUNT]) == {
+            linked.document.key: store_world.told(linked.document)
+        }
+
+    @pytest.mark.rule("TL-7", "WA-8")
+    def test_withdrawing_an_account_takes_its_contents_and_leaves_those_of_others(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, accounts = having(store, MirrorsDocuments), having(store, MirrorsAccounts)
+        _put_accounts(store)
+        secret = b"%PDF-secret%%EOF"
+        mirror.publish_document(a.a_document_view(), [a.PDF])
+        mirror.publish_document(a.a_document_view(secret, number=DocumentNumber("2")), [secret])
+        mirror.publish_document(a.a_document_view(sold_to=OTHER), [a.PDF])
+
+        accounts.withdraw_account(a.ACCOUNT)
+
+        assert dict(mirror.shown_documents([a.ACCOUNT])) == {}
+        assert list(mirror.document_content(a.a_content(secret).sha256)) == []
+        assert b"".join(mirror.document_content(a.a_content().sha256)) == a.PDF
+
+    def test_a_refused_document_leaves_the_others_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsDocuments)
+        _put_accounts(store)
+        mirror.publish_document(a.a_document_view(), [a.PDF])
+        store_world.refuse_record("REFUSED")
+
+        with pytest.raises(SyncError):
+            mirror.publish_document(a.a_document_view(number=DocumentNumber("REFUSED")), [a.PDF])
+
+        assert mirror.shown_documents([a.ACCOUNT]) == {
+            a.a_document().key: store_world.told(a.a_document())
+        }
+        assert b"".join(mirror.document_content(a.a_content().sha256)) == a.PDF
+
     # Availability.
 
     @pytest.mark.rule("MI-4", "VE-7")
@@ -1636,6 +1776,8 @@ def _mirror_everything(store: Store, customer_id: CustomerId) -> None:
         store.apply_balances([a.a_balance_view(sold_to=customer_id)], [])
     if isinstance(store, MirrorsCustomerParts):
         store.apply_customer_parts([a.a_customer_part_view(sold_to=customer_id)], [])
+    if isinstance(store, MirrorsDocuments):
+        store.publish_document(a.a_document_view(sold_to=customer_id), [a.PDF])
     if isinstance(store, MirrorsAvailability):
         store.apply_availability([(a.account_audience(customer_id), a.an_availability())], [])
     if isinstance(store, MirrorsPrices):
@@ -1658,6 +1800,7 @@ _EVERYTHING = {
     "invoices": 1,
     "balances": 1,
     "customer_parts": 1,
+    "documents": 1,
     "availability": 1,
     "prices": 2,
 }
@@ -1680,6 +1823,8 @@ def _shown_of(store: Store, customer_id: CustomerId) -> dict[str, int]:
         shown["availability"] = len(store.shown_availability(a.account_audience(customer_id)))
     if isinstance(store, MirrorsCustomerParts):
         shown["customer_parts"] = len(store.shown_customer_parts([customer_id]))
+    if isinstance(store, MirrorsDocuments):
+        shown["documents"] = len(store.shown_documents([customer_id]))
     if isinstance(store, MirrorsPrices):
         site = LocationId(f"SITE-{customer_id}")
         at_site = Audience(AudienceKind.LOCATION, site.value)

@@ -95,8 +95,8 @@ class StoreWorld(Protocol):
     def refuse_record(self, key: str) -> None:
         """From now on the store refuses to write mirrored records with this key.
 
-        ``key`` is a customer ID, ship-to ID, bill-to ID, invoice number, part number
-        or SKU.
+        ``key`` is a customer ID, ship-to ID, bill-to ID, invoice or document number,
+        part number or SKU.
         """
         ...
 

@@ -68,7 +68,7 @@ class Layer:
     third_party: frozenset[str] | None = frozenset()  # None: any
 
 
-_OUTSIDE = ("erp_adapters", "sync.stores")
+_OUTSIDE = ("erp_adapters", "sync.files", "sync.stores")
 _PURE = ("sync.domain", "sync.errors", "sync.ports", "sync.secrecy")
 _FLOWING = (*_PURE, "sync.planning", "sync.routing", "sync.admission", "sync.applying")
 _FLOW_LIBRARIES = frozenset({"structlog", "tenacity"})

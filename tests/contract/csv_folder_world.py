@@ -19,6 +19,7 @@ from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money
@@ -259,6 +260,9 @@ class CsvWorld:
 
     def add_customer_part(self, part: CustomerPart) -> None:
         pytest.skip("the folder has no file of customers' item numbers")
+
+    def add_document(self, record: DocumentRecord) -> None:
+        pytest.skip("the folder has no file of documents")
 
     def add_availability(self, figure: Availability) -> None:
         pytest.skip("the folder has no file of stock")

@@ -20,6 +20,7 @@ from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import CustomerId, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.part_number import CustomerPart
@@ -278,6 +279,20 @@ class HarbourWorld:
             item_no=part.sku.value,
             unit=part.unit,
             description=part.description,
+        )
+
+    def add_document(self, record: DocumentRecord) -> None:
+        self.insert(
+            "papers",
+            customer_no=record.sold_to.value,
+            kind=record.kind.value,
+            paper_no=record.number.value,
+            issued=record.issued_on,
+            file_name=record.place,
+            order_no=record.erp_order.value if record.erp_order else None,
+            web_ref=record.web_reference,
+            file_size=record.size,
+            sha256=record.sha256,
         )
 
     def add_availability(self, figure: Availability) -> None:

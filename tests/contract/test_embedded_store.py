@@ -42,6 +42,7 @@ _KEYS = {
     schema.account_balances: "customer_id",
     schema.customer_parts: "part_number",
     schema.restricted_items: "sku",
+    schema.documents: "number",
     schema.availability: "sku",
     schema.prices: "sku",
 }

@@ -12,6 +12,8 @@ from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
 from sync.testing.erp_contract import ErpAdapterContract
 from sync.testing.erp_world import ErpWorld
+from sync.testing.files import MemoryFiles
+from sync.testing.files_contract import FilesContract, FilesWorld
 from sync.testing.store import MemoryStore
 from sync.testing.store_contract import StoreContract
 from sync.testing.store_world import StoreWorld
@@ -49,6 +51,20 @@ class TestStoreBehindAWatch(StoreContract):
         return MemoryStoreWorld(memory)
 
 
+class TestFilesBehindAWatch(FilesContract):
+    @pytest.fixture
+    def memory(self) -> MemoryFiles:
+        return MemoryFiles()
+
+    @pytest.fixture
+    def files(self, memory: MemoryFiles) -> MemoryFiles:
+        return guarded(memory, SystemWatch("papers", "files", CLOCK), CLOCK)
+
+    @pytest.fixture
+    def files_world(self, memory: MemoryFiles) -> FilesWorld:
+        return memory
+
+
 def test_a_port_that_lacks_a_capability_lacks_it_behind_the_watch_too() -> None:
     class Small:
         def find_order(self, key: object) -> None:
@@ -61,7 +77,8 @@ def test_a_port_that_lacks_a_capability_lacks_it_behind_the_watch_too() -> None:
     assert isinstance(seen, Small)
 
 
-def test_every_method_of_both_ports_is_watched_but_those_that_ask_nothing() -> None:
+def test_every_method_of_the_ports_is_watched_but_those_that_ask_nothing() -> None:
     both = {"submit_order", "find_order", "feed_now", "changed_orders", "show_import", "order"}
+    both |= {"stamp", "read_file", "publish_document"}
     assert both < ASKING
     assert not ASKING & LOCAL

@@ -12,6 +12,7 @@ import pytest
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import BillToId, CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.part_number import CustomerPart
@@ -74,6 +75,9 @@ class MemoryWorld:
 
     def add_customer_part(self, part: CustomerPart) -> None:
         self._erp.add_customer_part(part)
+
+    def add_document(self, record: DocumentRecord) -> None:
+        self._erp.add_document(record)
 
     def add_availability(self, figure: Availability) -> None:
         self._erp.set_availability(figure)

@@ -33,6 +33,7 @@ from sync.testing.enumerating import (
 )
 from sync.testing.erp import MemoryErp
 from sync.testing.faults import Call, Fault
+from sync.testing.mirror_proof import forbidden
 from sync.testing.schedules import play
 from tests.faults.registrations import (
     carried_out,
@@ -42,7 +43,7 @@ from tests.faults.registrations import (
     staff_change_their_mind,
     taken_up,
 )
-from tests.faults.sites import GROUPS, NOTHING, SWAPPED, MirrorSite, OrderSite
+from tests.faults.sites import GROUPS, NOTHING, SPOILT, SWAPPED, MirrorSite, OrderSite
 from tests.faults.trials import (
     LATER,
     OrderTrial,
@@ -55,6 +56,7 @@ from tests.scenarios.world import (
     HARBOUR,
     WEB,
     a_channel,
+    a_paper,
     guest_order,
     harbour_order,
     mill_order,
@@ -349,6 +351,7 @@ DRY = {
     "customer_parts": [{"accounts"}, {"customer_parts"}],
     "entitlements": [{"accounts"}, {"items"}, {"restricted_items"}, {"restricted_items", "items"}],
     "availability": [{"accounts"}, {"availability"}, {"items"}],
+    "documents": [{"accounts"}, {"documents"}],
 }
 
 
@@ -386,6 +389,19 @@ def walls_and_groups() -> str | None:
         found = site.violations()
         if found:
             return f"wall {wall.value}: {found[0]}"
+    return None
+
+
+def files_that_lie() -> str | None:
+    """A file that is no paper, or not the one that the ERP tells, is shown to nobody (TL-7)."""
+    for file, told in ((SPOILT[0], None), (SPOILT[1], None), (a.PDF, "0a" * 32)):
+        site = MirrorSite()
+        site.erp.add_document(a_paper(HARBOUR, 1, sha256=told))
+        site.files.put("papers/1.pdf", file)
+        run_flow(site.context(), "documents")
+        found = forbidden(site.context())
+        if found:
+            return found[0]
     return None
 
 
@@ -554,6 +570,7 @@ class Checks:
     def mirrors(self) -> Iterator[tuple[str, Check]]:
         yield "sources that dry up", sources_that_dry_up
         yield "walls and groups", walls_and_groups
+        yield "files that lie", files_that_lie
         yield "schedules of mirrors", partial(schedules, MirrorSite, 0, self.seeds)
         for flow in MirrorSite().flows if self.thorough else ():
             make = partial(mirror, flow, first=False)

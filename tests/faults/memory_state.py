@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sync.domain.ids import ApplicationId, IdempotencyKey, StoreId, WebOrderId
+from sync.domain.ids import ApplicationId, CustomerId, IdempotencyKey, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
 from sync.domain.times import Watermark
 from sync.errors import Conflict
@@ -25,6 +25,7 @@ from sync.ports.state import (
     LedgerEvent,
     LedgerFilter,
     LedgerState,
+    PlacedOrder,
     ShownOrder,
 )
 from sync.state import rows, versions
@@ -137,6 +138,14 @@ class MemoryLedger(SqlLedger):
         ]
         found.sort(key=lambda row: row["changed_at"], reverse=True)
         return [rows.entry(row) for row in found]
+
+    def placed_under(self, customer_ids: Collection[CustomerId]) -> Sequence[PlacedOrder]:
+        wanted = {each.value for each in customer_ids}
+        return [
+            rows.placed_order(row)
+            for row in self._all()
+            if row["customer_id"] in wanted and (row["imported_at"] or row["frozen"])
+        ]
 
     def history(self, order_id: WebOrderId) -> Sequence[LedgerEvent]:
         return [event for key, event in self._tables.events if key == order_id.value]

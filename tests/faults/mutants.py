@@ -15,18 +15,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sync.domain.document import Document, MediaType
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import IdempotencyKey
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.registration import UsableAccount
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
-from sync.domain.views import BalanceView, InvoiceView, ShipToView
+from sync.domain.views import BalanceView, DocumentView, InvoiceView, ShipToView
 from sync.errors import FencedOff, OutcomeUnknown, TryLater
 from sync.flows import (
     accounts,
     balances,
     changes,
+    contents,
     customer_parts,
+    documents,
     entitlements,
     invoices,
     mirroring,
@@ -45,6 +48,8 @@ from sync.flows.registrations.desk import Desk
 from sync.planning import availability as planned_stock
 from sync.planning import membership
 from sync.planning import prices as planned_prices
+from sync.planning.documents import wanted_document
+from sync.planning.membership import Members
 from sync.planning.prices import shopper_audiences
 from sync.ports.notices import notice_for
 from sync.ports.registrations import ENDED, Happened, RegistrationEntry
@@ -53,6 +58,7 @@ from sync.state.ledger import SqlLedger
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from tests.faults.memory_state import MemoryLedger, MemoryRegistrations
 from tests.faults.registrations import CarelessErp, WatchedErp
+from tests.scenarios.world import MILL
 
 Apply = Callable[[], AbstractContextManager[None]]
 
@@ -503,11 +509,44 @@ REFUSES_TWO = "the ERP refuses a second order under one key"
 RETAIL_SHOWN = both(
     replacing((mirroring, "mapped_accounts", groups_are_members)),
     wherever("withdraw_retail_groups", no_withdrawal),
-    in_each((*_MIRRORS, balances, customer_parts), "individual", anybody),
+    in_each((*_MIRRORS, balances, customer_parts, documents), "individual", anybody),
     replacing(
-        *((view, "__post_init__", unchecked) for view in (InvoiceView, ShipToView, BalanceView))
+        *(
+            (view, "__post_init__", unchecked)
+            for view in (InvoiceView, ShipToView, BalanceView, DocumentView)
+        )
     ),
 )
+
+
+def members_and_groups(context: Any, scope: Any) -> Any:
+    groups = dict.fromkeys(context.mapping.retail_groups.customer_ids, Members())
+    return {**mirroring.members_of_accounts(context, scope), **groups}
+
+
+# Of this one flow alone, so that no other notices it first.
+PAPERS_OF_RETAIL_SHOWN = replacing(
+    (documents, "members_of_accounts", members_and_groups),
+    (documents, "withdraw_retail_groups", no_withdrawal),
+    (documents, "individual", anybody),
+    (DocumentView, "__post_init__", unchecked),
+)
+
+
+def of_the_second_account(*given: Any) -> Document:
+    return replace(wanted_document(*given), sold_to=MILL)
+
+
+def whatever_was_told(document: Document) -> None:
+    return None
+
+
+def whatever_comes(head: bytes) -> MediaType:
+    return MediaType.PDF
+
+
+def always_whole(kind: MediaType, tail: bytes) -> bool:
+    return True
 
 
 MUTANTS = (
@@ -671,6 +710,26 @@ MUTANTS = (
         of="mirrors",
     ),
     Mutant("invoices and ship-tos of a retail group are published", RETAIL_SHOWN, of="mirrors"),
+    Mutant(
+        "the documents of a retail group are published",
+        PAPERS_OF_RETAIL_SHOWN,
+        of="mirrors",
+    ),
+    Mutant(
+        "a document is shown to another account",
+        replacing((documents, "wanted_document", of_the_second_account)),
+        of="mirrors",
+    ),
+    Mutant(
+        "a file is published though its SHA-256 is another",
+        replacing((contents, "told_sha256", whatever_was_told)),
+        of="mirrors",
+    ),
+    Mutant(
+        "a file of any type is published",
+        replacing((contents, "media_type", whatever_comes), (contents, "is_whole", always_whole)),
+        of="mirrors",
+    ),
     Mutant(
         "what became a retail group's stays in sight",
         wherever("withdraw_retail_groups", no_withdrawal),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from sync.domain.channel import LoginWall, RetailGroup
-from sync.domain.ids import CustomerId, InvoiceNumber, ShipToId, WebOrderId
+from sync.domain.ids import CustomerId, DocumentNumber, InvoiceNumber, ShipToId, WebOrderId
 from sync.domain.mapping import Assignment, SyncMapping
 from sync.domain.order import OrderState, Payment, PaymentState, WebOrder
 from sync.domain.pricing import PriceScope
@@ -46,6 +47,7 @@ from tests.scenarios.world import (
     a_channel,
     a_mapping,
     fill_erp,
+    fill_files,
     fill_store,
     guest_order,
     harbour_order,
@@ -65,7 +67,10 @@ MIRROR_EVENTS = (
     *("terms", "ship-to", "no ship-to", "invoice", "no invoice", "balance", "part"),
     *("no part", "stock", "no stock", "item", "price", "no account", "tags"),
     *("mapping", "group", "wall", "attribute"),
+    *("paper", "no paper", "file", "no file"),
 )
+PAPERS = (a.PDF, a.PDF.replace(b"Catalog", b"Another"), b"\xff\xd8\xff pixels \xff\xd9")
+SPOILT = (b"MZ a program", a.PDF[:40])
 MakeState = Callable[[MemoryStore, MemoryErp, ManualClock], State]
 
 
@@ -100,6 +105,7 @@ class Distributor:
         )
         fill_erp(self.erp)
         fill_store(self.store)
+        self.files = fill_files()
         self.limits = Limits(guards=dict.fromkeys(MIRRORS, BELIEVE))
         self.state = self.make_state(self.store, self.erp, self.clock)
 
@@ -117,6 +123,7 @@ class Distributor:
             assignments = faulty(assignments, script, "mapping")
             erp, store = faulty(erp, script, "erp"), faulty(store, script, "store")
             state = faulty(state, script, "state")
+        files = self.files if script is None else faulty(self.files, script, "files")
         return Context(
             pipeline="main",
             erp=erp,
@@ -127,6 +134,7 @@ class Distributor:
             accounts=AccountMap.of(self.mapping),
             limits=self.limits,
             assignments=assignments,
+            files=files,
         )
 
     def start(self, script: Script) -> Callable[[str], object]:
@@ -377,6 +385,13 @@ class MirrorSite(Distributor):
         elif what == "no part":
             for part in list(erp.customer_parts([customer]))[:1]:
                 erp.remove_customer_part(part.key)
+        elif what == "paper":
+            self._paper(chance, customer, key)
+        elif what == "no paper":
+            for record in list(erp.documents([customer]))[:1]:
+                erp.remove_document(record.key)
+        elif what in ("file", "no file"):
+            self._file(chance, customer, key, gone=what == "no file")
         elif what == "stock":
             erp.set_availability(a.an_availability(chance.choice(["0", "8"]), warehouse=key))
         elif what == "no stock":
@@ -406,6 +421,24 @@ class MirrorSite(Distributor):
         else:
             self._channel(chance)
         return f"{what} {customer} {key}"
+
+    def _paper(self, chance: random.Random, customer: CustomerId, key: str) -> None:
+        """A document, perhaps with its SHA-256, and with a file that may be another."""
+        file = chance.choice(PAPERS)
+        told = hashlib.sha256(file).hexdigest() if chance.random() < 0.5 else None
+        place = f"papers/{customer}-{key}.pdf"
+        number = DocumentNumber(f"P-{key}")
+        self.erp.add_document(
+            a.a_document_record(sold_to=customer, number=number, place=place, sha256=told)
+        )
+        self.files.put(place, file if chance.random() < 0.6 else chance.choice(PAPERS + SPOILT))
+
+    def _file(self, chance: random.Random, customer: CustomerId, key: str, *, gone: bool) -> None:
+        place = f"papers/{customer}-{key}.pdf"
+        if not gone:
+            self.files.put(place, chance.choice((*PAPERS, *SPOILT, b"")))
+        elif self.files.stamp(place) is not None:
+            self.files.drop(place)
 
     def _channel(self, chance: random.Random) -> None:
         groups = [RetailGroup(RETAIL, ("EUR",))]

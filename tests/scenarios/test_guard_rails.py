@@ -12,6 +12,7 @@ from sync.domain.account import BillTo, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.channel import RetailGroup
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import CustomerId, InvoiceNumber, PartNumber, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.mapping import Assignment
@@ -32,12 +33,13 @@ from tests.scenarios.world import (
     MakeWorld,
     World,
     a_channel,
+    a_paper,
     fill_erp,
 )
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability"),
+    *("entitlements", "availability", "documents"),
 )
 TIGHT = Guard(removal_floor=1, price_floor=1)
 
@@ -89,6 +91,7 @@ def cut_off(world: World, flow: str) -> MemoryErp:
     erp.remove_availability(a.an_availability(warehouse="W2").key)
     erp.remove_customer_part(a.a_customer_part(sold_to=MILL).key)
     erp.remove_item(GASKET)
+    erp.remove_document(a_paper(MILL, 2).key)
     erp.remove_price(a.a_price("1", scope=PriceScope.account(MILL)).key)
     return erp
 
@@ -136,6 +139,8 @@ def test_another_database_behind_the_same_address_is_not_believed(
     other.set_availability(a.an_availability(warehouse="TEST-1"))
     other.add_customer_part(a.a_customer_part(part_number=PartNumber("TEST-1")))
     other.remove_customer_part(a.a_customer_part().key)
+    other.remove_document(a_paper(HARBOUR, 1).key)
+    other.add_document(a_paper(HARBOUR, 4, place="papers/3.pdf"))
     other.remove_price(a.a_price("1").key)
     other.set_price(a.a_price("1", sku=Sku("TEST-SKU")))
     world.erp_seen = other
@@ -157,6 +162,9 @@ class Stuttering(MemoryErp):
 
     def customer_parts(self, customer_ids: Collection[CustomerId]) -> list[CustomerPart]:
         return [each for each in super().customer_parts(customer_ids) for _ in (1, 2)]
+
+    def documents(self, customer_ids: Collection[CustomerId]) -> list[DocumentRecord]:
+        return [each for each in super().documents(customer_ids) for _ in (1, 2)]
 
     def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         return (each for each in super().availability(skus) for _ in (1, 2))

@@ -18,9 +18,11 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from sync.domain.channel import Channel, CommerceMode, RetailGroup
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import (
     ChannelId,
     CustomerId,
+    DocumentNumber,
     InvoiceNumber,
     OrganisationId,
     ShipToId,
@@ -42,6 +44,7 @@ from sync.domain.pricing import DEFAULT_LIST, PriceScope
 from sync.flows.context import Context, FlowResult, Limits, Progress, silent
 from sync.flows.cycle import run_cycle, run_flow
 from sync.ports.erp import Erp, ErpCapabilities
+from sync.ports.files import HoldsFiles
 from sync.ports.state import LedgerEntry, LedgerState, ResyncScope, State
 from sync.ports.store import Store
 from sync.routing import AccountMap
@@ -52,6 +55,7 @@ from sync.testing.assignments import MemoryAssignments
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp, WrittenRow
 from sync.testing.faults import Script, faulty
+from sync.testing.files import MemoryFiles
 from sync.testing.store import MemoryStore
 
 HARBOUR, MILL, RETAIL = a.ACCOUNT, CustomerId("C-2002"), a.RETAIL_ACCOUNT
@@ -151,6 +155,8 @@ def fill_erp(erp: MemoryErp) -> None:
     erp.add_customer_part(a.a_customer_part())
     erp.add_customer_part(a.a_customer_part(sold_to=MILL))
     erp.add_customer_part(a.a_customer_part(sold_to=RETAIL))
+    for number, owner in enumerate((HARBOUR, MILL, RETAIL), start=1):
+        erp.add_document(a_paper(owner, number))
     # One item that everybody may buy, and one each that one of the two alone may.
     erp.add_item(a.an_item(sku=FUSE, allowed_to=frozenset({HARBOUR})))
     erp.add_item(a.an_item(sku=GASKET, allowed_to=frozenset({MILL})))
@@ -160,6 +166,20 @@ def fill_erp(erp: MemoryErp) -> None:
     erp.set_price(a.a_price("9.9900"))
     erp.set_price(a.a_price("9.9900", scope=PriceScope.account(MILL)))
     erp.set_price(a.a_price("9.9900", scope=DEFAULT_LIST, price_list="BASE"))
+
+
+def a_paper(owner: CustomerId, number: int, **changes: Any) -> DocumentRecord:
+    """An invoice as a file of its own name."""
+    named = {"number": DocumentNumber(f"D-{number}"), "place": f"papers/{number}.pdf"}
+    return a.a_document_record(**{"sold_to": owner, **named, **changes})
+
+
+def fill_files() -> MemoryFiles:
+    """A file for each document of the ERP."""
+    files = MemoryFiles()
+    for number in range(1, 4):
+        files.put(f"papers/{number}.pdf", a.PDF.replace(b"Catalog", b"Paper %d" % number))
+    return files
 
 
 def fill_store(store: MemoryStore) -> None:
@@ -218,6 +238,7 @@ class World:
     erp_seen: Erp | None = None
     kept: State | None = None
     assignments: MemoryAssignments = field(default_factory=MemoryAssignments)
+    files: MemoryFiles = field(default_factory=lambda: fill_files())
 
     @property
     def state(self) -> State:
@@ -232,11 +253,13 @@ class World:
         store: Store = self.store
         state: State = self.state
         assignments = self.assignments
+        files: HoldsFiles = self.files
         if self.script is not None:
             assignments = faulty(assignments, self.script, "mapping")
             erp = faulty(erp, self.script, "erp")
             store = faulty(store, self.script, "store")
             state = faulty(state, self.script, "state")
+            files = faulty(files, self.script, "files")
         return Context(
             pipeline=self.pipeline,
             erp=erp,
@@ -248,6 +271,7 @@ class World:
             limits=self.limits,
             progress=self.progress,
             assignments=assignments,
+            files=files,
         )
 
     def take_up_assignments(self) -> None:
@@ -328,6 +352,7 @@ class World:
             "entitlements": self.store.shown_entitlements(
                 sorted(self.store.shown_restricted_items())
             ),
+            "documents": dict(self.store.shown_documents(ids)),
             "stock": dict(self.store.stock),
             "prices": dict(self.store.prices),
         }

@@ -31,6 +31,7 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim ReadsAvailability",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
+        "tryton does not claim ReadsDocuments",
     }
 )
 """Capabilities that these adapters do without, in the words of the contract suites."""

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Table
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.document import Document, DocumentKey
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
@@ -53,6 +54,7 @@ from sync.domain.views import (
     BalanceView,
     BillToView,
     CustomerPartView,
+    DocumentView,
     ImportNotice,
     InvoiceView,
     PublishedPriceKey,
@@ -63,7 +65,15 @@ from sync.errors import Rejected
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
 from sync.ports.store import Delivery, OrderPage, StoreCapabilities
-from sync.stores.embedded import account_data, load, queries, registrations, schema, translate
+from sync.stores.embedded import (
+    account_data,
+    documents,
+    load,
+    queries,
+    registrations,
+    schema,
+    translate,
+)
 from sync.stores.embedded.checking import findings, settings_from
 from sync.stores.embedded.engine import reading_engine, writing_engine
 from sync.stores.embedded.errors import translated
@@ -400,6 +410,28 @@ class EmbeddedStore:
                 queries.delete_rows(connection, table, ["sku"], keys)
                 queries.insert_rows(connection, table, of_table)
         self.mirror_writes += len(put) + len(remove)
+
+    # --- MirrorsDocuments ---
+
+    def shown_documents(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[DocumentKey, Document]:
+        with self._reading() as connection:
+            return documents.shown(connection, customer_ids)
+
+    def publish_document(self, view: DocumentView, content: Iterable[bytes]) -> None:
+        with self._writing() as connection:
+            documents.publish(connection, view.document, content)
+        self.mirror_writes += 1
+
+    def apply_documents(self, put: Sequence[DocumentView], remove: Sequence[DocumentKey]) -> None:
+        with self._writing() as connection:
+            documents.apply(connection, [view.document for view in put], remove)
+        self.mirror_writes += len(put) + len(remove)
+
+    def document_content(self, sha256: str) -> Iterator[bytes]:
+        with self._reading() as connection:
+            yield from documents.content(connection, sha256)
 
     # --- MirrorsAvailability ---
 

@@ -9,7 +9,7 @@ might have covered it up.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -19,9 +19,18 @@ from sync.domain.address import TypedAddress
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.channel import CommerceMode, LoginWall
-from sync.domain.ids import ChannelId, CustomerId, LocationId, OrganisationId, Sku, WebUserId
+from sync.domain.document import Document, DocumentKey, as_seen
+from sync.domain.ids import (
+    ChannelId,
+    CustomerId,
+    LocationId,
+    OrganisationId,
+    Sku,
+    WebOrderId,
+    WebUserId,
+)
 from sync.domain.invoice import Invoice
-from sync.domain.order import StoreOrder
+from sync.domain.order import Role, StoreOrder
 from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import (
     Audience,
@@ -36,6 +45,7 @@ from sync.domain.pricing import (
 from sync.domain.sales_order import OrderStatus
 from sync.domain.views import AccountProfile, ImportNotice
 from sync.stores.embedded import account_data, load, queries, schema, translate
+from sync.stores.embedded import documents as papers
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +151,58 @@ def customer_parts(connection: Connection, visitor: Visitor) -> tuple[CustomerPa
     if account is None:
         return ()
     return tuple(account_data.parts(connection, [account.customer_id]).values())
+
+
+def documents(connection: Connection, visitor: Visitor) -> tuple[Document, ...]:
+    """The documents of the visitor's account that the visitor may see, by key (TL-7, WA-8).
+
+    The confirmation of a web order goes to the user who placed it and to those who
+    may see the organisation's orders: members who approve or manage.
+    """
+    account = profile(connection, visitor)
+    if account is None:
+        return ()
+    held = papers.shown(connection, [account.customer_id])
+    sees_order = _orders_seen(connection, visitor, held.values())
+    seen = (as_seen(each, sees_order) for each in held.values() if each.version)
+    return tuple(each for each in seen if each is not None)
+
+
+def document_content(
+    connection: Connection, visitor: Visitor, key: DocumentKey
+) -> Iterator[bytes] | None:
+    """The file of a document that the visitor may see, piece by piece; None for any other.
+
+    None also where the content is not what was published: it is read through
+    once before its first piece is given away.
+    """
+    for document in documents(connection, visitor):
+        if document.key == key and document.content is not None:
+            sha256 = document.content.sha256
+            return papers.pieces(connection, sha256) if papers.sound(connection, sha256) else None
+    return None
+
+
+def _orders_seen(
+    connection: Connection, visitor: Visitor, held: Collection[Document]
+) -> Callable[[WebOrderId | None], bool]:
+    """Whether the visitor may see a web order: their own, or as one who oversees them all."""
+    user = load.user(connection, visitor.web_user) if visitor.web_user else None
+    membership = user.member_of(visitor.organisation) if user and visitor.organisation else None
+    oversees = membership is not None and membership.role >= Role.APPROVE
+    ids = sorted({each.web_order.value for each in held if each.web_order})
+    rows = {row["order_id"]: row for row in queries.order_rows(connection, ids)}
+
+    def sees(order_id: WebOrderId | None) -> bool:
+        row = rows.get(order_id.value) if order_id else None
+        if row is None:
+            return oversees
+        if visitor.web_user and row["signed_in"] and row["web_user"] == visitor.web_user.value:
+            return True
+        organisation = visitor.organisation.value if visitor.organisation else None
+        return oversees and row["organisation"] == organisation
+
+    return sees
 
 
 def audiences(connection: Connection, visitor: Visitor) -> tuple[Audience, ...]:

@@ -229,10 +229,60 @@ def withdraw(connection: Connection, customer_id: str) -> int:
             published.c.audience == "account", published.c.audience_key == customer_id
         )
         removed += connection.execute(delete(published).where(to_account)).rowcount
+    contents = contents_of(connection, customer_id)
     for table in schema.MIRRORED_BY_CUSTOMER:
         of_table = delete(table).where(table.c.customer_id == customer_id)
         removed += connection.execute(of_table).rowcount
+    drop_unused(connection, contents)
     return removed
+
+
+# --- Contents of documents ---
+
+
+def contents_of(connection: Connection, customer_id: str) -> set[str]:
+    """The SHA-256 of each content that a document of this customer has."""
+    table = schema.documents
+    wanted = select(table.c.sha256).where(table.c.customer_id == customer_id)
+    return set(connection.execute(wanted).scalars())
+
+
+def content_of(connection: Connection, key: tuple[str, str, str]) -> str | None:
+    """The SHA-256 of the content of one document; None where there is no such document."""
+    table = schema.documents
+    names = ("customer_id", "kind", "number")
+    matching = [table.c[name] == value for name, value in zip(names, key, strict=True)]
+    return connection.execute(select(table.c.sha256).where(*matching)).scalar()
+
+
+def content_sizes(connection: Connection, contents: Collection[str]) -> dict[str, int]:
+    """How many bytes are held of each of these contents; one of which nothing is there is absent.
+
+    Nothing is read but lengths.
+    """
+    table = schema.document_pieces
+    found: dict[str, int] = {}
+    for chunk in chunks(contents):
+        wanted = select(table.c.sha256, func.sum(func.length(table.c.content)))
+        wanted = wanted.where(table.c.sha256.in_(chunk)).group_by(table.c.sha256)
+        found |= {sha256: int(size) for sha256, size in connection.execute(wanted)}
+    return found
+
+
+def content_piece(connection: Connection, sha256: str, position: int) -> bytes | None:
+    table = schema.document_pieces
+    wanted = select(table.c.content).where(table.c.sha256 == sha256, table.c.position == position)
+    return connection.execute(wanted).scalar()
+
+
+def drop_unused(connection: Connection, contents: Collection[str]) -> None:
+    """Remove those of these contents that no document has any more."""
+    table = schema.document_pieces
+    for chunk in chunks(contents):
+        used = select(schema.documents.c.sha256).where(schema.documents.c.sha256.in_(chunk))
+        connection.execute(
+            delete(table).where(table.c.sha256.in_(chunk), table.c.sha256.not_in(used))
+        )
 
 
 # --- Any table ---

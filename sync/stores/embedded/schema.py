@@ -22,6 +22,7 @@ from sqlalchemy import (
     Engine,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -486,6 +487,35 @@ customer_parts = Table(
     _text("description"),
 )
 
+documents = Table(
+    "documents",
+    metadata,
+    _key("customer_id"),
+    _key("kind"),
+    _key("number"),
+    _needed("issued_on"),
+    _needed("file_name"),
+    _needed("media_type"),
+    Column("size", Integer, CheckConstraint("size > 0"), nullable=False),
+    _needed("sha256"),
+    _text("order_id"),
+    _text("erp_order"),
+    _text("web_reference"),
+    _needed("place"),
+    _needed("version"),
+    Index("documents_by_order", "order_id"),
+    Index("documents_by_content", "sha256"),
+)
+
+# One content, however many documents have it, in pieces so that nobody holds it whole.
+document_pieces = Table(
+    "document_pieces",
+    metadata,
+    _key("sha256"),
+    _position(),
+    Column("content", LargeBinary, nullable=False),
+)
+
 # An empty text stands for "none" in the columns of this key: NULL has no place
 # in one. ``min_quantity`` is spelled without trailing zeros, so that one step
 # of a ladder cannot be there twice.
@@ -555,11 +585,13 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     account_balances,
     account_ageing,
     customer_parts,
+    documents,
 )
 """Every mirrored table that carries ``customer_id``."""
 
 MIRRORED: tuple[Table, ...] = (
     *MIRRORED_BY_CUSTOMER,
+    document_pieces,
     prices,
     availability,
     restricted_items,

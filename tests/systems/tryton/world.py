@@ -26,6 +26,7 @@ from sync.domain.account import Account, BillTo, Contact, CreditStatus, Item, Lo
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import BillToId, ContactId, CustomerId, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import DueDate, Invoice, InvoiceKind
 from sync.domain.part_number import CustomerPart
@@ -455,6 +456,11 @@ class TrytonWorld:
 
     def add_customer_part(self, part: CustomerPart) -> None:
         pytest.skip("Tryton's customers have no item numbers of their own")
+
+    # Documents
+
+    def add_document(self, record: DocumentRecord) -> None:
+        pytest.skip("Tryton's reports are not read")
 
     # Availability
 

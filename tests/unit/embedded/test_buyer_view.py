@@ -9,12 +9,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, delete, update
 
 from sync.domain.channel import CommerceMode, LoginWall
+from sync.domain.document import DocumentKey, DocumentKind
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ChannelId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     InvoiceNumber,
     LocationId,
@@ -24,7 +27,7 @@ from sync.domain.ids import (
     WebOrderId,
     WebUserId,
 )
-from sync.domain.order import Buyer, Membership
+from sync.domain.order import Buyer, Membership, Role
 from sync.domain.pricing import (
     DEFAULT_LIST,
     Audience,
@@ -36,13 +39,14 @@ from sync.domain.pricing import (
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import (
     AccountView,
+    DocumentView,
     Exceptional,
     ImportNotice,
     ImportState,
     LocationProfile,
     PublishedPriceKey,
 )
-from sync.stores.embedded import buyer_view, writing
+from sync.stores.embedded import buyer_view, schema, writing
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.buyer_view import Visitor
 from sync.testing import builders as a
@@ -95,6 +99,7 @@ def town(store: EmbeddedStore, shop: Shop) -> EmbeddedStore:
         store.apply_balances([a.a_balance_view(sold_to=customer_id)], [])
         part = a.a_customer_part_view(sold_to=customer_id, description=f"of {customer_id}")
         store.apply_customer_parts([part], [])
+        store.publish_document(a.a_document_view(sold_to=customer_id), [a.PDF])
         publish(
             store,
             Audience(AudienceKind.ACCOUNT, customer_id.value),
@@ -231,7 +236,115 @@ def test_a_restricted_item_is_in_the_catalogue_of_whom_it_is_for_and_of_nobody_e
     assert told(Visitor(HYBRID, ADA, SECOND)) == {"open"}
 
 
-@pytest.mark.rule("WA-8", "MI-6", "TL-6")
+def confirmed(store: EmbeddedStore, number: str, **changes: Any) -> DocumentView:
+    """The first company's confirmation of an order, each with a file of its own."""
+    view = a.a_document_view(
+        f"%PDF-{number}%%EOF".encode(),
+        sold_to=FIRST_ACCOUNT,
+        kind=DocumentKind.ORDER_CONFIRMATION,
+        number=DocumentNumber(number),
+        **changes,
+    )
+    store.publish_document(view, [f"%PDF-{number}%%EOF".encode()])
+    return view
+
+
+@pytest.mark.rule("TL-7", "WA-8")
+def test_everybody_of_an_account_sees_its_documents_with_their_files(
+    town: EmbeddedStore, seen: Shop
+) -> None:
+    for visitor in (Visitor(HYBRID, ADA, FIRST), Visitor(HYBRID, BEN, FIRST)):
+        [document] = seen(buyer_view.documents, visitor)
+        assert document == a.a_document(sold_to=FIRST_ACCOUNT)
+        assert seen(file_of, visitor, document.key) == a.PDF
+        # Knowing the key of somebody else's is of no use.
+        theirs = a.a_document(sold_to=SECOND_ACCOUNT)
+        assert seen(file_of, visitor, theirs.key) is None
+
+
+def file_of(connection: Connection, visitor: Visitor, key: DocumentKey) -> bytes | None:
+    pieces = buyer_view.document_content(connection, visitor, key)
+    return None if pieces is None else b"".join(pieces)
+
+
+@pytest.mark.rule("TL-7", "WA-9")
+def test_confirmation_of_a_web_order_is_for_its_buyer_and_for_those_who_see_all_orders(
+    town: EmbeddedStore, seen: Shop, shop: Shop
+) -> None:
+    boss, other_boss = WebUserId("u-boss"), WebUserId("u-other-boss")
+    shop(
+        writing.add_users,
+        [
+            a.a_web_user(web_user=boss, memberships=(Membership(FIRST, Role.APPROVE),)),
+            a.a_web_user(web_user=other_boss, memberships=(Membership(SECOND, Role.MANAGE),)),
+        ],
+    )
+    placed = a.a_web_order(buyer=Buyer(web_user=BEN, signed_in=True, organisation=FIRST))
+    claimed = a.a_web_order(
+        order_id=WebOrderId("typed"),
+        buyer=Buyer(web_user=ADA, signed_in=False, organisation=SECOND),
+    )
+    shop(writing.place_orders, [placed, claimed])
+    confirmed(town, "by-ben", web_order=placed.order_id)
+    confirmed(town, "typed", web_order=claimed.order_id)
+    confirmed(town, "of-another-shop", web_reference="W-9")
+    confirmed(town, "by-telephone")
+
+    def told(web_user: WebUserId, organisation: OrganisationId = FIRST) -> set[str]:
+        visitor = Visitor(HYBRID, web_user, organisation)
+        found = {
+            each.number.value
+            for each in seen(buyer_view.documents, visitor)
+            if each.kind is DocumentKind.ORDER_CONFIRMATION
+        }
+        for number in ("by-ben", "typed", "of-another-shop", "by-telephone"):
+            key = (FIRST_ACCOUNT, DocumentKind.ORDER_CONFIRMATION, DocumentNumber(number))
+            assert (seen(file_of, visitor, key) is not None) == (number in found)
+        return found
+
+    assert told(BEN) == {"by-ben", "by-telephone"}
+    assert told(ADA) == {"by-telephone"}
+    assert told(boss) == {"by-ben", "of-another-shop", "by-telephone"}
+    assert told(other_boss, SECOND) == set()
+    assert told(other_boss) == set()
+
+
+@pytest.mark.rule("TL-7", "WA-9")
+def test_other_documents_are_linked_to_a_web_order_only_for_who_may_see_it(
+    town: EmbeddedStore, seen: Shop, shop: Shop
+) -> None:
+    placed = a.a_web_order(buyer=Buyer(web_user=BEN, signed_in=True, organisation=FIRST))
+    shop(writing.place_orders, [placed])
+    linked = a.a_document_view(sold_to=FIRST_ACCOUNT, web_order=placed.order_id)
+    town.apply_documents([linked], [])
+
+    [bens] = seen(buyer_view.documents, Visitor(HYBRID, BEN, FIRST))
+    [adas] = seen(buyer_view.documents, Visitor(HYBRID, ADA, FIRST))
+
+    assert (bens.web_order, adas.web_order) == (placed.order_id, None)
+
+
+@pytest.mark.rule("TL-7")
+def test_file_that_somebody_changed_in_the_shop_is_not_served(
+    town: EmbeddedStore, seen: Shop, shop: Shop
+) -> None:
+    table = schema.document_pieces
+
+    def spoil(connection: Connection) -> None:
+        other = a.PDF.replace(b"Catalog", b"CATALOG")
+        connection.execute(update(table).values(content=other))
+
+    shop(spoil)
+    visitor = Visitor(HYBRID, ADA, FIRST)
+    [document] = seen(buyer_view.documents, visitor)
+    assert seen(file_of, visitor, document.key) is None
+    assert list(town.document_content(a.a_content().sha256)) == []
+    # One of which a piece is gone is not even told of, until it is published anew.
+    shop(lambda connection: connection.execute(delete(table)))
+    assert seen(buyer_view.documents, visitor) == ()
+
+
+@pytest.mark.rule("WA-8", "MI-6", "TL-6", "TL-7")
 @pytest.mark.parametrize(
     "visitor",
     [
@@ -251,6 +364,9 @@ def test_who_has_no_account_here_sees_nothing_of_any_account(
     assert seen(buyer_view.invoices, visitor) == ()
     assert seen(buyer_view.balances, visitor) == ()
     assert seen(buyer_view.customer_parts, visitor) == ()
+    assert seen(buyer_view.documents, visitor) == ()
+    for owner in (FIRST_ACCOUNT, SECOND_ACCOUNT):
+        assert seen(file_of, visitor, a.a_document(sold_to=owner).key) is None
     assert seen(buyer_view.ship_tos, visitor) == ()
     assert seen(buyer_view.bill_tos, visitor) == ()
     assert seen(buyer_view.prices, visitor) == ()

@@ -15,6 +15,7 @@ from sync.domain.account import AccountStatus, CreditStatus, IndividualAccount, 
 from sync.domain.ids import (
     ChannelId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     InvoiceNumber,
     LocationId,
@@ -226,6 +227,10 @@ def test_a_withdrawn_customer_id_leaves_nothing_in_the_store(
         store.apply_invoices([invoice_view(customer_id)], [])
         store.apply_balances([builders.a_balance_view(sold_to=customer_id)], [])
         store.apply_customer_parts([builders.a_customer_part_view(sold_to=customer_id)], [])
+        for file in (f"%PDF-{customer_id}%%EOF".encode(), builders.PDF):
+            number = DocumentNumber(str(len(file)))
+            paper = builders.a_document_view(file, sold_to=customer_id, number=number)
+            store.publish_document(paper, [file])
         price = builders.a_price(scope=PriceScope.account(customer_id))
         audience = Audience(AudienceKind.ACCOUNT, customer_id.value)
         store.apply_prices([published(audience, price)], [])
@@ -239,6 +244,8 @@ def test_a_withdrawn_customer_id_leaves_nothing_in_the_store(
         for table in schema.MIRRORED_BY_CUSTOMER:
             left = connection.execute(select(table.c.customer_id)).scalars()
             assert set(left) == {OTHER.value}, table.name
+        pieces = connection.execute(select(schema.document_pieces.c.content)).scalars()
+        assert set(pieces) == {f"%PDF-{OTHER}%%EOF".encode(), builders.PDF}
     assert {audience.key for audience, _ in store.shown_price_partitions()} == {
         "C-1002",
         "C-1002-1",

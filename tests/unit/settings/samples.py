@@ -60,11 +60,13 @@ SAMPLE: dict[str, Any] = {
             },
         },
         "shop": {"kind": "store", "adapter": "embedded", "options": {"store_id": "s-1"}},
+        "papers": {"kind": "files", "adapter": "folder", "options": {"folder": "papers"}},
     },
     "pipelines": {
         "main": {
             "erp": "erp",
             "store": "shop",
+            "files": "papers",
             "mappings": "mappings",
             "accounts_per_read": Raw("10"),
             "schedule": _SCHEDULE,
@@ -78,6 +80,7 @@ SAMPLE: dict[str, Any] = {
                 "customer_parts": {"removal_floor": Raw("0")},
                 "entitlements": {"removal_floor": Raw("0")},
                 "availability": {"removal_floor": Raw("0")},
+                "documents": {"removal_floor": Raw("0")},
             },
             "orders": {
                 "lease_s": Raw("120"),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
-from sync.domain.ids import ChannelId, StoreId, WebOrderId, WebOrderNumber
-from sync.ports.state import LedgerFilter, LedgerState
+from sync.domain.ids import ChannelId, CustomerId, StoreId, WebOrderId, WebOrderNumber
+from sync.ports.state import LedgerFilter, LedgerState, PlacedOrder
 from sync.state import SqlState
 from sync.state.keys import keys_of
 from sync.state.schema import ledger as table
@@ -62,6 +62,27 @@ def test_entries_are_found_by_what_an_operator_knows(three: Steps) -> None:
     assert found(three, LedgerFilter(customer_id=ACCOUNT)) == ["a"]
     assert found(three, LedgerFilter(channel=ChannelId("app"))) == ["b"]
     assert found(three, LedgerFilter(seen_before=day_before)) == ["b", "a"]
+
+
+@pytest.mark.rule("TL-7")
+def test_orders_under_an_account_are_those_that_the_erp_has_or_may_have(ledger: Steps) -> None:
+    for order_id in (A, B, C):
+        ledger.discover(a_web_order(order_id=order_id))
+    written = ledger.claim(A)
+    ledger.freeze(written)
+    ledger.imported(written)
+    ledger.freeze(ledger.claim(B))
+    ledger.quarantined(ledger.claim(C), UNMAPPED)
+    everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
+    with ledger.state.transaction() as on:
+        found = {each.order_id: each for each in on.ledger.placed_under([*everybody, ACCOUNT])}
+        assert on.ledger.placed_under([CustomerId("C-2002")]) == []
+        assert on.ledger.placed_under([]) == []
+        entry = on.ledger.entry(A)
+    assert entry is not None
+    assert found.keys() == {A, B}
+    assert found[A] == PlacedOrder(A, entry.number, entry.key, ACCOUNT, entry.erp_order)
+    assert found[B].erp_order is None
 
 
 def test_a_waiting_order_is_found_by_its_code(ledger: Steps) -> None:

@@ -1,0 +1,221 @@
+"""Mirror of documents with their files to the buyers of their own account (TL-7, WA-8).
+
+What is there is compared by what the ERP and the place of files tell of each file,
+so that a run without changes opens none. Only the file of a document that is
+new or changed is read, one after the other, and each is written by itself: a file
+that cannot be published costs its own document only, and the file that was shown of
+that document stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sync.domain.document import Document, DocumentKey, DocumentKind, DocumentRecord
+from sync.domain.ids import CustomerId, DocumentNumber
+from sync.domain.views import DocumentView
+from sync.errors import Rejected
+from sync.flows.account_records import no_place
+from sync.flows.contents import fetched
+from sync.flows.context import Context, FlowResult
+from sync.flows.mirroring import (
+    carry_out,
+    chunks,
+    compare,
+    in_erp,
+    individual,
+    members_of_accounts,
+    shown_ids,
+    take_unreadable,
+    withdraw_retail_groups,
+)
+from sync.flows.retrying import Retrying
+from sync.planning.documents import (
+    PlacedOrders,
+    kept_document,
+    told_version,
+    wanted_document,
+)
+from sync.planning.plan import Change
+from sync.planning.spool import Spool
+from sync.ports.erp import ReadsDocuments
+from sync.ports.files import HoldsFiles
+from sync.ports.state import ResyncScope
+from sync.ports.store import MirrorsDocuments
+
+SpelledKey = tuple[str, ...]
+
+TOLD = 20
+"""Files with something wrong about them that one run names; the others are counted."""
+
+
+def mirror_documents(
+    context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool = False
+) -> None:
+    """Make the store show each mapped account exactly its own documents.
+
+    Does nothing, and says so, for a store that has no place for them, and where
+    the settings name no place of files. Raises SuspiciousPlan.
+    """
+    store, files = context.store, context.files
+    withdraw_retail_groups(context, result, dry_run=dry_run)
+    if not isinstance(store, MirrorsDocuments):
+        no_place(result, "documents")
+        return
+    if files is None:
+        result.remarks.append("The settings name no place of files: no documents are mirrored.")
+        return
+    retrying = context.retrying()
+    mapped = members_of_accounts(context, scope)
+    ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
+    wanting = _Wanting(context, result, files, retrying)
+    with Spool[SpelledKey, Document](tuple[str, ...], Document) as spool:
+        seen = 0
+        for batch in chunks(ids, context.limits.accounts_per_read):
+            held = retrying(store.shown_documents, batch)
+            shown = {_spelled(key): each for key, each in held.items()}
+            asked = in_erp(context, [each for each in batch if each in mapped])
+            wanted = wanting.of(asked, shown)
+            unreadable = take_unreadable(context, result)
+            compare(
+                spool,
+                wanted,
+                shown,
+                lambda key: key,
+                unreadable.keeping(mapped, lambda key: CustomerId(key[0])),
+            )
+            seen += len(batch)
+            if context.progress("documents: comparing", seen, len(ids)):
+                result.outcome = "cancelled"
+                return
+        wanting.tell()
+
+        def write(batch: Sequence[Change[SpelledKey, Document]]) -> None:
+            for change in batch:
+                _write(context, store, files, change)
+
+        # One by one: what a batch would refuse together had to be read again for each half.
+        carry_out(context, result, spool, write, scope, dry_run=dry_run, batch=1)
+
+
+def _write(
+    context: Context,
+    store: MirrorsDocuments,
+    files: HoldsFiles,
+    change: Change[SpelledKey, Document],
+) -> None:
+    document = change.after
+    if document is None:
+        store.apply_documents([], [_key(change.key)])
+        return
+    account = individual(context, document.sold_to)
+    if document.content is not None:
+        store.apply_documents([DocumentView(account, document)], [])
+        return
+    try:
+        with fetched(files, document) as file:
+            view = DocumentView(account, document.with_content(file.content))
+            store.publish_document(view, file)
+    except Rejected:
+        if change.before is not None:
+            kept = kept_document(change.before, document)
+            if kept != change.before:
+                store.apply_documents([DocumentView(account, kept)], [])
+        raise
+
+
+class _Wanting:
+    """What the ERP tells, held against the place of files, without reading one."""
+
+    def __init__(
+        self, context: Context, result: FlowResult, files: HoldsFiles, retrying: Retrying
+    ) -> None:
+        self._context, self._result = context, result
+        self._files, self._retrying = files, retrying
+        self._untold = 0
+
+    def of(
+        self, customer_ids: Sequence[CustomerId], shown: Mapping[SpelledKey, Document]
+    ) -> dict[SpelledKey, Document]:
+        """The documents to show; one whose file is not to be had keeps the one it has."""
+        erp = self._context.erp
+        if not customer_ids or not isinstance(erp, ReadsDocuments):
+            return {}
+        records = self._retrying(erp.documents, customer_ids)
+        placed = self._placed(records)
+        found: dict[SpelledKey, Document] = {}
+        for record in _once(records):
+            key = _spelled(record.key)
+            held = shown.get(key)
+            version = self._version(record)
+            if version is not None:
+                found[key] = wanted_document(record, version, placed.of(record), held)
+            elif held is not None:
+                unread = wanted_document(record, "", placed.of(record), None)
+                found[key] = kept_document(held, unread)
+        return found
+
+    def _placed(self, records: Sequence[DocumentRecord]) -> PlacedOrders:
+        owners = {each.sold_to for each in records if each.erp_order or each.web_reference}
+        if not owners:
+            return PlacedOrders(())
+        with self._context.state.transaction() as state:
+            return PlacedOrders(state.ledger.placed_under(owners))
+
+    def _version(self, record: DocumentRecord) -> str | None:
+        """Which state of the file to show; None, and told, where it is not to be had."""
+        version = told_version(record)
+        if version is not None:
+            return version
+        try:
+            stamp = self._retrying(self._files.stamp, record.place)
+        except Rejected as error:
+            self._note("documents_refused", record, str(error))
+            return None
+        if stamp is None:
+            self._note("documents_missing", record, "is not there")
+            return None
+        if record.size is not None and record.size != stamp.size:
+            told = f"has {stamp.size} bytes, and the ERP tells {record.size}"
+            self._note("documents_refused", record, told)
+            return None
+        if not 0 < stamp.size <= self._files.size_limit:
+            limit = self._files.size_limit
+            told = "is empty" if not stamp.size else f"is larger than the limit of {limit} bytes"
+            self._note("documents_refused", record, told)
+            return None
+        return stamp.version
+
+    def _note(self, count: str, record: DocumentRecord, why: str) -> None:
+        self._result.count(count)
+        told = sum(self._result.counts.get(each, 0) for each in _WRONG)
+        if told > TOLD:
+            self._untold += 1
+            return
+        self._result.remarks.append(
+            f"{record.kind.value} {record.number} of {record.sold_to}: the file "
+            f"{record.place!r} {why}; the file that is shown of the document stays."
+        )
+
+    def tell(self) -> None:
+        """How many there were beyond those that are named."""
+        if self._untold:
+            self._result.remarks.append(f"{self._untold} more files are not there or refused.")
+
+
+_WRONG = ("documents_missing", "documents_refused")
+
+
+def _once(records: Sequence[DocumentRecord]) -> Sequence[DocumentRecord]:
+    """Each document once: a page may come twice, and the ERP's order is not ours."""
+    found = {each.key: each for each in sorted(records, key=lambda each: (each.place, each.number))}
+    return list(found.values())
+
+
+def _spelled(key: DocumentKey) -> SpelledKey:
+    return tuple(part.value for part in key)
+
+
+def _key(spelled: SpelledKey) -> DocumentKey:
+    owner, kind, number = spelled
+    return CustomerId(owner), DocumentKind(kind), DocumentNumber(number)
