@@ -36,6 +36,7 @@ from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch, bare_tax_id, telling_word
+from sync.domain.document import DocumentRecord
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money
@@ -304,6 +305,17 @@ class _ReadsCustomerParts(SqlErpBase):
             return list(reading.build(query, single, translate.customer_part))
 
 
+class _ReadsDocuments(SqlErpBase):
+    def documents(self, customer_ids: Collection[CustomerId]) -> Sequence[DocumentRecord]:
+        wanted = {each.value for each in customer_ids}
+        query = self.queries["documents"]
+        with self._read("documents") as reading:
+            rows = reading.rows("documents", customer_ids=wanted).rows
+            own = [row for row in rows if row["customer_id"] in wanted]
+            single = _single(reading, query, own)
+            return list(reading.build(query, single, translate.document))
+
+
 class _ReadsAvailability(SqlErpBase):
     def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         named = None if skus is None else {sku.value for sku in skus}
@@ -432,6 +444,7 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("invoices", _ReadsInvoices),
     ("balances", _ReadsBalances),
     ("customer_parts", _ReadsCustomerParts),
+    ("documents", _ReadsDocuments),
     ("availability", _ReadsAvailability),
     ("clock", _TellsChanges),
     ("find_order", FindsOrdersByKey),

@@ -177,6 +177,8 @@ ORDER_STATES = (
     "refused",
 )
 LEVELS = ("item", "location", "account", "group", "default")
+DOCUMENT_KINDS = ("invoice", "order_confirmation", "delivery_note")
+
 FEEDS = ("accounts", "ship_tos", "invoices", "prices", "order_status")
 
 _FOUND = (
@@ -396,6 +398,23 @@ _READS = (
         "customer_id",
         "part_number",
         "sku",
+    ),
+    _of_customers(
+        "documents",
+        (
+            _key("customer_id"),
+            Column("kind", Kind.WORD, required=True, words=DOCUMENT_KINDS),
+            _key("document_number"),
+            _must("issued_on", Kind.DATE),
+            _must("file_name", Kind.TEXT),
+            _may("order_number", Kind.KEY),
+            _may("web_reference", Kind.TEXT),
+            _may("file_size", Kind.INTEGER),
+            _may("sha256", Kind.TEXT),
+        ),
+        "customer_id",
+        "kind",
+        "document_number",
     ),
     Read(
         "availability",

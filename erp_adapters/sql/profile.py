@@ -100,6 +100,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "balances": ("accounts",),
     "balance_ageing": ("balances",),
     "customer_parts": ("accounts",),
+    "documents": ("accounts",),
     "availability": ("items",),
     "find_orders": ("find_order",),
     "order_shipments": ("order_status",),

@@ -44,6 +44,12 @@ def in_order(queries: Iterable[Query]) -> Sequence[Query]:
     return sorted(queries, key=lambda query: (query.name in _LAST, query.name not in _FIRST))
 
 
+_SINGLE = frozenset(
+    {"accounts", "items", "balances", "customer_parts", "documents", "availability"}
+)
+"""Statements that tell each record once."""
+
+
 class Samples:
     """What is known so far, by parameter. No keys of a kind: it cannot be asked for."""
 
@@ -78,7 +84,7 @@ class Samples:
 
 def twice(query: Query, rows: Sequence[Row]) -> str | None:
     """The first record of which there can be one and that has two rows."""
-    if query.name not in ("accounts", "items", "balances", "customer_parts", "availability"):
+    if query.name not in _SINGLE:
         return None
     keys = [query.key_of(row) for row in rows]
     return next((key for key in keys if keys.count(key) > 1), None)

@@ -21,10 +21,12 @@ from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
 from sync.domain.candidates import CustomerMatch
+from sync.domain.document import DocumentKind, DocumentRecord
 from sync.domain.ids import (
     BillToId,
     ContactId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     InvoiceNumber,
     LocationId,
@@ -257,6 +259,20 @@ def customer_part(row: Row) -> CustomerPart:
         sku=Sku(row["sku"]),
         unit=row["unit"],
         description=row["description"],
+    )
+
+
+def document(row: Row) -> DocumentRecord:
+    return DocumentRecord(
+        kind=DocumentKind(row["kind"]),
+        number=DocumentNumber(row["document_number"]),
+        sold_to=CustomerId(row["customer_id"]),
+        issued_on=row["issued_on"],
+        place=row["file_name"],
+        erp_order=_order_number(row["order_number"]),
+        web_reference=row["web_reference"],
+        size=row["file_size"],
+        sha256=None if row["sha256"] is None else row["sha256"].lower(),
     )
 
 

@@ -35,8 +35,8 @@ SAMPLE_DAY = date(2026, 11, 1)
 def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
     """Build the sample once, run one cycle of all flows, and tell what came of it.
 
-    The sample is an ERP database and a store in SQLite files under var/sample of
-    the site. A second run finds nothing to do, and says so.
+    The sample is an ERP database with its papers and a store in SQLite files under
+    var/sample of the site. A second run finds nothing to do, and says so.
     """
     from sync.cli.progress import terminal_progress
     from sync.cli.resync import resume
@@ -61,6 +61,8 @@ def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
         line = installation.pipeline(None)
         resume(line)
         for flow in FLOWS:
+            if flow == "documents":
+                _print_confirmations(settings)
             begun = time.monotonic()
             result = run_flow(line.context(progress), flow)
             took[flow] = time.monotonic() - begun
@@ -98,7 +100,8 @@ def _build(settings: Any, *, quiet: bool) -> None:
 
     urls = {}
     for system in settings.systems.values():
-        urls[system.kind] = _absolute(str(system.options["url"]), settings.site.root)
+        if system.kind != "files":
+            urls[system.kind] = _absolute(str(system.options["url"]), settings.site.root)
     if sample_is_built(urls["erp"], urls["store"]):
         lacks = sample_lacks(urls["erp"], urls["store"])
         if lacks:
@@ -113,6 +116,18 @@ def _build(settings: Any, *, quiet: bool) -> None:
     counts = build_sample(urls["erp"], urls["store"], today=SAMPLE_DAY)
     if not quiet:
         click.echo(f"Built: {counts}")
+
+
+def _print_confirmations(settings: Any) -> None:
+    """What the people at the ERP do meanwhile: they confirm the orders that came in."""
+    from sync.sample.back_office import print_confirmations
+    from sync.sample.build import papers_of
+
+    [erp] = [each for each in settings.systems.values() if each.kind == "erp"]
+    url = _absolute(str(erp.options["url"]), settings.site.root)
+    folder = papers_of(url)
+    if folder is not None:
+        print_confirmations(url, folder, SAMPLE_DAY)
 
 
 def _absolute(url: str, base: Path) -> str:

@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, create_engine, func, insert, select, update
 
+from sync.domain.document import DocumentKind, DocumentRecord
+from sync.domain.ids import CustomerId, DocumentNumber, ErpOrderNumber
 from sync.sample import erp_schema as erp
+from sync.sample.erp_rows import printed_row
+from sync.sample.papers import confirmation, write_paper
 
 CANCELLED_BY_BUYER = "Cancelled by telephone."
 _CARRIERS = ("Lakeland Parcel", "Overnight Freight", "Own van")
@@ -58,6 +63,47 @@ def work_a_day(erp_url: str, day: date) -> DaysWork:
     finally:
         engine.dispose()
     return DaysWork(dict(moved), invoiced)
+
+
+def print_confirmations(erp_url: str, folder: Path, day: date) -> int:
+    """Print what confirms each web order that has no confirmation yet; how many there were."""
+    printed, orders = erp.printed, erp.sales_order
+    done = select(printed.c.order_no).where(
+        printed.c.doc_class == "CON", printed.c.order_no.is_not(None)
+    )
+    engine = create_engine(erp_url, hide_parameters=True)
+    try:
+        with engine.begin() as connection:
+            confirmed = set(connection.execute(done).scalars())
+            wanted = select(orders).where(orders.c.source == "WEB").order_by(orders.c.order_no)
+            rows = [
+                _confirmed(folder, row, day)
+                for row in connection.execute(wanted).mappings()
+                if str(row["order_no"]) not in confirmed
+            ]
+            if rows:
+                connection.execute(insert(printed), rows)
+    finally:
+        engine.dispose()
+    return len(rows)
+
+
+def _confirmed(folder: Path, order: RowMapping, day: date) -> dict[str, Any]:
+    number, owner = str(order["order_no"]), CustomerId(order["customer_no"])
+    place, file = confirmation(owner, number, order["web_order_no"], day.isoformat())
+    write_paper(folder, place, file)
+    return printed_row(
+        DocumentRecord(
+            kind=DocumentKind.ORDER_CONFIRMATION,
+            number=DocumentNumber(number),
+            sold_to=owner,
+            issued_on=day,
+            place=place,
+            erp_order=ErpOrderNumber(number),
+            web_reference=order["web_order_no"],
+            size=len(file),
+        )
+    )
 
 
 def _open_orders(connection: Connection) -> list[RowMapping]:

@@ -38,6 +38,7 @@ from sync.sample.directory import CHANNELS, Directory, build_directory
 from sync.sample.erp_rows import write_erp
 from sync.sample.good_orders import Desk, good_orders
 from sync.sample.invoices import build_invoices
+from sync.sample.papers import build_papers, write_paper
 from sync.sample.price_book import build_prices
 from sync.sample.wrong_orders import WrongOrder, wrong_orders
 from sync.stores.embedded import schema as store_schema
@@ -91,10 +92,17 @@ def build_sample(erp_url: str, store_url: str, *, seed: int = 7, today: date) ->
 
     ``erp_url`` and ``store_url`` are SQLAlchemy URLs; the folder of an SQLite
     file is made. Each side is written in one transaction: an interrupted build
-    leaves it empty, and the next one begins again.
+    leaves it empty, and the next one begins again. The files of the ERP's
+    documents go into ``papers_of`` it, before the ERP tells of them.
     """
     sample = make_sample(seed=seed, today=today)
     _make_folder(erp_url)
+    folder = papers_of(erp_url)
+    if folder is not None and not _is_filled(erp_url, erp_schema.customer):
+        folder.mkdir(exist_ok=True)
+        for record, file in build_papers(sample.invoices):
+            if file is not None:
+                write_paper(folder, record.place, file)
     with _opened(erp_url) as engine:
         erp_schema.create_erp(engine)
         with engine.begin() as connection:
@@ -105,6 +113,14 @@ def build_sample(erp_url: str, store_url: str, *, seed: int = 7, today: date) ->
         if not _filled(connection, store_schema.orders):
             write_store(connection, sample)
     return counted(sample)
+
+
+def papers_of(erp_url: str) -> Path | None:
+    """The folder of the ERP's papers: beside its file, and nowhere for a server's database."""
+    parsed = make_url(erp_url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return Path(parsed.database).parent / "papers"
 
 
 def sample_is_built(erp_url: str, store_url: str) -> bool:
@@ -217,6 +233,7 @@ __all__ = [
     "build_sample",
     "counted",
     "make_sample",
+    "papers_of",
     "sample_is_built",
     "sample_lacks",
     "write_store",

@@ -17,6 +17,7 @@ from sync.domain.account import CreditStatus
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
+from sync.domain.document import DocumentKind, DocumentRecord
 from sync.domain.invoice import Invoice, InvoiceKind
 from sync.domain.pricing import Price, PriceLevel
 from sync.sample import erp_schema as erp
@@ -24,6 +25,7 @@ from sync.sample.baskets import World
 from sync.sample.customers import TERMS, Customers, trade
 from sync.sample.good_orders import USED_PO
 from sync.sample.ledger import build_balances
+from sync.sample.papers import build_papers
 from sync.sample.part_numbers import build_parts
 from sync.sample.stock import RETURNS, build_stock
 
@@ -44,6 +46,7 @@ def write_erp(connection: Connection, world: World, invoices: Iterable[Invoice])
     _prices(rows, world.prices.entries)
     invoices = tuple(invoices)
     _invoices(rows, invoices)
+    rows[erp.printed].extend(printed_row(each) for each, _ in build_papers(invoices))
     rows[erp.customer_item].extend(
         {
             "customer_no": part.sold_to.value,
@@ -313,6 +316,27 @@ def _invoices(rows: Rows, invoices: Iterable[Invoice]) -> None:
         )
     if rows[erp.invoice]:
         _draft(rows)
+
+
+_DOC_CLASSES = {
+    DocumentKind.INVOICE: "INV",
+    DocumentKind.ORDER_CONFIRMATION: "CON",
+    DocumentKind.DELIVERY_NOTE: "DEL",
+}
+
+
+def printed_row(record: DocumentRecord) -> Row:
+    return {
+        "doc_class": _DOC_CLASSES[record.kind],
+        "doc_no": record.number.value,
+        "customer_no": record.sold_to.value,
+        "printed_on": record.issued_on,
+        "file_path": record.place,
+        "file_bytes": record.size,
+        "file_hash": record.sha256,
+        "order_no": record.erp_order.value if record.erp_order else None,
+        "web_order_no": record.web_reference,
+    }
 
 
 def _draft(rows: Rows) -> None:

@@ -352,6 +352,21 @@ price_list_price = Table(
 
 # ----------------------------------------------------------------- invoices
 
+# What was printed, and where the file went. The class is INV, CON or DEL.
+printed = Table(
+    "printed",
+    erp,
+    Column("doc_class", String(3), primary_key=True),
+    Column("doc_no", String(16), primary_key=True),
+    Column("customer_no", ForeignKey("customer.customer_no"), nullable=False, index=True),
+    Column("printed_on", DAY, nullable=False),
+    Column("file_path", String(120), nullable=False),
+    Column("file_bytes", Integer),
+    Column("file_hash", String(64)),
+    Column("order_no", String(16)),
+    Column("web_order_no", String(40)),
+)
+
 invoice = Table(
     "invoice",
     erp,

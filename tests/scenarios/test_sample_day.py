@@ -18,11 +18,13 @@ from sqlalchemy import create_engine, select, text
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.domain.channel import LoginWall
+from sync.domain.document import DocumentKind, MediaType
 from sync.domain.ids import CustomerId, StoreId, WebOrderId
 from sync.domain.order import WebOrder
 from sync.domain.pricing import Audience, AudienceKind, PriceLevel
 from sync.domain.sales_order import ErpOrderState
 from sync.domain.views import ImportState
+from sync.files.folder.adapter import FolderFiles
 from sync.flows.context import Context, FlowResult
 from sync.flows.cycle import run_cycle
 from sync.mapping import read_mapping
@@ -30,10 +32,11 @@ from sync.planning.balances import from_invoices
 from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState
 from sync.routing import AccountMap
 from sync.sample import build_sample
-from sync.sample.back_office import CANCELLED_BY_BUYER, work_a_day
+from sync.sample.back_office import CANCELLED_BY_BUYER, print_confirmations, work_a_day
 from sync.sample.build import Sample, make_sample
 from sync.sample.customers import LICENSED, LICENSEES, RETAIL_EU, RETAIL_US, TRUSTED
 from sync.sample.directory import CHANNELS
+from sync.sample.papers import build_papers
 from sync.sample.wrong_orders import End
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
@@ -94,7 +97,9 @@ def day(folder: Path, store: EmbeddedStore) -> Iterator[Day]:
     clock = ManualClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
     mapping = read_mapping(ROOT / "mappings")
     state = SqlState(engine, "main", STORE, keys_of(STORE, 64), clock)
-    context = Context("main", erp, store, state, clock, mapping, AccountMap.of(mapping))
+    files = FolderFiles(folder / "papers")
+    accounts = AccountMap.of(mapping)
+    context = Context("main", erp, store, state, clock, mapping, accounts, files=files)
     sample = make_sample(seed=7, today=TODAY)
     yield Day(sample, context, url, run_cycle(context))
     erp.close()
@@ -173,6 +178,28 @@ def test_store_shows_no_balance_and_no_part_number_of_a_retail_group(
     shown = [CustomerId(each) for each in sorted(owned["ledger"] | owned["customer_item"])]
     assert len(store.shown_balances(shown)) > 30
     assert len(store.shown_customer_parts(shown)) == 140
+
+
+@pytest.mark.rule("TL-7", "WA-8")
+def test_documents_are_shown_with_their_files_and_none_of_a_retail_group(
+    day: Day, store: EmbeddedStore, folder: Path
+) -> None:
+    papers = {record.key: file for record, file in build_papers(day.sample.invoices)}
+    own = [each.customer_id for each in day.sample.world.customers.accounts()]
+    shown = store.shown_documents(own)
+    retail = {key for key in papers if key[0] in (RETAIL_US, RETAIL_EU)}
+    assert len(retail) > 10
+    assert not shown.keys() & retail
+    lost = {key for key, file in papers.items() if file is None}
+    mapped = set(store.shown_accounts(own))
+    assert shown.keys() == {key for key in papers.keys() - lost if key[0] in mapped}
+    for key, document in shown.items():
+        assert document.content is not None
+        assert b"".join(store.document_content(document.content.sha256)) == papers[key]
+    kinds = {each.content.media_type for each in shown.values() if each.content}
+    assert kinds == {MediaType.PDF, MediaType.PNG}
+    [result] = [each for each in day.first if each.flow == "documents"]
+    assert result.counts["documents_missing"] == len({key for key in lost if key[0] in mapped})
 
 
 @pytest.mark.rule("MI-4", "VE-7")
@@ -302,6 +329,29 @@ def test_second_cycle_writes_nothing_to_either_side(day: Day, store: EmbeddedSto
     ]
     assert store.mirror_writes == before
     assert day.ask_erp("SELECT count(*) FROM sales_order") == orders
+
+
+@pytest.mark.rule("TL-7", "WA-8", "MI-2")
+def test_confirmations_of_web_orders_are_linked_and_those_of_retail_orders_stay_away(
+    day: Day, store: EmbeddedStore, folder: Path
+) -> None:
+    entries = {entry.erp_order: entry for entry in day.entries().values() if entry.erp_order}
+    assert print_confirmations(day.erp_url, folder / "papers", TODAY) == len(entries)
+    assert print_confirmations(day.erp_url, folder / "papers", TODAY) == 0
+    [result] = run_cycle(day.context, ("documents",))
+    shown = store.shown_documents(list(store.shown_customer_ids()))
+    confirmed = [each for each in shown.values() if each.kind is DocumentKind.ORDER_CONFIRMATION]
+    wholesale = {
+        entry.order_id
+        for entry in entries.values()
+        if entry.decision is not None and not entry.decision.retail
+    }
+    assert {each.web_order for each in confirmed} == wholesale
+    assert (result.outcome, result.counts["added"]) == ("ok", len(wholesale))
+    for each in confirmed:
+        assert each.erp_order is not None
+        assert entries[each.erp_order].customer_id == each.sold_to
+    assert run_cycle(day.context, ("documents",))[0].writes == 0
 
 
 @pytest.mark.rule("OI-3", "WA-8")

@@ -92,6 +92,10 @@ CREATE TABLE customer_parts (
     customer_no ${key} NOT NULL REFERENCES customers (customer_no) ON DELETE CASCADE ON UPDATE CASCADE,
     part_no ${key} NOT NULL, item_no ${key} NOT NULL REFERENCES items (item_no), unit TEXT,
     description TEXT);
+CREATE TABLE papers (
+    customer_no ${key} NOT NULL REFERENCES customers (customer_no) ON DELETE CASCADE ON UPDATE CASCADE,
+    kind TEXT NOT NULL, paper_no ${key} NOT NULL, issued ${date} NOT NULL, file_name TEXT NOT NULL,
+    order_no TEXT, web_ref TEXT, file_size INTEGER, sha256 TEXT);
 CREATE TABLE stock (
     item_no ${key} NOT NULL REFERENCES items (item_no), warehouse TEXT NOT NULL,
     free ${quantity} NOT NULL, next_due ${date}, discontinued ${bool})

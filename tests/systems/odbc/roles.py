@@ -41,6 +41,7 @@ TABLES: Mapping[str, Collection[str]] = {
         "balances",
         "ageing",
         "customer_parts",
+        "papers",
         "stock",
     ),
     "found_table": ("orders", "order_lines", "items", "customers"),

@@ -28,6 +28,7 @@ def test_check_names_what_the_mapping_says_and_the_erp_does_not_have(operator: O
         "mapping",
         "erp",
         "store",
+        "files",
     }
 
 
@@ -91,6 +92,7 @@ def test_what_the_store_cancels_is_cancelled_in_the_sample_erp_and_shown(fresh: 
     site.orders(pass_on_cancellations="true")
     said = {row["subject"]: row for row in fresh("check", "--json").json}
     assert said["pass_on_cancellations"]["level"] == "ok"
+    assert said["files"]["level"] == "ok"
     assert fresh("resync", "orders", "--json").code == Exit.NEEDS_PERSON
     (order_id, number), (other, shipped) = site.rows(
         site.state, "SELECT order_id, number FROM ledger WHERE imported_at <> '' LIMIT 2"

@@ -21,6 +21,7 @@ from sync.ports.erp import (
     ReadsAvailability,
     ReadsBalances,
     ReadsCustomerParts,
+    ReadsDocuments,
     ReadsInvoices,
     ReadsItems,
     ReadsPrices,
@@ -32,6 +33,7 @@ from sync.sample.build import Sample, make_sample
 from sync.sample.customers import IN_EUROS, RETAIL_US, SHARE_A_MAILBOX, SHARED_EMAIL, trade
 from sync.sample.good_orders import USED_PO
 from sync.sample.ledger import build_balances
+from sync.sample.papers import build_papers
 from sync.sample.part_numbers import build_parts
 from sync.sample.stock import RETURNS, build_stock
 from sync.sample.wrong_orders import MAX_ORDER_LINES, NOTES_LENGTH
@@ -50,6 +52,7 @@ class SampleErp(
     ReadsInvoices,
     ReadsBalances,
     ReadsCustomerParts,
+    ReadsDocuments,
     ReadsAvailability,
     TellsChanges,
     ChecksPurchaseOrders,
@@ -157,6 +160,12 @@ def test_balances_are_read_with_the_ageing_that_the_office_in_europe_keeps(
 def test_customers_own_item_numbers_are_read_as_they_are(erp: SampleErp, sample: Sample) -> None:
     told = sorted(erp.customer_parts(list(erp.customer_ids())), key=lambda each: each.key)
     assert told == list(build_parts(sample.world.catalogue))
+
+
+@pytest.mark.rule("TL-7")
+def test_documents_are_read_as_they_are(erp: SampleErp, sample: Sample) -> None:
+    told = {each.key: each for each in erp.documents(list(erp.customer_ids()))}
+    assert told == {each.key: each for each, _ in build_papers(sample.invoices)}
 
 
 @pytest.mark.rule("MI-4")

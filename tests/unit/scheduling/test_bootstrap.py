@@ -75,7 +75,7 @@ def site(tmp_path: Path, databases: Path) -> Callable[..., Settings]:
     def make(text: str = "", erp: str = "sql", service: str = "") -> Settings:
         for name in ("config", "mappings"):
             (tmp_path / name).mkdir(exist_ok=True)
-        for file in databases.iterdir():
+        for file in databases.glob("*.sqlite"):
             (tmp_path / file.name).write_bytes(file.read_bytes())
         (tmp_path / "mappings" / "channels.yaml").write_text(CHANNELS)
         (tmp_path / "mappings" / "customers.csv").write_text(CUSTOMERS)

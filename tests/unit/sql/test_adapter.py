@@ -28,6 +28,7 @@ from sync.ports.erp import (
     ReadsAvailability,
     ReadsBalances,
     ReadsCustomerParts,
+    ReadsDocuments,
     ReadsInvoices,
     ReadsItems,
     ReadsOrderStatus,
@@ -73,6 +74,12 @@ PARTS = """\
   customer_parts: |
     SELECT no AS customer_id, theirs AS part_number, item AS sku, words AS description
       FROM parts WHERE no IN :customer_ids
+"""
+PAPERS = """\
+  documents: |
+    SELECT no AS customer_id, sort AS kind, paper AS document_number, day AS issued_on,
+           path AS file_name, bytes AS file_size, hash AS sha256
+      FROM papers WHERE no IN :customer_ids
 """
 STOCK = """\
   items: SELECT item AS sku, 'EA' AS stock_unit FROM stock WHERE item IN :skus
@@ -127,6 +134,7 @@ CREATE TABLE invoice_lines (inv TEXT, line INTEGER, qty REAL, net DECIMAL(15,2))
 CREATE TABLE balances (no TEXT, owed DECIMAL(15,2));
 CREATE TABLE ageing (no TEXT, first INTEGER, last INTEGER, amount TEXT);
 CREATE TABLE parts (no TEXT, theirs TEXT, item TEXT, words TEXT);
+CREATE TABLE papers (no TEXT, sort TEXT, paper TEXT, day TEXT, path TEXT, bytes INT, hash TEXT);
 CREATE TABLE stock (item TEXT, place TEXT, free TEXT, due TEXT);
 CREATE TABLE tags (no TEXT, tag TEXT);
 CREATE TABLE items (item TEXT, kept BOOLEAN);
@@ -187,6 +195,7 @@ def claims(erp: Erp) -> set[str]:
         ReadsInvoices,
         ReadsBalances,
         ReadsCustomerParts,
+        ReadsDocuments,
         ReadsAvailability,
         TellsChanges,
         FindsOrders,
@@ -200,12 +209,13 @@ def claims(erp: Erp) -> set[str]:
 
 def test_an_adapter_claims_what_its_profile_serves_and_nothing_else(made: Made) -> None:
     assert claims(made(HEADER)) == {"ReadsAccounts", "TellsUnreadable"}
-    assert claims(made(HEADER, PRICES, INVOICES, BALANCES, PARTS, STOCK, ORDERS)) == {
+    assert claims(made(HEADER, PRICES, INVOICES, BALANCES, PARTS, PAPERS, STOCK, ORDERS)) == {
         "ReadsAccounts",
         "ReadsPrices",
         "ReadsInvoices",
         "ReadsBalances",
         "ReadsCustomerParts",
+        "ReadsDocuments",
         "ReadsAvailability",
         "ReadsItems",
         "FindsOrders",
@@ -444,6 +454,32 @@ def test_a_check_says_that_nobody_could_tell_the_store_what_to_hide(made: Made) 
     assert "restricted items" in subjects
     subjects = {each.subject for each in made(HEADER, RESTRICTED, LISTED).check()}
     assert "restricted items" not in subjects
+
+
+@pytest.mark.rule("TL-7")
+def test_a_document_that_cannot_be_read_is_left_out_and_told(made: Made, run: Run) -> None:
+    good = ("C-1001", "invoice", "1", "2025-03-01", "a/1.pdf", 80, "0A" * 32)
+    bad = (
+        ("C-1001", "letter", "2", "2025-03-01", "a/2.pdf", None, None),
+        ("C-1001", "invoice", "3", "2025-03-01", None, None, None),
+        ("C-1001", "invoice", "4", "2025-03-01", "a/4.pdf", -1, None),
+        ("C-1001", "invoice", "5", "2025-03-01", "a/5.pdf", None, "md5:1"),
+        ("C-1001", "invoice", "6", "2025-03-01", "a/6.pdf", None, None),
+        ("C-1001", "invoice", "6", "2025-03-01", "b/6.pdf", None, None),
+    )
+    for row in (good, good, *bad):
+        run("INSERT INTO papers VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
+    erp = made(HEADER, PAPERS)
+
+    [told] = erp.documents([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert (told.number.value, told.size, told.sha256) == ("1", 80, "0a" * 32)
+    unreadable = erp.take_unreadable()
+    assert {each.key for each in unreadable} == {
+        "C-1001/?/?",
+        *(f"C-1001/invoice/{number}" for number in "3456"),
+    }
+    assert {each.customer for each in unreadable} == {CustomerId("C-1001")}
 
 
 @pytest.mark.rule("MI-4")
