@@ -7,5 +7,6 @@ group ``tradesync.files``.
 
 REGISTRY: dict[str, str] = {
     "folder": "sync.files.folder.adapter:FolderFiles",
+    "s3": "sync.files.s3.adapter:S3Files",
 }
 """Adapter name -> ``package.module:Class``."""
