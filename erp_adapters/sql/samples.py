@@ -22,6 +22,7 @@ _TELLS: Mapping[str, tuple[str, str]] = {
     "locations": ("location_ids", "location_id"),
     "invoices": ("invoice_numbers", "invoice_number"),
     "invoice_lines": ("skus", "sku"),
+    "account_orders": ("order_numbers", "order_number"),
     "prices_item": ("skus", "sku"),
     "prices_location": ("skus", "sku"),
     "prices_account": ("skus", "sku"),
@@ -31,6 +32,10 @@ _TELLS: Mapping[str, tuple[str, str]] = {
     "restricted_items": ("skus", "sku"),
 }
 """Statement -> the parameter of others that one of its columns has keys for."""
+
+_SINGLE = frozenset(
+    {"accounts", "items", "balances", "account_orders", "customer_parts", "availability"}
+)
 
 _SCOPES: Mapping[str, str] = {
     "account": "priced_accounts",
@@ -78,7 +83,7 @@ class Samples:
 
 def twice(query: Query, rows: Sequence[Row]) -> str | None:
     """The first record of which there can be one and that has two rows."""
-    if query.name not in ("accounts", "items", "balances", "customer_parts", "availability"):
+    if query.name not in _SINGLE:
         return None
     keys = [query.key_of(row) for row in rows]
     return next((key for key in keys if keys.count(key) > 1), None)

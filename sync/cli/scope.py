@@ -16,7 +16,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 FLOW_NAMES = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
     *("entitlements", "availability"),
-    *("registrations", "orders", "order_status"),
+    *("registrations", "orders", "order_status", "account_orders"),
 )
 
 

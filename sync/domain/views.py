@@ -16,6 +16,7 @@ from sync.domain.account import (
     IndividualAccount,
     ShipTo,
 )
+from sync.domain.account_order import AccountOrder
 from sync.domain.balance import AccountBalance
 from sync.domain.ids import (
     CustomerId,
@@ -158,6 +159,23 @@ class CustomerPartView:
 
     def __post_init__(self) -> None:
         _own(self.account, self.part.sold_to, f"part number {self.part.part_number}")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOrderView:
+    """An order of an account, from whatever source, for the account's own buyers to read.
+
+    It can hold no order of a retail group, none of another account and none that
+    still carries our key (ValueError).
+    """
+
+    account: IndividualAccount
+    order: AccountOrder
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.order.sold_to, f"order {self.order.number}")
+        if self.order.key is not None:
+            raise ValueError(f"order {self.order.number} still carries the key {self.order.key}")
 
 
 @dataclass(frozen=True, slots=True)

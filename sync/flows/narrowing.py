@@ -28,6 +28,7 @@ NARROWED_BY: Mapping[str, tuple[str, ...]] = {
     "registrations": (),
     "orders": ("customer", "order", "channel", "since", "until"),
     "order_status": ("customer", "order", "channel"),
+    "account_orders": ("customer",),
 }
 """The parts of a scope that each flow knows."""
 

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch
@@ -37,6 +38,7 @@ class Feed(Enum):
     INVOICES = "invoices"
     PRICES = "prices"
     ORDER_STATUS = "order_status"
+    ACCOUNT_ORDERS = "account_orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,18 @@ class ReadsBalances(Protocol):
 
         With the ERP's own ageing where it has one. An account without a figure
         in the ERP is absent: it does not owe nothing, it is not known.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsAccountOrders(Protocol):
+    """Optional: an ERP that shows its customers' orders, whoever entered them."""
+
+    def account_orders(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountOrder]:
+        """The orders of these accounts from every source, ours with the key, with lines.
+
+        ``web_order`` is never told: which order of the store it is, the ledger knows.
         """
         ...
 

@@ -371,6 +371,12 @@ class Ledger(Protocol):
         """
         ...
 
+    def filed_under(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, IdempotencyKey], WebOrderId]:
+        """The orders that are or would be under one of these accounts, by account and key."""
+        ...
+
     def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
         """Imported orders whose ERP status may still move, by order ID, after that one."""
         ...

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.entitlement import Entitlement
@@ -19,6 +20,7 @@ from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    ErpOrderNumber,
     InvoiceNumber,
     OrganisationId,
     ShipToId,
@@ -42,6 +44,7 @@ from sync.domain.registration import (
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -280,6 +283,26 @@ class MirrorsBalances(Protocol):
 
     def apply_balances(
         self, put: Sequence[BalanceView], remove: Sequence[tuple[CustomerId, str]]
+    ) -> None: ...
+
+
+@runtime_checkable
+class MirrorsAccountOrders(Protocol):
+    """Optional: the ERP's orders of individual accounts, for reading only (MI-5).
+
+    The store shows them to whom it shows the account's invoices, and to nobody
+    else. They are no web orders: they come into no user's order history, and
+    ``ReadsWebOrders`` never tells them (WA-9).
+    """
+
+    def shown_account_orders(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ErpOrderNumber], AccountOrder]: ...
+
+    def apply_account_orders(
+        self,
+        put: Sequence[AccountOrderView],
+        remove: Sequence[tuple[CustomerId, ErpOrderNumber]],
     ) -> None: ...
 
 

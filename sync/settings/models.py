@@ -39,7 +39,7 @@ from sync.settings.words import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability"),
+    *("entitlements", "availability", "account_orders"),
 )
 FLOWS = ("orders", "order_status", *MIRRORS, "registrations")
 Flow = Annotated[str, one_of(*FLOWS)]
@@ -114,6 +114,7 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "entitlements": 1800,
     "availability": 600,
     "registrations": 300,
+    "account_orders": 1800,
 }
 
 
@@ -149,6 +150,8 @@ class ScheduleSettings(Part):
     availability_cron: Cron | None = None
     registrations_every_s: Seconds | None = None
     registrations_cron: Cron | None = None
+    account_orders_every_s: Seconds | None = None
+    account_orders_cron: Cron | None = None
 
     def trigger(self, flow: str) -> Trigger | None:
         """When the flow runs; None for one that is off. Raises KeyError for no flow."""
@@ -187,6 +190,7 @@ class GuardsEntry(GuardSettings):
     customer_parts: GuardSettings = GuardSettings()
     entitlements: GuardSettings = GuardSettings()
     availability: GuardSettings = GuardSettings()
+    account_orders: GuardSettings = GuardSettings()
 
     def of(self, flow: str) -> GuardSettings:
         general = {name: getattr(self, name) for name in GuardSettings.model_fields}

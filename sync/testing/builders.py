@@ -25,6 +25,7 @@ from sync.domain.account import (
     RetailGroups,
     ShipTo,
 )
+from sync.domain.account_order import AccountOrder, AccountOrderLine, OrderSource
 from sync.domain.address import Address, TypedAddress
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
@@ -97,6 +98,7 @@ from sync.domain.sales_order import (
     Shipment,
 )
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -232,6 +234,33 @@ def a_balance(owed: str = "121.00", **changes: Any) -> AccountBalance:
                 AgeBucket(money("100.00"), 1, 30),
                 AgeBucket(money("0.00"), 31),
             )
+        ),
+    )
+    return _with(base, changes)
+
+
+def an_account_order(number: str = "9001", **changes: Any) -> AccountOrder:
+    """An order that the account gave by telephone, of which half has left."""
+    base = AccountOrder(
+        number=ErpOrderNumber(number),
+        sold_to=ACCOUNT,
+        source=OrderSource.PHONE,
+        state=ErpOrderState.PARTLY_SHIPPED,
+        ordered_on=date(2025, 2, 10),
+        total=money("121.00"),
+        requested_on=date(2025, 3, 1),
+        po_number="PO 4711/A",
+        lines=(
+            AccountOrderLine(
+                number=1,
+                quantity=Decimal("10.000"),
+                sku=SKU,
+                description="Bolt M8",
+                unit="EA",
+                unit_price=money("10.0000"),
+                net=money("100.00"),
+                shipped=Decimal("5.000"),
+            ),
         ),
     )
     return _with(base, changes)
@@ -663,6 +692,11 @@ def an_invoice_view(**changes: Any) -> InvoiceView:
 def a_balance_view(owed: str = "121.00", **changes: Any) -> BalanceView:
     balance = a_balance(owed, **changes)
     return BalanceView(individual(balance.sold_to), balance)
+
+
+def an_account_order_view(number: str = "9001", **changes: Any) -> AccountOrderView:
+    order = an_account_order(number, **changes)
+    return AccountOrderView(individual(order.sold_to), order)
 
 
 def a_customer_part_view(**changes: Any) -> CustomerPartView:

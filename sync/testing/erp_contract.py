@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import pytest
 
 from sync.domain.account import Account, Contact, CreditStatus, Item
+from sync.domain.account_order import OrderSource
 from sync.domain.address import Address
 from sync.domain.candidates import CustomerSearch
 from sync.domain.ids import (
@@ -68,6 +69,7 @@ from sync.ports.erp import (
     FindsOrdersTogether,
     ListsRestrictedItems,
     PurchaseOrder,
+    ReadsAccountOrders,
     ReadsAccounts,
     ReadsAvailability,
     ReadsBalances,
@@ -1142,6 +1144,60 @@ class ErpAdapterContract:
         arrange_customer(erp_world)
 
         assert list(reads.balances([a.ACCOUNT])) == []
+
+    # Orders from every source.
+
+    @pytest.mark.rule("MI-5")
+    def test_an_order_of_the_desk_is_told_with_its_lines(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAccountOrders)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        order = a.an_account_order()
+        line = order.lines[0]
+        more = dataclasses.replace(line, number=2, sku=NUT, description=TRICKY, shipped=None)
+        order = dataclasses.replace(order, source=OrderSource.EDI, lines=(line, more))
+        bare = a.an_account_order("9002", po_number=None, requested_on=None, lines=())
+        erp_world.add_account_order(order)
+        erp_world.add_account_order(bare)
+
+        told = {each.number: each for each in reads.account_orders([a.ACCOUNT])}
+
+        assert told == {each.number: erp_world.told(each) for each in (order, bare)}
+
+    @pytest.mark.rule("MI-5", "WA-8")
+    def test_orders_are_those_of_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccountOrders)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        arrange_items(erp_world)
+        erp_world.add_account_order(a.an_account_order())
+        erp_world.add_account_order(a.an_account_order("9002", sold_to=OTHER))
+
+        assert [each.sold_to for each in reads.account_orders([OTHER])] == [OTHER]
+        assert list(reads.account_orders([])) == []
+        everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
+        assert len(list(reads.account_orders([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    @pytest.mark.rule("MI-5")
+    def test_an_order_of_ours_is_among_them_with_its_key(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads, submits = having(erp, ReadsAccountOrders), having(erp, SubmitsOrders)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        erp_world.add_account_order(a.an_account_order())
+        order = a.a_sales_order()
+        number = submits.submit_order(order, a.KEY).number
+
+        found = {each.key: each for each in reads.account_orders([order.sold_to])}
+
+        assert found.keys() == {None, a.KEY}
+        ours = found[a.KEY]
+        assert (ours.source, ours.web_order) == (OrderSource.WEB, None)
+        assert (ours.total, len(ours.lines)) == (order.total, len(order.lines))
+        assert number in (None, ours.number)
 
     # Customers' own part numbers.
 

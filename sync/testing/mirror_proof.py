@@ -10,6 +10,7 @@ second time here, on purpose: a mistake in a planner must not hide itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 
 from sync.domain.account import Account, Item
 from sync.domain.channel import Channel, LoginWall
@@ -19,6 +20,7 @@ from sync.flows.context import Context, needs
 from sync.flows.mirroring import members_of_accounts
 from sync.ports.erp import (
     ListsRestrictedItems,
+    ReadsAccountOrders,
     ReadsAccounts,
     ReadsAvailability,
     ReadsBalances,
@@ -30,6 +32,7 @@ from sync.ports.erp import (
 )
 from sync.ports.state import ResyncScope
 from sync.ports.store import (
+    MirrorsAccountOrders,
     MirrorsAccounts,
     MirrorsAvailability,
     MirrorsBalances,
@@ -42,7 +45,7 @@ from sync.ports.store import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability"),
+    *("entitlements", "availability", "account_orders"),
 )
 
 
@@ -76,6 +79,14 @@ def _of_retail_groups(context: Context) -> Iterator[str]:
     parts = needs(context.store, MirrorsCustomerParts, "the store").shown_customer_parts(groups)
     if parts:
         yield f"the store shows part numbers of retail groups: {sorted(parts)}"
+    ordered = needs(context.store, MirrorsAccountOrders, "the store")
+    if ordered.shown_account_orders(groups):
+        yield "the store shows orders of retail groups"
+    for (owner, number), order in ordered.shown_account_orders(sorted(shown)).items():
+        if order.sold_to != owner:
+            yield f"order {number} of {order.sold_to} is shown to {owner}"
+        if order.key is not None:
+            yield f"order {number} is shown with the key that the ERP has it under"
     for group in groups:
         if any(owner == group for owner, _ in owed):
             yield f"the store shows what the retail group {group} owes"
@@ -214,6 +225,26 @@ def _balances(context: Context) -> Iterator[str]:
             yield f"{key[0]} owes {balance.balance}, and the store shows {told.balance}"
         if balance.ageing is not None and balance.ageing != told.ageing:
             yield f"the ageing of {key[0]} is not the ERP's"
+
+
+def _account_orders(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    erp = needs(context.erp, ReadsAccountOrders, "the ERP")
+    store = needs(context.store, MirrorsAccountOrders, "the store")
+    said = {(each.sold_to, each.number): each for each in erp.account_orders(mapped)}
+    shown = store.shown_account_orders(mapped)
+    bare = {key: replace(each, web_order=None) for key, each in shown.items()}
+    if bare != {key: replace(each, key=None) for key, each in said.items()}:
+        yield "the orders of accounts in the store are not those of the ERP"
+        return
+    with context.state.transaction() as state:
+        for key, order in said.items():
+            linked = shown[key].web_order
+            entry = state.ledger.entry(linked) if linked is not None else None
+            if entry is None and linked is None:
+                continue
+            if entry is None or (entry.key, entry.customer_id) != (order.key, order.sold_to):
+                yield f"order {order.number} of {order.sold_to} is shown as web order {linked}"
 
 
 def _customer_parts(context: Context) -> Iterator[str]:
@@ -380,4 +411,5 @@ _COMPARED: Mapping[str, Callable[[Context], Iterator[str]]] = {
     "customer_parts": _customer_parts,
     "entitlements": _entitlements,
     "availability": _availability,
+    "account_orders": _account_orders,
 }

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from sync.domain.account import AccountStatus, BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.address import Address
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
@@ -21,6 +22,7 @@ from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    ErpOrderNumber,
     InvoiceNumber,
     OrganisationId,
     ShipToId,
@@ -52,6 +54,7 @@ from sync.domain.registration import (
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -110,6 +113,7 @@ class MemoryStore:
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
         self._entitlements: dict[Sku, Entitlement] = {}
+        self._account_orders: dict[tuple[CustomerId, ErpOrderNumber], AccountOrder] = {}
         self._stock: dict[PublishedStockKey, Availability] = {}
         self._prices: dict[PublishedPriceKey, PriceValue] = {}
         self._applications: dict[str, Application | UnreadableApplication] = {}
@@ -222,6 +226,7 @@ class MemoryStore:
         shown.update(key[0] for key in self._invoices)
         shown.update(key[0] for key in self._balances)
         shown.update(key[0] for key in self._parts)
+        shown.update(key[0] for key in self._account_orders)
         published = {key.audience for key in self._prices} | {key.audience for key in self._stock}
         published |= {each for held in self._entitlements.values() for each in held.audiences}
         shown.update(
@@ -255,6 +260,8 @@ class MemoryStore:
             sku: Entitlement(sku, tuple(each for each in held.audiences if each not in gone))
             for sku, held in self._entitlements.items()
         }
+        held = self._account_orders.items()
+        self._account_orders = {k: v for k, v in held if k[0] != customer_id}
         self._stock = {k: v for k, v in self._stock.items() if k.audience not in gone}
         self._prices = {k: v for k, v in self._prices.items() if k.audience not in gone}
 
@@ -321,6 +328,24 @@ class MemoryStore:
             self._balances.pop(key, None)
         for view in put:
             self._balances[view.balance.sold_to, view.balance.currency] = view.balance
+
+    def shown_account_orders(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ErpOrderNumber], AccountOrder]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {key: value for key, value in self._account_orders.items() if key[0] in wanted}
+
+    def apply_account_orders(
+        self,
+        put: Sequence[AccountOrderView],
+        remove: Sequence[tuple[CustomerId, ErpOrderNumber]],
+    ) -> None:
+        self._take([view.order.number.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._account_orders.pop(key, None)
+        for view in put:
+            self._account_orders[view.order.sold_to, view.order.number] = view.order
 
     def shown_customer_parts(
         self, customer_ids: Collection[CustomerId]

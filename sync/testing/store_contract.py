@@ -25,6 +25,7 @@ from typing import TypeVar
 import pytest
 
 from sync.domain.account import AccountStatus, CreditStatus
+from sync.domain.account_order import AccountOrderLine, OrderSource
 from sync.domain.address import TypedAddress
 from sync.domain.balance import AgeBucket, Ageing, FigureSource
 from sync.domain.ids import (
@@ -77,6 +78,7 @@ from sync.errors import Rejected, SyncError
 from sync.ports.erp import FindingLevel
 from sync.ports.store import (
     ListsStaffAttributes,
+    MirrorsAccountOrders,
     MirrorsAccounts,
     MirrorsAvailability,
     MirrorsBalances,
@@ -1188,6 +1190,71 @@ class StoreContract:
             (a.ACCOUNT, "EUR"): store_world.told(a.a_balance())
         }
 
+    # Orders from every source.
+
+    @pytest.mark.rule("MI-5", "WA-8", "WA-9")
+    def test_orders_of_an_account_are_shown_as_put_and_are_no_web_orders(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccountOrders)
+        _put_accounts(store)
+        full = a.an_account_order_view(web_order=WebOrderId("order-1"))
+        bare = a.an_account_order_view(
+            "9002",
+            source=OrderSource.EDI,
+            lines=(AccountOrderLine(1, Decimal("0.125")),),
+            requested_on=None,
+            po_number=None,
+            total=a.money("123456789012345.6789"),
+        )
+        theirs = a.an_account_order_view(sold_to=OTHER)
+        mirror.apply_account_orders([full, bare, theirs], [])
+
+        assert mirror.shown_account_orders([a.ACCOUNT]) == {
+            (a.ACCOUNT, each.order.number): store_world.told(each.order) for each in (full, bare)
+        }
+        assert mirror.shown_account_orders([OTHER]) == {
+            (OTHER, theirs.order.number): store_world.told(theirs.order)
+        }
+        assert dict(mirror.shown_account_orders([])) == {}
+        if isinstance(store, MirrorsAccounts):
+            assert set(store.shown_customer_ids()) == {a.ACCOUNT, OTHER}
+        if isinstance(store, ReadsWebOrders):
+            assert list(store.changed_orders(None)) == []
+            assert store.order(WebOrderId("order-1")) is None
+
+    @pytest.mark.rule("MI-1", "MI-5")
+    def test_an_order_of_an_account_is_replaced_whole_and_one_that_went_removed(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccountOrders)
+        _put_accounts(store)
+        gone = a.an_account_order_view("9002")
+        mirror.apply_account_orders([a.an_account_order_view(), gone], [])
+        shipped = a.an_account_order_view(state=ErpOrderState.SHIPPED, lines=())
+        for _ in range(2):
+            mirror.apply_account_orders([shipped], [(a.ACCOUNT, gone.order.number)])
+
+        assert mirror.shown_account_orders([a.ACCOUNT]) == {
+            (a.ACCOUNT, shipped.order.number): store_world.told(shipped.order)
+        }
+
+    def test_a_refused_order_of_an_account_leaves_the_others_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccountOrders)
+        _put_accounts(store)
+        mirror.apply_account_orders([a.an_account_order_view()], [])
+        store_world.refuse_record("REFUSED")
+        moved = a.an_account_order_view(state=ErpOrderState.INVOICED)
+
+        with pytest.raises(SyncError):
+            mirror.apply_account_orders([moved, a.an_account_order_view("REFUSED")], [])
+
+        assert mirror.shown_account_orders([a.ACCOUNT]) == {
+            (a.ACCOUNT, moved.order.number): store_world.told(a.an_account_order())
+        }
+
     # Customers' own part numbers.
 
     @pytest.mark.rule("TL-6")
@@ -1634,6 +1701,8 @@ def _mirror_everything(store: Store, customer_id: CustomerId) -> None:
         store.apply_invoices([a.an_invoice_view(sold_to=customer_id)], [])
     if isinstance(store, MirrorsBalances):
         store.apply_balances([a.a_balance_view(sold_to=customer_id)], [])
+    if isinstance(store, MirrorsAccountOrders):
+        store.apply_account_orders([a.an_account_order_view(sold_to=customer_id)], [])
     if isinstance(store, MirrorsCustomerParts):
         store.apply_customer_parts([a.a_customer_part_view(sold_to=customer_id)], [])
     if isinstance(store, MirrorsAvailability):
@@ -1657,6 +1726,7 @@ _EVERYTHING = {
     "bill_tos": 1,
     "invoices": 1,
     "balances": 1,
+    "account_orders": 1,
     "customer_parts": 1,
     "availability": 1,
     "prices": 2,
@@ -1678,6 +1748,8 @@ def _shown_of(store: Store, customer_id: CustomerId) -> dict[str, int]:
         shown["balances"] = len(store.shown_balances([customer_id]))
     if isinstance(store, MirrorsAvailability):
         shown["availability"] = len(store.shown_availability(a.account_audience(customer_id)))
+    if isinstance(store, MirrorsAccountOrders):
+        shown["account_orders"] = len(store.shown_account_orders([customer_id]))
     if isinstance(store, MirrorsCustomerParts):
         shown["customer_parts"] = len(store.shown_customer_parts([customer_id]))
     if isinstance(store, MirrorsPrices):

@@ -348,6 +348,7 @@ DRY = {
     "balances": [{"accounts"}, {"balances"}],
     "customer_parts": [{"accounts"}, {"customer_parts"}],
     "entitlements": [{"accounts"}, {"items"}, {"restricted_items"}, {"restricted_items", "items"}],
+    "account_orders": [{"accounts"}, {"account_orders"}],
     "availability": [{"accounts"}, {"availability"}, {"items"}],
 }
 

@@ -8,12 +8,12 @@ to the same, passage by passage: otherwise this file is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sync.domain.ids import ApplicationId, IdempotencyKey, StoreId, WebOrderId
+from sync.domain.ids import ApplicationId, CustomerId, IdempotencyKey, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
 from sync.domain.times import Watermark
 from sync.errors import Conflict
@@ -113,6 +113,18 @@ class MemoryLedger(SqlLedger):
         if last is not None:
             found = [row for row in found if place(row) > (last.told_at, last.order_id.value)]
         return [rows.shown_order(row) for row in found[:limit]]
+
+    def filed_under(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, IdempotencyKey], WebOrderId]:
+        own = {each.value for each in customer_ids}
+        return {
+            (CustomerId(row["customer_id"]), IdempotencyKey(row["key"])): WebOrderId(
+                row["order_id"]
+            )
+            for row in self._all()
+            if row["customer_id"] in own
+        }
 
     def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
         found = [row for row in self._all() if row["status_open"]]

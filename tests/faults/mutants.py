@@ -20,9 +20,10 @@ from sync.domain.ids import IdempotencyKey
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.registration import UsableAccount
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
-from sync.domain.views import BalanceView, InvoiceView, ShipToView
+from sync.domain.views import AccountOrderView, BalanceView, InvoiceView, ShipToView
 from sync.errors import FencedOff, OutcomeUnknown, TryLater
 from sync.flows import (
+    account_orders,
     accounts,
     balances,
     changes,
@@ -503,9 +504,12 @@ REFUSES_TWO = "the ERP refuses a second order under one key"
 RETAIL_SHOWN = both(
     replacing((mirroring, "mapped_accounts", groups_are_members)),
     wherever("withdraw_retail_groups", no_withdrawal),
-    in_each((*_MIRRORS, balances, customer_parts), "individual", anybody),
+    in_each((*_MIRRORS, balances, customer_parts, account_orders), "individual", anybody),
     replacing(
-        *((view, "__post_init__", unchecked) for view in (InvoiceView, ShipToView, BalanceView))
+        *(
+            (view, "__post_init__", unchecked)
+            for view in (InvoiceView, ShipToView, BalanceView, AccountOrderView)
+        )
     ),
 )
 

@@ -21,7 +21,7 @@ from sync.sample.build import build_sample
 REPOSITORY = Path(__file__).resolve().parents[2]
 FLOWS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability"),
+    *("entitlements", "availability", "account_orders"),
     *("registrations", "orders", "order_status"),
 )
 # So many of the sample's orders are kept: importable ones, and ones that are not.

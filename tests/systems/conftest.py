@@ -28,6 +28,7 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim CancelsOrders",
         "tryton does not claim CreatesCustomers",
         "tryton does not claim FindsCustomers",
+        "tryton does not claim ReadsAccountOrders",
         "tryton does not claim ReadsAvailability",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Table
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.entitlement import Entitlement
@@ -24,6 +25,7 @@ from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    ErpOrderNumber,
     InvoiceNumber,
     Key,
     OrganisationId,
@@ -48,6 +50,7 @@ from sync.domain.registration import (
 from sync.domain.sales_order import OrderStatus
 from sync.domain.times import Watermark
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -361,6 +364,32 @@ class EmbeddedStore:
         with self._writing() as connection:
             for table, of_table in rows.items():
                 queries.delete_rows(connection, table, ["customer_id", "currency"], keys)
+                queries.insert_rows(connection, table, of_table)
+        self.mirror_writes += len(put) + len(remove)
+
+    # --- MirrorsAccountOrders ---
+
+    def shown_account_orders(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ErpOrderNumber], AccountOrder]:
+        with self._reading() as connection:
+            return account_data.orders(connection, customer_ids)
+
+    def apply_account_orders(
+        self,
+        put: Sequence[AccountOrderView],
+        remove: Sequence[tuple[CustomerId, ErpOrderNumber]],
+    ) -> None:
+        latest = {(each.order.sold_to, each.order.number): each.order for each in put}
+        orders = list(latest.values())
+        keys = [(owner.value, number.value) for owner, number in (*latest, *remove)]
+        rows: dict[Table, list[Row]] = {
+            schema.account_orders: [account_data.order_row(each) for each in orders],
+            schema.account_order_lines: _flat(map(account_data.order_line_rows, orders)),
+        }
+        with self._writing() as connection:
+            for table, of_table in rows.items():
+                queries.delete_rows(connection, table, ["customer_id", "erp_order"], keys)
                 queries.insert_rows(connection, table, of_table)
         self.mirror_writes += len(put) + len(remove)
 

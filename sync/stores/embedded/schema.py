@@ -476,6 +476,38 @@ account_ageing = Table(
     _needed("amount"),
 )
 
+# Of every source; no web order of ``orders`` is ever made or changed by them.
+account_orders = Table(
+    "account_orders",
+    metadata,
+    _key("customer_id"),
+    _key("erp_order"),
+    _needed("source"),
+    _needed("state"),
+    _needed("ordered_on"),
+    _needed("currency"),
+    _needed("total"),
+    _text("requested_on"),
+    _text("po_number"),
+    _text("web_order"),
+)
+
+account_order_lines = Table(
+    "account_order_lines",
+    metadata,
+    _key("customer_id"),
+    _key("erp_order"),
+    _position(),
+    Column("number", Integer, nullable=False),
+    _needed("quantity"),
+    _text("sku"),
+    _text("description"),
+    _text("unit"),
+    _text("unit_price"),
+    _text("net"),
+    _text("shipped"),
+)
+
 customer_parts = Table(
     "customer_parts",
     metadata,
@@ -554,6 +586,8 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     invoice_dues,
     account_balances,
     account_ageing,
+    account_orders,
+    account_order_lines,
     customer_parts,
 )
 """Every mirrored table that carries ``customer_id``."""

@@ -78,6 +78,7 @@ SAMPLE: dict[str, Any] = {
                 "customer_parts": {"removal_floor": Raw("0")},
                 "entitlements": {"removal_floor": Raw("0")},
                 "availability": {"removal_floor": Raw("0")},
+                "account_orders": {"removal_floor": Raw("0")},
             },
             "orders": {
                 "lease_s": Raw("120"),
