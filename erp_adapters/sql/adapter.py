@@ -25,6 +25,7 @@ from erp_adapters.sql.orders import (
     CancelsOrdersInSteps,
     FindsOrdersByKey,
     ReadsOrderStatusByKey,
+    RequestsCreditsInSteps,
     SubmitsOrdersInGroups,
     SubmitsOrdersInSteps,
 )
@@ -499,6 +500,8 @@ def _class_for(profile: Profile) -> type[SqlErpBase]:
         parts.append(CancelsOrdersInSteps)
     if profile.customer_steps:
         parts.append(CreatesCustomersInSteps)
+    if profile.credit_steps:
+        parts.append(RequestsCreditsInSteps)
     if profile.files is not None:
         parts.append(SubmitsOrdersAsFiles)
     # A class that another one contains already would have no place in the order.

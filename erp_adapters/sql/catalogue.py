@@ -451,6 +451,16 @@ _READS = (
     *(_changed(feed) for feed in FEEDS),
     Read("find_order", _FOUND, needs=("external_key",), identity=("order_number",)),
     _of_orders("find_orders", (_key("external_key"), *_FOUND), "external_key"),
+    Read(
+        "find_credit",
+        (
+            Column("credit_number", Kind.KEY, required=True, nullable=True),
+            _may("amount", Kind.AMOUNT),
+            _may("currency", Kind.KEY),
+        ),
+        needs=("external_key",),
+        identity=("credit_number",),
+    ),
     _of_orders(
         "order_status",
         (

@@ -178,6 +178,7 @@ class _Loading:
             files=writes.files,
             cancel_steps=writes.cancel_steps,
             customer_steps=writes.customer_steps,
+            credit_steps=writes.credit_steps,
         )
 
     def _text(self, keys: Mapping[str, Node], name: str) -> str:

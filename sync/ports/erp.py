@@ -27,6 +27,7 @@ from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceScope
 from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
+from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark
 
 
@@ -402,6 +403,28 @@ class CancelsOrders(Protocol):
         nothing changed; OutcomeUnknown when it cannot be told whether it did;
         TryLater only when it surely did not.
         """
+        ...
+
+
+@runtime_checkable
+class RequestsCredits(Protocol):
+    """Optional: an ERP that takes down what the store gave back (OI-10).
+
+    The ERP must refuse a second request under the same key where it says
+    ``unique_external_key``.
+    """
+
+    def request_credit(self, request: CreditRequest, key: IdempotencyKey) -> Credit:
+        """File the request for a credit, once under this key.
+
+        Raises Rejected, with nothing filed, where the ERP does not take it; Conflict
+        where it has another under the key; OutcomeUnknown when it cannot be told
+        whether it was filed; TryLater only when it surely was not.
+        """
+        ...
+
+    def find_credit(self, key: IdempotencyKey) -> Credit | None:
+        """The request that the ERP holds under this key; None when there is none."""
         ...
 
 

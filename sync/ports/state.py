@@ -26,6 +26,7 @@ from sync.domain.sales_order import OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice
 from sync.ports.registrations import Registrations
+from sync.ports.settlements import Settlements
 from sync.ports.systems import Systems
 
 
@@ -389,6 +390,14 @@ class Ledger(Protocol):
         """The ERP took the order and refused it afterwards: quarantined, to be replayed."""
         ...
 
+    def needs_person(self, order_id: WebOrderId, sentences: tuple[str, ...], now: datetime) -> bool:
+        """An imported order goes to review, or stays there, with these sentences too.
+
+        What is known of newer versions stays as it is. False, and nothing done, for
+        one that is not in the ERP (any more).
+        """
+        ...
+
     def reduce_done(self, before: datetime, now: datetime, limit: int) -> int:
         """Take what names people out of so many entries that are done since ``before``.
 
@@ -653,6 +662,9 @@ class Transaction(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+
+    @property
+    def settlements(self) -> Settlements: ...
 
     @property
     def watermarks(self) -> Watermarks: ...

@@ -21,6 +21,7 @@ from sync.domain.ids import (
     BillToId,
     CustomerId,
     ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     OrganisationId,
     ShipToId,
@@ -30,6 +31,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
+from sync.domain.money import Money
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
@@ -42,6 +44,7 @@ from sync.domain.registration import (
     UnreadableApplication,
 )
 from sync.domain.sales_order import OrderStatus
+from sync.domain.settlement import Capture
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountOrderView,
@@ -202,6 +205,29 @@ class ShowsImport(Protocol):
     def shown_order_statuses(
         self, order_ids: Collection[WebOrderId]
     ) -> Mapping[WebOrderId, OrderStatus]: ...
+
+
+@runtime_checkable
+class CapturesPayments(Protocol):
+    """Optional: a store that captures what it has authorised when it is asked (OI-10).
+
+    A payment of the order stays authorised, with its whole amount, until all of it
+    is captured.
+    """
+
+    def capture(self, order_id: WebOrderId, amount: Money, key: IdempotencyKey) -> Capture:
+        """Capture so much of what is authorised on the order, once under this key.
+
+        Asked again under the same key it only answers how far that one is, which may
+        be REQUESTED for a while. Raises Rejected, with nothing captured, for an order
+        that it does not know and where so much is not authorised (any more);
+        OutcomeUnknown when it cannot be told; TryLater only when it surely did not.
+        """
+        ...
+
+    def captures(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, Sequence[Capture]]:
+        """Every capture that these orders were asked for, oldest first."""
+        ...
 
 
 @runtime_checkable

@@ -210,7 +210,9 @@ class OrderSettings(Part):
     before ``placed_since`` was somebody else's to bring into the ERP.
     ``pass_on_cancellations``: an order that the store cancels after its import is
     cancelled in the ERP too, while that still can. ``payload_days`` after an order
-    is done, what it says of people is taken out of the state.
+    is done, what it says of people is taken out of the state. For the orders of
+    ``capture_channels`` the store captures what was shipped; refunds of those of
+    ``credit_channels`` become credit requests in the ERP.
     """
 
     lease_s: Seconds = 300.0
@@ -224,6 +226,8 @@ class OrderSettings(Part):
     placed_since: Moment | None = None
     pass_on_cancellations: Flag = False
     payload_days: Positive = 90
+    capture_channels: list[Text] = []
+    credit_channels: list[Text] = []
 
 
 class PatienceSettings(Part):

@@ -42,6 +42,7 @@ from sync.domain.ids import (
     LocationId,
     OrganisationId,
     PartNumber,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -64,6 +65,7 @@ from sync.domain.order import (
     Organisation,
     Payment,
     PaymentState,
+    Refund,
     Role,
     SelectedBillTo,
     SelectedShipTo,
@@ -97,6 +99,7 @@ from sync.domain.sales_order import (
     SalesOrderPayment,
     Shipment,
 )
+from sync.domain.settlement import CreditRequest, settlement_key
 from sync.domain.views import (
     AccountOrderView,
     AccountProfile,
@@ -120,6 +123,7 @@ WEB_USER = WebUserId("u-7719")
 ORGANISATION = OrganisationId("org-12")
 KEY = IdempotencyKey("shop/order-1")
 APPLICATION = ApplicationId("app-1")
+CREDIT_KEY = settlement_key(KEY, "refund", "R-1", 16)
 PLACED_AT = datetime(2025, 3, 3, 8, 30, tzinfo=UTC)
 
 
@@ -235,6 +239,26 @@ def a_balance(owed: str = "121.00", **changes: Any) -> AccountBalance:
                 AgeBucket(money("0.00"), 31),
             )
         ),
+    )
+    return _with(base, changes)
+
+
+def a_refund(amount: str = "12.10", **changes: Any) -> Refund:
+    base = Refund(RefundId("R-1"), money(amount), datetime(2025, 3, 10, 9, 0, tzinfo=UTC))
+    return _with(base, changes)
+
+
+def a_credit_request(**changes: Any) -> CreditRequest:
+    """What the store gave back of the order under KEY."""
+    base = CreditRequest(
+        order=KEY,
+        erp_order=None,
+        sold_to=ACCOUNT,
+        web_order=WebOrderId("order-1"),
+        web_number=WebOrderNumber("W-10482"),
+        refund=RefundId("R-1"),
+        amount=money("12.10"),
+        refunded_on=date(2025, 3, 10),
     )
     return _with(base, changes)
 
@@ -455,6 +479,7 @@ def a_full_web_order(**changes: Any) -> WebOrder:
         ship_complete=True,
         ship_via="express",
         collect_account="X-55",
+        refunds=(a_refund(), a_refund("0.01", refund_id=RefundId("re_2B"))),
     )
     return _with(base, changes)
 

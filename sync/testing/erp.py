@@ -44,6 +44,7 @@ from sync.domain.sales_order import (
     OrderStatus,
     SalesOrder,
 )
+from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark, utc
 from sync.errors import AccessDenied, Conflict, Rejected
 from sync.ports.clock import Clock
@@ -103,6 +104,8 @@ class MemoryErp:
         self._stock: dict[StockKey, Availability] = {}
         self._orders: list[WrittenRow] = []
         self._statuses: dict[IdempotencyKey, OrderStatus] = {}
+        self._credits: list[tuple[IdempotencyKey, CreditRequest]] = []
+        self._refuses_credits = False
         self._refused_skus: dict[Sku, str] = {}
         self._changed: dict[tuple[Feed, CustomerId], datetime] = {}
         self._created: dict[IdempotencyKey, CustomerId] = {}
@@ -359,6 +362,39 @@ class MemoryErp:
         tax = (question.goods + question.charges) * rate
         return Money(self.capabilities.amount_rounding(tax), question.currency)
 
+    def request_credit(self, request: CreditRequest, key: IdempotencyKey) -> Credit:
+        self._admit()
+        for held, other in self._credits:
+            if held == key and self._capabilities.unique_external_key:
+                if other != request:
+                    raise Conflict(f"the ERP has another credit under {key}")
+                return self._credit(key, other)
+        if self._refuses_credits:
+            raise Rejected(
+                "the period is closed",
+                code="erp_refused_credit",
+                remedy="open the period in the ERP",
+            )
+        if self._row(request.order) is None:
+            raise Rejected(
+                f"the ERP has no order under {request.order}",
+                code="erp_unknown_order",
+                remedy="look for the order in the ERP",
+            )
+        self._credits.append((key, request))
+        return self._credit(key, request)
+
+    def find_credit(self, key: IdempotencyKey) -> Credit | None:
+        self._admit()
+        for held, request in self._credits:
+            if held == key:
+                return self._credit(key, request)
+        return None
+
+    def _credit(self, key: IdempotencyKey, request: CreditRequest) -> Credit:
+        number = next(n for n, (held, _) in enumerate(self._credits, 1) if held == key)
+        return Credit(f"CR-{number}", request.amount)
+
     def _tax_by_code(self, question: TaxQuestion) -> Money:
         """Each item, charge and discount at the rate of its own code."""
         parts = [(sku.value, net) for sku, net in question.lines]
@@ -492,6 +528,15 @@ class MemoryErp:
         row = self._row(key)
         if row is not None:
             self._touch_order(row.order.sold_to)
+
+    def refuse_credits(self, refused: bool = True) -> None:
+        """From now on the ERP takes no request for a credit."""
+        self._refuses_credits = refused
+
+    @property
+    def credits(self) -> Sequence[CreditRequest]:
+        """Every request for a credit in the ERP, in the order in which they came."""
+        return tuple(request for _, request in self._credits)
 
     def refuse_item(self, sku: Sku, why: str = "item is blocked for sale") -> None:
         """From now on every order with a line of this item is refused."""

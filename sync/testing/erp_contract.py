@@ -37,6 +37,7 @@ from sync.domain.ids import (
     InvoiceNumber,
     LocationId,
     PartNumber,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -53,6 +54,7 @@ from sync.domain.sales_order import (
     SalesOrder,
     SalesOrderLine,
 )
+from sync.domain.settlement import settlement_key
 from sync.domain.times import Watermark
 from sync.errors import Conflict, GroupRejected, Rejected, SyncError
 from sync.ports.erp import (
@@ -79,6 +81,7 @@ from sync.ports.erp import (
     ReadsOrderStatus,
     ReadsPrices,
     ReadsShipTos,
+    RequestsCredits,
     SubmitsOrders,
     SupportsOrderGroups,
     TellsChanges,
@@ -592,6 +595,63 @@ class ErpAdapterContract:
         cancels, _ = self._to_cancel(erp, erp_world)
         with pytest.raises(Rejected):
             cancels.cancel_order(IdempotencyKey("shop/never-submitted"))
+
+    # Credits.
+
+    def _to_credit(self, erp: Erp, world: ErpWorld) -> RequestsCredits:
+        """An ERP with an order under KEY."""
+        requests = having(erp, RequestsCredits)
+        self._order_world(erp, world).submit_order(a.a_sales_order(), a.KEY)
+        return requests
+
+    @pytest.mark.rule("OI-10")
+    def test_a_credit_is_filed_once_and_found_under_its_key(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        requests = self._to_credit(erp, erp_world)
+        assert requests.find_credit(a.CREDIT_KEY) is None
+
+        first = requests.request_credit(a.a_credit_request(), a.CREDIT_KEY)
+
+        found = requests.find_credit(a.CREDIT_KEY)
+        assert found == first
+        assert first.amount in (None, a.money("12.10"))
+        if erp.capabilities.unique_external_key:
+            assert requests.request_credit(a.a_credit_request(), a.CREDIT_KEY) == first
+        assert requests.find_credit(IdempotencyKey("never-filed-0000")) is None
+
+    @pytest.mark.rule("OI-10")
+    def test_two_refunds_of_one_order_are_two_credits(self, erp: Erp, erp_world: ErpWorld) -> None:
+        requests = self._to_credit(erp, erp_world)
+        other = settlement_key(a.KEY, "refund", "R-2", erp.capabilities.external_key_length)
+        second = a.a_credit_request(refund=RefundId("R-2"), amount=a.money("0.01"))
+        one = requests.request_credit(a.a_credit_request(), a.CREDIT_KEY)
+        two = requests.request_credit(second, other)
+        assert one != two or one.number is None
+        assert requests.find_credit(a.CREDIT_KEY) == one
+        assert requests.find_credit(other) == two
+
+    @pytest.mark.rule("OI-10")
+    def test_another_credit_under_the_same_key_is_a_conflict(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        requests = self._to_credit(erp, erp_world)
+        first = requests.request_credit(a.a_credit_request(), a.CREDIT_KEY)
+        if first.amount is None or not erp.capabilities.unique_external_key:
+            pytest.skip(f"{erp.capabilities.name} tells no amount of a credit")
+        with pytest.raises(Conflict):
+            requests.request_credit(a.a_credit_request(amount=a.money("99.99")), a.CREDIT_KEY)
+        assert requests.find_credit(a.CREDIT_KEY) == first
+
+    @pytest.mark.rule("OI-10")
+    def test_a_credit_of_an_order_that_the_erp_lacks_is_refused(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        requests = self._to_credit(erp, erp_world)
+        stray = a.a_credit_request(order=IdempotencyKey("shop/never-submitted"))
+        with pytest.raises(Rejected):
+            requests.request_credit(stray, a.CREDIT_KEY)
+        assert requests.find_credit(a.CREDIT_KEY) is None
 
     # Accounts.
 

@@ -23,8 +23,10 @@ from sync.domain.ids import (
     BillToId,
     CustomerId,
     ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     OrganisationId,
+    RefundId,
     ShipToId,
     Sku,
     StoreId,
@@ -32,10 +34,13 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
+from sync.domain.money import Money, total
 from sync.domain.order import (
     BuyerRecord,
     Membership,
     Organisation,
+    PaymentState,
+    Refund,
     Role,
     StoreOrder,
     WebOrder,
@@ -52,6 +57,7 @@ from sync.domain.registration import (
     UnreadableApplication,
 )
 from sync.domain.sales_order import OrderStatus
+from sync.domain.settlement import Capture, CaptureState
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountOrderView,
@@ -111,6 +117,8 @@ class MemoryStore:
         self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
+        self._captures: dict[WebOrderId, list[Capture]] = {}
+        self.captures_later = False
         self._parts: dict[PartKey, CustomerPart] = {}
         self._entitlements: dict[Sku, Entitlement] = {}
         self._account_orders: dict[tuple[CustomerId, ErpOrderNumber], AccountOrder] = {}
@@ -217,6 +225,34 @@ class MemoryStore:
     ) -> Mapping[WebOrderId, OrderStatus]:
         self._admit()
         return {key: self._statuses[key] for key in order_ids if key in self._statuses}
+
+    def capture(self, order_id: WebOrderId, amount: Money, key: IdempotencyKey) -> Capture:
+        self._admit()
+        held = self._orders.get(order_id)
+        if not isinstance(held, WebOrder):
+            raise _unknown_order(order_id)
+        asked = self._captures.setdefault(order_id, [])
+        for position, each in enumerate(asked):
+            if each.key == key:
+                return asked[position]
+        taken = (each.amount for each in asked if each.state is not CaptureState.REFUSED)
+        left = self._authorised(held) - total(taken, held.currency)
+        if amount.amount > left.amount:
+            raise Rejected(
+                f"{amount} is more than what is authorised on the order, {left}",
+                code="store_refused_capture",
+                remedy="collect it in another way",
+            )
+        state = CaptureState.REQUESTED if self.captures_later else CaptureState.CAPTURED
+        asked.append(Capture(key, amount, state))
+        self.writes += 1
+        if amount == left and state is CaptureState.CAPTURED:
+            self._all_captured(held)
+        return asked[-1]
+
+    def captures(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, Sequence[Capture]]:
+        self._admit()
+        return {key: tuple(self._captures[key]) for key in order_ids if self._captures.get(key)}
 
     def shown_customer_ids(self) -> Iterator[CustomerId]:
         self._admit()
@@ -605,6 +641,24 @@ class MemoryStore:
         """Every price shown, to anybody."""
         return dict(self._prices)
 
+    def refund(self, order_id: WebOrderId, amount: Money, refund_id: str) -> StoreOrder:
+        """Give money back, as the store's staff does."""
+        held = self._orders[order_id]
+        assert isinstance(held, WebOrder)
+        new = Refund(RefundId(refund_id), amount, self._clock.now())
+        return self.change_order(order_id, refunds=(*held.refunds, new))
+
+    def settle_captures(self, state: CaptureState, message: str | None = None) -> None:
+        """The payment provider has answered for every capture that was only asked for."""
+        for order_id, asked in self._captures.items():
+            for position, each in enumerate(asked):
+                if each.state is CaptureState.REQUESTED:
+                    asked[position] = dataclasses.replace(each, state=state, message=message)
+            held = self._orders.get(order_id)
+            done = [each.amount for each in asked if each.state is CaptureState.CAPTURED]
+            if isinstance(held, WebOrder) and total(done, held.currency) == self._authorised(held):
+                self._all_captured(held)
+
     # How it keeps its promises.
 
     def _admit(self) -> None:
@@ -627,15 +681,32 @@ class MemoryStore:
             return True
         return application.submitted_at > notice.submitted_at
 
+    def _authorised(self, order: WebOrder) -> Money:
+        """What the provider still lets the store take, captures not deducted."""
+        now = self._clock.now()
+        live = (
+            each.amount or order.total
+            for each in order.payments
+            if each.state is PaymentState.AUTHORISED
+            and (each.expires_at is None or each.expires_at > now)
+        )
+        return total(live, order.currency)
+
+    def _all_captured(self, order: WebOrder) -> None:
+        payments = tuple(
+            dataclasses.replace(each, state=PaymentState.CAPTURED)
+            if each.state is PaymentState.AUTHORISED
+            else each
+            for each in order.payments
+        )
+        if payments != order.payments:
+            self.change_order(order.order_id, payments=payments)
+
     def _note(self, order_id: WebOrderId) -> None:
         self._admit()
         held = self._orders.get(order_id)
         if held is None:
-            raise Rejected(
-                f"the store has no order {order_id}",
-                code="store_unknown_order",
-                remedy="see in the store whether the order was deleted",
-            )
+            raise _unknown_order(order_id)
         self.notices_shown += 1
         if self._echoes:
             moved = max(held.modified_at, self._clock.now())
@@ -664,3 +735,11 @@ def _handed_in(application: Application | UnreadableApplication) -> tuple[str, s
     if isinstance(application, UnreadableApplication):
         return "", application.reference
     return application.submitted_at.isoformat(), application.application_id.value
+
+
+def _unknown_order(order_id: WebOrderId) -> Rejected:
+    return Rejected(
+        f"the store has no order {order_id}",
+        code="store_unknown_order",
+        remedy="see in the store whether the order was deleted",
+    )

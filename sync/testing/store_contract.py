@@ -20,7 +20,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -33,10 +33,12 @@ from sync.domain.ids import (
     ChannelId,
     CustomerId,
     ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     LocationId,
     OrganisationId,
     PartNumber,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -49,6 +51,8 @@ from sync.domain.order import (
     Membership,
     OrderState,
     Organisation,
+    Payment,
+    PaymentState,
     Role,
     SelectedBillTo,
     UnreadableOrder,
@@ -65,6 +69,7 @@ from sync.domain.pricing import (
 )
 from sync.domain.registration import AccountKind, Application, Document
 from sync.domain.sales_order import ErpOrderState, OrderStatus, Shipment
+from sync.domain.settlement import CaptureState
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountView,
@@ -77,6 +82,7 @@ from sync.domain.views import (
 from sync.errors import Rejected, SyncError
 from sync.ports.erp import FindingLevel
 from sync.ports.store import (
+    CapturesPayments,
     ListsStaffAttributes,
     MirrorsAccountOrders,
     MirrorsAccounts,
@@ -1189,6 +1195,88 @@ class StoreContract:
         assert mirror.shown_balances([a.ACCOUNT, OTHER]) == {
             (a.ACCOUNT, "EUR"): store_world.told(a.a_balance())
         }
+
+    # Captures.
+
+    def _authorised(self, store: Store, world: StoreWorld, **changes: Any) -> CapturesPayments:
+        """A store with an order of 121.00 of which 100.00 are authorised on a card."""
+        captures = having(store, CapturesPayments)
+        paid = Payment("visa", PaymentState.AUTHORISED, a.money("100.00"), "pay-1")
+        fields = {"payments": (paid,), **changes}
+        world.place_order(a.a_retail_order(order_id=WebOrderId("order-1"), **fields))
+        return captures
+
+    @pytest.mark.rule("OI-10")
+    def test_a_capture_is_made_once_under_its_key(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        captures = self._authorised(store, store_world)
+        one, two = WebOrderId("order-1"), WebOrderId("order-2")
+        assert dict(captures.captures([one, two])) == {}
+
+        first = captures.capture(one, a.money("60.50"), IdempotencyKey("key-1"))
+        again = captures.capture(one, a.money("60.50"), IdempotencyKey("key-1"))
+
+        assert (first.key, first.amount) == (IdempotencyKey("key-1"), a.money("60.50"))
+        assert first.state in (CaptureState.REQUESTED, CaptureState.CAPTURED)
+        assert again == first
+        assert {key: list(held) for key, held in captures.captures([one, two]).items()} == {
+            one: [first]
+        }
+
+    @pytest.mark.rule("OI-10")
+    def test_no_more_is_captured_than_was_authorised(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        captures = self._authorised(store, store_world)
+        order = WebOrderId("order-1")
+        with pytest.raises(Rejected):
+            captures.capture(order, a.money("100.01"), IdempotencyKey("key-0"))
+        captures.capture(order, a.money("60.50"), IdempotencyKey("key-1"))
+        with pytest.raises(Rejected):
+            captures.capture(order, a.money("39.51"), IdempotencyKey("key-2"))
+        captures.capture(order, a.money("39.50"), IdempotencyKey("key-3"))
+        held = captures.captures([order])[order]
+        assert [each.key.value for each in held] == ["key-1", "key-3"]
+        # What was paid with stays what it was: it is progress, and no change of the order.
+        assert isinstance(store, ReadsWebOrders)
+        shown = store.order(order)
+        assert isinstance(shown, WebOrder)
+        assert [each.amount for each in shown.payments] == [a.money("100.00")]
+
+    @pytest.mark.rule("OI-10")
+    @pytest.mark.parametrize(
+        "paid",
+        [
+            Payment("visa", PaymentState.EXPIRED, a.money("100.00"), "pay-1"),
+            Payment("visa", PaymentState.DECLINED, a.money("100.00"), "pay-1"),
+            Payment(
+                *("visa", PaymentState.AUTHORISED, a.money("100.00"), "pay-1"),
+                expires_at=datetime(2000, 1, 1, tzinfo=UTC),
+            ),
+            Payment("on-account", PaymentState.NONE),
+        ],
+        ids=["expired", "declined", "ended", "on terms"],
+    )
+    def test_nothing_is_captured_of_what_is_not_authorised(
+        self, store: Store, store_world: StoreWorld, paid: Payment
+    ) -> None:
+        captures = self._authorised(store, store_world, payments=(paid,))
+        order = WebOrderId("order-1")
+        with pytest.raises(Rejected):
+            captures.capture(order, a.money("0.01"), IdempotencyKey("key-1"))
+        with pytest.raises(Rejected):
+            captures.capture(WebOrderId("nothing"), a.money("0.01"), IdempotencyKey("key-1"))
+        assert dict(captures.captures([order])) == {}
+
+    @pytest.mark.rule("OI-10")
+    def test_refunds_are_told_with_the_order(self, store: Store, store_world: StoreWorld) -> None:
+        orders = having(store, ReadsWebOrders)
+        having(store, CapturesPayments)
+        refunds = (a.a_refund(), a.a_refund("0.01", refund_id=RefundId("R-2")))
+        order = a.a_retail_order(order_id=WebOrderId("order-1"), refunds=refunds)
+        store_world.place_order(order)
+        assert orders.order(order.order_id) == order
 
     # Orders from every source.
 

@@ -112,7 +112,7 @@ def empty_tables(engine: Engine) -> None:
             connection.exec_driver_sql("SET FOREIGN_KEY_CHECKS = 1")
             return
         connection.exec_driver_sql(
-            "TRUNCATE customers, items, prices, orders RESTART IDENTITY CASCADE"
+            "TRUNCATE customers, items, prices, orders, credits RESTART IDENTITY CASCADE"
         )
 
 

@@ -44,6 +44,7 @@ ERP_PROTOCOLS = [
     erp_ports.ReadsOrderStatus,
     erp_ports.ChecksPurchaseOrders,
     erp_ports.CancelsOrders,
+    erp_ports.RequestsCredits,
     erp_ports.FindsOrdersTogether,
     erp_ports.SupportsOrderGroups,
     erp_ports.ChecksPurchaseOrdersTogether,
@@ -63,6 +64,7 @@ STORE_PROTOCOLS = [
     store_ports.MirrorsPrices,
     store_ports.QuotesPrices,
     store_ports.ReadsOrdersTogether,
+    store_ports.CapturesPayments,
 ]
 
 

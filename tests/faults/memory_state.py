@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from sync.domain.ids import ApplicationId, CustomerId, IdempotencyKey, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
 from sync.domain.times import Watermark
-from sync.errors import Conflict
+from sync.errors import Conflict, FencedOff
 from sync.ports.clock import Clock
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
+from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
     HeldPlan,
     LedgerEntry,
@@ -43,6 +44,7 @@ class Tables:
     watermarks: dict[str, Watermark] = field(default_factory=dict)
     plans: dict[tuple[str, str], HeldPlan] = field(default_factory=dict)
     registrations: dict[ApplicationId, RegistrationEntry] = field(default_factory=dict)
+    settlements: dict[tuple[str, str, str], Settlement] = field(default_factory=dict)
     steps: tuple[tuple[ApplicationId, LedgerEvent], ...] = ()
 
     def copy(self) -> Tables:
@@ -52,6 +54,7 @@ class Tables:
             dict(self.watermarks),
             dict(self.plans),
             dict(self.registrations),
+            dict(self.settlements),
             self.steps,
         )
 
@@ -224,6 +227,32 @@ class MemoryLedger(SqlLedger):
         self._tables.events += ((order_id, LedgerEvent(at, event, actor, detail)),)
 
 
+class MemorySettlements:
+    def __init__(self, held: dict[tuple[str, str, str], Settlement]) -> None:
+        self._held = held
+
+    def of(self, order_id: WebOrderId) -> Sequence[Settlement]:
+        return [each for key, each in sorted(self._held.items()) if key[0] == order_id.value]
+
+    def due(
+        self, kinds: Collection[SettlementKind], now: datetime, limit: int
+    ) -> Sequence[Settlement]:
+        found = [
+            (each.due_at, key, each)
+            for key, each in self._held.items()
+            if each.kind in kinds and each.due_at is not None and each.due_at <= now
+        ]
+        return [each for _, _, each in sorted(found, key=lambda place: place[:2])][:limit]
+
+    def put(self, settlement: Settlement) -> Settlement:
+        key = (settlement.order_id.value, settlement.kind.value, settlement.number)
+        held = self._held.get(key)
+        if settlement.version != (held.version if held else 0):
+            raise FencedOff(f"{key}: another worker sees to it")
+        self._held[key] = replace(settlement, version=settlement.version + 1)
+        return self._held[key]
+
+
 class MemoryWatermarks:
     def __init__(self, held: dict[str, Watermark]) -> None:
         self._held = held
@@ -318,6 +347,7 @@ class NoRuns:
 @dataclass(frozen=True)
 class MemoryTransaction:
     ledger: MemoryLedger
+    settlements: MemorySettlements
     watermarks: MemoryWatermarks
     plans: MemoryPlans
     runs: NoRuns
@@ -343,6 +373,7 @@ class MemoryState:
         try:
             yield MemoryTransaction(
                 MemoryLedger(tables, self._store_id, self._key_for, self._clock.now),
+                MemorySettlements(tables.settlements),
                 MemoryWatermarks(tables.watermarks),
                 MemoryPlans(tables.plans),
                 NoRuns(),

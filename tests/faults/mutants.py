@@ -20,6 +20,7 @@ from sync.domain.ids import IdempotencyKey
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.registration import UsableAccount
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
+from sync.domain.settlement import settlement_key
 from sync.domain.views import AccountOrderView, BalanceView, InvoiceView, ShipToView
 from sync.errors import FencedOff, OutcomeUnknown, TryLater
 from sync.flows import (
@@ -31,15 +32,17 @@ from sync.flows import (
     entitlements,
     invoices,
     mirroring,
+    order_status,
     prices,
     ship_tos,
 )
 from sync.flows import orders as order_import
-from sync.flows.orders import discovery, records, work
+from sync.flows.orders import aftermath, capturing, crediting, discovery, records, work
 from sync.flows.orders.hand import Hand, Ready
 from sync.flows.orders.keeping import Keeping
 from sync.flows.orders.records import LaterRecords
 from sync.flows.orders.sending import Sending
+from sync.flows.orders.settling import over
 from sync.flows.orders.work import OrderWork
 from sync.flows.registrations import desk
 from sync.flows.registrations.desk import Desk
@@ -49,10 +52,12 @@ from sync.planning import prices as planned_prices
 from sync.planning.prices import shopper_audiences
 from sync.ports.notices import notice_for
 from sync.ports.registrations import ENDED, Happened, RegistrationEntry
+from sync.ports.settlements import SettlementState
 from sync.ports.state import Claim, LedgerState
 from sync.state.ledger import SqlLedger
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from tests.faults.memory_state import MemoryLedger, MemoryRegistrations
+from tests.faults.money import ErpThatCreditsTwice
 from tests.faults.registrations import CarelessErp, WatchedErp
 
 Apply = Callable[[], AbstractContextManager[None]]
@@ -514,7 +519,72 @@ RETAIL_SHOWN = both(
 )
 
 
+def no_captures_known(held: Any, records: Any) -> list[Any]:
+    return []
+
+
+def key_of_the_moment(order: Any, kind: str, number: str, length: int = 52) -> IdempotencyKey:
+    """Another key for each attempt."""
+    _moments.append(number)
+    return IdempotencyKey(f"{kind}-{number}-{len(_moments)}")
+
+
+_moments: list[str] = []
+
+
+def notes_nothing(*_: Any) -> None:
+    """Nobody remembers it."""
+
+
+def credited_unseen(self: Any, entry: Any, refund: Any) -> None:
+    """The record says that it is over before the ERP was asked."""
+    [done] = self.keep(over(refund, SettlementState.DONE))
+    key = settlement_key(entry.key, "refund", done.number)
+    self.context.erp.request_credit(self._request(entry, done), key)
+
+
+def seen_to_without_a_look(self: Any, entry: Any, refund: Any) -> None:
+    key = settlement_key(entry.key, "refund", refund.number)
+    self._ask(self.context.erp, entry, replace(refund, key=key))
+
+
 MUTANTS = (
+    # Money after the import.
+    Mutant(
+        "nobody notes that something was shipped",
+        replacing((order_status, "note_shipped", notes_nothing)),
+        of="money",
+    ),
+    Mutant(
+        "nobody notes a refund",
+        replacing((aftermath, "note_refunds", notes_nothing)),
+        of="money",
+    ),
+    Mutant(
+        "what was captured before counts for nothing",
+        both(
+            replacing((capturing, "_known", no_captures_known)),
+            replacing((capturing, "settlement_key", key_of_the_moment)),
+        ),
+        of="money",
+    ),
+    Mutant(
+        "a refund is over before the ERP was asked",
+        replacing((crediting._Crediting, "see_to", credited_unseen)),
+        of="money",
+    ),
+    Mutant(
+        "a refund is not looked for in the ERP",
+        replacing((crediting._Crediting, "see_to", seen_to_without_a_look)),
+        of="money",
+        given={"erp_kind": ErpThatCreditsTwice},
+    ),
+    Mutant(
+        "a refund is not looked for, in an ERP that refuses a second one",
+        replacing((crediting._Crediting, "see_to", seen_to_without_a_look)),
+        of="money",
+        harmless="the ERP refuses a second credit under one key",
+    ),
     # One order twice.
     Mutant(
         "no look-up, on an ERP without the unique key",

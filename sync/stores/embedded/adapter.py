@@ -26,6 +26,7 @@ from sync.domain.ids import (
     BillToId,
     CustomerId,
     ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     Key,
     OrganisationId,
@@ -36,6 +37,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
+from sync.domain.money import Money
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
@@ -48,6 +50,7 @@ from sync.domain.registration import (
     UnreadableApplication,
 )
 from sync.domain.sales_order import OrderStatus
+from sync.domain.settlement import Capture
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountOrderView,
@@ -66,7 +69,15 @@ from sync.errors import Rejected
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
 from sync.ports.store import Delivery, OrderPage, StoreCapabilities
-from sync.stores.embedded import account_data, load, queries, registrations, schema, translate
+from sync.stores.embedded import (
+    account_data,
+    load,
+    payments,
+    queries,
+    registrations,
+    schema,
+    translate,
+)
 from sync.stores.embedded.checking import findings, settings_from
 from sync.stores.embedded.engine import reading_engine, writing_engine
 from sync.stores.embedded.errors import translated
@@ -235,6 +246,19 @@ class EmbeddedStore:
     ) -> Mapping[WebOrderId, OrderStatus]:
         with self._reading() as connection:
             return load.order_statuses(connection, order_ids)
+
+    # --- CapturesPayments ---
+
+    def capture(self, order_id: WebOrderId, amount: Money, key: IdempotencyKey) -> Capture:
+        """As the port says. The shop carries it out, so that it is REQUESTED at first."""
+        with self._writing() as connection:
+            told = payments.ask(connection, order_id, amount, key, self._now())
+        self.mirror_writes += 1
+        return told
+
+    def captures(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, Sequence[Capture]]:
+        with self._reading() as connection:
+            return payments.captures(connection, order_ids)
 
     # --- MirrorsAccounts ---
 

@@ -260,6 +260,16 @@ order_payments = Table(
     _text("expires_at"),
 )
 
+order_refunds = Table(
+    "order_refunds",
+    metadata,
+    _key("order_id"),
+    _position(),
+    _text("refund_id"),
+    _text("amount"),
+    _text("refunded_at"),
+)
+
 ORDER_PARTS: tuple[Table, ...] = (
     order_addresses,
     order_lines,
@@ -269,6 +279,7 @@ ORDER_PARTS: tuple[Table, ...] = (
     order_taxes,
     order_adjustments,
     order_payments,
+    order_refunds,
 )
 """Every table that holds a part of an order, each with its ``order_id``."""
 
@@ -282,6 +293,24 @@ order_imports = Table(
     _needed("state"),
     _text("erp_order"),
     _text("message"),
+)
+
+# Asked for by the daemon; the shop carries it out and says so in ``state``.
+order_captures = Table(
+    "order_captures",
+    metadata,
+    _key("order_id"),
+    _key("capture_key"),
+    _needed("amount"),
+    _needed("currency"),
+    Column(
+        "state",
+        TEXT,
+        CheckConstraint("state IN ('requested', 'captured', 'refused')"),
+        nullable=False,
+    ),
+    _text("message"),
+    _needed("asked_at"),
 )
 
 order_statuses = Table(
@@ -599,6 +628,7 @@ MIRRORED: tuple[Table, ...] = (
     restricted_items,
     item_audiences,
     order_imports,
+    order_captures,
     order_statuses,
     order_shipments,
     order_line_statuses,

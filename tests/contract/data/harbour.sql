@@ -95,4 +95,9 @@ CREATE TABLE customer_parts (
     description TEXT);
 CREATE TABLE stock (
     item_no ${key} NOT NULL REFERENCES items (item_no), warehouse TEXT NOT NULL,
-    free ${quantity} NOT NULL, next_due ${date}, discontinued ${bool})
+    free ${quantity} NOT NULL, next_due ${date}, discontinued ${bool});
+CREATE TABLE credits (
+    credit_no ${serial}, web_key ${key} UNIQUE,
+    order_no INTEGER NOT NULL REFERENCES orders (order_no), customer_no ${key} NOT NULL,
+    refund ${key} NOT NULL, web_number TEXT, amount ${amount} NOT NULL, currency ${key} NOT NULL,
+    refunded_on ${date} NOT NULL)

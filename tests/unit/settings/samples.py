@@ -92,6 +92,8 @@ SAMPLE: dict[str, Any] = {
                 "placed_since": "2026-03-01",
                 "pass_on_cancellations": Raw("true"),
                 "payload_days": Raw("30"),
+                "capture_channels": ["shop"],
+                "credit_channels": ["shop", "trade"],
             },
             "patience": {
                 "attempts": Raw("2"),
