@@ -38,6 +38,7 @@ from sync.flows.orders.discovery import order_id_of
 from sync.ports.erp import (
     ReadsInvoices,
 )
+from sync.ports.settlements import Settlement, SettlementKind, SettlementState
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsInvoices, ReadsBuyers, ReadsWebOrders
 from sync.routing import Told, Unusable, Usable
@@ -51,6 +52,7 @@ def explain_order(context: Context, name: str) -> Answer:
     with context.state.transaction() as state:
         entry = state.ledger.entry(order_id)
         history = state.ledger.history(order_id)
+        settlements = state.settlements.of(order_id)
     answer: Answer = {"order": name, "steps": []}
     steps: list[str] = answer["steps"]
     if entry is None:
@@ -76,6 +78,7 @@ def explain_order(context: Context, name: str) -> Answer:
         )
         steps.extend(entry.trail if entry.decision is None else ())
         steps.extend(entry.differences)
+        steps.extend(filter(None, map(_settled, settlements)))
         answer["history"] = [
             f"{event.at:%Y-%m-%d %H:%M:%S} {event.event} ({event.actor}) {event.detail}".rstrip()
             for event in history
@@ -83,6 +86,32 @@ def explain_order(context: Context, name: str) -> Answer:
     if entry is None or entry.imported_at is None:
         answer["now"] = _would_become(context, name)
     return answer
+
+
+def _settled(settlement: Settlement) -> str | None:
+    """A capture or a refund in a sentence (OI-10); None for what says nothing by itself."""
+    amount, at = settlement.amount, f"{settlement.changed_at:%Y-%m-%d %H:%M} UTC"
+    under = f" under the key {settlement.key}" if settlement.key else ""
+    number = f" as {settlement.reference}" if settlement.reference else ""
+    match settlement.kind, settlement.state:
+        case SettlementKind.SHIPPED, SettlementState.WANTED:
+            return "Something has been shipped: what is to be captured for it is still to be seen."
+        case SettlementKind.CAPTURE, SettlementState.DONE:
+            return f"The store captured {amount} at {at}{under}."
+        case SettlementKind.CAPTURE, SettlementState.FOR_A_PERSON:
+            return f"The store refused at {at} to capture {amount}."
+        case SettlementKind.CAPTURE, _:
+            return f"The store was asked at {at} to capture {amount}{under}: no answer yet."
+        case SettlementKind.REFUND, SettlementState.DONE:
+            return f"Refund {settlement.number} of {amount} is credited in the ERP{number}."
+        case SettlementKind.REFUND, SettlementState.FOR_A_PERSON:
+            return f"Refund {settlement.number} of {amount} is for a person since {at}."
+        case SettlementKind.REFUND, SettlementState.ASKED:
+            told = f"The ERP was asked at {at} to credit refund {settlement.number} of {amount}"
+            return f"{told}{under}: no answer yet."
+        case SettlementKind.REFUND, _:
+            return f"Refund {settlement.number} of {amount} is still to be seen to."
+    return None
 
 
 def _would_become(context: Context, name: str) -> list[str]:

@@ -25,6 +25,7 @@ from erp_adapters.sql.orders import (
     CancelsOrdersInSteps,
     FindsOrdersByKey,
     ReadsOrderStatusByKey,
+    RequestsCreditsInSteps,
     SubmitsOrdersInGroups,
     SubmitsOrdersInSteps,
 )
@@ -33,6 +34,7 @@ from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query, Row
 from sync.domain import codec
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch, bare_tax_id, telling_word
@@ -294,6 +296,28 @@ class _ReadsBalances(SqlErpBase):
             return list(reading.build(query, _single(reading, query, own), make))
 
 
+class _ReadsAccountOrders(SqlErpBase):
+    def account_orders(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountOrder]:
+        wanted = {each.value for each in customer_ids}
+        query = self.queries["account_orders"]
+        with self._read("account_orders") as reading:
+            answer = reading.rows("account_orders", customer_ids=wanted)
+            own = [row for row in answer.rows if row["customer_id"] in wanted]
+            rows = _single(reading, query, own)
+            asked = {
+                "customer_ids": {row["customer_id"] for row in rows},
+                "order_numbers": {row["order_number"] for row in rows},
+            }
+            owner = {row["order_number"]: row["customer_id"] for row in rows}
+            lines = Parts(reading.rows("account_order_lines", **asked), "order_number", owner)
+
+            def make(row: Row) -> AccountOrder:
+                return translate.account_order(row, lines.of(row["order_number"]))
+
+            whole = [row for row in rows if row["order_number"] not in lines.broken]
+            return list(reading.build(query, whole, make))
+
+
 class _ReadsCustomerParts(SqlErpBase):
     def customer_parts(self, customer_ids: Collection[CustomerId]) -> Sequence[CustomerPart]:
         wanted = {each.value for each in customer_ids}
@@ -443,6 +467,7 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("price_scopes", _ReadsPrices),
     ("invoices", _ReadsInvoices),
     ("balances", _ReadsBalances),
+    ("account_orders", _ReadsAccountOrders),
     ("customer_parts", _ReadsCustomerParts),
     ("documents", _ReadsDocuments),
     ("availability", _ReadsAvailability),
@@ -488,6 +513,8 @@ def _class_for(profile: Profile) -> type[SqlErpBase]:
         parts.append(CancelsOrdersInSteps)
     if profile.customer_steps:
         parts.append(CreatesCustomersInSteps)
+    if profile.credit_steps:
+        parts.append(RequestsCreditsInSteps)
     if profile.files is not None:
         parts.append(SubmitsOrdersAsFiles)
     # A class that another one contains already would have no place in the order.

@@ -141,6 +141,11 @@ def _of_invoices(name: str, columns: tuple[Column, ...], *identity: str) -> Read
     return Read(name, columns, lists=lists, needs=lists, identity=identity)
 
 
+def _of_account_orders(name: str, columns: tuple[Column, ...], *identity: str) -> Read:
+    lists = ("customer_ids", "order_numbers")
+    return Read(name, columns, lists=lists, needs=lists, identity=identity)
+
+
 def _of_items(name: str, columns: tuple[Column, ...], *identity: str) -> Read:
     return Read(name, columns, lists=("skus",), needs=("skus",), identity=identity)
 
@@ -178,8 +183,9 @@ ORDER_STATES = (
 )
 LEVELS = ("item", "location", "account", "group", "default")
 DOCUMENT_KINDS = ("invoice", "order_confirmation", "delivery_note")
+ORDER_SOURCES = ("desk", "phone", "edi", "web", "other")
 
-FEEDS = ("accounts", "ship_tos", "invoices", "prices", "order_status")
+FEEDS = ("accounts", "ship_tos", "invoices", "prices", "order_status", "account_orders")
 
 _FOUND = (
     Column("order_number", Kind.KEY, required=True, nullable=True),
@@ -387,6 +393,38 @@ _READS = (
         "from_days",
     ),
     _of_customers(
+        "account_orders",
+        (
+            _key("order_number"),
+            _key("customer_id"),
+            Column("state", Kind.WORD, required=True, words=ORDER_STATES),
+            _must("ordered_on", Kind.DATE),
+            _key("currency"),
+            _must("total", Kind.AMOUNT),
+            _may("source", Kind.WORD, *ORDER_SOURCES),
+            _may("external_key", Kind.KEY),
+            _may("requested_on", Kind.DATE),
+            _may("po_number", Kind.TEXT),
+        ),
+        "order_number",
+    ),
+    _of_account_orders(
+        "account_order_lines",
+        (
+            _key("order_number"),
+            _must("line_number", Kind.INTEGER),
+            _must("quantity", Kind.NUMBER),
+            _may("sku", Kind.KEY),
+            _may("description", Kind.TEXT),
+            _may("unit", Kind.KEY),
+            _may("unit_price", Kind.PRICE),
+            _may("net", Kind.AMOUNT),
+            _may("shipped", Kind.NUMBER),
+        ),
+        "order_number",
+        "line_number",
+    ),
+    _of_customers(
         "customer_parts",
         (
             _key("customer_id"),
@@ -432,6 +470,16 @@ _READS = (
     *(_changed(feed) for feed in FEEDS),
     Read("find_order", _FOUND, needs=("external_key",), identity=("order_number",)),
     _of_orders("find_orders", (_key("external_key"), *_FOUND), "external_key"),
+    Read(
+        "find_credit",
+        (
+            Column("credit_number", Kind.KEY, required=True, nullable=True),
+            _may("amount", Kind.AMOUNT),
+            _may("currency", Kind.KEY),
+        ),
+        needs=("external_key",),
+        identity=("credit_number",),
+    ),
     _of_orders(
         "order_status",
         (

@@ -140,6 +140,9 @@ class _Checking:
         named += [(f"cancel_order, step {each.name}", each) for each in self._profile.cancel_steps]
         made = self._profile.customer_steps
         named += [(f"create_customer, step {each.name}", each) for each in made]
+        named += [
+            (f"credit_request, step {each.name}", each) for each in self._profile.credit_steps
+        ]
         for subject, step in named:
             sql = step.sql.of(self._database.dialect)
             if sql is None or not sql.source.upper().startswith(_EXPLAINABLE):

@@ -25,6 +25,7 @@ from sync.domain.sales_order import (
     OnFileShipTo,
     SalesOrder,
 )
+from sync.domain.settlement import CreditRequest
 from sync.kit.key_names import key_digest
 
 _ADDRESS = {
@@ -118,6 +119,18 @@ GROUPS: Mapping[str, Mapping[str, Kind]] = {
     },
     "note": {"number": Kind.INTEGER, "text": Kind.TEXT},
     "flag": {"number": Kind.INTEGER, "text": Kind.TEXT},
+    "credit": {
+        "key": Kind.KEY,
+        "order_key": Kind.KEY,
+        "order_number": Kind.KEY,
+        "sold_to": Kind.KEY,
+        "web_order": Kind.KEY,
+        "web_number": Kind.KEY,
+        "refund": Kind.KEY,
+        "amount": Kind.AMOUNT,
+        "currency": Kind.TEXT,
+        "refunded_on": Kind.DATE,
+    },
 }
 
 CUSTOMER_FIELDS: Mapping[str, Kind] = {
@@ -140,6 +153,9 @@ FIELDS: Mapping[str, Kind] = {
 }
 
 EVERYWHERE = frozenset({"order", "ship_to", "bill_to"})
+
+OF_CREDITS = frozenset({"credit"})
+"""What a step of ``credit_request`` may bind, and no other."""
 
 FOR_EACH: Mapping[str, str] = {
     "lines": "line",
@@ -199,6 +215,22 @@ def customer_values(customer: NewCustomer, key: IdempotencyKey) -> Values:
         if path not in values:
             values[path] = _plain(getattr(customer, path.partition(".")[2]))
     return values
+
+
+def credit_values(request: CreditRequest, key: IdempotencyKey) -> Values:
+    """The fields that a step of ``credit_request`` may bind."""
+    return {
+        "credit.key": key.value,
+        "credit.order_key": request.order.value,
+        "credit.order_number": request.erp_order.value if request.erp_order else None,
+        "credit.sold_to": request.sold_to.value,
+        "credit.web_order": request.web_order.value,
+        "credit.web_number": request.web_number.value,
+        "credit.refund": request.refund.value,
+        "credit.amount": request.amount.amount,
+        "credit.currency": request.amount.currency,
+        "credit.refunded_on": request.refunded_on,
+    }
 
 
 class Repeats(Protocol):

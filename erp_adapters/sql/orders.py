@@ -9,11 +9,12 @@ from erp_adapters.sql import translate
 from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.errors import Attempt, DuplicateKey, Moment, translated
-from erp_adapters.sql.profile_model import ORDER_NUMBER, Profile
+from erp_adapters.sql.profile_model import CREDIT_NUMBER, ORDER_NUMBER, Profile
 from erp_adapters.sql.queries import Row
 from erp_adapters.sql.values import as_text
 from erp_adapters.sql.writing import Execution, OrderWriter
 from sync.domain.ids import ErpOrderNumber, IdempotencyKey
+from sync.domain.money import Money
 from sync.domain.sales_order import (
     ErpOrderState,
     FoundOrder,
@@ -21,6 +22,7 @@ from sync.domain.sales_order import (
     OrderStatus,
     SalesOrder,
 )
+from sync.domain.settlement import Credit, CreditRequest
 from sync.errors import Conflict, GroupRejected, Rejected
 from sync.kit.order_groups import refuse_what_is_no_group
 
@@ -201,6 +203,66 @@ class CancelsOrdersInSteps(ReadsOrderStatusByKey):
     def _is_cancelled(self, key: IdempotencyKey) -> bool:
         status = self.order_statuses([key]).get(key)
         return status is not None and status.state is ErpOrderState.CANCELLED
+
+
+class RequestsCreditsInSteps(SqlErpBase):
+    def __init__(self, profile: Profile, database: Database) -> None:
+        super().__init__(profile, database)
+        self._crediting = OrderWriter(profile, database.dialect)
+
+    def find_credit(self, key: IdempotencyKey) -> Credit | None:
+        with self._read("find_credit") as reading:
+            return self._filed(reading, key)
+
+    def request_credit(self, request: CreditRequest, key: IdempotencyKey) -> Credit:
+        planned = self._crediting.plan_credit(request, key)
+        try:
+            return self._file(request, key, planned)
+        except DuplicateKey as stopped:
+            held = self.find_credit(key)
+            if held is not None:
+                return _same_credit(held, request, key)
+            raise Rejected(
+                f"refund {request.refund} of order {request.web_number}: a unique index of the "
+                f"ERP refuses it ({stopped.told.code})",
+                code="erp_duplicate",
+                remedy="look in the ERP for the record that is there already",
+            ) from stopped.error
+
+    def _file(
+        self, request: CreditRequest, key: IdempotencyKey, planned: Sequence[Execution]
+    ) -> Credit:
+        doing = f"filing refund {request.refund} of order {request.web_number}"
+        attempt = Attempt(f"{doing} in {self.profile.name}")
+        with (
+            translated(attempt, self.database.dialect),
+            self.database.writer.begin() as connection,
+        ):
+            held = self._filed(Reading(self, connection), key)
+            if held is not None:
+                return _same_credit(held, request, key)
+            attempt.moment = Moment.WRITING
+            captured = self._crediting.run(connection, planned, attempt)
+        number = captured.get(CREDIT_NUMBER)
+        return Credit(None if number is None else as_text(number), request.amount)
+
+    def _filed(self, reading: Reading, key: IdempotencyKey) -> Credit | None:
+        row = self._one(reading, "find_credit", external_key=key.value)
+        if row is None:
+            return None
+        amount = row["amount"]
+        if amount is not None and row["currency"] is None:
+            raise unreadable("find_credit", key.value, "an amount without a currency")
+        told = None if amount is None else Money(amount, row["currency"])
+        return Credit(row["credit_number"], told)
+
+
+def _same_credit(held: Credit, request: CreditRequest, key: IdempotencyKey) -> Credit:
+    if held.amount is not None and held.amount != request.amount:
+        raise Conflict(
+            f"the ERP has a credit of {held.amount} under {key} already, not of {request.amount}"
+        )
+    return held
 
 
 def same_order(held: FoundOrder, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:

@@ -53,6 +53,7 @@ PARAMETERS: Mapping[str, Kind] = {
     "group_codes": Kind.KEY,
     "skus": Kind.KEY,
     "invoice_numbers": Kind.KEY,
+    "order_numbers": Kind.KEY,
     "external_keys": Kind.KEY,
     "external_key": Kind.KEY,
     "customer_id": Kind.KEY,
@@ -99,6 +100,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "invoice_dues": ("invoices",),
     "balances": ("accounts",),
     "balance_ageing": ("balances",),
+    "account_orders": ("accounts",),
+    "account_order_lines": ("account_orders",),
     "customer_parts": ("accounts",),
     "documents": ("accounts",),
     "availability": ("items",),
@@ -176,6 +179,7 @@ class _Loading:
             files=writes.files,
             cancel_steps=writes.cancel_steps,
             customer_steps=writes.customer_steps,
+            credit_steps=writes.credit_steps,
         )
 
     def _text(self, keys: Mapping[str, Node], name: str) -> str:

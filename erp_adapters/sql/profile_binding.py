@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from erp_adapters.sql.catalogue import Kind
-from erp_adapters.sql.fields import EVERYWHERE, FIELDS, FOR_EACH
+from erp_adapters.sql.fields import EVERYWHERE, FIELDS, FOR_EACH, OF_CREDITS
 from erp_adapters.sql.profile_model import Bound
 from erp_adapters.sql.profile_parts import fits, read_table, read_types
 from erp_adapters.sql.yaml_nodes import Node, nearest
@@ -26,6 +26,7 @@ def read_bind(
     keys: Mapping[str, Node],
     for_each: str | None,
     what: str,
+    groups: frozenset[str] = EVERYWHERE,
     of_customer: Mapping[str, Kind] | None = None,
 ) -> dict[str, Bound]:
     """``bind`` with its ``types`` and ``values``.
@@ -39,7 +40,7 @@ def read_bind(
     found = {}
     for parameter, node in nodes.items():
         path = (node.text(f"what {parameter} binds") or "").strip()
-        if not known_field(path, for_each, node, what, of_customer):
+        if not known_field(path, for_each, node, what, groups, of_customer):
             continue
         kind = (of_customer or FIELDS)[path]
         storage = stored.get(parameter)
@@ -59,6 +60,7 @@ def known_field(
     for_each: str | None,
     node: Node,
     what: str,
+    everywhere: frozenset[str] = EVERYWHERE,
     of_customer: Mapping[str, Kind] | None = None,
 ) -> bool:
     """Whether that field is there; complains where it is not."""
@@ -67,14 +69,15 @@ def known_field(
             hint = nearest(path, of_customer)
             node.complain(f"{what}: a customer has no field {path!r}{hint}")
         return path in of_customer
-    groups = EVERYWHERE | ({FOR_EACH[for_each]} if for_each else set())
+    groups = everywhere | ({FOR_EACH[for_each]} if for_each else set())
     here = [name for name in FIELDS if name.partition(".")[0] in groups]
     if path in here:
         return True
-    if path in FIELDS:
+    if path in FIELDS and path.partition(".")[0] in FOR_EACH.values():
         node.complain(f"{what}: {path} is only there in a step for_each of its kind")
     else:
-        node.complain(f"{what}: an order has no field {path!r}{nearest(path, here)}")
+        thing = "a credit" if everywhere == OF_CREDITS else "an order"
+        node.complain(f"{what}: {thing} has no field {path!r}{nearest(path, here)}")
     return False
 
 
@@ -83,6 +86,7 @@ def read_fields(
     key: str,
     for_each: str | None,
     what: str,
+    groups: frozenset[str] = EVERYWHERE,
     of_customer: Mapping[str, Kind] | None = None,
 ) -> tuple[str, ...]:
     """A list of fields, such as ``when_present``."""
@@ -91,7 +95,7 @@ def read_fields(
     return tuple(
         name
         for name, each in node.texts(key)
-        if known_field(name, for_each, each, f"{key} of {what}", of_customer)
+        if known_field(name, for_each, each, f"{key} of {what}", groups, of_customer)
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 ORDER_NUMBER = "order_number"
+CREDIT_NUMBER = "credit_number"
 LAST_INSERT_ID = "last_insert_id"
 
 
@@ -130,8 +131,9 @@ class Profile:
 
     ``capabilities`` lacks what only the settings and the statements tell: the
     time-out and the change feeds. An order is written in ``steps``, as
-    ``files``, or not at all; ``cancel_steps`` cancel one that was written.
-    ``customer_steps`` make a customer.
+    ``files``, or not at all; ``cancel_steps`` cancel one that was written,
+    ``credit_steps`` file what the store gave back of it. ``customer_steps`` make a
+    customer.
     """
 
     name: str
@@ -144,12 +146,14 @@ class Profile:
     not_kept: frozenset[str] = frozenset()
     files: FileDrop | None = None
     cancel_steps: tuple[Step, ...] = ()
+    credit_steps: tuple[Step, ...] = ()
     customer_steps: tuple[Step, ...] = ()
 
     @property
     def writes(self) -> bool:
         """Whether any step writes into the database."""
-        return bool(self.steps or self.cancel_steps or self.customer_steps)
+        every = (self.steps, self.cancel_steps, self.credit_steps, self.customer_steps)
+        return any(every)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -6,7 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from erp_adapters.sql.catalogue import Kind
-from erp_adapters.sql.fields import CUSTOMER_FIELDS, FIELDS, GROUPS
+from erp_adapters.sql.fields import (
+    CUSTOMER_FIELDS,
+    EVERYWHERE,
+    FIELDS,
+    GROUPS,
+    OF_CREDITS,
+)
 from erp_adapters.sql.file_drop.grammar import read_files
 from erp_adapters.sql.file_drop.model import FileDrop
 from erp_adapters.sql.profile_binding import read_bind, read_fields, read_for_each, read_wrap
@@ -22,8 +28,9 @@ from erp_adapters.sql.profile_parts import read_variants
 from erp_adapters.sql.yaml_nodes import Node, is_name, nearest
 from sync.ports.erp import ErpCapabilities
 
-WRITES = ("submit_order", "cancel_order", "create_customer")
+WRITES = ("submit_order", "cancel_order", "create_customer", "credit_request")
 KEY = "order.key"
+CREDIT_KEY = "credit.key"
 
 STEP = (
     "name",
@@ -54,6 +61,7 @@ class Writes:
     not_kept: frozenset[str] = frozenset()
     cancel_steps: tuple[Step, ...] = ()
     customer_steps: tuple[Step, ...] = ()
+    credit_steps: tuple[Step, ...] = ()
 
 
 def read_writes(
@@ -76,6 +84,7 @@ def read_writes(
         _submitting(writes["submit_order"], place, dialects, facts, reads),
         cancel_steps=cancel_steps,
         customer_steps=customer_steps,
+        credit_steps=_crediting(writes.get("credit_request"), place, dialects, reads),
     )
 
 
@@ -162,13 +171,38 @@ def _creating(
     return steps
 
 
+def _crediting(
+    node: Node | None, place: Place, dialects: Collection[str], reads: Collection[str]
+) -> tuple[Step, ...]:
+    """``credit_request``: what the store gave back, filed under a key of its own."""
+    if node is None:
+        return ()
+    parts = node.mapping("credit_request", ("steps",))
+    reading = _Reading(place, dialects, groups=OF_CREDITS)
+    nodes = parts["steps"].sequence("steps") if "steps" in parts else []
+    steps = tuple(step for each in nodes if (step := reading.step(each)) is not None)
+    if not nodes:
+        node.complain("credit_request has no steps")
+    if "find_credit" not in reads:
+        node.complain("credit_request needs the statement find_credit")
+    for step in steps:
+        if step.for_each is not None:
+            node.complain(f"step {step.name}: a credit is one amount, nothing to repeat it for")
+    if len(steps) == len(nodes) > 0:
+        bound = frozenset().union(*(step.fields for step in steps))
+        for needed in (CREDIT_KEY, "credit.amount"):
+            if needed not in bound:
+                node.complain(f"no step of credit_request binds {needed}")
+    return steps
+
+
 def _not_kept(node: Node | None) -> frozenset[str]:
     found: set[str] = set()
     for name, each in node.texts("not_kept") if node is not None else ():
         group, _, tail = name.partition(".")
-        if name in FIELDS:
+        if name in FIELDS and group not in OF_CREDITS:
             found.add(name)
-        elif tail == "*" and group in GROUPS:
+        elif tail == "*" and group in GROUPS and group not in OF_CREDITS:
             found |= {f"{group}.{field}" for field in GROUPS[group]}
         else:
             each.complain(f"not_kept: an order has no field {name!r}{nearest(name, FIELDS)}")
@@ -181,6 +215,7 @@ class _Reading:
 
     place: Place
     dialects: Collection[str]
+    groups: frozenset[str] = EVERYWHERE
     names: set[str] = field(default_factory=set)
     captured: set[str] = field(default_factory=set)
     of_customer: Mapping[str, Kind] | None = None
@@ -202,7 +237,7 @@ class _Reading:
         sql = read_variants(keys["sql"], f"sql of {what}", self.dialects)
         if sql is None:
             return None
-        bind = read_bind(keys, for_each, what, self.of_customer)
+        bind = read_bind(keys, for_each, what, self.groups, self.of_customer)
         wanted: frozenset[str] = frozenset()
         for scanned in sql.by_dialect.values():
             for unknown in sorted(scanned.parameters - bind.keys() - self.captured):
@@ -235,7 +270,7 @@ class _Reading:
     def _fields(
         self, keys: Mapping[str, Node], key: str, for_each: str | None, what: str
     ) -> tuple[str, ...]:
-        return read_fields(keys.get(key), key, for_each, what, self.of_customer)
+        return read_fields(keys.get(key), key, for_each, what, self.groups, self.of_customer)
 
     def _capture(self, node: Node | None, what: str) -> dict[str, dict[str, str]]:
         found = {}

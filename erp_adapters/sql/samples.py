@@ -22,6 +22,7 @@ _TELLS: Mapping[str, tuple[str, str]] = {
     "locations": ("location_ids", "location_id"),
     "invoices": ("invoice_numbers", "invoice_number"),
     "invoice_lines": ("skus", "sku"),
+    "account_orders": ("order_numbers", "order_number"),
     "prices_item": ("skus", "sku"),
     "prices_location": ("skus", "sku"),
     "prices_account": ("skus", "sku"),
@@ -31,6 +32,10 @@ _TELLS: Mapping[str, tuple[str, str]] = {
     "restricted_items": ("skus", "sku"),
 }
 """Statement -> the parameter of others that one of its columns has keys for."""
+
+_SINGLE = frozenset(
+    {"accounts", "items", "balances", "account_orders", "customer_parts", "availability"}
+)
 
 _SCOPES: Mapping[str, str] = {
     "account": "priced_accounts",

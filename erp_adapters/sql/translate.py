@@ -17,6 +17,7 @@ from sync.domain.account import (
     Location,
     ShipTo,
 )
+from sync.domain.account_order import AccountOrder, AccountOrderLine, OrderSource
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
@@ -28,6 +29,7 @@ from sync.domain.ids import (
     CustomerId,
     DocumentNumber,
     ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     LocationId,
     PartNumber,
@@ -250,6 +252,34 @@ def balance(row: Row, ageing: Iterable[Row]) -> AccountBalance:
 
 def _days(row: Row) -> int:
     return -1 if row["from_days"] is None else int(row["from_days"])
+
+
+def account_order(row: Row, lines: Iterable[Row]) -> AccountOrder:
+    currency, key = row["currency"], row["external_key"]
+    return AccountOrder(
+        number=ErpOrderNumber(row["order_number"]),
+        sold_to=CustomerId(row["customer_id"]),
+        source=OrderSource.OTHER if row["source"] is None else OrderSource(row["source"]),
+        state=ErpOrderState(row["state"]),
+        ordered_on=row["ordered_on"],
+        total=Money(row["total"], currency),
+        requested_on=row["requested_on"],
+        po_number=row["po_number"],
+        lines=tuple(
+            AccountOrderLine(
+                number=line["line_number"],
+                quantity=line["quantity"],
+                sku=None if line["sku"] is None else Sku(line["sku"]),
+                description=line["description"],
+                unit=line["unit"],
+                unit_price=_money(line["unit_price"], currency),
+                net=_money(line["net"], currency),
+                shipped=line["shipped"],
+            )
+            for line in sorted(lines, key=lambda line: int(line["line_number"]))
+        ),
+        key=None if key is None else IdempotencyKey(key),
+    )
 
 
 def customer_part(row: Row) -> CustomerPart:

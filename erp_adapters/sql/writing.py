@@ -14,7 +14,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from erp_adapters.sql.errors import Attempt
-from erp_adapters.sql.fields import FOR_EACH, Repeated, Values, customer_values, order_values
+from erp_adapters.sql.fields import (
+    FOR_EACH,
+    Repeated,
+    Values,
+    credit_values,
+    customer_values,
+    order_values,
+)
 from erp_adapters.sql.losses import Keeper, lost, works_for
 from erp_adapters.sql.profile_model import LAST_INSERT_ID, Profile, Step
 from erp_adapters.sql.running import Lane, Reply, lane
@@ -23,6 +30,7 @@ from erp_adapters.sql.values import Convert, writer
 from sync.domain.ids import IdempotencyKey
 from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import SalesOrder
+from sync.domain.settlement import CreditRequest
 from sync.errors import Misconfigured, Rejected
 
 
@@ -74,7 +82,9 @@ class OrderWriter:
         self._steps = tuple(_ready(step, profile, dialect) for step in profile.steps)
         self._cancel = tuple(_ready(step, profile, dialect) for step in profile.cancel_steps)
         self._customer = tuple(_ready(step, profile, dialect) for step in profile.customer_steps)
-        self._texts = [ready.sql for ready in (*self._steps, *self._cancel, *self._customer)]
+        self._credit = tuple(_ready(step, profile, dialect) for step in profile.credit_steps)
+        every = (*self._steps, *self._cancel, *self._customer, *self._credit)
+        self._texts = [ready.sql for ready in every]
 
     @property
     def steps(self) -> tuple[_Ready, ...]:
@@ -112,6 +122,16 @@ class OrderWriter:
                 f"step {ready.step.name}",
             )
             for ready in self._customer
+            if works_for(ready.step, values)
+        )
+
+    def plan_credit(self, request: CreditRequest, key: IdempotencyKey) -> tuple[Execution, ...]:
+        """Every step that files this request, as far as its conditions let it run."""
+        values = credit_values(request, key)
+        number = request.web_number.value
+        return tuple(
+            Execution(ready, ready.bound(values, {}, number), f"step {ready.step.name}")
+            for ready in self._credit
             if works_for(ready.step, values)
         )
 

@@ -128,6 +128,7 @@ def _plan(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) -> SalesOr
         email=wording.email,
         flags=tuple(notebook.flags),
         total_tolerance=_total_tolerance(facts),
+        refunds=order.refunds,
     )
 
 

@@ -13,7 +13,10 @@ from sync.cli.site import settings_of, site_options
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sync.bootstrap import Pipeline
+    from sync.domain.ids import ChannelId
     from sync.flows.context import Progress
     from sync.ports.erp import Erp, Finding
     from sync.ports.files import HoldsFiles
@@ -101,6 +104,7 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
     found.extend(("files", each) for each in _papers(line))
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
+    found.extend(_settling(line))
     found.extend(("mapping", each) for each in _live_findings(line, progress))
     return found
 
@@ -117,6 +121,49 @@ def _papers(line: Pipeline) -> list[Finding]:
         told = "there is a place of files, and the ERP's adapter or profile tells of no documents"
         return [_warning("files", told, "Write documents into the profile, or take files out.")]
     return []
+
+
+def _settling(line: Pipeline) -> list[tuple[str, Finding]]:
+    """Whether captures and credits can be had, where the settings ask for them."""
+    from sync.domain.ids import ChannelId
+    from sync.ports.erp import ReadsOrderStatus, RequestsCredits
+    from sync.ports.store import CapturesPayments
+
+    orders = line.settings.orders
+    asked = (
+        (
+            *("store", "capture_channels", orders.capture_channels),
+            isinstance(line.store, CapturesPayments) and isinstance(line.erp, ReadsOrderStatus),
+            "this store captures nothing when it is asked, or the ERP tells no order status",
+            "Capture by hand and take the setting out.",
+        ),
+        (
+            *("erp", "credit_channels", orders.credit_channels),
+            isinstance(line.erp, RequestsCredits),
+            "the ERP's adapter or profile takes no credit requests: each refund is for a person",
+            "Write find_credit and credit_request into the profile, or take the setting out.",
+        ),
+    )
+    found = []
+    for where, name, channels, able, told, remedy in asked:
+        if not channels:
+            continue
+        found.append((where, _ok(name, "can be had") if able else _warning(name, told, remedy)))
+        channels_there = _channels(line)
+        for channel in channels:
+            if channels_there and ChannelId(channel) not in channels_there:
+                strange = f"channels.yaml has no channel {channel}"
+                found.append((where, _warning(name, strange, "Correct its name in the settings.")))
+    return found
+
+
+def _channels(line: Pipeline) -> Collection[ChannelId]:
+    """Those of the mapping; none where it cannot be read: that is told elsewhere."""
+    try:
+        loaded, _ = line.mapping.current()
+    except SyncError:
+        return ()
+    return loaded.mapping.channels
 
 
 def _cancels(line: Pipeline) -> Finding:

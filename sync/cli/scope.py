@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+# As in sync.flows.cycle, which takes long to import.
 FLOW_NAMES = (
-    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability", "documents"),
-    *("registrations", "orders", "order_status"),
+    *("accounts", "entitlements", "ship_tos", "prices", "invoices", "balances"),
+    *("customer_parts", "availability", "registrations", "orders", "order_status"),
+    *("documents", "account_orders"),
 )
 
 

@@ -104,6 +104,7 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
     with line.state.transaction() as state:
         counts = state.ledger.counts()
         held = state.ledger.held_for()
+        settled = state.settlements.counts()
         runs = _last_runs(state.runs)
         plans = state.plans.open()
         mapping = state.mappings.last_good()
@@ -112,6 +113,13 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
         "pipeline": line.name,
         "orders": {each.value: number for each, number in counts.items() if number},
         "held_for": dict(sorted(held.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "settlements": {
+            f"{kind.value} {state.value}": number
+            for (kind, state), number in sorted(
+                settled.items(), key=lambda pair: (pair[0][0].value, pair[0][1].value)
+            )
+            if kind.value != "shipped"
+        },
         "mapping": mapping.version if mapping else None,
         "mapping_since": mapping.at.isoformat(timespec="seconds") if mapping else None,
         "mapping_refused_version": mapping.refused_version or None if mapping else None,
@@ -174,6 +182,8 @@ def _show(told: dict[str, Any]) -> None:
         click.echo(f"  orders   {counts_text(line['orders'])}")
         for code, number in line["held_for"].items():
             click.echo(f"    {number:>5} held for {code}")
+        if line["settlements"]:
+            click.echo(f"  money    {counts_text(line['settlements'])}")
         _show_mapping(line)
         for plan in line["held_plans"]:
             click.echo(f"  held     {plan['plan']}: {plan['reason']}")

@@ -149,3 +149,9 @@ class IdempotencyKey(Key):
     """What makes a second submit harmless: the ERP's unique external reference."""
 
     __slots__ = ()
+
+
+class RefundId(Key):
+    """The store's key for one refund, unique within its order."""
+
+    __slots__ = ()

@@ -15,6 +15,7 @@ from sync.domain.ids import (
     CustomerId,
     LocationId,
     OrganisationId,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -196,6 +197,20 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that the store has given back; ``amount`` is positive and never changes."""
+
+    refund_id: RefundId
+    amount: Money
+    refunded_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refunded_at", utc(self.refunded_at))
+        if self.amount.amount <= 0:
+            raise ValueError(f"refund {self.refund_id}: {self.amount} is not positive")
+
+
+@dataclass(frozen=True, slots=True)
 class SelectedShipTo:
     """The buyer picked an address of the account that the ERP keeps."""
 
@@ -244,6 +259,7 @@ class WebOrder:
     ship_complete: bool = False
     ship_via: str | None = None
     collect_account: str | None = None
+    refunds: tuple[Refund, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "placed_at", utc(self.placed_at))
@@ -279,6 +295,7 @@ class WebOrder:
         found.extend(tax.amount for tax in self.taxes)
         found.extend(adjustment.amount for adjustment in self.adjustments)
         found.extend(payment.amount for payment in self.payments if payment.amount)
+        found.extend(refund.amount for refund in self.refunds)
         return found
 
 

@@ -27,6 +27,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.money import Money
+from sync.domain.order import Refund
 from sync.domain.times import utc
 
 
@@ -109,6 +110,7 @@ class SalesOrder:
     entered on hold. ``flags`` are remarks for the ERP's staff that do not stop
     the order. ``ordered_on`` is the day in the ERP's calendar. ``total_tolerance``
     is how far the ERP's own total may differ, where it computes the tax itself.
+    ``refunds``: what the store had given back by then, which the ERP is told of apart.
     """
 
     sold_to: CustomerId
@@ -144,6 +146,7 @@ class SalesOrder:
     email: str | None = None
     flags: tuple[str, ...] = ()
     total_tolerance: Decimal = Decimal(0)
+    refunds: tuple[Refund, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ordered_at", utc(self.ordered_at))

@@ -16,6 +16,7 @@ from sync.domain.account import (
     IndividualAccount,
     ShipTo,
 )
+from sync.domain.account_order import AccountOrder
 from sync.domain.balance import AccountBalance
 from sync.domain.document import Document
 from sync.domain.ids import (
@@ -176,6 +177,23 @@ class DocumentView:
         _own(self.account, document.sold_to, f"{document.kind.value} {document.number}")
         if document.content is None:
             raise ValueError(f"{document.kind.value} {document.number} has no content")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOrderView:
+    """An order of an account, from whatever source, for the account's own buyers to read.
+
+    It can hold no order of a retail group, none of another account and none that
+    still carries our key (ValueError).
+    """
+
+    account: IndividualAccount
+    order: AccountOrder
+
+    def __post_init__(self) -> None:
+        _own(self.account, self.order.sold_to, f"order {self.order.number}")
+        if self.order.key is not None:
+            raise ValueError(f"order {self.order.number} still carries the key {self.order.key}")
 
 
 @dataclass(frozen=True, slots=True)

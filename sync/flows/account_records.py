@@ -1,16 +1,18 @@
-"""What mirrors of records share that belong to one account each and have no change feed.
+"""What mirrors of records share that belong to one account each.
 
-Every run compares all accounts within its scope: such records are few for each
-account, and some of them change with the calendar without any row changing.
+Without a change feed every run compares all accounts within its scope: such
+records are few for each account, and some of them change with the calendar
+without any row changing. With a feed it compares the accounts that were touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from sync.domain.ids import CustomerId
+from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
     carry_out,
@@ -23,6 +25,7 @@ from sync.flows.mirroring import (
 )
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
+from sync.ports.erp import Feed
 from sync.ports.state import ResyncScope
 
 V = TypeVar("V")
@@ -37,6 +40,7 @@ class AccountRecords(Generic[V]):
 
     ``composed``: a record is put together from several of the ERP's. Where one of
     an account's could not be read, what is shown of that account stays as it is.
+    ``feed``: what tells which accounts were touched, where the ERP can tell it.
     """
 
     value: type[V]
@@ -44,6 +48,7 @@ class AccountRecords(Generic[V]):
     shown: Callable[[Collection[CustomerId]], Mapping[RecordKey, V]]
     write: Callable[[Sequence[Change[RecordKey, V]]], None]
     composed: bool = False
+    feed: Feed | None = None
 
 
 def no_place(result: FlowResult, what: str) -> None:
@@ -64,7 +69,13 @@ def mirror_records(
     Raises SuspiciousPlan.
     """
     mapped = members_of_accounts(context, scope)
+    touched = (
+        touched_accounts(context, result, records.feed, scope, mapped, dry_run=dry_run)
+        if records.feed is not None
+        else None
+    )
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
+    ids = [each for each in ids if touched is None or touched.covers(each)]
     with Spool[RecordKey, V](tuple[str, ...], records.value) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
@@ -91,4 +102,14 @@ def mirror_records(
             if context.progress(f"{result.flow}: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
-        carry_out(context, result, spool, records.write, scope, dry_run=dry_run)
+        whole = touched is None or touched.everything
+        write = records.write
+        done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
+    if touched is None:
+        return
+    if done:
+        touched.done(context, result, dry_run=dry_run)
+    else:
+        touched.start_over(result)
+        scope = replace(scope, everything=True)
+        mirror_records(context, result, scope, records, dry_run=dry_run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, TypeVar
@@ -44,7 +44,10 @@ class OrderLimits:
     placed before ``placed_since`` came into the ERP in some other way: only one
     that a person names is looked at. ``pass_on_cancellations``: what the store
     cancels after the import is cancelled in the ERP where that still can. What an
-    order says of people is kept for ``payload_days`` after it is done.
+    order says of people is kept for ``payload_days`` after it is done. For orders of
+    ``capture_channels`` the store is asked to capture what has been shipped; refunds
+    of orders of ``credit_channels`` become credit requests in the ERP, those of all
+    others a question to a person.
     """
 
     lease_s: float = 300.0
@@ -58,6 +61,8 @@ class OrderLimits:
     placed_since: datetime | None = None
     pass_on_cancellations: bool = False
     payload_days: int = 90
+    capture_channels: Collection[str] = field(default_factory=list)
+    credit_channels: Collection[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,10 @@ class FlowResult:
     @property
     def writes(self) -> int:
         """Changes written to either side."""
-        names = ("added", "changed", "removed", "withdrawn", "imported", "shown", "status_shown")
+        names = (
+            *("added", "changed", "removed", "withdrawn", "imported", "shown", "status_shown"),
+            *("captured", "credited"),
+        )
         return sum(self.counts.get(name, 0) for name in names)
 
 

@@ -16,6 +16,7 @@ from sync.errors import (
     SuspiciousPlan,
     TryLater,
 )
+from sync.flows.account_orders import mirror_account_orders
 from sync.flows.accounts import mirror_accounts
 from sync.flows.availability import mirror_availability
 from sync.flows.balances import mirror_balances
@@ -36,7 +37,8 @@ from sync.ports.state import ResyncScope
 log = structlog.get_logger()
 
 # In the order of a whole cycle: who may see what comes before what they see,
-# and orders come when accounts are up to date.
+# and orders come when accounts are up to date. What the ERP then has of them, and
+# of all the others, comes last.
 FLOWS: Mapping[str, Flow] = {
     "accounts": mirror_accounts,
     "entitlements": mirror_entitlements,
@@ -50,6 +52,7 @@ FLOWS: Mapping[str, Flow] = {
     "orders": import_orders,
     "order_status": mirror_order_status,
     "documents": mirror_documents,
+    "account_orders": mirror_account_orders,
 }
 
 

@@ -29,6 +29,7 @@ NARROWED_BY: Mapping[str, tuple[str, ...]] = {
     "orders": ("customer", "order", "channel", "since", "until"),
     "order_status": ("customer", "order", "channel"),
     "documents": ("customer",),
+    "account_orders": ("customer",),
 }
 """The parts of a scope that each flow knows."""
 

@@ -15,7 +15,9 @@ from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks, take_unreadable
 from sync.flows.orders.aftermath import RECORDED_TOGETHER, Telling, tell_store
+from sync.flows.orders.capturing import capture_shipped
 from sync.flows.orders.discovery import order_id_of
+from sync.flows.orders.noting import note_shipped
 from sync.ports.erp import ReadsOrderStatus
 from sync.ports.state import LedgerFilter, ResyncScope, ShownOrder
 from sync.ports.store import ShowsImport
@@ -69,7 +71,11 @@ def mirror_order_status(
             return
         if scope.order is not None:
             break
-    telling.finish()
+    try:
+        telling.finish()
+    finally:
+        if not dry_run:
+            capture_shipped(context, result)
     if not dry_run:
         tell_store(context, result)
 
@@ -143,4 +149,5 @@ def _show(
                     result.count("quarantined")
                 else:
                     state.ledger.record_status(order_id, status, now)
+                    note_shipped(context, state, order_id, status)
         result.count("status_shown", len(shown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sync.domain.codec import encode
-from sync.domain.money import plain
+from sync.domain.money import plain, total
 from sync.domain.order import (
     Approval,
     OrderLine,
@@ -15,8 +15,10 @@ from sync.domain.order import (
     UnreadableOrder,
     WebOrder,
 )
+from sync.domain.sales_order import ErpOrderState, OrderStatus
 
 STOPPED = frozenset({OrderState.CANCELLED, OrderState.REFUNDED})
+_ALL_LEFT = frozenset({ErpOrderState.SHIPPED, ErpOrderState.INVOICED})
 _FAILED = frozenset({PaymentState.DECLINED, PaymentState.EXPIRED, PaymentState.REFUNDED})
 _PARTS = (
     "charges",
@@ -65,7 +67,50 @@ def late_changes(before: StoreOrder, after: StoreOrder) -> tuple[str, ...]:
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             found.append(_sentence(name, old, new))
+    found.extend(_taken_back(before, after))
     return tuple(found)
+
+
+def _taken_back(before: WebOrder, after: WebOrder) -> list[str]:
+    """A new refund is seen to by itself; one that was told otherwise before is not."""
+    now = {refund.refund_id: refund for refund in after.refunds}
+    found = []
+    for refund in before.refunds:
+        told = now.get(refund.refund_id)
+        if told is None:
+            found.append(f"Refund {refund.refund_id} of {refund.amount} is no longer shown.")
+        elif told.amount != refund.amount:
+            found.append(
+                f"Refund {refund.refund_id} was changed from {refund.amount} to {told.amount}."
+            )
+    return found
+
+
+def apart_from_refunds(
+    before: StoreOrder, after: StoreOrder, status: OrderStatus | None
+) -> StoreOrder:
+    """``after`` as it would be without what its refunds did to its state and payments.
+
+    Only where each of them becomes a credit in the ERP by itself. An order that is
+    refunded as a whole before its goods have left would still be shipped: that stays.
+    """
+    if isinstance(before, UnreadableOrder) or isinstance(after, UnreadableOrder):
+        return after
+    if not after.refunds:
+        return after
+    back = total((each.amount for each in after.refunds), after.currency)
+    whole = after.state is OrderState.REFUNDED and back.amount >= after.total.amount
+    gone = status is not None and status.state in _ALL_LEFT
+    if after.state is OrderState.REFUNDED and not (whole and gone):
+        return after
+    held = {(each.method, each.reference): each.state for each in before.payments}
+    payments = tuple(
+        replace(each, state=held.get((each.method, each.reference), PaymentState.CAPTURED))
+        if each.state is PaymentState.REFUNDED
+        else each
+        for each in after.payments
+    )
+    return replace(after, state=before.state if whole else after.state, payments=payments)
 
 
 def same_order(before: StoreOrder, after: StoreOrder) -> bool:

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch
@@ -27,6 +28,7 @@ from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceScope
 from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
+from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark
 
 
@@ -38,6 +40,7 @@ class Feed(Enum):
     INVOICES = "invoices"
     PRICES = "prices"
     ORDER_STATUS = "order_status"
+    ACCOUNT_ORDERS = "account_orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +281,18 @@ class ReadsBalances(Protocol):
 
 
 @runtime_checkable
+class ReadsAccountOrders(Protocol):
+    """Optional: an ERP that shows its customers' orders, whoever entered them."""
+
+    def account_orders(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountOrder]:
+        """The orders of these accounts from every source, ours with the key, with lines.
+
+        ``web_order`` is never told: which order of the store it is, the ledger knows.
+        """
+        ...
+
+
+@runtime_checkable
 class ReadsCustomerParts(Protocol):
     """Optional: an ERP that knows its customers' own item numbers."""
 
@@ -398,6 +413,28 @@ class CancelsOrders(Protocol):
         nothing changed; OutcomeUnknown when it cannot be told whether it did;
         TryLater only when it surely did not.
         """
+        ...
+
+
+@runtime_checkable
+class RequestsCredits(Protocol):
+    """Optional: an ERP that takes down what the store gave back (OI-10).
+
+    The ERP must refuse a second request under the same key where it says
+    ``unique_external_key``.
+    """
+
+    def request_credit(self, request: CreditRequest, key: IdempotencyKey) -> Credit:
+        """File the request for a credit, once under this key.
+
+        Raises Rejected, with nothing filed, where the ERP does not take it; Conflict
+        where it has another under the key; OutcomeUnknown when it cannot be told
+        whether it was filed; TryLater only when it surely was not.
+        """
+        ...
+
+    def find_credit(self, key: IdempotencyKey) -> Credit | None:
+        """The request that the ERP holds under this key; None when there is none."""
         ...
 
 

@@ -26,6 +26,7 @@ from sync.domain.sales_order import OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice
 from sync.ports.registrations import Registrations
+from sync.ports.settlements import Settlements
 from sync.ports.systems import Systems
 
 
@@ -382,6 +383,12 @@ class Ledger(Protocol):
         """
         ...
 
+    def filed_under(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, IdempotencyKey], WebOrderId]:
+        """The orders that are or would be under one of these accounts, by account and key."""
+        ...
+
     def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
         """Imported orders whose ERP status may still move, by order ID, after that one."""
         ...
@@ -392,6 +399,14 @@ class Ledger(Protocol):
         self, order_id: WebOrderId, status: OrderStatus, problem: Problem, now: datetime
     ) -> None:
         """The ERP took the order and refused it afterwards: quarantined, to be replayed."""
+        ...
+
+    def needs_person(self, order_id: WebOrderId, sentences: tuple[str, ...], now: datetime) -> bool:
+        """An imported order goes to review, or stays there, with these sentences too.
+
+        What is known of newer versions stays as it is. False, and nothing done, for
+        one that is not in the ERP (any more).
+        """
         ...
 
     def reduce_done(self, before: datetime, now: datetime, limit: int) -> int:
@@ -662,6 +677,9 @@ class Transaction(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+
+    @property
+    def settlements(self) -> Settlements: ...
 
     @property
     def watermarks(self) -> Watermarks: ...

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.document import Document, DocumentKey
@@ -20,6 +21,8 @@ from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     OrganisationId,
     ShipToId,
@@ -29,6 +32,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
+from sync.domain.money import Money
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
@@ -41,8 +45,10 @@ from sync.domain.registration import (
     UnreadableApplication,
 )
 from sync.domain.sales_order import OrderStatus
+from sync.domain.settlement import Capture
 from sync.domain.times import Watermark
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -204,6 +210,29 @@ class ShowsImport(Protocol):
 
 
 @runtime_checkable
+class CapturesPayments(Protocol):
+    """Optional: a store that captures what it has authorised when it is asked (OI-10).
+
+    A payment of the order stays authorised, with its whole amount, until all of it
+    is captured.
+    """
+
+    def capture(self, order_id: WebOrderId, amount: Money, key: IdempotencyKey) -> Capture:
+        """Capture so much of what is authorised on the order, once under this key.
+
+        Asked again under the same key it only answers how far that one is, which may
+        be REQUESTED for a while. Raises Rejected, with nothing captured, for an order
+        that it does not know and where so much is not authorised (any more);
+        OutcomeUnknown when it cannot be told; TryLater only when it surely did not.
+        """
+        ...
+
+    def captures(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, Sequence[Capture]]:
+        """Every capture that these orders were asked for, oldest first."""
+        ...
+
+
+@runtime_checkable
 class MirrorsAccounts(Protocol):
     """Accounts with their terms. What the store's users own is never touched.
 
@@ -282,6 +311,26 @@ class MirrorsBalances(Protocol):
 
     def apply_balances(
         self, put: Sequence[BalanceView], remove: Sequence[tuple[CustomerId, str]]
+    ) -> None: ...
+
+
+@runtime_checkable
+class MirrorsAccountOrders(Protocol):
+    """Optional: the ERP's orders of individual accounts, for reading only (MI-5).
+
+    The store shows them to whom it shows the account's invoices, and to nobody
+    else. They are no web orders: they come into no user's order history, and
+    ``ReadsWebOrders`` never tells them (WA-9).
+    """
+
+    def shown_account_orders(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ErpOrderNumber], AccountOrder]: ...
+
+    def apply_account_orders(
+        self,
+        put: Sequence[AccountOrderView],
+        remove: Sequence[tuple[CustomerId, ErpOrderNumber]],
     ) -> None: ...
 
 

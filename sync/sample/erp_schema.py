@@ -554,6 +554,20 @@ sales_order_note = _of_order(
     Column("text", Text, nullable=False),
 )
 
+# What the web shop gave back, for the accountants to turn into credit notes.
+credit_request = Table(
+    "credit_request",
+    erp,
+    Column("request_no", Integer, primary_key=True, autoincrement=True),
+    Column("external_key", String(64), nullable=False, unique=True),
+    Column("order_no", ForeignKey("sales_order.order_no"), nullable=False, index=True),
+    Column("customer_no", ForeignKey("customer.customer_no"), nullable=False),
+    Column("web_refund_id", String(255), nullable=False),
+    Column("refund_date", DAY, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", AMOUNT, nullable=False),
+)
+
 shipment = Table(
     "shipment",
     erp,

@@ -39,7 +39,7 @@ from sync.settings.words import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability", "documents"),
+    *("entitlements", "availability", "documents", "account_orders"),
 )
 FLOWS = ("orders", "order_status", *MIRRORS, "registrations")
 Flow = Annotated[str, one_of(*FLOWS)]
@@ -115,6 +115,7 @@ DEFAULT_EVERY_S: Mapping[str, float] = {
     "availability": 600,
     "registrations": 300,
     "documents": 1800,
+    "account_orders": 1800,
 }
 
 
@@ -152,6 +153,8 @@ class ScheduleSettings(Part):
     registrations_cron: Cron | None = None
     documents_every_s: Seconds | None = None
     documents_cron: Cron | None = None
+    account_orders_every_s: Seconds | None = None
+    account_orders_cron: Cron | None = None
 
     def trigger(self, flow: str) -> Trigger | None:
         """When the flow runs; None for one that is off. Raises KeyError for no flow."""
@@ -191,6 +194,7 @@ class GuardsEntry(GuardSettings):
     entitlements: GuardSettings = GuardSettings()
     availability: GuardSettings = GuardSettings()
     documents: GuardSettings = GuardSettings()
+    account_orders: GuardSettings = GuardSettings()
 
     def of(self, flow: str) -> GuardSettings:
         general = {name: getattr(self, name) for name in GuardSettings.model_fields}
@@ -210,7 +214,9 @@ class OrderSettings(Part):
     before ``placed_since`` was somebody else's to bring into the ERP.
     ``pass_on_cancellations``: an order that the store cancels after its import is
     cancelled in the ERP too, while that still can. ``payload_days`` after an order
-    is done, what it says of people is taken out of the state.
+    is done, what it says of people is taken out of the state. For the orders of
+    ``capture_channels`` the store captures what was shipped; refunds of those of
+    ``credit_channels`` become credit requests in the ERP.
     """
 
     lease_s: Seconds = 300.0
@@ -224,6 +230,8 @@ class OrderSettings(Part):
     placed_since: Moment | None = None
     pass_on_cancellations: Flag = False
     payload_days: Positive = 90
+    capture_channels: list[Text] = []
+    credit_channels: list[Text] = []
 
 
 class PatienceSettings(Part):

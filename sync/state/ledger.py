@@ -138,6 +138,8 @@ class SqlLedger(LedgerReads):
                 row, now, "change_settled", "nothing to do", change_due_at=None, cancel_due_at=None
             )
             return
+        # A person may not have read yet what stands there for another reason.
+        said = _and_still(row, differences)
         self._step(
             row,
             now,
@@ -146,7 +148,7 @@ class SqlLedger(LedgerReads):
             state=LedgerState.REVIEW.value,
             change_due_at=None,
             cancel_due_at=None,
-            differences=codec.dumps(differences),
+            differences=codec.dumps(said),
         )
 
     def refresh(self, claim: Claim, order: StoreOrder) -> None:
@@ -534,6 +536,15 @@ class SqlLedger(LedgerReads):
             changes |= versions.adopted(row)
         self._step(row, now, "cancelled", "in the ERP, as in the store", **changes)
 
+    def needs_person(self, order_id: WebOrderId, sentences: tuple[str, ...], now: datetime) -> bool:
+        row = self._known(order_id)
+        if row["imported_at"] is None or row["state"] not in rows.AT_REST:
+            return False
+        said = codec.dumps(_and_still(row, sentences))
+        state = LedgerState.REVIEW.value
+        self._step(row, now, "review", " ".join(sentences), state=state, differences=said)
+        return True
+
     def reduce_done(self, before: datetime, now: datetime, limit: int) -> int:
         done = reduce_rows(self._connection, self._mine, before, now, limit)
         for order_id in done:
@@ -726,6 +737,12 @@ class SqlLedger(LedgerReads):
 
     def _one(self, order_id: str) -> ColumnElement[bool]:
         return and_(self._mine, ledger.c.order_id == order_id)
+
+
+def _and_still(row: Row, sentences: tuple[str, ...]) -> tuple[str, ...]:
+    """These sentences, and behind them those that are there and not looked at yet."""
+    held: tuple[str, ...] = codec.loads(tuple[str, ...], row["differences"])
+    return (*sentences, *(each for each in held if each not in sentences))
 
 
 def _believable(moment: datetime, now: datetime) -> datetime:

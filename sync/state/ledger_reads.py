@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Select, and_, func, or_, select, true
 
-from sync.domain.ids import CustomerId, StoreId, WebOrderId
+from sync.domain.ids import CustomerId, IdempotencyKey, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
 from sync.ports.state import (
     LedgerEntry,
@@ -91,6 +91,18 @@ class LedgerReads:
             later = and_(told_at == last.told_at, order_id > last.order_id.value)
             query = query.where(or_(told_at > last.told_at, later))
         return self._shown(query, told_at, order_id, limit=limit)
+
+    def filed_under(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, IdempotencyKey], WebOrderId]:
+        own = sorted({each.value for each in customer_ids})
+        query = select(ledger.c.customer_id, ledger.c.key, ledger.c.order_id).where(
+            self._mine, ledger.c.customer_id.in_(own)
+        )
+        return {
+            (CustomerId(row.customer_id), IdempotencyKey(row.key)): WebOrderId(row.order_id)
+            for row in self._connection.execute(query)
+        }
 
     def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
         query = _shown.where(self._mine, ledger.c.status_open == true())

@@ -35,7 +35,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -203,6 +203,34 @@ Index(
     ledger_events.c.store_id,
     ledger_events.c.order_id,
     ledger_events.c.id,
+)
+
+settlements = Table(
+    "settlements",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("store_id", _KEY, primary_key=True),
+    Column("order_id", _KEY, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("number", _KEY, primary_key=True, comment="of a capture what it leads up to"),
+    Column("state", String(16), nullable=False),
+    Column("key", _KEY, comment="under which it was asked for"),
+    Column("amount", String(64)),
+    Column("currency", String(3)),
+    Column("reference", _KEY, comment="the number that the ERP gave"),
+    Column("happened_at", Moment, comment="by the store's clock"),
+    Column("due_at", Moment, comment="when to see to it; empty: not by itself"),
+    Column("changed_at", Moment, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+_settling = settlements.c.due_at.is_not(None)
+Index(
+    "ix_settlements_due",
+    settlements.c.pipeline,
+    settlements.c.store_id,
+    settlements.c.due_at,
+    sqlite_where=_settling,
+    postgresql_where=_settling,
 )
 
 watermarks = Table(

@@ -22,6 +22,7 @@ from sync.state.plans import SqlPlans
 from sync.state.registrations import SqlRegistrations
 from sync.state.requests import SqlRequests
 from sync.state.runs import SqlRuns
+from sync.state.settlements import SqlSettlements
 from sync.state.systems import SqlSystems
 from sync.state.watermarks import SqlWatermarks
 
@@ -34,6 +35,7 @@ class SqlTransaction:
     """Everything that one transaction may read and write."""
 
     ledger: SqlLedger
+    settlements: SqlSettlements
     watermarks: SqlWatermarks
     runs: SqlRuns
     requests: SqlRequests
@@ -88,6 +90,7 @@ class SqlState:
     def _within(self, connection: Connection) -> SqlTransaction:
         return SqlTransaction(
             ledger=SqlLedger(connection, self._pipeline, self._store_id, self._key_for, self._now),
+            settlements=SqlSettlements(connection, self._pipeline, self._store_id),
             watermarks=SqlWatermarks(connection, self._pipeline),
             runs=SqlRuns(connection, self._pipeline),
             requests=SqlRequests(connection, self._pipeline),

@@ -27,6 +27,7 @@ from sync.domain.account import (
     RetailGroups,
     ShipTo,
 )
+from sync.domain.account_order import AccountOrder, AccountOrderLine, OrderSource
 from sync.domain.address import Address, TypedAddress
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing
@@ -51,6 +52,7 @@ from sync.domain.ids import (
     LocationId,
     OrganisationId,
     PartNumber,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -73,6 +75,7 @@ from sync.domain.order import (
     Organisation,
     Payment,
     PaymentState,
+    Refund,
     Role,
     SelectedBillTo,
     SelectedShipTo,
@@ -105,7 +108,9 @@ from sync.domain.sales_order import (
     SalesOrderPayment,
     Shipment,
 )
+from sync.domain.settlement import CreditRequest, settlement_key
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -128,6 +133,7 @@ WEB_USER = WebUserId("u-7719")
 ORGANISATION = OrganisationId("org-12")
 KEY = IdempotencyKey("shop/order-1")
 APPLICATION = ApplicationId("app-1")
+CREDIT_KEY = settlement_key(KEY, "refund", "R-1", 16)
 PLACED_AT = datetime(2025, 3, 3, 8, 30, tzinfo=UTC)
 
 
@@ -242,6 +248,53 @@ def a_balance(owed: str = "121.00", **changes: Any) -> AccountBalance:
                 AgeBucket(money("100.00"), 1, 30),
                 AgeBucket(money("0.00"), 31),
             )
+        ),
+    )
+    return _with(base, changes)
+
+
+def a_refund(amount: str = "12.10", **changes: Any) -> Refund:
+    base = Refund(RefundId("R-1"), money(amount), datetime(2025, 3, 10, 9, 0, tzinfo=UTC))
+    return _with(base, changes)
+
+
+def a_credit_request(**changes: Any) -> CreditRequest:
+    """What the store gave back of the order under KEY."""
+    base = CreditRequest(
+        order=KEY,
+        erp_order=None,
+        sold_to=ACCOUNT,
+        web_order=WebOrderId("order-1"),
+        web_number=WebOrderNumber("W-10482"),
+        refund=RefundId("R-1"),
+        amount=money("12.10"),
+        refunded_on=date(2025, 3, 10),
+    )
+    return _with(base, changes)
+
+
+def an_account_order(number: str = "9001", **changes: Any) -> AccountOrder:
+    """An order that the account gave by telephone, of which half has left."""
+    base = AccountOrder(
+        number=ErpOrderNumber(number),
+        sold_to=ACCOUNT,
+        source=OrderSource.PHONE,
+        state=ErpOrderState.PARTLY_SHIPPED,
+        ordered_on=date(2025, 2, 10),
+        total=money("121.00"),
+        requested_on=date(2025, 3, 1),
+        po_number="PO 4711/A",
+        lines=(
+            AccountOrderLine(
+                number=1,
+                quantity=Decimal("10.000"),
+                sku=SKU,
+                description="Bolt M8",
+                unit="EA",
+                unit_price=money("10.0000"),
+                net=money("100.00"),
+                shipped=Decimal("5.000"),
+            ),
         ),
     )
     return _with(base, changes)
@@ -467,6 +520,7 @@ def a_full_web_order(**changes: Any) -> WebOrder:
         ship_complete=True,
         ship_via="express",
         collect_account="X-55",
+        refunds=(a_refund(), a_refund("0.01", refund_id=RefundId("re_2B"))),
     )
     return _with(base, changes)
 
@@ -708,6 +762,11 @@ def an_invoice_view(**changes: Any) -> InvoiceView:
 def a_balance_view(owed: str = "121.00", **changes: Any) -> BalanceView:
     balance = a_balance(owed, **changes)
     return BalanceView(individual(balance.sold_to), balance)
+
+
+def an_account_order_view(number: str = "9001", **changes: Any) -> AccountOrderView:
+    order = an_account_order(number, **changes)
+    return AccountOrderView(individual(order.sold_to), order)
 
 
 def a_customer_part_view(**changes: Any) -> CustomerPartView:

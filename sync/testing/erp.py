@@ -15,6 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from sync.domain.account import Account, BillTo, Contact, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder, AccountOrderLine, OrderSource
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch, bare_tax_id, telling_word
@@ -44,6 +45,7 @@ from sync.domain.sales_order import (
     OrderStatus,
     SalesOrder,
 )
+from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark, utc
 from sync.errors import AccessDenied, Conflict, Rejected
 from sync.ports.clock import Clock
@@ -100,9 +102,12 @@ class MemoryErp:
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
         self._documents: dict[DocumentKey, DocumentRecord] = {}
+        self._account_orders: dict[ErpOrderNumber, AccountOrder] = {}
         self._stock: dict[StockKey, Availability] = {}
         self._orders: list[WrittenRow] = []
         self._statuses: dict[IdempotencyKey, OrderStatus] = {}
+        self._credits: list[tuple[IdempotencyKey, CreditRequest]] = []
+        self._refuses_credits = False
         self._refused_skus: dict[Sku, str] = {}
         self._changed: dict[tuple[Feed, CustomerId], datetime] = {}
         self._created: dict[IdempotencyKey, CustomerId] = {}
@@ -247,6 +252,12 @@ class MemoryErp:
         wanted = set(customer_ids)
         return [balance for balance in self._balances.values() if balance.sold_to in wanted]
 
+    def account_orders(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountOrder]:
+        self._admit()
+        wanted = set(customer_ids)
+        held = [*self._account_orders.values(), *map(self._web_order, self._orders)]
+        return [order for order in held if order.sold_to in wanted]
+
     def customer_parts(self, customer_ids: Collection[CustomerId]) -> Sequence[CustomerPart]:
         self._admit()
         wanted = set(customer_ids)
@@ -358,6 +369,39 @@ class MemoryErp:
         tax = (question.goods + question.charges) * rate
         return Money(self.capabilities.amount_rounding(tax), question.currency)
 
+    def request_credit(self, request: CreditRequest, key: IdempotencyKey) -> Credit:
+        self._admit()
+        for held, other in self._credits:
+            if held == key and self._capabilities.unique_external_key:
+                if other != request:
+                    raise Conflict(f"the ERP has another credit under {key}")
+                return self._credit(key, other)
+        if self._refuses_credits:
+            raise Rejected(
+                "the period is closed",
+                code="erp_refused_credit",
+                remedy="open the period in the ERP",
+            )
+        if self._row(request.order) is None:
+            raise Rejected(
+                f"the ERP has no order under {request.order}",
+                code="erp_unknown_order",
+                remedy="look for the order in the ERP",
+            )
+        self._credits.append((key, request))
+        return self._credit(key, request)
+
+    def find_credit(self, key: IdempotencyKey) -> Credit | None:
+        self._admit()
+        for held, request in self._credits:
+            if held == key:
+                return self._credit(key, request)
+        return None
+
+    def _credit(self, key: IdempotencyKey, request: CreditRequest) -> Credit:
+        number = next(n for n, (held, _) in enumerate(self._credits, 1) if held == key)
+        return Credit(f"CR-{number}", request.amount)
+
     def _tax_by_code(self, question: TaxQuestion) -> Money:
         """Each item, charge and discount at the rate of its own code."""
         parts = [(sku.value, net) for sku, net in question.lines]
@@ -397,6 +441,9 @@ class MemoryErp:
             del self._parts[part]
         for document in [key for key in self._documents if key[0] == customer_id]:
             del self._documents[document]
+        for order in list(self._account_orders.values()):
+            if order.sold_to == customer_id:
+                del self._account_orders[order.number]
         own = PriceScope.account(customer_id)
         for price in [key for key in self._prices if key.scope == own]:
             del self._prices[price]
@@ -453,6 +500,17 @@ class MemoryErp:
         del self._invoices[customer_id, number]
         self._touch(Feed.INVOICES, customer_id)
 
+    def set_account_order(self, order: AccountOrder) -> None:
+        """Add or replace an order that the ERP did not get from us."""
+        held = self._account_orders.get(order.number)
+        self._account_orders[order.number] = order
+        for owner in {order.sold_to, held.sold_to if held else order.sold_to}:
+            self._touch(Feed.ACCOUNT_ORDERS, owner)
+
+    def remove_account_order(self, number: ErpOrderNumber) -> None:
+        gone = self._account_orders.pop(number)
+        self._touch(Feed.ACCOUNT_ORDERS, gone.sold_to)
+
     def set_balance(self, balance: AccountBalance) -> None:
         """Add or replace what the account owes in this currency."""
         self._balances[balance.sold_to, balance.currency] = balance
@@ -485,7 +543,16 @@ class MemoryErp:
         self._statuses[key] = status
         row = self._row(key)
         if row is not None:
-            self._touch(Feed.ORDER_STATUS, row.order.sold_to)
+            self._touch_order(row.order.sold_to)
+
+    def refuse_credits(self, refused: bool = True) -> None:
+        """From now on the ERP takes no request for a credit."""
+        self._refuses_credits = refused
+
+    @property
+    def credits(self) -> Sequence[CreditRequest]:
+        """Every request for a credit in the ERP, in the order in which they came."""
+        return tuple(request for _, request in self._credits)
 
     def refuse_item(self, sku: Sku, why: str = "item is blocked for sale") -> None:
         """From now on every order with a line of this item is refused."""
@@ -583,6 +650,36 @@ class MemoryErp:
 
     def _touch(self, feed: Feed, customer_id: CustomerId) -> None:
         self._changed[feed, customer_id] = self._clock.now()
+
+    def _touch_order(self, customer_id: CustomerId) -> None:
+        for feed in (Feed.ORDER_STATUS, Feed.ACCOUNT_ORDERS):
+            self._touch(feed, customer_id)
+
+    def _web_order(self, row: WrittenRow) -> AccountOrder:
+        """An order that came from us, as the ERP shows it among all the others."""
+        order, status = row.order, self._statuses.get(row.key)
+        shipped = {line.line: line.shipped for line in status.lines} if status else {}
+        return AccountOrder(
+            number=row.number,
+            sold_to=order.sold_to,
+            source=OrderSource.WEB,
+            state=status.state if status else ErpOrderState.OPEN,
+            ordered_on=order.ordered_on,
+            total=order.total,
+            requested_on=order.requested_on,
+            po_number=order.po_number,
+            lines=tuple(
+                AccountOrderLine(
+                    number=line.number,
+                    quantity=line.stock_quantity,
+                    sku=line.sku,
+                    net=line.net,
+                    shipped=shipped.get(line.number),
+                )
+                for line in order.lines
+            ),
+            key=row.key,
+        )
 
     def _touch_prices(self, key: PriceKey) -> None:
         scope = key.scope

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import pytest
 
 from sync.domain.account import Account, Contact, CreditStatus, Item
+from sync.domain.account_order import OrderSource
 from sync.domain.address import Address
 from sync.domain.candidates import CustomerSearch
 from sync.domain.document import DocumentKind
@@ -39,6 +40,7 @@ from sync.domain.ids import (
     InvoiceNumber,
     LocationId,
     PartNumber,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -55,6 +57,7 @@ from sync.domain.sales_order import (
     SalesOrder,
     SalesOrderLine,
 )
+from sync.domain.settlement import settlement_key
 from sync.domain.times import Watermark
 from sync.errors import Conflict, GroupRejected, Rejected, SyncError
 from sync.ports.erp import (
@@ -71,6 +74,7 @@ from sync.ports.erp import (
     FindsOrdersTogether,
     ListsRestrictedItems,
     PurchaseOrder,
+    ReadsAccountOrders,
     ReadsAccounts,
     ReadsAvailability,
     ReadsBalances,
@@ -81,6 +85,7 @@ from sync.ports.erp import (
     ReadsOrderStatus,
     ReadsPrices,
     ReadsShipTos,
+    RequestsCredits,
     SubmitsOrders,
     SupportsOrderGroups,
     TellsChanges,
@@ -594,6 +599,63 @@ class ErpAdapterContract:
         cancels, _ = self._to_cancel(erp, erp_world)
         with pytest.raises(Rejected):
             cancels.cancel_order(IdempotencyKey("shop/never-submitted"))
+
+    # Credits.
+
+    def _to_credit(self, erp: Erp, world: ErpWorld) -> RequestsCredits:
+        """An ERP with an order under KEY."""
+        requests = having(erp, RequestsCredits)
+        self._order_world(erp, world).submit_order(a.a_sales_order(), a.KEY)
+        return requests
+
+    @pytest.mark.rule("OI-10")
+    def test_a_credit_is_filed_once_and_found_under_its_key(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        requests = self._to_credit(erp, erp_world)
+        assert requests.find_credit(a.CREDIT_KEY) is None
+
+        first = requests.request_credit(a.a_credit_request(), a.CREDIT_KEY)
+
+        found = requests.find_credit(a.CREDIT_KEY)
+        assert found == first
+        assert first.amount in (None, a.money("12.10"))
+        if erp.capabilities.unique_external_key:
+            assert requests.request_credit(a.a_credit_request(), a.CREDIT_KEY) == first
+        assert requests.find_credit(IdempotencyKey("never-filed-0000")) is None
+
+    @pytest.mark.rule("OI-10")
+    def test_two_refunds_of_one_order_are_two_credits(self, erp: Erp, erp_world: ErpWorld) -> None:
+        requests = self._to_credit(erp, erp_world)
+        other = settlement_key(a.KEY, "refund", "R-2", erp.capabilities.external_key_length)
+        second = a.a_credit_request(refund=RefundId("R-2"), amount=a.money("0.01"))
+        one = requests.request_credit(a.a_credit_request(), a.CREDIT_KEY)
+        two = requests.request_credit(second, other)
+        assert one != two or one.number is None
+        assert requests.find_credit(a.CREDIT_KEY) == one
+        assert requests.find_credit(other) == two
+
+    @pytest.mark.rule("OI-10")
+    def test_another_credit_under_the_same_key_is_a_conflict(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        requests = self._to_credit(erp, erp_world)
+        first = requests.request_credit(a.a_credit_request(), a.CREDIT_KEY)
+        if first.amount is None or not erp.capabilities.unique_external_key:
+            pytest.skip(f"{erp.capabilities.name} tells no amount of a credit")
+        with pytest.raises(Conflict):
+            requests.request_credit(a.a_credit_request(amount=a.money("99.99")), a.CREDIT_KEY)
+        assert requests.find_credit(a.CREDIT_KEY) == first
+
+    @pytest.mark.rule("OI-10")
+    def test_a_credit_of_an_order_that_the_erp_lacks_is_refused(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        requests = self._to_credit(erp, erp_world)
+        stray = a.a_credit_request(order=IdempotencyKey("shop/never-submitted"))
+        with pytest.raises(Rejected):
+            requests.request_credit(stray, a.CREDIT_KEY)
+        assert requests.find_credit(a.CREDIT_KEY) is None
 
     # Accounts.
 
@@ -1146,6 +1208,61 @@ class ErpAdapterContract:
         arrange_customer(erp_world)
 
         assert list(reads.balances([a.ACCOUNT])) == []
+
+    # Orders from every source.
+
+    @pytest.mark.rule("MI-5")
+    def test_an_order_of_the_desk_is_told_with_its_lines(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads = having(erp, ReadsAccountOrders)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        order = a.an_account_order()
+        line = order.lines[0]
+        more = dataclasses.replace(line, number=2, sku=NUT, description=TRICKY, shipped=None)
+        order = dataclasses.replace(order, source=OrderSource.EDI, lines=(line, more))
+        bare = a.an_account_order("9002", po_number=None, requested_on=None, lines=())
+        erp_world.add_account_order(order)
+        erp_world.add_account_order(bare)
+
+        told = {each.number: each for each in reads.account_orders([a.ACCOUNT])}
+
+        assert told == {each.number: erp_world.told(each) for each in (order, bare)}
+
+    @pytest.mark.rule("MI-5", "WA-8")
+    def test_orders_are_those_of_the_accounts_asked(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads = having(erp, ReadsAccountOrders)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        arrange_items(erp_world)
+        erp_world.add_account_order(a.an_account_order())
+        erp_world.add_account_order(a.an_account_order("9002", sold_to=OTHER))
+
+        assert [each.sold_to for each in reads.account_orders([OTHER])] == [OTHER]
+        assert list(reads.account_orders([])) == []
+        everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
+        assert len(list(reads.account_orders([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    @pytest.mark.rule("MI-5")
+    def test_an_order_of_ours_is_among_them_with_its_key(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads, submits = having(erp, ReadsAccountOrders), having(erp, SubmitsOrders)
+        arrange_customer(erp_world)
+        arrange_items(erp_world)
+        erp_world.add_account_order(a.an_account_order())
+        order = a.a_sales_order()
+        number = submits.submit_order(order, a.KEY).number
+        assert erp_world.order_rows(a.KEY).headers == 1
+
+        found = {each.key: each for each in reads.account_orders([order.sold_to])}
+
+        assert found.keys() == {None, a.KEY}
+        ours = found[a.KEY]
+        assert (ours.source, ours.web_order) == (OrderSource.WEB, None)
+        assert (ours.total, len(ours.lines)) == (order.total, len(order.lines))
+        assert number in (None, ours.number)
 
     # Customers' own part numbers.
 

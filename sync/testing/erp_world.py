@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
@@ -79,7 +80,7 @@ class ErpWorld(Protocol):
         """The fact as this ERP can tell it: what it has no place for, at its default.
 
         Gives Account, Location, ShipTo, BillTo, Item, Invoice, AccountBalance,
-        CustomerPart, Availability, Price and OrderStatus back unchanged where the
+        AccountOrder, CustomerPart, Availability, Price and OrderStatus back unchanged where the
         ERP keeps everything.
         """
         ...
@@ -106,6 +107,10 @@ class ErpWorld(Protocol):
 
     def add_balance(self, balance: AccountBalance) -> None:
         """Insert what the account owes in this currency, with its ageing."""
+        ...
+
+    def add_account_order(self, order: AccountOrder) -> None:
+        """Insert an order that was not submitted by us, with its lines, whose items are there."""
         ...
 
     def add_customer_part(self, part: CustomerPart) -> None:

@@ -40,8 +40,9 @@ T = TypeVar("T")
 # Everything else only reads. "shown_" is no "show_".
 WRITING = (
     *("submit_", "show_", "put_", "apply_", "publish_", "withdraw_", "create_", "add_", "set_"),
-    "cancel_",
+    *("cancel_", "capture", "request_"),
 )
+READING = frozenset({"captures"})
 
 # A content goes piece by piece: a piece is no page that might come twice, and a call
 # whose sender is gone in the middle of it never arrives.
@@ -50,6 +51,11 @@ TAKES_PIECES = frozenset({"publish_document"})
 
 # The port promises these in an order: their pages and items never come in another.
 ORDERED = frozenset({"changed_orders", "availability", "shown_stocked_items", "open_applications"})
+
+
+def writing(method: str) -> bool:
+    """Whether a call of this name may change something."""
+    return method.startswith(WRITING) and method not in READING
 
 
 class Crash(BaseException):
@@ -97,7 +103,7 @@ def possible(point: str, fault: Fault) -> bool:
         }.get(fault, fault in _BEFORE or fault in _AFTER)
     step = parts[-1] == "next"
     method = parts[-2] if step else parts[-1]
-    writes = method.startswith(WRITING)
+    writes = writing(method)
     match fault:
         case Fault.OVERTAKEN:
             return writes and method not in TAKES_PIECES
@@ -299,7 +305,7 @@ def _reading(name: str) -> property:
 
 
 def _delegating(name: str, point: str) -> Callable[..., Any]:
-    writes = name.startswith(WRITING)
+    writes = writing(name)
     remembers = writes or possible(point, Fault.STALE)
 
     def call(self: _Faulty, *arguments: Any, **keywords: Any) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 
 from sync.domain.account import Account, Item
 from sync.domain.channel import Channel, LoginWall
@@ -21,6 +22,7 @@ from sync.flows.context import Context, needs
 from sync.flows.mirroring import members_of_accounts
 from sync.ports.erp import (
     ListsRestrictedItems,
+    ReadsAccountOrders,
     ReadsAccounts,
     ReadsAvailability,
     ReadsBalances,
@@ -34,6 +36,7 @@ from sync.ports.erp import (
 from sync.ports.files import HoldsFiles
 from sync.ports.state import ResyncScope
 from sync.ports.store import (
+    MirrorsAccountOrders,
     MirrorsAccounts,
     MirrorsAvailability,
     MirrorsBalances,
@@ -47,7 +50,7 @@ from sync.ports.store import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability", "documents"),
+    *("entitlements", "availability", "documents", "account_orders"),
 )
 
 
@@ -88,6 +91,14 @@ def _of_retail_groups(context: Context) -> Iterator[str]:
         if document.sold_to != owner:
             yield f"a document of {document.sold_to} is shown to {owner}"
         yield from _content(papers, document)
+    ordered = needs(context.store, MirrorsAccountOrders, "the store")
+    if ordered.shown_account_orders(groups):
+        yield "the store shows orders of retail groups"
+    for (owner, number), order in ordered.shown_account_orders(sorted(shown)).items():
+        if order.sold_to != owner:
+            yield f"order {number} of {order.sold_to} is shown to {owner}"
+        if order.key is not None:
+            yield f"order {number} is shown with the key that the ERP has it under"
     for group in groups:
         if any(owner == group for owner, _ in owed):
             yield f"the store shows what the retail group {group} owes"
@@ -244,6 +255,26 @@ def _balances(context: Context) -> Iterator[str]:
             yield f"{key[0]} owes {balance.balance}, and the store shows {told.balance}"
         if balance.ageing is not None and balance.ageing != told.ageing:
             yield f"the ageing of {key[0]} is not the ERP's"
+
+
+def _account_orders(context: Context) -> Iterator[str]:
+    mapped = _mapped(context)
+    erp = needs(context.erp, ReadsAccountOrders, "the ERP")
+    store = needs(context.store, MirrorsAccountOrders, "the store")
+    said = {(each.sold_to, each.number): each for each in erp.account_orders(mapped)}
+    shown = store.shown_account_orders(mapped)
+    bare = {key: replace(each, web_order=None) for key, each in shown.items()}
+    if bare != {key: replace(each, key=None) for key, each in said.items()}:
+        yield "the orders of accounts in the store are not those of the ERP"
+        return
+    with context.state.transaction() as state:
+        for key, order in said.items():
+            linked = shown[key].web_order
+            entry = state.ledger.entry(linked) if linked is not None else None
+            if entry is None and linked is None:
+                continue
+            if entry is None or (entry.key, entry.customer_id) != (order.key, order.sold_to):
+                yield f"order {order.number} of {order.sold_to} is shown as web order {linked}"
 
 
 def _customer_parts(context: Context) -> Iterator[str]:
@@ -439,4 +470,5 @@ _COMPARED: Mapping[str, Callable[[Context], Iterator[str]]] = {
     "entitlements": _entitlements,
     "availability": _availability,
     "documents": _documents,
+    "account_orders": _account_orders,
 }

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from sync.domain.account import AccountStatus, BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.address import Address
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
@@ -23,8 +24,11 @@ from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     OrganisationId,
+    RefundId,
     ShipToId,
     Sku,
     StoreId,
@@ -32,10 +36,13 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
+from sync.domain.money import Money, total
 from sync.domain.order import (
     BuyerRecord,
     Membership,
     Organisation,
+    PaymentState,
+    Refund,
     Role,
     StoreOrder,
     WebOrder,
@@ -52,8 +59,10 @@ from sync.domain.registration import (
     UnreadableApplication,
 )
 from sync.domain.sales_order import OrderStatus
+from sync.domain.settlement import Capture, CaptureState
 from sync.domain.times import Watermark
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -111,10 +120,13 @@ class MemoryStore:
         self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
+        self._captures: dict[WebOrderId, list[Capture]] = {}
+        self.captures_later = False
         self._parts: dict[PartKey, CustomerPart] = {}
         self._entitlements: dict[Sku, Entitlement] = {}
         self._documents: dict[DocumentKey, Document] = {}
         self._contents: dict[str, bytes] = {}
+        self._account_orders: dict[tuple[CustomerId, ErpOrderNumber], AccountOrder] = {}
         self._stock: dict[PublishedStockKey, Availability] = {}
         self._prices: dict[PublishedPriceKey, PriceValue] = {}
         self._applications: dict[str, Application | UnreadableApplication] = {}
@@ -219,6 +231,34 @@ class MemoryStore:
         self._admit()
         return {key: self._statuses[key] for key in order_ids if key in self._statuses}
 
+    def capture(self, order_id: WebOrderId, amount: Money, key: IdempotencyKey) -> Capture:
+        self._admit()
+        held = self._orders.get(order_id)
+        if not isinstance(held, WebOrder):
+            raise _unknown_order(order_id)
+        asked = self._captures.setdefault(order_id, [])
+        for position, each in enumerate(asked):
+            if each.key == key:
+                return asked[position]
+        taken = (each.amount for each in asked if each.state is not CaptureState.REFUSED)
+        left = self._authorised(held) - total(taken, held.currency)
+        if amount.amount > left.amount:
+            raise Rejected(
+                f"{amount} is more than what is authorised on the order, {left}",
+                code="store_refused_capture",
+                remedy="collect it in another way",
+            )
+        state = CaptureState.REQUESTED if self.captures_later else CaptureState.CAPTURED
+        asked.append(Capture(key, amount, state))
+        self.writes += 1
+        if amount == left and state is CaptureState.CAPTURED:
+            self._all_captured(held)
+        return asked[-1]
+
+    def captures(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, Sequence[Capture]]:
+        self._admit()
+        return {key: tuple(self._captures[key]) for key in order_ids if self._captures.get(key)}
+
     def shown_customer_ids(self) -> Iterator[CustomerId]:
         self._admit()
         shown = set(self._accounts)
@@ -228,6 +268,7 @@ class MemoryStore:
         shown.update(key[0] for key in self._balances)
         shown.update(key[0] for key in self._parts)
         shown.update(key[0] for key in self._documents)
+        shown.update(key[0] for key in self._account_orders)
         published = {key.audience for key in self._prices} | {key.audience for key in self._stock}
         published |= {each for held in self._entitlements.values() for each in held.audiences}
         shown.update(
@@ -263,6 +304,8 @@ class MemoryStore:
         }
         self._documents = {k: v for k, v in self._documents.items() if k[0] != customer_id}
         self._drop_contents()
+        held = self._account_orders.items()
+        self._account_orders = {k: v for k, v in held if k[0] != customer_id}
         self._stock = {k: v for k, v in self._stock.items() if k.audience not in gone}
         self._prices = {k: v for k, v in self._prices.items() if k.audience not in gone}
 
@@ -329,6 +372,24 @@ class MemoryStore:
             self._balances.pop(key, None)
         for view in put:
             self._balances[view.balance.sold_to, view.balance.currency] = view.balance
+
+    def shown_account_orders(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ErpOrderNumber], AccountOrder]:
+        self._admit()
+        wanted = set(customer_ids)
+        return {key: value for key, value in self._account_orders.items() if key[0] in wanted}
+
+    def apply_account_orders(
+        self,
+        put: Sequence[AccountOrderView],
+        remove: Sequence[tuple[CustomerId, ErpOrderNumber]],
+    ) -> None:
+        self._take([view.order.number.value for view in put], len(put) + len(remove))
+        for key in remove:
+            self._account_orders.pop(key, None)
+        for view in put:
+            self._account_orders[view.order.sold_to, view.order.number] = view.order
 
     def shown_customer_parts(
         self, customer_ids: Collection[CustomerId]
@@ -650,6 +711,24 @@ class MemoryStore:
         """Every price shown, to anybody."""
         return dict(self._prices)
 
+    def refund(self, order_id: WebOrderId, amount: Money, refund_id: str) -> StoreOrder:
+        """Give money back, as the store's staff does."""
+        held = self._orders[order_id]
+        assert isinstance(held, WebOrder)
+        new = Refund(RefundId(refund_id), amount, self._clock.now())
+        return self.change_order(order_id, refunds=(*held.refunds, new))
+
+    def settle_captures(self, state: CaptureState, message: str | None = None) -> None:
+        """The payment provider has answered for every capture that was only asked for."""
+        for order_id, asked in self._captures.items():
+            for position, each in enumerate(asked):
+                if each.state is CaptureState.REQUESTED:
+                    asked[position] = dataclasses.replace(each, state=state, message=message)
+            held = self._orders.get(order_id)
+            done = [each.amount for each in asked if each.state is CaptureState.CAPTURED]
+            if isinstance(held, WebOrder) and total(done, held.currency) == self._authorised(held):
+                self._all_captured(held)
+
     # How it keeps its promises.
 
     def _admit(self) -> None:
@@ -672,15 +751,32 @@ class MemoryStore:
             return True
         return application.submitted_at > notice.submitted_at
 
+    def _authorised(self, order: WebOrder) -> Money:
+        """What the provider still lets the store take, captures not deducted."""
+        now = self._clock.now()
+        live = (
+            each.amount or order.total
+            for each in order.payments
+            if each.state is PaymentState.AUTHORISED
+            and (each.expires_at is None or each.expires_at > now)
+        )
+        return total(live, order.currency)
+
+    def _all_captured(self, order: WebOrder) -> None:
+        payments = tuple(
+            dataclasses.replace(each, state=PaymentState.CAPTURED)
+            if each.state is PaymentState.AUTHORISED
+            else each
+            for each in order.payments
+        )
+        if payments != order.payments:
+            self.change_order(order.order_id, payments=payments)
+
     def _note(self, order_id: WebOrderId) -> None:
         self._admit()
         held = self._orders.get(order_id)
         if held is None:
-            raise Rejected(
-                f"the store has no order {order_id}",
-                code="store_unknown_order",
-                remedy="see in the store whether the order was deleted",
-            )
+            raise _unknown_order(order_id)
         self.notices_shown += 1
         if self._echoes:
             moved = max(held.modified_at, self._clock.now())
@@ -716,4 +812,12 @@ def _no_content(document: Document) -> Rejected:
         f"the content of {document.kind.value} {document.number} is not what was told",
         code="store_content",
         remedy="read the file again",
+    )
+
+
+def _unknown_order(order_id: WebOrderId) -> Rejected:
+    return Rejected(
+        f"the store has no order {order_id}",
+        code="store_unknown_order",
+        remedy="see in the store whether the order was deleted",
     )

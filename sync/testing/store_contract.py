@@ -20,11 +20,12 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from sync.domain.account import AccountStatus, CreditStatus
+from sync.domain.account_order import AccountOrderLine, OrderSource
 from sync.domain.address import TypedAddress
 from sync.domain.balance import AgeBucket, Ageing, FigureSource
 from sync.domain.document import DocumentKind, MediaType
@@ -34,10 +35,12 @@ from sync.domain.ids import (
     CustomerId,
     DocumentNumber,
     ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     LocationId,
     OrganisationId,
     PartNumber,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -50,6 +53,8 @@ from sync.domain.order import (
     Membership,
     OrderState,
     Organisation,
+    Payment,
+    PaymentState,
     Role,
     SelectedBillTo,
     UnreadableOrder,
@@ -66,6 +71,7 @@ from sync.domain.pricing import (
 )
 from sync.domain.registration import AccountKind, Application, Document
 from sync.domain.sales_order import ErpOrderState, OrderStatus, Shipment
+from sync.domain.settlement import CaptureState
 from sync.domain.times import Watermark
 from sync.domain.views import (
     AccountView,
@@ -78,7 +84,9 @@ from sync.domain.views import (
 from sync.errors import Rejected, SyncError
 from sync.ports.erp import FindingLevel
 from sync.ports.store import (
+    CapturesPayments,
     ListsStaffAttributes,
+    MirrorsAccountOrders,
     MirrorsAccounts,
     MirrorsAvailability,
     MirrorsBalances,
@@ -1191,6 +1199,153 @@ class StoreContract:
             (a.ACCOUNT, "EUR"): store_world.told(a.a_balance())
         }
 
+    # Captures.
+
+    def _authorised(self, store: Store, world: StoreWorld, **changes: Any) -> CapturesPayments:
+        """A store with an order of 121.00 of which 100.00 are authorised on a card."""
+        captures = having(store, CapturesPayments)
+        paid = Payment("visa", PaymentState.AUTHORISED, a.money("100.00"), "pay-1")
+        fields = {"payments": (paid,), **changes}
+        world.place_order(a.a_retail_order(order_id=WebOrderId("order-1"), **fields))
+        return captures
+
+    @pytest.mark.rule("OI-10")
+    def test_a_capture_is_made_once_under_its_key(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        captures = self._authorised(store, store_world)
+        one, two = WebOrderId("order-1"), WebOrderId("order-2")
+        assert dict(captures.captures([one, two])) == {}
+
+        first = captures.capture(one, a.money("60.50"), IdempotencyKey("key-1"))
+        again = captures.capture(one, a.money("60.50"), IdempotencyKey("key-1"))
+
+        assert (first.key, first.amount) == (IdempotencyKey("key-1"), a.money("60.50"))
+        assert first.state in (CaptureState.REQUESTED, CaptureState.CAPTURED)
+        assert again == first
+        assert {key: list(held) for key, held in captures.captures([one, two]).items()} == {
+            one: [first]
+        }
+
+    @pytest.mark.rule("OI-10")
+    def test_no_more_is_captured_than_was_authorised(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        captures = self._authorised(store, store_world)
+        order = WebOrderId("order-1")
+        with pytest.raises(Rejected):
+            captures.capture(order, a.money("100.01"), IdempotencyKey("key-0"))
+        captures.capture(order, a.money("60.50"), IdempotencyKey("key-1"))
+        with pytest.raises(Rejected):
+            captures.capture(order, a.money("39.51"), IdempotencyKey("key-2"))
+        captures.capture(order, a.money("39.50"), IdempotencyKey("key-3"))
+        held = captures.captures([order])[order]
+        assert [each.key.value for each in held] == ["key-1", "key-3"]
+        # What was paid with stays what it was: it is progress, and no change of the order.
+        assert isinstance(store, ReadsWebOrders)
+        shown = store.order(order)
+        assert isinstance(shown, WebOrder)
+        assert [each.amount for each in shown.payments] == [a.money("100.00")]
+
+    @pytest.mark.rule("OI-10")
+    @pytest.mark.parametrize(
+        "paid",
+        [
+            Payment("visa", PaymentState.EXPIRED, a.money("100.00"), "pay-1"),
+            Payment("visa", PaymentState.DECLINED, a.money("100.00"), "pay-1"),
+            Payment(
+                *("visa", PaymentState.AUTHORISED, a.money("100.00"), "pay-1"),
+                expires_at=datetime(2000, 1, 1, tzinfo=UTC),
+            ),
+            Payment("on-account", PaymentState.NONE),
+        ],
+        ids=["expired", "declined", "ended", "on terms"],
+    )
+    def test_nothing_is_captured_of_what_is_not_authorised(
+        self, store: Store, store_world: StoreWorld, paid: Payment
+    ) -> None:
+        captures = self._authorised(store, store_world, payments=(paid,))
+        order = WebOrderId("order-1")
+        with pytest.raises(Rejected):
+            captures.capture(order, a.money("0.01"), IdempotencyKey("key-1"))
+        with pytest.raises(Rejected):
+            captures.capture(WebOrderId("nothing"), a.money("0.01"), IdempotencyKey("key-1"))
+        assert dict(captures.captures([order])) == {}
+
+    @pytest.mark.rule("OI-10")
+    def test_refunds_are_told_with_the_order(self, store: Store, store_world: StoreWorld) -> None:
+        orders = having(store, ReadsWebOrders)
+        having(store, CapturesPayments)
+        refunds = (a.a_refund(), a.a_refund("0.01", refund_id=RefundId("R-2")))
+        order = a.a_retail_order(order_id=WebOrderId("order-1"), refunds=refunds)
+        store_world.place_order(order)
+        assert orders.order(order.order_id) == order
+
+    # Orders from every source.
+
+    @pytest.mark.rule("MI-5", "WA-8", "WA-9")
+    def test_orders_of_an_account_are_shown_as_put_and_are_no_web_orders(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccountOrders)
+        _put_accounts(store)
+        full = a.an_account_order_view(web_order=WebOrderId("order-1"))
+        bare = a.an_account_order_view(
+            "9002",
+            source=OrderSource.EDI,
+            lines=(AccountOrderLine(1, Decimal("0.125")),),
+            requested_on=None,
+            po_number=None,
+            total=a.money("123456789012345.6789"),
+        )
+        theirs = a.an_account_order_view(sold_to=OTHER)
+        mirror.apply_account_orders([full, bare, theirs], [])
+
+        assert mirror.shown_account_orders([a.ACCOUNT]) == {
+            (a.ACCOUNT, each.order.number): store_world.told(each.order) for each in (full, bare)
+        }
+        assert mirror.shown_account_orders([OTHER]) == {
+            (OTHER, theirs.order.number): store_world.told(theirs.order)
+        }
+        assert dict(mirror.shown_account_orders([])) == {}
+        if isinstance(store, MirrorsAccounts):
+            assert set(store.shown_customer_ids()) == {a.ACCOUNT, OTHER}
+        if isinstance(store, ReadsWebOrders):
+            assert list(store.changed_orders(None)) == []
+            assert store.order(WebOrderId("order-1")) is None
+
+    @pytest.mark.rule("MI-1", "MI-5")
+    def test_an_order_of_an_account_is_replaced_whole_and_one_that_went_removed(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccountOrders)
+        _put_accounts(store)
+        gone = a.an_account_order_view("9002")
+        mirror.apply_account_orders([a.an_account_order_view(), gone], [])
+        shipped = a.an_account_order_view(state=ErpOrderState.SHIPPED, lines=())
+        for _ in range(2):
+            mirror.apply_account_orders([shipped], [(a.ACCOUNT, gone.order.number)])
+
+        assert mirror.shown_account_orders([a.ACCOUNT]) == {
+            (a.ACCOUNT, shipped.order.number): store_world.told(shipped.order)
+        }
+
+    def test_a_refused_order_of_an_account_leaves_the_others_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccountOrders)
+        _put_accounts(store)
+        mirror.apply_account_orders([a.an_account_order_view()], [])
+        store_world.refuse_record("REFUSED")
+        moved = a.an_account_order_view(state=ErpOrderState.INVOICED)
+
+        with pytest.raises(SyncError):
+            mirror.apply_account_orders([moved, a.an_account_order_view("REFUSED")], [])
+
+        assert mirror.shown_account_orders([a.ACCOUNT]) == {
+            (a.ACCOUNT, moved.order.number): store_world.told(a.an_account_order())
+        }
+
     # Customers' own part numbers.
 
     @pytest.mark.rule("TL-6")
@@ -1774,6 +1929,8 @@ def _mirror_everything(store: Store, customer_id: CustomerId) -> None:
         store.apply_invoices([a.an_invoice_view(sold_to=customer_id)], [])
     if isinstance(store, MirrorsBalances):
         store.apply_balances([a.a_balance_view(sold_to=customer_id)], [])
+    if isinstance(store, MirrorsAccountOrders):
+        store.apply_account_orders([a.an_account_order_view(sold_to=customer_id)], [])
     if isinstance(store, MirrorsCustomerParts):
         store.apply_customer_parts([a.a_customer_part_view(sold_to=customer_id)], [])
     if isinstance(store, MirrorsDocuments):
@@ -1799,6 +1956,7 @@ _EVERYTHING = {
     "bill_tos": 1,
     "invoices": 1,
     "balances": 1,
+    "account_orders": 1,
     "customer_parts": 1,
     "documents": 1,
     "availability": 1,
@@ -1821,6 +1979,8 @@ def _shown_of(store: Store, customer_id: CustomerId) -> dict[str, int]:
         shown["balances"] = len(store.shown_balances([customer_id]))
     if isinstance(store, MirrorsAvailability):
         shown["availability"] = len(store.shown_availability(a.account_audience(customer_id)))
+    if isinstance(store, MirrorsAccountOrders):
+        shown["account_orders"] = len(store.shown_account_orders([customer_id]))
     if isinstance(store, MirrorsCustomerParts):
         shown["customer_parts"] = len(store.shown_customer_parts([customer_id]))
     if isinstance(store, MirrorsDocuments):

@@ -16,6 +16,7 @@ import pytest
 
 from erp_adapters.csv_folder.layout import SHEETS
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
@@ -257,6 +258,9 @@ class CsvWorld:
 
     def add_balance(self, balance: AccountBalance) -> None:
         pytest.skip("the folder has no file of balances")
+
+    def add_account_order(self, order: AccountOrder) -> None:
+        pytest.skip("the folder has no file of orders from every source")
 
     def add_customer_part(self, part: CustomerPart) -> None:
         pytest.skip("the folder has no file of customers' item numbers")

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, inspect, text
 
 from erp_adapters.sql.profile_model import dialect_name
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder, OrderSource
 from sync.domain.address import Address
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
@@ -77,12 +78,20 @@ _STATES = {
     ErpOrderState.INVOICED: "DONE",
 }
 
+_SOURCES = {
+    OrderSource.DESK: "DESK",
+    OrderSource.PHONE: "TEL",
+    OrderSource.EDI: "EDI",
+    OrderSource.WEB: "WEB",
+}
+
 _CHANGED = {
     Feed.ACCOUNTS: ("customers", "customer_no"),
     Feed.SHIP_TOS: ("addresses", "customer_no"),
     Feed.INVOICES: ("invoices", "customer_no"),
     Feed.PRICES: ("prices", "owner"),
     Feed.ORDER_STATUS: ("orders", "customer_no"),
+    Feed.ACCOUNT_ORDERS: ("orders", "customer_no"),
 }
 
 
@@ -104,7 +113,7 @@ def empty_tables(engine: Engine) -> None:
             connection.exec_driver_sql("SET FOREIGN_KEY_CHECKS = 1")
             return
         connection.exec_driver_sql(
-            "TRUNCATE customers, items, prices, orders RESTART IDENTITY CASCADE"
+            "TRUNCATE customers, items, prices, orders, credits RESTART IDENTITY CASCADE"
         )
 
 
@@ -269,6 +278,34 @@ class HarbourWorld:
                 from_days=bucket.from_days,
                 to_days=bucket.to_days,
                 amount=bucket.amount.amount,
+            )
+
+    def add_account_order(self, order: AccountOrder) -> None:
+        number = order.number.value
+        self.insert(
+            "orders",
+            order_no=int(number),
+            customer_no=order.sold_to.value,
+            source=_SOURCES[order.source],
+            status=_STATES.get(order.state, order.state.value.upper()),
+            ordered_on=order.ordered_on,
+            requested_on=order.requested_on,
+            currency=order.total.currency,
+            total=order.total.amount,
+            po_number=order.po_number,
+        )
+        for line in order.lines:
+            self.insert(
+                "order_lines",
+                order_no=int(number),
+                line_no=line.number,
+                item_no=_text(line.sku),
+                description=line.description,
+                quantity=line.quantity,
+                unit=line.unit,
+                unit_price=_amount(line.unit_price),
+                net=_amount(line.net),
+                shipped=line.shipped,
             )
 
     def add_customer_part(self, part: CustomerPart) -> None:

@@ -40,6 +40,7 @@ _KEYS = {
     schema.bill_tos: "bill_to_id",
     schema.invoices: "number",
     schema.account_balances: "customer_id",
+    schema.account_orders: "erp_order",
     schema.customer_parts: "part_number",
     schema.restricted_items: "sku",
     schema.documents: "number",

@@ -36,6 +36,7 @@ ERP_PROTOCOLS = [
     erp_ports.ReadsInvoices,
     erp_ports.ReadsBalances,
     erp_ports.ReadsAvailability,
+    erp_ports.ReadsAccountOrders,
     erp_ports.ReadsCustomerParts,
     erp_ports.ReadsDocuments,
     erp_ports.TellsChanges,
@@ -44,6 +45,7 @@ ERP_PROTOCOLS = [
     erp_ports.ReadsOrderStatus,
     erp_ports.ChecksPurchaseOrders,
     erp_ports.CancelsOrders,
+    erp_ports.RequestsCredits,
     erp_ports.FindsOrdersTogether,
     erp_ports.SupportsOrderGroups,
     erp_ports.ChecksPurchaseOrdersTogether,
@@ -58,11 +60,13 @@ STORE_PROTOCOLS = [
     store_ports.MirrorsInvoices,
     store_ports.MirrorsBalances,
     store_ports.MirrorsAvailability,
+    store_ports.MirrorsAccountOrders,
     store_ports.MirrorsCustomerParts,
     store_ports.MirrorsDocuments,
     store_ports.MirrorsPrices,
     store_ports.QuotesPrices,
     store_ports.ReadsOrdersTogether,
+    store_ports.CapturesPayments,
 ]
 
 

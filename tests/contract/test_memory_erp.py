@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.document import DocumentRecord
@@ -72,6 +73,9 @@ class MemoryWorld:
 
     def add_balance(self, balance: AccountBalance) -> None:
         self._erp.set_balance(balance)
+
+    def add_account_order(self, order: AccountOrder) -> None:
+        self._erp.set_account_order(order)
 
     def add_customer_part(self, part: CustomerPart) -> None:
         self._erp.add_customer_part(part)

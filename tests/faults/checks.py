@@ -35,6 +35,7 @@ from sync.testing.erp import MemoryErp
 from sync.testing.faults import Call, Fault
 from sync.testing.mirror_proof import forbidden
 from sync.testing.schedules import play
+from tests.faults.money import MoneySite, refunded, shipped
 from tests.faults.registrations import (
     carried_out,
     made_active,
@@ -350,6 +351,7 @@ DRY = {
     "balances": [{"accounts"}, {"balances"}],
     "customer_parts": [{"accounts"}, {"customer_parts"}],
     "entitlements": [{"accounts"}, {"items"}, {"restricted_items"}, {"restricted_items", "items"}],
+    "account_orders": [{"accounts"}, {"account_orders"}],
     "availability": [{"accounts"}, {"availability"}, {"items"}],
     "documents": [{"accounts"}, {"documents"}],
 }
@@ -400,6 +402,29 @@ def files_that_lie() -> str | None:
         site.files.put("papers/1.pdf", file)
         run_flow(site.context(), "documents")
         found = forbidden(site.context())
+        if found:
+            return found[0]
+    return None
+
+
+# Money after the import.
+
+
+def nothing_fails(make: Callable[[], OrderTrial]) -> str | None:
+    trial = make()
+    trial.run()
+    trial.recover()
+    return _first(trial.violations())
+
+
+def lost_answers(make: Callable[[], OrderTrial]) -> str | None:
+    """Whoever is asked for money does it, and the answer is lost."""
+    for point in ("store.capture", "erp.request_credit"):
+        trial = make()
+        trial.script.lost_reply(point)
+        trial.run()
+        trial.recover()
+        found = trial.violations()
         if found:
             return found[0]
     return None
@@ -566,6 +591,19 @@ class Checks:
         for make in (mapped_only, made_active, carried_out, taken_up):
             name = f"single faults, {make.__name__}"
             yield name, partial(_enumerated, partial(make, **given), every_fault)
+
+    def money(self) -> Iterator[tuple[str, Check]]:
+        trials = [
+            ("shipped", partial(shipped, **self.given)),
+            ("refunded", partial(refunded, **self.given)),
+        ]
+        for name, trial in trials:
+            yield f"{name}, and nothing fails", partial(nothing_fails, trial)
+            yield f"lost answers once {name}", partial(lost_answers, trial)
+        site = partial(MoneySite, **self.given)
+        yield "schedules of money", partial(schedules, site, 0, self.seeds)
+        for name, trial in trials if self.thorough else ():
+            yield f"single faults once {name}", partial(_enumerated, trial, every_fault)
 
     def mirrors(self) -> Iterator[tuple[str, Check]]:
         yield "sources that dry up", sources_that_dry_up

@@ -8,7 +8,7 @@ to the same, passage by passage: otherwise this file is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from sync.domain.ids import ApplicationId, CustomerId, IdempotencyKey, StoreId, WebOrderId
 from sync.domain.order import StoreOrder
 from sync.domain.times import Watermark
-from sync.errors import Conflict
+from sync.errors import Conflict, FencedOff
 from sync.ports.clock import Clock
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
+from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
     HeldPlan,
     LedgerEntry,
@@ -44,6 +45,7 @@ class Tables:
     watermarks: dict[str, Watermark] = field(default_factory=dict)
     plans: dict[tuple[str, str], HeldPlan] = field(default_factory=dict)
     registrations: dict[ApplicationId, RegistrationEntry] = field(default_factory=dict)
+    settlements: dict[tuple[str, str, str], Settlement] = field(default_factory=dict)
     steps: tuple[tuple[ApplicationId, LedgerEvent], ...] = ()
 
     def copy(self) -> Tables:
@@ -53,6 +55,7 @@ class Tables:
             dict(self.watermarks),
             dict(self.plans),
             dict(self.registrations),
+            dict(self.settlements),
             self.steps,
         )
 
@@ -114,6 +117,18 @@ class MemoryLedger(SqlLedger):
         if last is not None:
             found = [row for row in found if place(row) > (last.told_at, last.order_id.value)]
         return [rows.shown_order(row) for row in found[:limit]]
+
+    def filed_under(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, IdempotencyKey], WebOrderId]:
+        own = {each.value for each in customer_ids}
+        return {
+            (CustomerId(row["customer_id"]), IdempotencyKey(row["key"])): WebOrderId(
+                row["order_id"]
+            )
+            for row in self._all()
+            if row["customer_id"] in own
+        }
 
     def open_orders(self, after: WebOrderId | None, limit: int) -> Sequence[ShownOrder]:
         found = [row for row in self._all() if row["status_open"]]
@@ -221,6 +236,32 @@ class MemoryLedger(SqlLedger):
         self._tables.events += ((order_id, LedgerEvent(at, event, actor, detail)),)
 
 
+class MemorySettlements:
+    def __init__(self, held: dict[tuple[str, str, str], Settlement]) -> None:
+        self._held = held
+
+    def of(self, order_id: WebOrderId) -> Sequence[Settlement]:
+        return [each for key, each in sorted(self._held.items()) if key[0] == order_id.value]
+
+    def due(
+        self, kinds: Collection[SettlementKind], now: datetime, limit: int
+    ) -> Sequence[Settlement]:
+        found = [
+            (each.due_at, key, each)
+            for key, each in self._held.items()
+            if each.kind in kinds and each.due_at is not None and each.due_at <= now
+        ]
+        return [each for _, _, each in sorted(found, key=lambda place: place[:2])][:limit]
+
+    def put(self, settlement: Settlement) -> Settlement:
+        key = (settlement.order_id.value, settlement.kind.value, settlement.number)
+        held = self._held.get(key)
+        if settlement.version != (held.version if held else 0):
+            raise FencedOff(f"{key}: another worker sees to it")
+        self._held[key] = replace(settlement, version=settlement.version + 1)
+        return self._held[key]
+
+
 class MemoryWatermarks:
     def __init__(self, held: dict[str, Watermark]) -> None:
         self._held = held
@@ -315,6 +356,7 @@ class NoRuns:
 @dataclass(frozen=True)
 class MemoryTransaction:
     ledger: MemoryLedger
+    settlements: MemorySettlements
     watermarks: MemoryWatermarks
     plans: MemoryPlans
     runs: NoRuns
@@ -340,6 +382,7 @@ class MemoryState:
         try:
             yield MemoryTransaction(
                 MemoryLedger(tables, self._store_id, self._key_for, self._clock.now),
+                MemorySettlements(tables.settlements),
                 MemoryWatermarks(tables.watermarks),
                 MemoryPlans(tables.plans),
                 NoRuns(),

@@ -21,9 +21,17 @@ from sync.domain.ids import IdempotencyKey
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.registration import UsableAccount
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
-from sync.domain.views import BalanceView, DocumentView, InvoiceView, ShipToView
+from sync.domain.settlement import settlement_key
+from sync.domain.views import (
+    AccountOrderView,
+    BalanceView,
+    DocumentView,
+    InvoiceView,
+    ShipToView,
+)
 from sync.errors import FencedOff, OutcomeUnknown, TryLater
 from sync.flows import (
+    account_orders,
     accounts,
     balances,
     changes,
@@ -33,15 +41,17 @@ from sync.flows import (
     entitlements,
     invoices,
     mirroring,
+    order_status,
     prices,
     ship_tos,
 )
 from sync.flows import orders as order_import
-from sync.flows.orders import discovery, records, work
+from sync.flows.orders import aftermath, capturing, crediting, discovery, records, work
 from sync.flows.orders.hand import Hand, Ready
 from sync.flows.orders.keeping import Keeping
 from sync.flows.orders.records import LaterRecords
 from sync.flows.orders.sending import Sending
+from sync.flows.orders.settling import over
 from sync.flows.orders.work import OrderWork
 from sync.flows.registrations import desk
 from sync.flows.registrations.desk import Desk
@@ -53,10 +63,12 @@ from sync.planning.membership import Members
 from sync.planning.prices import shopper_audiences
 from sync.ports.notices import notice_for
 from sync.ports.registrations import ENDED, Happened, RegistrationEntry
+from sync.ports.settlements import SettlementState
 from sync.ports.state import Claim, LedgerState
 from sync.state.ledger import SqlLedger
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from tests.faults.memory_state import MemoryLedger, MemoryRegistrations
+from tests.faults.money import ErpThatCreditsTwice
 from tests.faults.registrations import CarelessErp, WatchedErp
 from tests.scenarios.world import MILL
 
@@ -509,11 +521,13 @@ REFUSES_TWO = "the ERP refuses a second order under one key"
 RETAIL_SHOWN = both(
     replacing((mirroring, "mapped_accounts", groups_are_members)),
     wherever("withdraw_retail_groups", no_withdrawal),
-    in_each((*_MIRRORS, balances, customer_parts, documents), "individual", anybody),
+    in_each(
+        (*_MIRRORS, balances, customer_parts, documents, account_orders), "individual", anybody
+    ),
     replacing(
         *(
             (view, "__post_init__", unchecked)
-            for view in (InvoiceView, ShipToView, BalanceView, DocumentView)
+            for view in (InvoiceView, ShipToView, BalanceView, DocumentView, AccountOrderView)
         )
     ),
 )
@@ -549,7 +563,72 @@ def always_whole(kind: MediaType, tail: bytes) -> bool:
     return True
 
 
+def no_captures_known(held: Any, records: Any) -> list[Any]:
+    return []
+
+
+def key_of_the_moment(order: Any, kind: str, number: str, length: int = 52) -> IdempotencyKey:
+    """Another key for each attempt."""
+    _moments.append(number)
+    return IdempotencyKey(f"{kind}-{number}-{len(_moments)}")
+
+
+_moments: list[str] = []
+
+
+def notes_nothing(*_: Any) -> None:
+    """Nobody remembers it."""
+
+
+def credited_unseen(self: Any, entry: Any, refund: Any) -> None:
+    """The record says that it is over before the ERP was asked."""
+    [done] = self.keep(over(refund, SettlementState.DONE))
+    key = settlement_key(entry.key, "refund", done.number)
+    self.context.erp.request_credit(self._request(entry, done), key)
+
+
+def seen_to_without_a_look(self: Any, entry: Any, refund: Any) -> None:
+    key = settlement_key(entry.key, "refund", refund.number)
+    self._ask(self.context.erp, entry, replace(refund, key=key))
+
+
 MUTANTS = (
+    # Money after the import.
+    Mutant(
+        "nobody notes that something was shipped",
+        replacing((order_status, "note_shipped", notes_nothing)),
+        of="money",
+    ),
+    Mutant(
+        "nobody notes a refund",
+        replacing((aftermath, "note_refunds", notes_nothing)),
+        of="money",
+    ),
+    Mutant(
+        "what was captured before counts for nothing",
+        both(
+            replacing((capturing, "_known", no_captures_known)),
+            replacing((capturing, "settlement_key", key_of_the_moment)),
+        ),
+        of="money",
+    ),
+    Mutant(
+        "a refund is over before the ERP was asked",
+        replacing((crediting._Crediting, "see_to", credited_unseen)),
+        of="money",
+    ),
+    Mutant(
+        "a refund is not looked for in the ERP",
+        replacing((crediting._Crediting, "see_to", seen_to_without_a_look)),
+        of="money",
+        given={"erp_kind": ErpThatCreditsTwice},
+    ),
+    Mutant(
+        "a refund is not looked for, in an ERP that refuses a second one",
+        replacing((crediting._Crediting, "see_to", seen_to_without_a_look)),
+        of="money",
+        harmless="the ERP refuses a second credit under one key",
+    ),
     # One order twice.
     Mutant(
         "no look-up, on an ERP without the unique key",

@@ -15,6 +15,7 @@ from sync.domain.ids import CustomerId, DocumentNumber, InvoiceNumber, ShipToId,
 from sync.domain.mapping import Assignment, SyncMapping
 from sync.domain.order import OrderState, Payment, PaymentState, WebOrder
 from sync.domain.pricing import PriceScope
+from sync.domain.sales_order import ErpOrderState
 from sync.errors import SyncError
 from sync.flows.context import Context, Limits
 from sync.flows.cycle import run_flow
@@ -66,7 +67,7 @@ ORDER_EVENTS = (
 MIRROR_EVENTS = (
     *("terms", "ship-to", "no ship-to", "invoice", "no invoice", "balance", "part"),
     *("no part", "stock", "no stock", "item", "price", "no account", "tags"),
-    *("mapping", "group", "wall", "attribute"),
+    *("mapping", "group", "wall", "attribute", "order", "no order"),
     *("paper", "no paper", "file", "no file"),
 )
 PAPERS = (a.PDF, a.PDF.replace(b"Catalog", b"Another"), b"\xff\xd8\xff pixels \xff\xd9")
@@ -382,6 +383,15 @@ class MirrorSite(Distributor):
         elif what == "part":
             words = chance.choice([None, "theirs"])
             erp.add_customer_part(a.a_customer_part(sold_to=customer, description=words))
+        elif what == "order":
+            # Somebody moves it to another account now and then.
+            sold_to = chance.choice([customer, customer, HARBOUR])
+            state = chance.choice([ErpOrderState.OPEN, ErpOrderState.SHIPPED])
+            order = a.an_account_order(f"{customer}-{key}", sold_to=sold_to, state=state)
+            erp.set_account_order(order)
+        elif what == "no order":
+            for order in list(erp.account_orders([customer]))[:1]:
+                erp.remove_account_order(order.number)
         elif what == "no part":
             for part in list(erp.customer_parts([customer]))[:1]:
                 erp.remove_customer_part(part.key)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from sync.testing.enumerating import Enumeration, every_fault, every_pair, learn
+from sync.testing.enumerating import Enumeration, MakeTrial, every_fault, every_pair, learn
 from sync.testing.faults import Fault, possible
 from sync.testing.mirror_proof import MIRRORS
 from tests.faults.checks import (
@@ -29,6 +29,7 @@ from tests.faults.checks import (
     walls_and_groups,
     zombies,
 )
+from tests.faults.money import refunded, shipped
 from tests.faults.sites import GROUPS
 from tests.faults.trials import a_group, mirror, one_order, statuses, two_orders
 
@@ -59,6 +60,16 @@ def test_each_order_of_a_group_is_in_the_erp_once_whatever_fails(fault: Fault) -
 @pytest.mark.rule("OI-3", "OP-1")
 def test_erp_status_is_shown_at_each_order_whatever_fails() -> None:
     done = every_fault(statuses)
+    assert done.cases > 50
+    assert not done.found, told(done)
+
+
+@pytest.mark.rule("OI-10", "OP-1")
+@pytest.mark.parametrize("make", [shipped, refunded], ids=lambda each: str(each.__name__))
+def test_nothing_is_captured_or_credited_twice_or_forgotten_whatever_fails(
+    make: MakeTrial,
+) -> None:
+    done = every_fault(make)
     assert done.cases > 50
     assert not done.found, told(done)
 

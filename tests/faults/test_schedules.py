@@ -15,6 +15,7 @@ from sync.ports.state import LedgerFilter
 from sync.testing.clock import ManualClock
 from sync.testing.schedules import play
 from sync.testing.turns import Process
+from tests.faults.money import MoneySite
 from tests.faults.playing import forget_sqlite, main, on_sqlite, play_seed
 from tests.faults.sites import MirrorSite, OrderSite
 
@@ -44,6 +45,23 @@ def test_same_seed_is_the_same_schedule_whatever_keeps_the_state() -> None:
         assert told == play(second, seed).trace
         assert told == play(on_disk, seed).trace
         assert history(first) == history(on_disk)
+    forget_sqlite()
+
+
+@pytest.mark.rule("OI-10", "OP-1")
+@pytest.mark.parametrize("first", range(0, 200, 100))
+def test_whatever_happens_at_once_money_is_taken_and_given_back_once(first: int) -> None:
+    for seed in range(first, first + AT_ONCE):
+        played = play(MoneySite(), seed)
+        assert not played.violations, f"{played}"
+
+
+def test_same_seed_moves_the_same_money_whatever_keeps_the_state() -> None:
+    for seed in range(500, 504):
+        site = MoneySite()
+        on_disk = MoneySite(make_state=partial(on_sqlite, f"money-{seed}"))
+        assert play(site, seed).trace == play(on_disk, seed).trace
+        assert history(site) == history(on_disk)
     forget_sqlite()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from sync.domain.ids import CustomerId, InvoiceNumber, PartNumber, ShipToId, Sku
+from sync.domain.ids import CustomerId, ErpOrderNumber, InvoiceNumber, PartNumber, ShipToId, Sku
 from sync.domain.pricing import PriceScope
 from sync.domain.sales_order import ErpOrderState
 from sync.errors import SyncError
@@ -149,6 +149,9 @@ def news(site: Distributor) -> None:
     site.erp.add_customer_part(a.a_customer_part(description="Hull bolt"))
     site.erp.add_customer_part(a.a_customer_part(part_number=PartNumber("HH-0043")))
     site.erp.remove_customer_part(a.a_customer_part(sold_to=MILL).key)
+    site.erp.set_account_order(a.an_account_order("9004"))
+    site.erp.set_account_order(a.an_account_order(state=ErpOrderState.SHIPPED))
+    site.erp.remove_account_order(ErpOrderNumber("9002"))
     site.erp.set_price(a.a_price("10.4900"))
     site.erp.set_price(a.a_price("9.4900", min_quantity=Decimal(100)))
     site.erp.remove_price(a.a_price_key(scope=PriceScope.account(MILL)))

@@ -71,7 +71,7 @@ SETTINGS = settings(
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability", "documents"),
+    *("entitlements", "availability", "documents", "account_orders"),
 )
 FAULTS = [Fault.LOST_REQUEST, Fault.LOST_REPLY, Fault.CRASH_BEFORE, Fault.CRASH_AFTER]
 SWAPPED = (Assignment(MILL, organisation=HARBOUR_ORG), Assignment(HARBOUR, organisation=MILL_ORG))

@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from sync.domain.ids import InvoiceNumber, PartNumber, ShipToId, Sku
+from sync.domain.ids import ErpOrderNumber, InvoiceNumber, PartNumber, ShipToId, Sku
 from sync.domain.pricing import PriceScope
+from sync.domain.sales_order import ErpOrderState
 from sync.domain.views import ImportNotice, ImportState
 from sync.errors import SyncError
 from sync.ports.erp import ErpCapabilities
@@ -334,6 +335,9 @@ def news(world: World) -> None:
     world.erp.set_availability(a.an_availability("0"))
     world.erp.set_availability(a.an_availability(warehouse="W3"))
     world.erp.remove_availability(a.an_availability(warehouse="W2").key)
+    world.erp.set_account_order(a.an_account_order("9004"))
+    world.erp.set_account_order(a.an_account_order(state=ErpOrderState.SHIPPED))
+    world.erp.remove_account_order(ErpOrderNumber("9002"))
     world.erp.set_price(a.a_price("10.4900"))
     world.erp.set_price(a.a_price("9.4900", min_quantity=Decimal(100)))
     world.erp.remove_price(a.a_price_key(scope=PriceScope.account(MILL)))

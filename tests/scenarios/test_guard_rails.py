@@ -9,11 +9,12 @@ from decimal import Decimal
 import pytest
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability
 from sync.domain.balance import AccountBalance
 from sync.domain.channel import RetailGroup
 from sync.domain.document import DocumentRecord
-from sync.domain.ids import CustomerId, InvoiceNumber, PartNumber, ShipToId, Sku
+from sync.domain.ids import CustomerId, ErpOrderNumber, InvoiceNumber, PartNumber, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.mapping import Assignment
 from sync.domain.part_number import CustomerPart
@@ -39,7 +40,7 @@ from tests.scenarios.world import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability", "documents"),
+    *("entitlements", "availability", "documents", "account_orders"),
 )
 TIGHT = Guard(removal_floor=1, price_floor=1)
 
@@ -92,6 +93,7 @@ def cut_off(world: World, flow: str) -> MemoryErp:
     erp.remove_customer_part(a.a_customer_part(sold_to=MILL).key)
     erp.remove_item(GASKET)
     erp.remove_document(a_paper(MILL, 2).key)
+    erp.remove_account_order(ErpOrderNumber("9002"))
     erp.remove_price(a.a_price("1", scope=PriceScope.account(MILL)).key)
     return erp
 
@@ -137,6 +139,8 @@ def test_another_database_behind_the_same_address_is_not_believed(
     other.remove_balance(HARBOUR, "EUR")
     other.remove_availability(a.an_availability().key)
     other.set_availability(a.an_availability(warehouse="TEST-1"))
+    other.remove_account_order(ErpOrderNumber("9001"))
+    other.set_account_order(a.an_account_order("TEST-1"))
     other.add_customer_part(a.a_customer_part(part_number=PartNumber("TEST-1")))
     other.remove_customer_part(a.a_customer_part().key)
     other.remove_document(a_paper(HARBOUR, 1).key)
@@ -165,6 +169,9 @@ class Stuttering(MemoryErp):
 
     def documents(self, customer_ids: Collection[CustomerId]) -> list[DocumentRecord]:
         return [each for each in super().documents(customer_ids) for _ in (1, 2)]
+
+    def account_orders(self, customer_ids: Collection[CustomerId]) -> list[AccountOrder]:
+        return [each for each in super().account_orders(customer_ids) for _ in (1, 2)]
 
     def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         return (each for each in super().availability(skus) for _ in (1, 2))

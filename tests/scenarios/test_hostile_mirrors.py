@@ -48,7 +48,7 @@ HOUR = 3600.0
 DAY = 86400.0
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability", "documents"),
+    *("entitlements", "availability", "documents", "account_orders"),
 )
 
 

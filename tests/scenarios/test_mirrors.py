@@ -35,7 +35,7 @@ from tests.scenarios.world import (
 
 MIRRORS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability", "documents"),
+    *("entitlements", "availability", "documents", "account_orders"),
 )
 
 
@@ -233,7 +233,8 @@ def test_run_for_one_customer_touches_no_other(world: World, flow: str) -> None:
 
     shown = world.shown()
     owners = set(shown["accounts"]) | {key[0] for key in shown["ship_tos"]}
-    for kind in ("bill_tos", "invoices", "balances", "customer_parts", "documents"):
+    kinds = ("bill_tos", "invoices", "balances", "customer_parts", "documents", "account_orders")
+    for kind in kinds:
         owners |= {key[0] for key in shown[kind]}
     owners |= {CustomerId(key.audience.key) for key in (*shown["prices"], *shown["stock"])}
     kept = (audience for each in shown["entitlements"].values() for audience in each.audiences)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sync.cli.scope import FLOW_NAMES
 from sync.domain.ids import CustomerId
 from sync.errors import Misconfigured
 from sync.flows.cycle import FLOWS
@@ -31,6 +32,8 @@ UNKNOWN = [
 
 def test_every_flow_says_what_it_can_be_narrowed_by() -> None:
     assert NARROWED_BY.keys() == FLOWS.keys()
+    # The command line runs them in the same order: who may see what comes first.
+    assert tuple(FLOWS) == FLOW_NAMES
     assert {part for parts in NARROWED_BY.values() for part in parts} == set(GIVEN)
 
 

@@ -152,6 +152,8 @@ def fill_erp(erp: MemoryErp) -> None:
     erp.set_balance(a.a_balance())
     erp.set_balance(a.a_balance(sold_to=MILL, ageing=None))
     erp.set_balance(a.a_balance("7001.00", sold_to=RETAIL))
+    for ordered, customer in (("9001", HARBOUR), ("9002", MILL), ("9003", RETAIL)):
+        erp.set_account_order(a.an_account_order(ordered, sold_to=customer))
     erp.add_customer_part(a.a_customer_part())
     erp.add_customer_part(a.a_customer_part(sold_to=MILL))
     erp.add_customer_part(a.a_customer_part(sold_to=RETAIL))
@@ -353,6 +355,7 @@ class World:
                 sorted(self.store.shown_restricted_items())
             ),
             "documents": dict(self.store.shown_documents(ids)),
+            "account_orders": dict(self.store.shown_account_orders(ids)),
             "stock": dict(self.store.stock),
             "prices": dict(self.store.prices),
         }

@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FLOWS = (
     *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
     *("entitlements", "availability"),
-    *("registrations", "orders", "order_status", "documents"),
+    *("registrations", "orders", "order_status", "documents", "account_orders"),
 )
 # So many of the sample's orders are kept: importable ones, and ones that are not.
 GOOD_ORDERS = 40

@@ -30,7 +30,8 @@ mappings = "mappings-outpost"
 [pipelines.outpost.schedule]
 orders_every_s = 1
 off = ["accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts",
-       "entitlements", "availability", "documents", "registrations", "order_status"]
+       "entitlements", "availability", "documents", "registrations", "order_status",
+       "account_orders"]
 """
 
 

@@ -20,6 +20,9 @@ NOT_CLAIMED = frozenset(
     {
         "harbour does not claim CancelsOrders",
         "harbour does not claim FindsOrdersTogether",
+        "harbour does not claim RequestsCredits",
+        "medusa does not claim CapturesPayments",
+        "medusa does not claim MirrorsAccountOrders",
         "medusa does not claim MirrorsAvailability",
         "medusa does not claim MirrorsBalances",
         "medusa does not claim MirrorsCustomerParts",
@@ -28,10 +31,12 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim CancelsOrders",
         "tryton does not claim CreatesCustomers",
         "tryton does not claim FindsCustomers",
+        "tryton does not claim ReadsAccountOrders",
         "tryton does not claim ReadsAvailability",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
         "tryton does not claim ReadsDocuments",
+        "tryton does not claim RequestsCredits",
     }
 )
 """Capabilities that these adapters do without, in the words of the contract suites."""

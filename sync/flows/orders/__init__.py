@@ -19,6 +19,7 @@ from __future__ import annotations
 from sync.flows.context import Context, FlowResult
 from sync.flows.orders.aftermath import judge_changes, tell_store
 from sync.flows.orders.cancelling import cancel_in_erp
+from sync.flows.orders.crediting import credit_refunds
 from sync.flows.orders.discovery import discover
 from sync.flows.orders.rehearsal import rehearse
 from sync.flows.orders.second_look import look_again
@@ -46,6 +47,9 @@ def import_orders(
         try:
             cancel_in_erp(context, result)
         finally:
-            tell_store(context, result)
+            try:
+                credit_refunds(context, result)
+            finally:
+                tell_store(context, result)
     if result.outcome == "ok" and not scope.narrow:
         look_again(context, result)

@@ -25,7 +25,9 @@ from sync.errors import (
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
 from sync.flows.orders.cancelling import both_cancelled, called_back, to_be_cancelled
-from sync.planning.changes import STOPPED, late_changes
+from sync.flows.orders.crediting import credits_refunds
+from sync.flows.orders.noting import note_refunds
+from sync.planning.changes import STOPPED, apart_from_refunds, late_changes
 from sync.ports.notices import notice_for
 from sync.ports.state import LedgerEntry, LedgerState, ShownOrder
 from sync.ports.store import ShowsImport
@@ -43,10 +45,12 @@ def judge_changes(context: Context, result: FlowResult) -> None:
         with context.state.transaction() as state:
             changed = state.ledger.changed_since(context.limits.orders.batch)
             for entry, newer in changed:
+                if entry.imported_at is not None and isinstance(newer, WebOrder):
+                    note_refunds(context, state, entry.order_id, newer.refunds)
                 if to_be_cancelled(context, entry, newer):
                     state.ledger.want_cancelled(entry.order_id, context.clock.now())
                     continue
-                differences = _differences(entry, newer)
+                differences = _differences(context, entry, newer)
                 state.ledger.settle_change(entry.order_id, context.clock.now(), differences)
                 if differences:
                     result.count("review")
@@ -56,10 +60,12 @@ def judge_changes(context: Context, result: FlowResult) -> None:
             return
 
 
-def _differences(entry: LedgerEntry, newer: StoreOrder) -> tuple[str, ...]:
+def _differences(context: Context, entry: LedgerEntry, newer: StoreOrder) -> tuple[str, ...]:
     if entry.imported_at is not None:
         if both_cancelled(entry, newer):
             return ()
+        if credits_refunds(context, entry):
+            newer = apart_from_refunds(entry.order, newer, entry.status)
         return (*called_back(entry, newer), *_late_changes(entry, newer))
     if entry.state is LedgerState.CLOSED and entry.closing is not Closing.DISMISSED:
         still = isinstance(newer, WebOrder) and (

@@ -20,6 +20,7 @@ from sync.domain.problem_codes import problem
 from sync.domain.sales_order import SalesOrder
 from sync.errors import FencedOff, SyncError, TryLater
 from sync.flows.context import Context, FlowResult
+from sync.flows.orders.noting import note_refunds
 from sync.ports.state import Claim, Ledger, Transaction
 from sync.secrecy import scrubbed
 
@@ -58,6 +59,13 @@ class Step:
     claim: Claim
     write: Callable[[Ledger], None]
     tell: Callable[[], None] = nothing
+    also: Callable[[Transaction], None] | None = None
+
+    def written(self, state: Transaction) -> None:
+        """The step in this transaction, with what goes with it beside the ledger."""
+        self.write(state.ledger)
+        if self.also is not None:
+            self.also(state)
 
 
 class Records:
@@ -100,7 +108,10 @@ class Records:
         def write(ledger: Ledger) -> None:
             ledger.record_imported(claim, number, self.context.clock.now())
 
-        self._do(Step(claim, write, tell))
+        def note(state: Transaction) -> None:
+            note_refunds(self.context, state, claim.order_id, instruction.refunds)
+
+        self._do(Step(claim, write, tell, note if instruction.refunds else None))
 
     def arrived_late(
         self, claim: Claim, order: StoreOrder, admitted: Admitted, number: ErpOrderNumber | None
@@ -111,6 +122,8 @@ class Records:
             recorded = state.ledger.record_arrived(
                 claim, order, admitted.order, admitted.decision, number, now
             )
+            if recorded:
+                note_refunds(self.context, state, claim.order_id, admitted.order.refunds)
         if recorded:
             self.result.count("imported")
             log.warning("order.arrived_late", web_order=claim.order.number.value)
@@ -201,7 +214,7 @@ class Records:
 
     def _do(self, step: Step) -> None:
         with self.context.state.transaction() as state:
-            step.write(state.ledger)
+            step.written(state)
         step.tell()
 
 
@@ -242,7 +255,7 @@ class LaterRecords(Records):
                 with state.ledger.together(order_ids):
                     for step in self._held:
                         try:
-                            step.write(state.ledger)
+                            step.written(state)
                         except FencedOff:
                             lost[step.claim.order_id] = step.claim
                         else:

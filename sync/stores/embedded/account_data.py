@@ -1,4 +1,4 @@
-"""Balances, part numbers, entitlements and availability as rows, and back.
+"""Balances, orders, part numbers, entitlements and availability as rows, and back.
 
 What was written here comes back exactly as it was put, scale included.
 """
@@ -10,18 +10,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sync.domain.account_order import AccountOrder, AccountOrderLine, OrderSource
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance, AgeBucket, Ageing, FigureSource
 from sync.domain.entitlement import Entitlement
-from sync.domain.ids import CustomerId, PartNumber, Sku
+from sync.domain.ids import CustomerId, ErpOrderNumber, PartNumber, Sku, WebOrderId
 from sync.domain.money import Money
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience
+from sync.domain.sales_order import ErpOrderState
 from sync.domain.views import PublishedStockKey
 from sync.stores.embedded import load, queries, schema, translate
 from sync.stores.embedded.spelling import (
     day_text,
     decimal_text,
+    read_day,
     read_decimal,
     read_optional_day,
 )
@@ -86,6 +89,86 @@ def _balance(row: Row, buckets: Sequence[Row]) -> AccountBalance:
         credit_limit=None if row["credit_limit"] is None else money(row["credit_limit"]),
         ageing=ageing,
         source=FigureSource(row["source"]),
+    )
+
+
+def order_row(order: AccountOrder) -> Row:
+    return {
+        "customer_id": order.sold_to.value,
+        "erp_order": order.number.value,
+        "source": order.source.value,
+        "state": order.state.value,
+        "ordered_on": day_text(order.ordered_on),
+        "currency": order.total.currency,
+        "total": decimal_text(order.total.amount),
+        "requested_on": day_text(order.requested_on),
+        "po_number": order.po_number,
+        "web_order": order.web_order.value if order.web_order else None,
+    }
+
+
+def order_line_rows(order: AccountOrder) -> list[Row]:
+    return [
+        {
+            "customer_id": order.sold_to.value,
+            "erp_order": order.number.value,
+            "position": position,
+            "number": line.number,
+            "quantity": decimal_text(line.quantity),
+            "sku": line.sku.value if line.sku else None,
+            "description": line.description,
+            "unit": line.unit,
+            "unit_price": decimal_text(line.unit_price.amount) if line.unit_price else None,
+            "net": decimal_text(line.net.amount) if line.net else None,
+            "shipped": None if line.shipped is None else decimal_text(line.shipped),
+        }
+        for position, line in enumerate(order.lines)
+    ]
+
+
+def orders(
+    connection: Connection, customer_ids: Collection[CustomerId]
+) -> dict[tuple[CustomerId, ErpOrderNumber], AccountOrder]:
+    """By account and number."""
+    keys = load.texts(customer_ids)
+    own = ("customer_id", "erp_order")
+    lines = load.grouped(connection, schema.account_order_lines, own, keys)
+    found = {}
+    for row in queries.by_keys(connection, schema.account_orders, "customer_id", keys):
+        order = _order(row, lines.get((row["customer_id"], row["erp_order"]), ()))
+        found[order.sold_to, order.number] = order
+    return found
+
+
+def _order(row: Row, lines: Sequence[Row]) -> AccountOrder:
+    currency = row["currency"]
+
+    def money(text: str | None) -> Money | None:
+        return None if text is None else Money(read_decimal(text), currency)
+
+    return AccountOrder(
+        number=ErpOrderNumber(row["erp_order"]),
+        sold_to=CustomerId(row["customer_id"]),
+        source=OrderSource(row["source"]),
+        state=ErpOrderState(row["state"]),
+        ordered_on=read_day(row["ordered_on"]),
+        total=Money(read_decimal(row["total"]), currency),
+        requested_on=read_optional_day(row["requested_on"]),
+        po_number=row["po_number"],
+        lines=tuple(
+            AccountOrderLine(
+                number=each["number"],
+                quantity=read_decimal(each["quantity"]),
+                sku=Sku(each["sku"]) if each["sku"] else None,
+                description=each["description"],
+                unit=each["unit"],
+                unit_price=money(each["unit_price"]),
+                net=money(each["net"]),
+                shipped=None if each["shipped"] is None else read_decimal(each["shipped"]),
+            )
+            for each in lines
+        ),
+        web_order=WebOrderId(row["web_order"]) if row["web_order"] else None,
     )
 
 

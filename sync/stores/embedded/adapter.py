@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Table
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.document import Document, DocumentKey
@@ -25,6 +26,8 @@ from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    ErpOrderNumber,
+    IdempotencyKey,
     InvoiceNumber,
     Key,
     OrganisationId,
@@ -35,6 +38,7 @@ from sync.domain.ids import (
     WebUserId,
 )
 from sync.domain.invoice import Invoice
+from sync.domain.money import Money
 from sync.domain.order import BuyerRecord, Organisation, StoreOrder, WebUser
 from sync.domain.part_number import CustomerPart, PartKey
 from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
@@ -47,8 +51,10 @@ from sync.domain.registration import (
     UnreadableApplication,
 )
 from sync.domain.sales_order import OrderStatus
+from sync.domain.settlement import Capture
 from sync.domain.times import Watermark
 from sync.domain.views import (
+    AccountOrderView,
     AccountProfile,
     AccountView,
     BalanceView,
@@ -69,6 +75,7 @@ from sync.stores.embedded import (
     account_data,
     documents,
     load,
+    payments,
     queries,
     registrations,
     schema,
@@ -243,6 +250,19 @@ class EmbeddedStore:
         with self._reading() as connection:
             return load.order_statuses(connection, order_ids)
 
+    # --- CapturesPayments ---
+
+    def capture(self, order_id: WebOrderId, amount: Money, key: IdempotencyKey) -> Capture:
+        """As the port says. The shop carries it out, so that it is REQUESTED at first."""
+        with self._writing() as connection:
+            told = payments.ask(connection, order_id, amount, key, self._now())
+        self.mirror_writes += 1
+        return told
+
+    def captures(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, Sequence[Capture]]:
+        with self._reading() as connection:
+            return payments.captures(connection, order_ids)
+
     # --- MirrorsAccounts ---
 
     def shown_customer_ids(self) -> Iterator[CustomerId]:
@@ -371,6 +391,32 @@ class EmbeddedStore:
         with self._writing() as connection:
             for table, of_table in rows.items():
                 queries.delete_rows(connection, table, ["customer_id", "currency"], keys)
+                queries.insert_rows(connection, table, of_table)
+        self.mirror_writes += len(put) + len(remove)
+
+    # --- MirrorsAccountOrders ---
+
+    def shown_account_orders(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ErpOrderNumber], AccountOrder]:
+        with self._reading() as connection:
+            return account_data.orders(connection, customer_ids)
+
+    def apply_account_orders(
+        self,
+        put: Sequence[AccountOrderView],
+        remove: Sequence[tuple[CustomerId, ErpOrderNumber]],
+    ) -> None:
+        latest = {(each.order.sold_to, each.order.number): each.order for each in put}
+        orders = list(latest.values())
+        keys = [(owner.value, number.value) for owner, number in (*latest, *remove)]
+        rows: dict[Table, list[Row]] = {
+            schema.account_orders: [account_data.order_row(each) for each in orders],
+            schema.account_order_lines: _flat(map(account_data.order_line_rows, orders)),
+        }
+        with self._writing() as connection:
+            for table, of_table in rows.items():
+                queries.delete_rows(connection, table, ["customer_id", "erp_order"], keys)
                 queries.insert_rows(connection, table, of_table)
         self.mirror_writes += len(put) + len(remove)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.address import TypedAddress
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
@@ -143,6 +144,17 @@ def balances(connection: Connection, visitor: Visitor) -> tuple[AccountBalance, 
     if account is None:
         return ()
     return tuple(account_data.balances(connection, [account.customer_id]).values())
+
+
+def account_orders(connection: Connection, visitor: Visitor) -> tuple[AccountOrder, ...]:
+    """Every order of the visitor's account in the ERP, by number; for those who see its invoices.
+
+    They are not the visitor's own: those are in ``own_orders`` (MI-5, WA-9).
+    """
+    account = profile(connection, visitor)
+    if account is None:
+        return ()
+    return tuple(account_data.orders(connection, [account.customer_id]).values())
 
 
 def customer_parts(connection: Connection, visitor: Visitor) -> tuple[CustomerPart, ...]:

@@ -261,6 +261,16 @@ order_payments = Table(
     _text("expires_at"),
 )
 
+order_refunds = Table(
+    "order_refunds",
+    metadata,
+    _key("order_id"),
+    _position(),
+    _text("refund_id"),
+    _text("amount"),
+    _text("refunded_at"),
+)
+
 ORDER_PARTS: tuple[Table, ...] = (
     order_addresses,
     order_lines,
@@ -270,6 +280,7 @@ ORDER_PARTS: tuple[Table, ...] = (
     order_taxes,
     order_adjustments,
     order_payments,
+    order_refunds,
 )
 """Every table that holds a part of an order, each with its ``order_id``."""
 
@@ -283,6 +294,24 @@ order_imports = Table(
     _needed("state"),
     _text("erp_order"),
     _text("message"),
+)
+
+# Asked for by the daemon; the shop carries it out and says so in ``state``.
+order_captures = Table(
+    "order_captures",
+    metadata,
+    _key("order_id"),
+    _key("capture_key"),
+    _needed("amount"),
+    _needed("currency"),
+    Column(
+        "state",
+        TEXT,
+        CheckConstraint("state IN ('requested', 'captured', 'refused')"),
+        nullable=False,
+    ),
+    _text("message"),
+    _needed("asked_at"),
 )
 
 order_statuses = Table(
@@ -477,6 +506,38 @@ account_ageing = Table(
     _needed("amount"),
 )
 
+# Of every source; no web order of ``orders`` is ever made or changed by them.
+account_orders = Table(
+    "account_orders",
+    metadata,
+    _key("customer_id"),
+    _key("erp_order"),
+    _needed("source"),
+    _needed("state"),
+    _needed("ordered_on"),
+    _needed("currency"),
+    _needed("total"),
+    _text("requested_on"),
+    _text("po_number"),
+    _text("web_order"),
+)
+
+account_order_lines = Table(
+    "account_order_lines",
+    metadata,
+    _key("customer_id"),
+    _key("erp_order"),
+    _position(),
+    Column("number", Integer, nullable=False),
+    _needed("quantity"),
+    _text("sku"),
+    _text("description"),
+    _text("unit"),
+    _text("unit_price"),
+    _text("net"),
+    _text("shipped"),
+)
+
 customer_parts = Table(
     "customer_parts",
     metadata,
@@ -584,6 +645,8 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     invoice_dues,
     account_balances,
     account_ageing,
+    account_orders,
+    account_order_lines,
     customer_parts,
     documents,
 )
@@ -597,6 +660,7 @@ MIRRORED: tuple[Table, ...] = (
     restricted_items,
     item_audiences,
     order_imports,
+    order_captures,
     order_statuses,
     order_shipments,
     order_line_statuses,

@@ -24,6 +24,7 @@ from sync.domain.ids import (
     Key,
     LocationId,
     OrganisationId,
+    RefundId,
     ShipToId,
     Sku,
     WebOrderId,
@@ -44,6 +45,7 @@ from sync.domain.order import (
     OrderState,
     Payment,
     PaymentState,
+    Refund,
     SelectedBillTo,
     SelectedShipTo,
     StoreOrder,
@@ -88,6 +90,7 @@ def order_from(row: Row, parts: Parts) -> StoreOrder:
         "taxes": _taxes(fields, parts),
         "adjustments": _adjustments(fields, parts),
         "payments": _payments(fields, parts),
+        "refunds": _refunds(fields, parts),
         "approval": fields.word("approval", Approval),
         "priced_for": fields.key("priced_for", CustomerId),
         "requested_date": fields.optional("requested_date", read_day),
@@ -305,6 +308,17 @@ def _payments(fields: _Fields, parts: Parts) -> tuple[Payment, ...]:
         if state is not None:
             row = each.row
             found.append(Payment(row["method"], state, amount, row["reference"], expires_at))
+    return tuple(found)
+
+
+def _refunds(fields: _Fields, parts: Parts) -> tuple[Refund, ...]:
+    found = []
+    for each in _each(fields, parts, "order_refunds", "refunds"):
+        refund_id = each.key("refund_id", RefundId, needed=True)
+        amount = each.needed("amount", _quantity)
+        refunded_at = each.needed("refunded_at", read_moment)
+        if refund_id is not None and amount is not None and refunded_at is not None:
+            found.append(Refund(refund_id, Money(amount, each.currency), refunded_at))
     return tuple(found)
 
 

@@ -381,6 +381,17 @@ def _collect_parts(order: WebOrder, parts: Mapping[Table, list[Row]]) -> None:
         for position, payment in enumerate(order.payments)
     )
 
+    parts[schema.order_refunds].extend(
+        {
+            **key,
+            "position": position,
+            "refund_id": refund.refund_id.value,
+            "amount": decimal_text(refund.amount.amount),
+            "refunded_at": moment_text(refund.refunded_at),
+        }
+        for position, refund in enumerate(order.refunds)
+    )
+
 
 def _insert(connection: Connection, table: Table, rows: list[Row]) -> None:
     for batch in batches(rows):

@@ -57,7 +57,7 @@ CREATE TABLE orders (
     lines_total ${amount}, charges_total ${amount}, total ${amount}, contact_no TEXT, terms TEXT,
     status TEXT, status_message TEXT, po_number TEXT, notes TEXT, requested_on ${date},
     ship_complete ${bool}, ship_via TEXT, collect_account TEXT, phone TEXT, email TEXT,
-    ship_to_no TEXT, bill_to_no TEXT, changed_at ${time});
+    ship_to_no TEXT, bill_to_no TEXT, source TEXT, changed_at ${time});
 CREATE TABLE order_addresses (
     order_no INTEGER NOT NULL REFERENCES orders (order_no), purpose TEXT, name TEXT, line1 TEXT, line2 TEXT,
     line3 TEXT, city TEXT, country TEXT, postal_code TEXT, region TEXT, attention TEXT,
@@ -66,7 +66,8 @@ CREATE TABLE order_lines (
     order_no INTEGER NOT NULL REFERENCES orders (order_no), line_no INTEGER NOT NULL,
     item_no ${key} NOT NULL REFERENCES items (item_no), quantity ${quantity}, unit TEXT,
     stock_quantity ${quantity}, unit_price ${price}, discount ${amount},
-    discount_rate ${price}, net ${amount}, customer_part TEXT, note TEXT,
+    discount_rate ${price}, net ${amount}, customer_part TEXT, note TEXT, description TEXT,
+    shipped ${quantity},
     PRIMARY KEY (order_no, line_no));
 CREATE TABLE order_amounts (
     order_no INTEGER NOT NULL REFERENCES orders (order_no), kind TEXT, amount_no INTEGER, code TEXT,
@@ -98,4 +99,9 @@ CREATE TABLE papers (
     order_no TEXT, web_ref TEXT, file_size INTEGER, sha256 TEXT);
 CREATE TABLE stock (
     item_no ${key} NOT NULL REFERENCES items (item_no), warehouse TEXT NOT NULL,
-    free ${quantity} NOT NULL, next_due ${date}, discontinued ${bool})
+    free ${quantity} NOT NULL, next_due ${date}, discontinued ${bool});
+CREATE TABLE credits (
+    credit_no ${serial}, web_key ${key} UNIQUE,
+    order_no INTEGER NOT NULL REFERENCES orders (order_no), customer_no ${key} NOT NULL,
+    refund ${key} NOT NULL, web_number TEXT, amount ${amount} NOT NULL, currency ${key} NOT NULL,
+    refunded_on ${date} NOT NULL)

@@ -101,6 +101,7 @@ def test_addresses_numbers_notes_and_wishes_travel() -> None:
     assert planned.ship_complete
     assert (planned.ship_via, planned.collect_account) == ("EXP", "X-55")
     assert (planned.phone, planned.email) == (ORDER.buyer.phone, ORDER.buyer.email)
+    assert planned.refunds == ORDER.refunds
 
 
 @pytest.mark.rule("OI-1", "WA-9")
@@ -121,6 +122,7 @@ def test_no_part_of_a_web_order_was_forgotten_when_it_was_added() -> None:
         "order_id", "number", "channel", "placed_at", "buyer", "currency", "lines", "total",
         "ship_to", "bill_to", "charges", "discounts", "taxes", "adjustments", "payments",
         "po_number", "notes", "requested_date", "ship_complete", "ship_via", "collect_account",
+        "refunds",
     }  # fmt: skip
     decides = {"modified_at", "state", "approval", "priced_for"}
     assert {field.name for field in fields(WebOrder)} == travels | decides

@@ -86,6 +86,54 @@ def test_status_tells_the_last_runs_of_every_flow_however_many_hints_came_since(
     assert "ok        for a part: " in shown
 
 
+@pytest.mark.rule("OI-10", "OP-3")
+def test_captures_and_credits_of_the_sample_are_asked_for_and_told(fresh: Operator) -> None:
+    site = fresh.site
+    erp, store = site.database("erp"), site.database("store")
+    site.change(
+        store,
+        "UPDATE order_payments SET method = 'card', state = 'authorised', reference = 'pay-1'"
+        " WHERE order_id = 'ord-050002'",
+    )
+    fresh("resync", "orders", "--json")
+    imported = "SELECT order_id, number, channel FROM ledger WHERE order_id = 'ord-050002'"
+    [(order_id, number, channel)] = site.rows(site.state, f"{imported} AND imported_at <> ''")
+    site.orders(capture_channels=f'["{channel}", "nowhere"]', credit_channels=f'["{channel}"]')
+    rows = fresh("check", "--json").json
+    said = [row["level"] for row in rows if row["subject"].endswith("_channels")]
+    assert sorted(said) == ["ok", "ok", "warning"], "one channel is misspelt"
+    key = f"SELECT order_no FROM sales_order WHERE web_order_id = '{order_id}'"
+    site.change(erp, f"UPDATE sales_order SET status = 'SHIPPED' WHERE order_no = ({key})")
+    shipped = "UPDATE sales_order_line SET shipped = stock_quantity WHERE order_no"
+    site.change(erp, f"{shipped} = ({key})")
+    fresh("resync", "order_status", "--json")
+    asked = f"SELECT amount, state FROM order_captures WHERE order_id = '{order_id}'"
+    [(amount, state)] = site.rows(store, asked)
+    assert state == "requested"
+    assert [(amount,)] == site.rows(
+        store, f"SELECT total FROM orders WHERE order_id = '{order_id}'"
+    )
+    site.change(
+        store,
+        "INSERT INTO order_refunds VALUES"
+        f" ('{order_id}', 1, 'R-1', '1.25', '2026-03-03T09:00:00.000000Z')",
+    )
+    moved = "UPDATE orders SET modified_at = '2030-01-01T00:00:00.000000Z' WHERE order_id"
+    site.change(store, f"{moved} = '{order_id}'")
+    counts = fresh("resync", "orders", "--json").json[0]["counts"]
+    assert counts["credited"] == 1
+    filed = f"SELECT amount, web_refund_id FROM credit_request WHERE order_no = ({key})"
+    [(credited, refund)] = site.rows(erp, filed)
+    assert (float(credited), refund) == (1.25, "R-1")
+    (line,) = fresh("status", "--json").json["pipelines"]
+    assert line["settlements"] == {"capture asked": 1, "refund done": 1}
+    assert "capture asked" in fresh("status").out
+    steps = " ".join(fresh("explain", "order", number, "--json").json["steps"])
+    assert f"to capture {amount}" in steps
+    assert "Refund R-1 of 1.25" in steps
+    assert "is credited in the ERP as" in steps
+
+
 @pytest.mark.rule("OI-4", "OI-3")
 def test_what_the_store_cancels_is_cancelled_in_the_sample_erp_and_shown(fresh: Operator) -> None:
     site = fresh.site

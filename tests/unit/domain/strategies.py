@@ -14,7 +14,7 @@ from sync.domain.account import Item
 from sync.domain.address import Address
 from sync.domain.ids import Key
 from sync.domain.money import Money
-from sync.domain.order import OrderLine, UnreadableOrder, WebOrder
+from sync.domain.order import OrderLine, Refund, UnreadableOrder, WebOrder
 from sync.domain.pricing import (
     DEFAULT_LIST,
     ITEM_OVERRIDES,
@@ -99,6 +99,8 @@ def _register() -> None:
             kit_parent=...,
         ),
     )
+    given_back = st.builds(Money, ABOVE_ZERO, st.just("EUR"))
+    st.register_type_strategy(Refund, st.builds(Refund, amount=given_back))
     st.register_type_strategy(PriceScope, SCOPES)
     st.register_type_strategy(
         PriceKey,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
+from sync.domain.account_order import AccountOrder
 from sync.domain.codec import decode, dumps, encode, fingerprint, loads
 from sync.domain.decision import Decision, Problem, Routed, Unrouted
 from sync.domain.ids import CustomerId
@@ -44,6 +45,7 @@ DOCUMENTS = [
     *(
         (kind, strategies.of(kind))
         for kind in (
+            AccountOrder,
             BillTo,
             BuyerRecord,
             Decision,

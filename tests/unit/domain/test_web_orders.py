@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -171,3 +172,11 @@ def test_a_user_is_a_member_of_the_organisations_named_and_no_other() -> None:
 def test_an_unreadable_order_says_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="must say what is wrong"):
         a.an_unreadable_order(problems=())
+
+
+@pytest.mark.rule("OI-10")
+def test_refund_is_an_amount_above_zero_in_the_orders_currency() -> None:
+    with pytest.raises(ValueError, match="not positive"):
+        a.a_refund("0.00")
+    with pytest.raises(ValueError, match="one amount in USD"):
+        a.a_retail_order(refunds=(replace(a.a_refund(), amount=a.money("1.00", "USD")),))

@@ -97,6 +97,7 @@ def town(store: EmbeddedStore, shop: Shop) -> EmbeddedStore:
         number = InvoiceNumber(f"INV-{customer_id}")
         store.apply_invoices([a.an_invoice_view(sold_to=customer_id, number=number)], [])
         store.apply_balances([a.a_balance_view(sold_to=customer_id)], [])
+        store.apply_account_orders([a.an_account_order_view(sold_to=customer_id)], [])
         part = a.a_customer_part_view(sold_to=customer_id, description=f"of {customer_id}")
         store.apply_customer_parts([part], [])
         store.publish_document(a.a_document_view(sold_to=customer_id), [a.PDF])
@@ -161,6 +162,18 @@ def test_whoever_sees_an_account_s_invoices_sees_what_it_owes_and_nobody_else(
         assert seen(buyer_view.balances, visitor) == (a.a_balance(sold_to=FIRST_ACCOUNT),)
     town.withdraw_account(FIRST_ACCOUNT)
     assert seen(buyer_view.balances, Visitor(HYBRID, ADA, FIRST)) == ()
+
+
+@pytest.mark.rule("MI-5", "WA-9")
+def test_orders_of_an_account_are_seen_by_its_buyers_and_are_nobody_s_own(
+    town: EmbeddedStore, seen: Shop
+) -> None:
+    for user in (ADA, BEN):
+        orders = seen(buyer_view.account_orders, Visitor(HYBRID, user, FIRST))
+        assert orders == (a.an_account_order(sold_to=FIRST_ACCOUNT),)
+        assert seen(buyer_view.own_orders, user) == ()
+    town.withdraw_account(FIRST_ACCOUNT)
+    assert seen(buyer_view.account_orders, Visitor(HYBRID, ADA, FIRST)) == ()
 
 
 @pytest.mark.rule("TL-6")
@@ -344,7 +357,7 @@ def test_file_that_somebody_changed_in_the_shop_is_not_served(
     assert seen(buyer_view.documents, visitor) == ()
 
 
-@pytest.mark.rule("WA-8", "MI-6", "TL-6", "TL-7")
+@pytest.mark.rule("WA-8", "MI-5", "MI-6", "TL-6", "TL-7")
 @pytest.mark.parametrize(
     "visitor",
     [
@@ -363,6 +376,7 @@ def test_who_has_no_account_here_sees_nothing_of_any_account(
     assert seen(buyer_view.profile, visitor) is None
     assert seen(buyer_view.invoices, visitor) == ()
     assert seen(buyer_view.balances, visitor) == ()
+    assert seen(buyer_view.account_orders, visitor) == ()
     assert seen(buyer_view.customer_parts, visitor) == ()
     assert seen(buyer_view.documents, visitor) == ()
     for owner in (FIRST_ACCOUNT, SECOND_ACCOUNT):

@@ -226,6 +226,7 @@ def test_a_withdrawn_customer_id_leaves_nothing_in_the_store(
         store.apply_bill_tos([BillToView(individual(customer_id), bill_to)], [])
         store.apply_invoices([invoice_view(customer_id)], [])
         store.apply_balances([builders.a_balance_view(sold_to=customer_id)], [])
+        store.apply_account_orders([builders.an_account_order_view(sold_to=customer_id)], [])
         store.apply_customer_parts([builders.a_customer_part_view(sold_to=customer_id)], [])
         for file in (f"%PDF-{customer_id}%%EOF".encode(), builders.PDF):
             number = DocumentNumber(str(len(file)))

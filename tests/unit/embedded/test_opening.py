@@ -37,6 +37,7 @@ def test_the_store_claims_every_capability_of_the_port(store: EmbeddedStore) -> 
         ports.MirrorsAccounts,
         ports.MirrorsShipTos,
         ports.MirrorsInvoices,
+        ports.MirrorsAccountOrders,
         ports.MirrorsBalances,
         ports.MirrorsAvailability,
         ports.MirrorsCustomerParts,

@@ -168,4 +168,4 @@ def test_a_page_takes_the_same_number_of_queries_whatever_its_size(
     finally:
         event.remove(Engine, "before_cursor_execute", note)
         wide.close()
-    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 10
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 11

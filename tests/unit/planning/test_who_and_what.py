@@ -31,9 +31,10 @@ from sync.domain.pricing import (
     AudienceKind,
     PriceScope,
 )
+from sync.domain.sales_order import ErpOrderState
 from sync.domain.views import Exceptional, LocationProfile
 from sync.planning.accounts import hides, keeping_locations, profile_of
-from sync.planning.changes import late_changes, same_order
+from sync.planning.changes import apart_from_refunds, late_changes, same_order
 from sync.planning.membership import Members, mapped_accounts
 from sync.planning.plan import Change
 from sync.planning.prices import Entitled, audiences_of, shopper_audience, wanted_prices
@@ -344,6 +345,39 @@ def test_refund_and_cancellation_are_told_once() -> None:
     refunded = replace(order, payments=(a.a_card_payment(state=PaymentState.REFUNDED),))
     assert len(late_changes(order, gone)) == len(late_changes(order, refunded)) == 1
     assert late_changes(gone, replace(gone, state=OrderState.REFUNDED)) == ()
+
+
+@pytest.mark.rule("OI-10")
+def test_new_refund_is_no_change_and_one_that_is_told_otherwise_is() -> None:
+    order = a.a_retail_order()
+    refunded = replace(order, refunds=(a.a_refund(),))
+    assert late_changes(order, refunded) == ()
+    [gone] = late_changes(refunded, order)
+    [moved] = late_changes(refunded, replace(order, refunds=(a.a_refund("50.00"),)))
+    assert "R-1 of 12.10 EUR is no longer shown" in gone
+    assert "R-1 was changed from 12.10 EUR to 50.00 EUR" in moved
+
+
+@pytest.mark.rule("OI-10", "OI-4")
+def test_what_a_credited_refund_did_to_the_order_is_no_change_once_all_has_left() -> None:
+    order = a.a_retail_order(payments=(a.a_card_payment(state=PaymentState.CAPTURED),))
+    back = (a.a_card_payment(state=PaymentState.REFUNDED),)
+    whole = (a.a_refund("99.90"),)
+    after = replace(order, state=OrderState.REFUNDED, payments=back, refunds=whole)
+    left = a.an_order_status(state=ErpOrderState.SHIPPED)
+    assert late_changes(order, apart_from_refunds(order, after, left)) == ()
+    # Its goods would still be shipped: a person must hear of it.
+    for status in (None, a.an_order_status(state=ErpOrderState.OPEN)):
+        assert late_changes(order, apart_from_refunds(order, after, status))
+    # More is refunded than the refunds tell.
+    less = replace(after, refunds=(a.a_refund("1.00"),))
+    assert late_changes(order, apart_from_refunds(order, less, left))
+    part = replace(order, payments=back, refunds=(a.a_refund(),))
+    assert late_changes(order, apart_from_refunds(order, part, None)) == ()
+    edited = replace(part, notes="another")
+    assert late_changes(order, apart_from_refunds(order, edited, left)) == (
+        "The notes was changed.",
+    )
 
 
 def test_unreadable_versions_are_compared_without_a_guess() -> None:

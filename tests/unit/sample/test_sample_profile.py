@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import pytest
 
 from erp_adapters.sql.adapter import SqlErpAdapter
+from sync.domain.account_order import OrderSource
 from sync.domain.ids import IdempotencyKey, InvoiceNumber
 from sync.ports.erp import (
     ChecksPurchaseOrders,
@@ -17,6 +18,7 @@ from sync.ports.erp import (
     Feed,
     FindingLevel,
     FindsContacts,
+    ReadsAccountOrders,
     ReadsAccounts,
     ReadsAvailability,
     ReadsBalances,
@@ -45,6 +47,7 @@ TODAY = date(2026, 3, 2)
 class SampleErp(
     Erp,
     ReadsAccounts,
+    ReadsAccountOrders,
     FindsContacts,
     ReadsShipTos,
     ReadsItems,
@@ -154,6 +157,20 @@ def test_balances_are_read_with_the_ageing_that_the_office_in_europe_keeps(
     assert told == list(build_balances(sample.invoices, TODAY))
     assert {each.sold_to for each in told if each.ageing} == set(IN_EUROS)
     assert all(each.ageing.total == each.balance for each in told if each.ageing)
+
+
+@pytest.mark.rule("MI-5")
+def test_orders_of_the_desk_and_of_edi_are_read_and_none_is_from_the_web_yet(
+    erp: SampleErp, sample: Sample
+) -> None:
+    told = erp.account_orders(list(erp.customer_ids()))
+    assert {each.source for each in told} == {OrderSource.DESK, OrderSource.EDI}
+    assert len({each.number for each in told}) == len(told) > 10
+    assert {(each.key, each.web_order) for each in told} == {(None, None)}
+    assert all(line.net == each.total for each in told for line in each.lines)
+    assert all(line.shipped == line.quantity for each in told for line in each.lines)
+    some = told[0].sold_to
+    assert {each.sold_to for each in erp.account_orders([some])} == {some}
 
 
 @pytest.mark.rule("TL-6")

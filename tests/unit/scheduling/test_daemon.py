@@ -26,7 +26,8 @@ pytestmark = pytest.mark.rule("OP-1", "OP-6")
 SCHEDULE = """
 [pipelines.main.schedule]
 off = ["accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts",
-       "entitlements", "availability", "documents", "registrations", "orders", "order_status"]
+       "entitlements", "availability", "documents", "registrations", "orders", "order_status",
+       "account_orders"]
 """
 # The daemon looks after itself four times within this.
 WATCHDOG_S = 0.2

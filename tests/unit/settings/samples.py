@@ -81,6 +81,7 @@ SAMPLE: dict[str, Any] = {
                 "entitlements": {"removal_floor": Raw("0")},
                 "availability": {"removal_floor": Raw("0")},
                 "documents": {"removal_floor": Raw("0")},
+                "account_orders": {"removal_floor": Raw("0")},
             },
             "orders": {
                 "lease_s": Raw("120"),
@@ -94,6 +95,8 @@ SAMPLE: dict[str, Any] = {
                 "placed_since": "2026-03-01",
                 "pass_on_cancellations": Raw("true"),
                 "payload_days": Raw("30"),
+                "capture_channels": ["shop"],
+                "credit_channels": ["shop", "trade"],
             },
             "patience": {
                 "attempts": Raw("2"),

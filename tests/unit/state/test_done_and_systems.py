@@ -190,6 +190,8 @@ def test_mappings_that_were_kept_before_their_counts_were_are_brought_along(
         for name in ("counts", "size"):
             connection.execute(f"ALTER TABLE mapping_versions DROP COLUMN {name}")
         connection.execute("ALTER TABLE runs DROP COLUMN narrow")
+        for name in ("registrations", "registration_events", "settlements"):
+            connection.execute(f"DROP TABLE {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
     engine = open_state(f"sqlite:///{file}")
     with state_on(engine, clock).transaction() as on:
@@ -226,6 +228,8 @@ def test_a_state_of_the_version_before_is_brought_up_to_date_with_its_orders(
             connection.execute(f"ALTER TABLE mapping_versions DROP COLUMN {name}")
         connection.execute("DROP TABLE systems")
         connection.execute("ALTER TABLE runs DROP COLUMN narrow")
+        for name in ("registrations", "registration_events", "settlements"):
+            connection.execute(f"DROP TABLE {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     engine = open_state(f"sqlite:///{file}")
     steps = Steps(state_on(engine, clock), clock)

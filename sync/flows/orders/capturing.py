@@ -1,0 +1,163 @@
+"""What has been shipped is captured in the store, up to what was authorised (OI-10).
+
+Off unless the settings name the order's channel. That something has left is noted
+in the transaction that records the ERP's status, so that no crash forgets it. The
+amount and its key are written down before the store is asked: an answer that never
+came is looked up under that key, and asked for again under the same one, so that
+nothing is captured twice. What the store refuses is for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from sync.domain.order import WebOrder
+from sync.domain.settlement import Capture, CaptureState, settlement_key
+from sync.errors import Conflict, OutcomeUnknown, Refusal
+from sync.flows.context import Context, FlowResult, needs
+from sync.flows.orders.noting import of_kind
+from sync.flows.orders.settling import Settling, over
+from sync.planning.captures import CannotCapture, ToCapture, owed_for, to_capture
+from sync.planning.changes import STOPPED
+from sync.ports.settlements import Settlement, SettlementKind, SettlementState
+from sync.ports.state import LedgerEntry
+from sync.ports.store import CapturesPayments, ReadsWebOrders
+
+log = structlog.get_logger()
+
+
+def capture_shipped(context: Context, result: FlowResult) -> None:
+    """Ask for what is to be captured of every order of which something has left.
+
+    Does nothing, and says so, for a store that captures nothing.
+    """
+    if not context.limits.orders.capture_channels:
+        return
+    if not isinstance(context.store, CapturesPayments):
+        result.remarks.append("The store captures nothing when it is asked (capture_channels).")
+        return
+    _Capturing(context, result, context.store).run((SettlementKind.SHIPPED,))
+
+
+class _Capturing(Settling):
+    """Each record stands for an order of which something has left."""
+
+    def __init__(self, context: Context, result: FlowResult, store: CapturesPayments) -> None:
+        super().__init__(context, result)
+        self._store = store
+        self._orders = needs(context.store, ReadsWebOrders, "the store")
+
+    def see_to(self, entry: LedgerEntry, settlement: Settlement) -> None:
+        channel = entry.channel.value if entry.channel else ""
+        if channel not in self.context.limits.orders.capture_channels:
+            self.keep(over(settlement, SettlementState.DONE))
+        elif entry.imported_at is None or entry.frozen is None:
+            self.rest(settlement)  # the ERP refused it later: it may come back
+        else:
+            self._see_to(entry, settlement)
+
+    def _see_to(self, entry: LedgerEntry, shipped: Settlement) -> None:
+        held = list(self.retrying(self._store.captures, [entry.order_id]).get(entry.order_id, ()))
+        with self.context.state.transaction() as state:
+            records = of_kind(state.settlements.of(entry.order_id), SettlementKind.CAPTURE)
+        asked = [each for each in records if each.state is SettlementState.ASKED]
+        for each in asked:
+            told = next((capture for capture in held if capture.key == each.key), None)
+            if told is None:
+                # Nothing came of it. Should it still come, the store takes one key once.
+                self._ask(entry, shipped, each)
+            else:
+                self._heard(entry, shipped, each, told)
+            return
+        wanted = self._wanted(entry, _known(held, records))
+        if wanted is None:
+            self.keep(over(shipped, SettlementState.DONE))
+        elif isinstance(wanted, CannotCapture):
+            self.to_person(entry, wanted.sentence, over(shipped, SettlementState.DONE))
+        else:
+            self._ask(entry, shipped, _record(entry, wanted, records))
+
+    def _wanted(
+        self, entry: LedgerEntry, known: Sequence[Capture]
+    ) -> ToCapture | CannotCapture | None:
+        if entry.frozen is None or entry.status is None:
+            return None
+        owed = owed_for(entry.frozen, entry.status)
+        order = self.retrying(self._orders.order, entry.order_id)
+        if owed is None or not isinstance(order, WebOrder) or order.state in STOPPED:
+            return None  # cancelled, refunded or gone: that is told to a person as it is
+        return to_capture(entry.frozen, order, owed, known, self.context.clock.now())
+
+    def _ask(self, entry: LedgerEntry, shipped: Settlement, capture: Settlement) -> None:
+        look_again = self.look_again_at()
+        asked, shipped = self.keep(
+            replace(capture, state=SettlementState.ASKED), replace(shipped, due_at=look_again)
+        )
+        amount, key = asked.amount, asked.key
+        assert amount is not None and key is not None  # noqa: S101, PT018 - no record lacks them
+        try:
+            answer = self._store.capture(entry.order_id, amount, key)
+        except Refusal as refusal:
+            self._refused(entry, shipped, asked, str(refusal))
+        except (OutcomeUnknown, Conflict) as error:
+            self.unknown(entry, error)
+        else:
+            self._heard(entry, shipped, asked, answer)
+
+    def _heard(
+        self, entry: LedgerEntry, shipped: Settlement, asked: Settlement, told: Capture
+    ) -> None:
+        if told.state is CaptureState.REFUSED:
+            self._refused(entry, shipped, asked, told.message or "it gave no reason")
+        elif told.state is CaptureState.REQUESTED:
+            self.rest(shipped)
+        else:
+            # More may have left meanwhile, so the order is looked at once more.
+            now = self.context.clock.now()
+            self.keep(over(asked, SettlementState.DONE), replace(shipped, due_at=now))
+            self.result.count("captured")
+            log.info("payment.captured", web_order=entry.number, amount=str(told.amount))
+
+    def _refused(
+        self, entry: LedgerEntry, shipped: Settlement, asked: Settlement, said: str
+    ) -> None:
+        sentence = (
+            f"The store did not capture {asked.amount} for what has been shipped: "
+            f"{said.rstrip('.')}. Collect it from the buyer in another way."
+        )
+        self.to_person(
+            entry,
+            sentence,
+            over(asked, SettlementState.FOR_A_PERSON),
+            over(shipped, SettlementState.DONE),
+        )
+
+
+def _known(held: Sequence[Capture], records: Sequence[Settlement]) -> list[Capture]:
+    """What the store tells, and what it confirmed before, should it not tell that yet."""
+    told = {capture.key for capture in held}
+    done = [
+        Capture(each.key, each.amount)
+        for each in records
+        if each.state is SettlementState.DONE and each.key and each.amount
+    ]
+    return [*held, *(each for each in done if each.key not in told)]
+
+
+def _record(entry: LedgerEntry, wanted: ToCapture, records: Sequence[Settlement]) -> Settlement:
+    """The record of this capture; one up to the same amount that was refused is taken again."""
+    number = f"{wanted.up_to.amount:f}"
+    before = next((each for each in records if each.number == number), None)
+    return Settlement(
+        entry.order_id,
+        SettlementKind.CAPTURE,
+        number,
+        SettlementState.WANTED,
+        entry.changed_at,
+        key=settlement_key(entry.key, "capture", number),
+        amount=wanted.amount,
+        version=before.version if before else 0,
+    )

@@ -1,0 +1,131 @@
+"""How much is to be captured for what has left the warehouse (OI-10). Pure.
+
+Nothing here reaches beyond what was authorised, and nothing beyond what is owed for
+the goods that have left. What is in doubt is left for the next shipment: too little
+can be made good, too much is somebody's money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_DOWN, Decimal
+
+from sync.domain.money import Money, Rounding, plain, total
+from sync.domain.order import Payment, PaymentState, WebOrder
+from sync.domain.sales_order import ErpOrderState, OrderStatus, PayBy, SalesOrder, SalesOrderLine
+from sync.domain.settlement import Capture, CaptureState
+
+ALL_LEFT = frozenset({ErpOrderState.SHIPPED, ErpOrderState.INVOICED})
+SHIPPING = ALL_LEFT | {ErpOrderState.PARTLY_SHIPPED}
+_LAPSED = frozenset({PaymentState.EXPIRED, PaymentState.DECLINED})
+
+
+@dataclass(frozen=True, slots=True)
+class ToCapture:
+    """``amount`` more, so that ``up_to`` is captured of the order in all."""
+
+    amount: Money
+    up_to: Money
+
+
+@dataclass(frozen=True, slots=True)
+class CannotCapture:
+    """What has left is not paid for, and the store cannot be asked for it any more."""
+
+    sentence: str
+
+
+def owed_for(instruction: SalesOrder, status: OrderStatus) -> Money | None:
+    """What the buyer owes for the goods that have left; None where nobody can tell yet.
+
+    A part of the goods owes the same part of charges, discounts and tax, rounded down.
+    """
+    if status.state not in SHIPPING:
+        return None
+    whole = instruction.total
+    shipped = {line.line: line.shipped for line in status.lines}
+    if status.state in ALL_LEFT and not any(shipped.values()):
+        return whole  # this ERP tells no progress of lines, only that all has left
+    if not shipped:
+        return None
+    lines = instruction.lines
+    left = {line.number: _left(line, shipped) for line in lines}
+    if all(part == 1 for part in left.values()):
+        return whole
+    goods = sum((line.net.amount for line in lines), Decimal(0))
+    value = sum((line.net.amount * left[line.number] for line in lines), Decimal(0))
+    if goods <= 0 or value <= 0:
+        return Money(Decimal(0), whole.currency)
+    places = max(0, -int(whole.amount.as_tuple().exponent))
+    # An amount that is kept with four places is still paid with two.
+    places = min(places, max(2, len(plain(whole.amount).partition(".")[2])))
+    return Money(whole.amount * value / goods, whole.currency).rounded(Rounding(places, ROUND_DOWN))
+
+
+def _left(line: SalesOrderLine, shipped: Mapping[int, Decimal]) -> Decimal:
+    """Which part of the line has left, from 0 to 1."""
+    part = min(shipped.get(line.number, Decimal(0)), line.stock_quantity)
+    return max(part, Decimal(0)) / line.stock_quantity
+
+
+def to_capture(
+    instruction: SalesOrder,
+    order: WebOrder,
+    owed: Money,
+    held: Iterable[Capture],
+    now: datetime,
+) -> ToCapture | CannotCapture | None:
+    """What to ask the store for next, of an order as it shows it now; None: nothing.
+
+    ``held`` are the captures that it was asked for before.
+    """
+    currency = owed.currency
+    cards = [each for each in instruction.payments if each.by is PayBy.CARD]
+    before = total((each.amount for each in cards if each.captured), currency)
+    asked = total(
+        (each.amount for each in held if each.state is not CaptureState.REFUSED), currency
+    )
+    whole = order.total
+    live = [each for each in order.payments if _live(each, now)]
+    authorised = total((each.amount or whole for each in live), currency)
+    captured = total(
+        (each.amount or whole for each in order.payments if each.state is PaymentState.CAPTURED),
+        currency,
+    )
+    # A payment that was captured in whole is told as captured, whoever asked for it.
+    paid = max(captured, before + asked, key=lambda money: money.amount)
+    most = min(
+        authorised + captured,
+        total((each.amount for each in cards), currency),
+        key=lambda money: money.amount,
+    )
+    # What was taken out of the order since is not charged any more.
+    missing = min(owed, whole, key=lambda money: money.amount) - paid
+    if missing.amount <= 0:
+        return None
+    amount = min(missing, most - paid, key=lambda money: money.amount)
+    if amount.amount > 0:
+        return ToCapture(amount, paid + amount)
+    return _lapsed(order, missing, now)
+
+
+def _live(payment: Payment, now: datetime) -> bool:
+    ended = payment.expires_at is not None and payment.expires_at <= now
+    return payment.state is PaymentState.AUTHORISED and not ended
+
+
+def _lapsed(order: WebOrder, missing: Money, now: datetime) -> CannotCapture | None:
+    for payment in order.payments:
+        how = None
+        if payment.state in _LAPSED:
+            how = f"is {payment.state.value}"
+        elif payment.state is PaymentState.AUTHORISED and not _live(payment, now):
+            how = f"ended at {payment.expires_at:%Y-%m-%d %H:%M} UTC"
+        if how is not None:
+            return CannotCapture(
+                f"{missing} of what has been shipped cannot be captured: the authorisation {how}. "
+                "Collect it from the buyer in another way."
+            )
+    return None
