@@ -26,17 +26,22 @@ NOT_CLAIMED = frozenset(
         "medusa does not claim MirrorsAvailability",
         "medusa does not claim MirrorsBalances",
         "medusa does not claim MirrorsCustomerParts",
+        "medusa does not claim MirrorsDocuments",
+        "medusa does not claim MirrorsEntitlements",
         "medusa does not claim ReadsRegistrations",
         "medusa does not claim WritesRegistrations",
+        "medusa has no organisations",
         "tryton does not claim CancelsOrders",
         "tryton does not claim CreatesCustomers",
         "tryton does not claim FindsCustomers",
+        "tryton does not claim ListsRestrictedItems",
         "tryton does not claim ReadsAccountOrders",
         "tryton does not claim ReadsAvailability",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
         "tryton does not claim ReadsDocuments",
         "tryton does not claim RequestsCredits",
+        "tryton does not claim changes of account_orders",
     }
 )
 """Capabilities that these adapters do without, in the words of the contract suites."""

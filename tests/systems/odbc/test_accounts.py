@@ -56,7 +56,8 @@ FORBIDDEN_TO_BOTH = (
     "ALTER TABLE customers ADD COLUMN loot INTEGER",
     "UPDATE customers SET name = 'x'",
     "DELETE FROM customers WHERE name = 'x'",
-    "INSERT INTO customers (customer_no, name, status) VALUES ('x', 'x', 'A')",
+    "UPDATE customers SET status = 'A'",
+    "DELETE FROM customers",
     "UPDATE prices SET unit_price = 0",
     "UPDATE orders SET total = 0",
     "DELETE FROM orders WHERE order_no = 1",
@@ -66,6 +67,7 @@ FORBIDDEN_TO_BOTH = (
 )
 FORBIDDEN = [
     *((account, sql) for account in (READER, WRITER) for sql in FORBIDDEN_TO_BOTH),
+    (READER, "INSERT INTO customers (customer_no, name, status) VALUES ('x', 'x', 'A')"),
     (READER, "INSERT INTO orders (customer_no, web_key) VALUES ('x', 'x')"),
     (READER, "INSERT INTO order_lines (order_no, line_no, item_no) VALUES (1, 1, 'x')"),
     (WRITER, "UPDATE orders SET customer_no = 'x' WHERE order_no = 1"),
