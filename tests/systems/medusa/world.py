@@ -596,6 +596,8 @@ def told_order(order: WebOrder) -> WebOrder:
         taxes=(),
         adjustments=(Adjustment("rounding", rounding),) if rounding.amount else (),
         payments=payments,
+        # They stand at their payment.
+        refunds=(),
         approval=Approval.NOT_NEEDED,
         priced_for=None,
         ship_via=" + ".join(sorted({each.code for each in freight})) or None,
