@@ -47,9 +47,13 @@ def assignment_findings(context: Context) -> Iterator[Finding]:
 def _in_files(context: Context) -> Iterator[Finding]:
     """What another pipeline's retail groups make of lines that are sound by themselves."""
     for each in context.mapping.assignments:
-        found = context.accounts.find(each.user, each.organisation, BuyerRecord())
-        if isinstance(found, Unusable):
-            yield _unusable(_name(each), found, each.origin)
+        yield from _not_counting(context, each)
+
+
+def _not_counting(context: Context, each: Assignment) -> Iterator[Finding]:
+    found = context.accounts.find(each.user, each.organisation, BuyerRecord())
+    if isinstance(found, Unusable):
+        yield _unusable(_name(each), found, each.origin)
 
 
 def _shared(context: Context) -> Iterator[Finding]:
@@ -88,6 +92,26 @@ def _claimed_contacts(context: Context) -> Iterator[Finding]:
 
 def _claims_as(each: Assignment) -> WebUserId | OrganisationId | None:
     return each.user or each.organisation
+
+
+def findings_about(context: Context, assignment: Assignment) -> Iterator[Finding]:
+    """Whether this one of the context's files will not count, or shares another's account."""
+    yield from _not_counting(context, assignment)
+    yield from (each for each in _claimed_contacts(context) if each.place == assignment.origin)
+    if assignment.user is not None or assignment.organisation is None:
+        return
+    for each in context.mapping.assignments:
+        if (
+            each.user is None
+            and each.customer_id == assignment.customer_id
+            and each.organisation != assignment.organisation
+        ):
+            said = (
+                f"has the account {each.customer_id}, which organisation {each.organisation}"
+                f" has too ({each.origin}): each sees the invoices and ship-tos of the other"
+            )
+            subject = f"organisation {assignment.organisation}"
+            yield _finding(subject, said, _ONE_COMPANY, assignment.origin)
 
 
 def _attributes(context: Context) -> Iterator[Finding]:

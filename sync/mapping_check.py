@@ -8,14 +8,16 @@ where one assignment is, and the customer where all that name it are.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from sync.assignment_check import assignment_findings, gathered
+from sync.assignment_check import assignment_findings, findings_about, gathered
 from sync.domain.account import Account, AccountStatus
-from sync.domain.ids import CustomerId
+from sync.domain.ids import CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import Assignment, SyncMapping
 from sync.flows.context import Context, needs
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.flows.prices import shopper_findings
+from sync.mapping.spreadsheets import Known
 from sync.ports.erp import (
     Finding,
     FindingLevel,
@@ -53,11 +55,12 @@ def mapping_findings(context: Context) -> list[Finding]:
     found: list[Finding] = []
     known: dict[CustomerId, Account] = {}
     erp = needs(context.erp, ReadsAccounts, "the ERP")
+    keys = _ErpKeys(context)
     _odd_customers(context)  # what was read before is none of ours
     for batch in chunks([*wanted, *groups], context.limits.accounts_per_read):
         accounts = context.retrying()(erp.accounts, batch)
         known.update(accounts)
-        found.extend(_customers(batch, accounts, _odd_customers(context), places))
+        found.extend(_customers(batch, accounts, _odd_customers(context), places, keys))
         context.progress("customers: looking in the ERP", len(known), len(wanted) + len(groups))
     found.extend(_contacts(context.mapping, known))
     found.extend(_people(context))
@@ -67,6 +70,66 @@ def mapping_findings(context: Context) -> list[Finding]:
         told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
         found.append(Finding("mapping", FindingLevel.OK, told))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What is to be said about one assignment before it is written.
+
+    ``lacking``: the ERP or the store does not have whom it names; ``others`` let it
+    count, or at least name somebody who is there.
+    """
+
+    lacking: tuple[Finding, ...] = ()
+    others: tuple[Finding, ...] = ()
+
+
+def doubts_about(context: Context, assignment: Assignment) -> Doubts:
+    """The findings of ``mapping_findings`` that are about this assignment of the context's.
+
+    Only its own customer, user and organisation are looked up. Raises what the systems
+    raise.
+    """
+    alone = replace(context, mapping=replace(context.mapping, assignments=(assignment,)))
+    customer_id = assignment.customer_id
+    erp = needs(context.erp, ReadsAccounts, "the ERP")
+    _odd_customers(context)  # what was read before is none of ours
+    accounts = context.retrying()(erp.accounts, [customer_id])
+    odd = _odd_customers(context)
+    places = {customer_id: assignment.origin}
+    customers = [*_customers([customer_id], accounts, odd, places, _ErpKeys(context))]
+    absent = customer_id not in accounts and customer_id not in odd
+    people = [*_people(alone)]
+    strangers = {_NO_USER, _NO_ORGANISATION}
+    return Doubts(
+        lacking=(
+            *(customers if absent else ()),
+            *(each for each in people if each.remedy in strangers),
+        ),
+        others=(
+            *(() if absent else customers),
+            *_contacts(alone.mapping, accounts),
+            *(each for each in people if each.remedy not in strangers),
+            *findings_about(context, assignment),
+        ),
+    )
+
+
+class _ErpKeys:
+    """The ERP's customer IDs, read once, when the first one is missed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: Known | None = None
+
+    def meant(self, missed: CustomerId) -> str:
+        """How a spreadsheet or a hurry may have spoilt it; empty where nothing shows it."""
+        if self._known is None:
+            erp = needs(self._context.erp, ReadsAccounts, "the ERP")
+            found = self._context.retrying()(lambda: list(erp.customer_ids()))
+            self._known = Known.of([each.value for each in found])
+        damage = self._known.damage(missed.value)
+        return f"; it {damage[0]}" if damage is not None else ""
 
 
 def _odd_customers(context: Context) -> Mapping[CustomerId, UnreadableRecord]:
@@ -79,6 +142,7 @@ def _customers(
     accounts: Mapping[CustomerId, Account],
     odd: Mapping[CustomerId, UnreadableRecord],
     places: Mapping[CustomerId, str],
+    keys: _ErpKeys,
 ) -> Iterator[Finding]:
     for customer_id in batch:
         account = accounts.get(customer_id)
@@ -86,7 +150,8 @@ def _customers(
             said = f"the ERP's record of it cannot be read: {odd[customer_id]}"
             fix = "Correct the record in the ERP, or the statement in the profile."
         elif account is None:
-            said, fix = "the ERP has no such customer", "Correct the ID in the mapping files."
+            said = "the ERP has no such customer" + keys.meant(customer_id)
+            fix = "Correct the ID in the mapping files."
         elif account.effective_status is AccountStatus.PROSPECT:
             said, fix = "is only a prospect in the ERP", "Make it a customer in the ERP."
         elif not account.active or account.effective_status in _STOPPED:
@@ -117,8 +182,8 @@ def _people(context: Context) -> Iterator[Finding]:
     directory = context.store
     if not assignments or not isinstance(directory, ReadsBuyers):
         return
-    users: set[object] = set()
-    organisations: set[object] = set()
+    users: set[WebUserId] = set()
+    organisations: set[OrganisationId] = set()
     if any(each.user for each in assignments):
         users.update(gathered(context, _USERS, directory.web_users))
     if any(each.organisation for each in assignments):
@@ -126,13 +191,11 @@ def _people(context: Context) -> Iterator[Finding]:
     for done, each in enumerate(assignments, 1):
         context.progress(_ASSIGNMENTS, done, len(assignments))
         if each.user is not None and each.user not in users:
-            yield _about(each, f"user {each.user}", "the store has no such user", _NO_USER)
+            said = "the store has no such user" + _meant(each.user, users)
+            yield _about(each, f"user {each.user}", said, _NO_USER)
         if each.organisation is not None and each.organisation not in organisations:
-            subject, said = (
-                f"organisation {each.organisation}",
-                "the store has no such organisation",
-            )
-            yield _about(each, subject, said, _NO_ORGANISATION)
+            said = "the store has no such organisation" + _meant(each.organisation, organisations)
+            yield _about(each, f"organisation {each.organisation}", said, _NO_ORGANISATION)
         if (
             each.user in users
             and each.organisation in organisations
@@ -140,6 +203,14 @@ def _people(context: Context) -> Iterator[Finding]:
         ):
             said = f"does not belong to organisation {each.organisation} in the store"
             yield _about(each, f"user {each.user}", said, _NO_MEMBER)
+
+
+def _meant(missed: WebUserId | OrganisationId, known: Collection[object]) -> str:
+    """The key that has lost its zeros or digits, where the directory knows it."""
+    if not missed.value.isdigit():
+        return ""
+    damage = Known.of([str(each) for each in known]).damage(missed.value)
+    return f"; it {damage[0]}" if damage is not None else ""
 
 
 def _belongs(context: Context, directory: ReadsBuyers, each: Assignment) -> bool:

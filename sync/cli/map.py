@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.cli.output import Exit, json_option
+from sync.cli.output import Exit, fail, json_option
 from sync.cli.site import actor, opened, site_options
+from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sync.bootstrap import Pipeline
     from sync.mapping.editing import Edit
+    from sync.ports.erp import Finding
 
 _ORGANISATION = click.option(
     "--organisation",
@@ -35,6 +37,9 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would ch
 @_ORGANISATION
 @click.option("--contact", metavar="ID", default=None, help="The ERP contact to name on orders.")
 @_REASON
+@click.option(
+    "--anyway", is_flag=True, help="Also for whom the ERP or the store does not have (yet)."
+)
 @_DRY_RUN
 @json_option
 @site_options
@@ -43,6 +48,7 @@ def assign(
     organisation: str,
     contact: str | None,
     reason: str,
+    anyway: bool,
     dry_run: bool,
     as_json: bool,
     site: str | None,
@@ -51,8 +57,9 @@ def assign(
     """Assign USER, or an organisation, to the ERP account CUSTOMER_ID.
 
     One line of customers.csv is added or changed; comments, order and shape of
-    the files stay. The daemon takes the edit up within seconds. First see with
-    --dry-run who would see what from then on.
+    the files stay. The daemon takes the edit up within seconds. A customer, user
+    or organisation that the ERP or the store does not have is refused. First see
+    with --dry-run who would see what from then on.
     """
     from sync.mapping.editing import Edit
 
@@ -61,7 +68,10 @@ def assign(
     user = names[0] if len(names) == 2 else ""
     edit = Edit(user, organisation, names[-1], contact, note=_one_line(reason))
     with opened(site, pipeline, writes=not dry_run) as line:
-        _carry_out(line, edit, "map", reason, dry_run=dry_run, as_json=as_json)
+        doubts: list[Finding] = []
+        if not dry_run:
+            doubts = _doubts(line, edit, anyway=anyway)
+        _carry_out(line, edit, "map", reason, doubts, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(
@@ -88,11 +98,52 @@ def withdraw(
 
     edit = Edit(user, organisation, None)
     with opened(site, pipeline, writes=not dry_run) as line:
-        _carry_out(line, edit, "unmap", reason, dry_run=dry_run, as_json=as_json)
+        _carry_out(line, edit, "unmap", reason, [], dry_run=dry_run, as_json=as_json)
+
+
+def _doubts(line: Pipeline, edit: Edit, *, anyway: bool) -> list[Finding]:
+    """What to say of the new assignment. Ends the command where it names nobody.
+
+    Where a system is away that is told, and the edit goes on as one of the files
+    by hand would: its orders wait in quarantine if it names nobody (WA-2c).
+    """
+    from sync.mapping import mapping_from_texts, read_texts
+    from sync.mapping.editing import assignment_of, edited
+    from sync.mapping_check import doubts_about
+
+    wanted = mapping_from_texts(edited(read_texts(line.mapping.folder), edit))
+    assignment = assignment_of(wanted, edit)
+    if assignment is None:
+        return []
+    try:
+        doubts = doubts_about(line.context_on(wanted), assignment)
+    except SyncError as error:
+        click.echo(f"Not compared with the ERP and the store: {_one_line(str(error))}", err=True)
+        return []
+    if doubts.lacking and not anyway:
+        told = "\n".join(f"  {_told(each)}" for each in doubts.lacking)
+        fail(
+            f"{edit.who} -> {edit.customer_id}: nothing was written.\n{told}\n"
+            "Correct it, or say --anyway if they are still to come."
+        )
+    return [*doubts.lacking, *doubts.others]
+
+
+def _told(finding: Finding) -> str:
+    from sync.secrecy import scrubbed
+
+    return scrubbed(f"{finding.subject}: {finding.message}. {finding.remedy}")
 
 
 def _carry_out(
-    line: Pipeline, edit: Edit, action: str, reason: str, *, dry_run: bool, as_json: bool
+    line: Pipeline,
+    edit: Edit,
+    action: str,
+    reason: str,
+    doubts: list[Finding],
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     from sync.cli.plan_mappings import show_mapping_draft
     from sync.mapping import mapping_from_texts, read_texts
@@ -109,12 +160,20 @@ def _carry_out(
 
     before, after_version = line.mapping_files.edit(actor(), action, what, reason, change)
     if as_json:
-        told = {"who": edit.who, "customer_id": edit.customer_id, "before": before}
-        click.echo(json.dumps(told | {"after": after_version}, indent=2))
+        told = {
+            "who": edit.who,
+            "customer_id": edit.customer_id,
+            "before": before,
+            "after": after_version,
+            "doubts": [_told(each) for each in doubts],
+        }
+        click.echo(json.dumps(told, indent=2))
     elif before == after_version:
         click.echo(f"The mapping files say so already: {what}.")
     else:
         click.echo(f"{what}: mapping {before} becomes {after_version}, within seconds in force.")
+        for each in doubts:
+            click.echo(f"Look at this: {_told(each)}")
     raise click.exceptions.Exit(Exit.DONE)
 
 

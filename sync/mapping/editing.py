@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync.domain.ids import CustomerId
-from sync.domain.mapping import SyncMapping
+from sync.domain.mapping import Assignment, SyncMapping
 from sync.errors import Misconfigured
 from sync.mapping.problems import FilesRefused
 from sync.mapping.reading import CUSTOMERS, CUSTOMERS_TABLE, check_texts
@@ -64,7 +64,8 @@ def edited(files: Mapping[str, str], edit: Edit) -> dict[str, str]:
     held = _held(before, edit)
     if held == (edit.customer_id, edit.contact if edit.contact is not None else held[1]):
         return dict(files)
-    origin = _origin(before, edit)
+    found = assignment_of(before, edit)
+    origin = found.origin if found is not None else ""
     file, _, line = origin.rpartition(":")
     after = dict(files)
     if not origin:
@@ -109,14 +110,14 @@ def _held(mapping: SyncMapping, edit: Edit) -> Held:
     return accounts_in(mapping).get((edit.user, edit.organisation), (None, ""))
 
 
-def _origin(mapping: SyncMapping, edit: Edit) -> str:
-    """Where it stands; empty where it does not."""
+def assignment_of(mapping: SyncMapping, edit: Edit) -> Assignment | None:
+    """The assignment that the edit is about; None where the mapping has none."""
     for each in mapping.assignments:
         user = each.user.value if each.user else ""
         organisation = each.organisation.value if each.organisation else ""
         if (user, organisation) == (edit.user, edit.organisation):
-            return each.origin
-    return ""
+            return each
+    return None
 
 
 def _only_this(before: SyncMapping, after: SyncMapping, edit: Edit) -> None:

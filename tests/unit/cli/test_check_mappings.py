@@ -102,6 +102,9 @@ def test_what_the_live_systems_lack_is_a_warning_at_its_line(fresh: Operator, dr
         in told.out
     )
     assert "customers.csv:7:1: warning: customer OOO102: the ERP has no such customer;" in told.out
+    edit(draft, "OOO102,", "102,")
+    told = fresh("check", "mappings", "--draft", str(draft))
+    assert "no such customer; it lost its leading zeros: 000102 is known" in told.out
 
 
 @pytest.mark.rule("OP-4")

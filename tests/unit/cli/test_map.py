@@ -35,14 +35,15 @@ def audited(operator: Operator) -> list[tuple[str, str, str]]:
 def test_an_assignment_is_one_line_more_and_one_entry_of_the_audit_trail(site: Operator) -> None:
     before = table(site)
 
-    said = site("map", "u-new", "000102", "--reason", "account opened", "--contact", "000102-C1")
+    words = ("map", "u-new", "000102", "--reason", "account opened", "--anyway")
+    said = site(*words, "--contact", "000102-C1")
 
     assert said.code == Exit.DONE, said
     assert table(site) == before + "000102,,u-new,000102-C1,account opened\n"
     [(action, subject, reason)] = audited(site)
     assert (action, reason) == ("map", "account opened")
     assert subject.startswith("user u-new -> 000102 (mapping ")
-    again = site("map", "u-new", "000102", "--reason", "account opened")
+    again = site(*words)
     assert "say so already" in again.out
     assert len(audited(site)) == 1
 
@@ -64,6 +65,57 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(site: Operator) -
     assert (table(site), audited(site)) == (before, [])
 
 
+@pytest.mark.rule("OP-4", "WA-2c")
+@pytest.mark.parametrize(
+    "words, missed",
+    [
+        (("u-retail-01", "000999"), "customer 000999: the ERP has no such customer."),
+        (("u-retail-01", "102"), "it lost its leading zeros: 000102 is known."),
+        (("u-nobody", "000102"), "user u-nobody: the store has no such user."),
+        (("--organisation", "org-x", "000102"), "organisation org-x: the store has no such org"),
+    ],
+    ids=["customer", "zeros", "user", "organisation"],
+)
+def test_whom_the_systems_do_not_have_is_assigned_only_where_that_is_said(
+    site: Operator, words: tuple[str, ...], missed: str
+) -> None:
+    before = table(site)
+    said = site("map", *words, "--reason", "x")
+    assert said.code == Exit.FAILED
+    assert missed in said.err
+    assert "say --anyway" in said.err
+    assert (table(site), audited(site)) == (before, [])
+
+    written = site("map", *words, "--reason", "x", "--anyway")
+    assert written.code == Exit.DONE, written
+    assert missed in written.out
+    assert table(site) != before
+
+
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_what_is_doubtful_about_an_assignment_is_told_and_nothing_of_the_others(
+    site: Operator,
+) -> None:
+    shared = site("map", "--organisation", "org-102", "000101", "--reason", "x", "--json").json
+    assert [each.partition(", which")[0] for each in shared["doubts"]] == [
+        "organisation org-102: has the account 000101"
+    ]
+    words = ("map", "u-retail-01", "000112", "--reason", "x", "--contact", "000101-C1", "--json")
+    told = " ".join(site(*words).json["doubts"])
+    assert "customer 000112: is inactive in the ERP" in told
+    assert "contact 000101-C1: is no contact of customer 000112" in told
+    assert site("map", "u-retail-02", "000102", "--reason", "x", "--json").json["doubts"] == []
+
+
+@pytest.mark.rule("OP-4")
+def test_a_system_that_is_away_does_not_keep_an_assignment_from_the_files(site: Operator) -> None:
+    site.site.database("erp").unlink()
+    said = site("map", "u-nobody", "000102", "--reason", "x")
+    assert said.code == Exit.DONE
+    assert "Not compared with the ERP and the store: " in said.err
+    assert "000102,,u-nobody,,x\n" in table(site)
+
+
 @pytest.mark.rule("OP-4", "WA-2b")
 def test_a_retail_group_is_nobodys_account_from_here_either(site: Operator) -> None:
     before = table(site)
@@ -81,7 +133,7 @@ def test_a_folder_that_cannot_be_written_leaves_no_entry_either(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(os, "fsync", fail)
-    said = site("map", "u-new", "000102", "--reason", "x")
+    said = site("map", "u-new", "000102", "--reason", "x", "--anyway")
     assert said.code == Exit.MISCONFIGURED
     assert "Read-only file system" in said.err
     assert audited(site) == []
@@ -91,7 +143,7 @@ def test_a_folder_that_cannot_be_written_leaves_no_entry_either(
 @pytest.mark.parametrize(
     "words",
     [
-        ("map", "u-new", "000102", "--reason", "x"),
+        ("map", "u-new", "000102", "--reason", "x", "--anyway"),
         ("mappings", "restore", "VERSION", "--reason", "x"),
         ("mappings", "import", "SHEET", "--reason", "x"),
     ],

@@ -52,7 +52,7 @@ def test_versions_are_listed_with_what_is_in_them_and_whose_command_made_them(
     site: Operator,
 ) -> None:
     first = version(site)
-    site("map", "u-new", "000102", "--reason", "account opened: ticket 7")
+    site("map", "u-new", "000102", "--reason", "account opened: ticket 7", "--anyway")
     second = take_up(site)
 
     new, old = site("mappings", "list", "--json").json
