@@ -7,6 +7,7 @@ ledger itself guards; a daemon that runs sees the order as due at its next run.
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -149,28 +150,48 @@ def replay(
 
 
 @quarantine.command(
-    epilog="\b\nExample:\n  tradesync quarantine dismiss W-10482 --reason 'ordered by phone'"
+    epilog="\b\nExamples:\n  tradesync quarantine dismiss W-10482 --reason 'ordered by phone'\n"
+    "  tradesync quarantine dismiss --code payment_declined --reason 'never paid' --dry-run"
 )
 @click.argument("orders", nargs=-1)
 @_filters
 @click.option("--reason", required=True, help="Why; it stays in the audit trail.")
 @click.option("--dry-run", is_flag=True, help="Only tell which orders.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @site_options
 def dismiss(
     orders: tuple[str, ...],
     reason: str,
     dry_run: bool,
+    yes: bool,
     as_json: bool,
     site: str | None,
     pipeline: str | None,
     **filters: Any,
 ) -> None:
-    """Close ORDERS for ever: they are never imported, and stay counted."""
+    """Close ORDERS for ever: they are never imported, and stay counted.
+
+    First it says which orders they are, and asks.
+    """
+    asks = not (yes or dry_run)
+    if asks and (as_json or not sys.stdin.isatty()):
+        raise click.UsageError(
+            "Dismissing is final, and here nobody can be asked: add --yes, or look with --dry-run."
+        )
     with opened(site, pipeline, writes=not dry_run) as line:
         entries = _chosen(line, orders, filters)
+        if asks and entries:
+            _ask(entries)
         done = [entry for entry in entries if dry_run or _dismissed(line, entry, reason)]
     _told(done, entries, "would be dismissed" if dry_run else "dismissed", as_json)
+
+
+def _ask(entries: list[LedgerEntry]) -> None:
+    """Go on only with a person's yes to exactly these orders."""
+    click.echo(", ".join(entry.number for entry in entries))
+    which = "this order" if len(entries) == 1 else f"these {len(entries)} orders"
+    click.confirm(f"Dismiss {which}? Never imported then; it cannot be undone", abort=True)
 
 
 def _replayed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:

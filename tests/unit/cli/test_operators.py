@@ -285,7 +285,7 @@ def test_dismissing_is_final_and_both_are_in_the_audit_trail(fresh: Operator) ->
     judged = fresh("resync", "orders", "--order", QUARANTINED)
     assert judged.code == Exit.NEEDS_PERSON, "nothing was corrected, so it is held again"
 
-    gone = fresh("quarantine", "dismiss", QUARANTINED, "--reason", reason, "--json")
+    gone = fresh("quarantine", "dismiss", QUARANTINED, "--reason", reason, "--yes", "--json")
     assert (gone.code, gone.json["dismissed"]) == (0, [QUARANTINED])
     assert fresh("quarantine", "replay", QUARANTINED, "--reason", reason).code == Exit.FAILED
     assert fresh("resync", "orders", "--order", QUARANTINED).code == 0
