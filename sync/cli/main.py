@@ -9,14 +9,16 @@ imported only when that command is run or asked for its own help.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from sync import __version__
 from sync.cli.garbage import search_less_often
-from sync.cli.output import EXIT_CODES
+from sync.cli.output import EXIT_CODES, READER_GONE, reader_is_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,17 @@ COMMANDS: Mapping[str, CommandEntry] = {
 }
 
 
+@contextmanager
+def quiet_without_reader() -> Iterator[None]:
+    """End as programs do whose reader has gone (`| head`): without a word."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        if not reader_is_gone(error):
+            raise
+        raise click.exceptions.Exit(READER_GONE) from None
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and summaries without importing them."""
 
@@ -61,7 +74,12 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         search_less_often()
-        return super().invoke(ctx)
+        with quiet_without_reader():
+            return super().invoke(ctx)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with quiet_without_reader():  # the help text is printed here
+            return super().make_context(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.entries)

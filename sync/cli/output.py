@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -26,6 +29,8 @@ class Exit(IntEnum):
     TRY_LATER = 75  # EX_TEMPFAIL
     MISCONFIGURED = 78  # EX_CONFIG
 
+
+READER_GONE = 128 + 13  # as the shell tells of a program that SIGPIPE ended
 
 EXIT_CODES: Mapping[Exit, str] = {
     Exit.DONE: "done",
@@ -76,7 +81,33 @@ def emit(
     for record in records:
         # Text, since square brackets in a name are not markup.
         table.add_row(*(Text(_readable(record.get(key))) for key in columns))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    # Through click, which tells a reader who has gone apart from any other end.
+    with console.capture() as printed:
+        console.print(table)
+    click.echo(printed.get(), nl=False)
+
+
+def reader_is_gone(error: Exception) -> bool:
+    """Whether a command could not go on since nobody reads its output any more (`| head`).
+
+    Not where a connection to some other system broke. What was not printed yet is
+    given up then, so that Python does not try once more at its end.
+    """
+    if not isinstance(error, BrokenPipeError):
+        return False
+    try:
+        out = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False  # it is no file, so nobody can close its other end
+    asked = select.poll()
+    asked.register(out, select.POLLOUT)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in asked.poll(0)):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, out)
+    os.close(nowhere)
+    return True
 
 
 def fail(message: str, exit_code: Exit = Exit.FAILED) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sync.cli.output import Exit, fail
+from sync.cli.output import READER_GONE, Exit, fail, reader_is_gone
 from sync.errors import AccessDenied, Misconfigured, StateInUse, SyncError, TryLater
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def guarded(command: Decorated) -> Decorated:
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
+            if reader_is_gone(error):
+                raise click.exceptions.Exit(READER_GONE) from None
             # Nobody foresaw it: a traceback for whoever repairs it, secrets taken out.
             click.echo(_traced(error), err=True)
             raise click.exceptions.Exit(Exit.FAILED) from error
