@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.cli.output import Exit, fail, json_option
+from sync.cli.output import Exit, counted, fail, json_option
 from sync.cli.site import actor, settings_of, site_options
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Answer:
             "still_held": {
                 "erp": {
                     "system": settings.erp.name,
-                    "keys": [each.key for each in self.found],
+                    "keys": [each.key for each in self.found if each.sent],
                     "orders": [each.erp_order for each in self.found if each.erp_order],
                     "customers": [each.customer_id for each in self.registered if each.customer_id],
                 },
@@ -242,11 +242,11 @@ def _sentences(answer: Answer) -> list[str]:
     before = len(answer.found) - len(fresh)
     named = f": {', '.join(fresh)}" if fresh else ""
     if answer.done is None:
-        told = [f"{len(fresh)} orders would be erased{named}."]
+        told = [f"{counted(len(fresh), 'order')} would be erased{named}."]
     else:
         done = answer.done
         told = [
-            f"{done.orders} orders erased{named}.",
+            f"{counted(done.orders, 'order')} erased{named}.",
             f"{done.history} lines of history and {done.elsewhere} texts elsewhere went with them.",
         ]
     if before:
@@ -267,9 +267,15 @@ def _outside(answer: Answer) -> list[str]:
     """Where the person's data may still be."""
     record = answer.as_record()
     settings, told = answer.line.settings, []
-    keys = ", ".join(f"{each.key} ({each.erp_order or 'no number'})" for each in answer.found)
-    if any(each.customer_id for each in answer.found):
-        told.append(f"The ERP {settings.erp.name} still has its own data, under: {keys}.")
+    has = [f"{each.key} ({each.erp_order})" for each in answer.found if each.erp_order]
+    if has:
+        told.append(f"The ERP {settings.erp.name} still has its own data, under: {', '.join(has)}.")
+    may_have = [each.key for each in answer.found if each.sent and not each.erp_order]
+    if may_have:
+        keys = ", ".join(may_have)
+        told.append(
+            f"The ERP {settings.erp.name} may have its own data (no number), under: {keys}."
+        )
     if answer.found:
         orders = ", ".join(each.order_id.value for each in answer.found)
         told.append(f"The store {settings.store.name} still has its own data, under: {orders}.")

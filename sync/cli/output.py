@@ -110,6 +110,11 @@ def reader_is_gone(error: Exception) -> bool:
     return True
 
 
+def counted(number: int, thing: str) -> str:
+    """ "1 order", "2 orders", "0 orders"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def fail(message: str, exit_code: Exit = Exit.FAILED) -> NoReturn:
     """Print ``message`` on stderr and end the command with ``exit_code``."""
     click.echo(f"tradesync: {message}", err=True)

@@ -62,6 +62,7 @@ _ELSEWHERE: tuple[tuple[Table, tuple[Column[Any], ...], tuple[Column[Any], ...]]
 @dataclass(frozen=True, slots=True)
 class FoundOrder:
     """An order of the person. ``way_out`` says what must happen before it can be erased;
+    ``sent`` that an instruction went out, so that the ERP has the order or may have it;
     ``texts`` are the person's own words and names in it."""
 
     order_id: WebOrderId
@@ -71,6 +72,7 @@ class FoundOrder:
     web_user: str | None
     customer_id: str | None
     erp_order: str | None
+    sent: bool
     erased: bool
     way_out: str | None
     texts: frozenset[str] = field(repr=False)
@@ -336,6 +338,7 @@ def _found(row: Row) -> FoundOrder:
         web_user=web_user.value if web_user else None,
         customer_id=row["customer_id"],
         erp_order=row["erp_order"],
+        sent=row["frozen"] is not None or row["imported_at"] is not None,
         erased=versions.is_erased(row),
         way_out=None if versions.is_erased(row) else _way_out(row),
         texts=frozenset[str]().union(*(erasure.personal_texts(*each) for each in told)),

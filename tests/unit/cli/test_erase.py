@@ -56,7 +56,7 @@ def test_first_it_tells_then_it_asks_then_it_erases(site: Operator, buyer: Buyer
     assert buyer.email.encode() in before
     would = site("erase", "--order", buyer.number, *WHY, "--dry-run")
     assert would.code == Exit.DONE
-    assert f"1 orders would be erased: {buyer.number}." in would.out
+    assert f"1 order would be erased: {buyer.number}." in would.out
     assert "Backups hold what they held" in would.out
     assert held(site) == before
 
@@ -66,7 +66,7 @@ def test_first_it_tells_then_it_asks_then_it_erases(site: Operator, buyer: Buyer
     assert held(site) == before
     agreed = CliRunner().invoke(main, words, input="y\n")
     assert agreed.exit_code == Exit.DONE, agreed.output
-    assert f"1 orders erased: {buyer.number}." in agreed.output
+    assert f"1 order erased: {buyer.number}." in agreed.output
     assert f"({buyer.erp_order})" in agreed.output
     assert buyer.email.encode() not in held(site)
 
@@ -122,6 +122,24 @@ def test_an_order_in_quarantine_is_named_with_the_way_out(site: Operator) -> Non
         assert "tradesync quarantine dismiss W-50273" in said.out
         assert "Nothing was erased." in said.out
     assert held(site) == before
+
+
+def test_an_erp_that_never_saw_the_order_is_not_said_to_have_it(
+    site: Operator, buyer: Buyer
+) -> None:
+    assert site("quarantine", "dismiss", "W-50273", *WHY, "--yes").code == Exit.DONE
+    would = site("erase", "--order", "W-50273", *WHY, "--dry-run")
+    assert would.code == Exit.DONE, would
+    assert "The ERP" not in would.out
+    assert "The store store still has its own data, under: " in would.out
+    program = site("erase", "--order", "W-50273", *WHY, "--dry-run", "--json").json
+    assert program["still_held"]["erp"]["keys"] == []
+
+    # Its answer never came, so nobody knows.
+    silence = f"UPDATE ledger SET erp_order = NULL WHERE number = '{buyer.number}'"
+    site.site.change(site.site.state, silence)
+    would = site("erase", "--order", buyer.number, *WHY, "--dry-run")
+    assert "The ERP erp may have its own data (no number), under: " in would.out
 
 
 def test_copies_beside_the_state_are_named(site: Operator, buyer: Buyer) -> None:
