@@ -28,8 +28,16 @@ def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) ->
     in_force = _in_force(line)
     plan = plan_mapping(line.context_on(in_force) if in_force else line.context(), wanted)
     if as_json:
-        click.echo(json.dumps(_record(plan), indent=2, ensure_ascii=False))
+        record = _record(plan) | {"in_force": plan.in_force if in_force else None}
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
+    if in_force:
+        click.echo(f"Mapping {plan.in_force} is in force, {plan.draft} was read.")
+    else:
+        click.echo(
+            f"No mapping is in force yet, for the service has not run: {plan.draft} was read,"
+            f" and is compared with the files in place ({plan.in_force})."
+        )
     _tell(plan)
 
 
@@ -44,7 +52,7 @@ def _in_force(line: Pipeline) -> SyncMapping | None:
 
 def _record(plan: MappingPlan) -> dict[str, Any]:
     return {
-        "in_force": plan.in_force,
+        "compared_with": plan.in_force,
         "draft": plan.draft,
         "moves": [
             {
@@ -91,7 +99,6 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
 
 
 def _tell(plan: MappingPlan) -> None:
-    click.echo(f"Mapping {plan.in_force} is in force, {plan.draft} was read.")
     _section("Who moves", [str(each) for each in plan.moves])
     accounts = []
     for each in plan.accounts:

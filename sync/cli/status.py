@@ -124,6 +124,7 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
         "mapping_since": mapping.at.isoformat(timespec="seconds") if mapping else None,
         "mapping_refused_version": mapping.refused_version or None if mapping else None,
         "mapping_refused": list(mapping.refused_problems) if mapping else [],
+        "mapping_files_sound": True if mapping else _files_are_sound(line),
         "held_plans": [
             {"plan": each.plan_id, "reason": each.reason, "counts": dict(each.counts)}
             for each in plans
@@ -146,9 +147,24 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
     }
 
 
+def _files_are_sound(line: Pipeline) -> bool:
+    from sync.errors import Misconfigured
+    from sync.mapping import check_texts, read_texts
+
+    try:
+        return check_texts(read_texts(line.mapping.folder)).mapping is not None
+    except Misconfigured:
+        return False
+
+
 def _show_mapping(line: dict[str, Any]) -> None:
     if line["mapping"] is None:
-        click.echo("  mapping  none was ever in force; `tradesync check mappings` tells why")
+        why = (
+            "the files are sound, and count from the first start of the service"
+            if line["mapping_files_sound"]
+            else "the files are refused; `tradesync check mappings` tells why"
+        )
+        click.echo(f"  mapping  none was ever in force: {why}")
         return
     refused = line["mapping_refused"]
     told = f"  mapping  running on {line['mapping']} of {line['mapping_since']}"

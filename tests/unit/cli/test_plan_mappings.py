@@ -43,7 +43,23 @@ def test_a_draft_is_told_for_people_and_for_programs(fresh: Operator, draft: Pat
         }
     ]
     assert [each["customer_id"] for each in read["accounts"]] == ["000101", "000102"]
-    assert read["in_force"] != read["draft"]
+    assert read["compared_with"] != read["draft"]
+
+
+@pytest.mark.rule("OP-4")
+def test_a_mapping_that_no_service_took_up_is_not_said_to_be_in_force(
+    fresh: Operator, operator: Operator, draft: Path
+) -> None:
+    version = operator.site.mapping_version()
+    assert "No mapping is in force yet" in fresh("plan", "mappings").out
+    assert fresh("plan", "mappings", "--json").json["in_force"] is None
+    assert "count from the first start of the service" in fresh("status").out
+    assert operator("plan", "mappings", "--json").json["in_force"] == version
+    assert f"Mapping {version} is in force, {version} was read." in operator("plan", "mappings").out
+
+    fresh.site.mapping("channels.yaml", "guest_checkout: true", "guest_checkot: true")
+    refused = fresh("status")
+    assert "the files are refused; `tradesync check mappings` tells why" in refused.out
 
 
 @pytest.mark.rule("OP-4")
