@@ -37,7 +37,7 @@ help: ## this list
 run: $(VENV)/.installed ## install, then play the whole story once on sample systems
 	@$(BIN)/tradesync demo
 
-up: $(VENV)/.installed ## the same, and keep the daemon and its console running
+up: $(VENV)/.installed ## the same, and keep the daemon running
 	@$(BIN)/tradesync demo --keep-running
 
 test: lint ## static checks and all tests that need nothing but this machine

@@ -1,6 +1,6 @@
 """Why: answers about a user, an order, a price or an invoice, step by step (OP-3).
 
-Nothing is written. The same answers serve the command line and the console.
+Nothing is written. The answers are for the command line.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "sync.cli.registrations:registrations", "Who applies for an account, and approvals."
     ),
     "resync": CommandEntry("sync.cli.resync:resync", "Run a flow again, for all or for a part."),
-    "rules": CommandEntry("sync.cli.rules:rules", "List the business rules that are kept."),
+    "rules": CommandEntry("sync.cli.rules:rules", "List the business rules."),
     "run": CommandEntry("sync.cli.run:run", "Run the daemon."),
     "schema": CommandEntry("sync.cli.schema:schema", "JSON Schemas of the files, for editors."),
     "state": CommandEntry("sync.cli.state:state", "Back up, restore or verify the state."),

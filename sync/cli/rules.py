@@ -11,14 +11,14 @@ from sync.rules import RULES
 @click.command(epilog="\b\nExample:\n  tradesync rules --json")
 @json_option
 def rules(as_json: bool) -> None:
-    """List the business rules that are kept, each with its ID.
+    """List the business rules, each with its ID and whether it is kept already.
 
     The IDs also stand in build/rules.md after a test run, next to the tests
     that prove each rule.
     """
     emit(
-        [{"id": rule.id, "rule": rule.sentence} for rule in RULES.values()],
-        {"id": "ID", "rule": "Rule"},
+        [{"id": rule.id, "kept": rule.kept, "rule": rule.sentence} for rule in RULES.values()],
+        {"id": "ID", "kept": "Kept", "rule": "Rule"},
         as_json,
         "Business rules",
     )
