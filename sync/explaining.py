@@ -35,9 +35,7 @@ from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import members_of_accounts
 from sync.flows.orders.discovery import order_id_of
-from sync.ports.erp import (
-    ReadsInvoices,
-)
+from sync.ports.erp import ReadsInvoices, ReadsItems
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsInvoices, ReadsBuyers, ReadsWebOrders
@@ -292,7 +290,10 @@ def explain_price(
     customer_id = CustomerId(customer)
     account = lookups.account(customer_id)
     if account is None:
-        return {"steps": [f"The ERP has no customer {customer}."], "price": None}
+        steps = [f"The ERP has no customer {customer}.", *_swapped(lookups, sku, "the item")]
+        return {"steps": steps, "price": None}
+    if isinstance(context.erp, ReadsItems) and Sku(sku) not in context.erp.items([Sku(sku)]):
+        return {"steps": [f"The ERP has no item {sku}."], "price": None}
     place = LocationId(location) if location else None
     scopes = scopes_of(customer_id, account.price_groups, place)
     entries = lookups.entries(scopes, [Sku(sku)]).get(Sku(sku), [])
@@ -306,6 +307,9 @@ def explain_price(
         decided = effective_price(entries, question)
     levels = list(_levels(scopes, entries, decided))
     steps.extend(f"{each['scope']}: {each['says']}" for each in levels)
+    if not entries:
+        steps.append(f"No level has any price of {sku}.")
+        return {"steps": steps, "levels": levels, "price": None}
     if decided is None:
         steps.append(f"None counts for {plain(quantity)} {named_unit} in {money} on {at}.")
         return {"steps": steps, "levels": levels, "price": None}
@@ -317,6 +321,12 @@ def explain_price(
         price = None
     shown = f"{price:f} {money}" if price is not None else None
     return {"steps": steps, "levels": levels, "price": shown}
+
+
+def _swapped(lookups: Lookups, other: str, what: str) -> Iterator[str]:
+    """A hint for whoever wrote the customer last."""
+    if other and other == other.strip() and lookups.account(CustomerId(other)) is not None:
+        yield f"It has a customer {other}: write the customer first, then {what}."
 
 
 def _levels(
@@ -355,6 +365,10 @@ def explain_invoice(context: Context, customer: str, number: str) -> Answer:
     if customer_id in context.mapping.retail_groups:
         told = f"{customer} is a retail group: its invoices go to nobody (WA-8)."
         return {"shown": False, "steps": [told]}
+    lookups = Lookups(context)
+    if lookups.account(customer_id) is None:
+        unknown = f"The ERP has no customer {customer}."
+        return {"shown": False, "steps": [unknown, *_swapped(lookups, number, "the invoice")]}
     erp = needs(context.erp, ReadsInvoices, "the ERP")
     wanted = InvoiceNumber(number)
     held = {each.number: each for each in erp.invoices([customer_id])}

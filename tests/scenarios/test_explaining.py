@@ -10,11 +10,17 @@ import pytest
 
 from sync.domain.account import Contact
 from sync.domain.decision import Admitted
-from sync.domain.ids import ContactId, LocationId, OrganisationId
+from sync.domain.ids import ContactId, LocationId, OrganisationId, Sku
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Buyer, Membership, Role
 from sync.domain.pricing import PriceScope
-from sync.explaining import Answer, explain_price, explain_user, explain_users_price
+from sync.explaining import (
+    Answer,
+    explain_invoice,
+    explain_price,
+    explain_user,
+    explain_users_price,
+)
 from sync.flows.lookups import Lookups
 from sync.testing import builders as a
 from tests.scenarios.world import (
@@ -163,3 +169,35 @@ def test_whoever_the_store_does_not_know_is_said_to_be_unknown(world: World) -> 
     answer = explain_user(world.context(), "nobody")
     assert answer["steps"][0] == "The store's directory does not know user nobody."
     assert [each["customer"] for each in answer["contexts"]] == [None]
+
+
+@pytest.mark.rule("OP-3")
+def test_what_the_erp_does_not_know_is_said_and_a_customer_in_the_wrong_place(
+    world: World,
+) -> None:
+    asked: dict[str, Any] = {"quantity": Decimal(1), "unit": None, "currency": None, "day": None}
+
+    def price(customer: str, sku: str) -> list[str]:
+        answer: list[str] = explain_price(world.context(), customer, sku, **asked)["steps"]
+        return answer
+
+    def invoice(customer: str, number: str) -> list[str]:
+        answer: list[str] = explain_invoice(world.context(), customer, number)["steps"]
+        return answer
+
+    assert price(HARBOUR.value, "SKU-NONE") == ["The ERP has no item SKU-NONE."]
+    assert price("C-0", "SKU-1") == ["The ERP has no customer C-0."]
+    hint = f"It has a customer {HARBOUR}: write the customer first, then the"
+    assert price("SKU-1", HARBOUR.value) == ["The ERP has no customer SKU-1.", f"{hint} item."]
+    assert invoice("I-1", HARBOUR.value) == ["The ERP has no customer I-1.", f"{hint} invoice."]
+    assert invoice("C-0", "I-1") == ["The ERP has no customer C-0."]
+
+
+@pytest.mark.rule("OP-3")
+def test_an_item_without_a_price_is_said_to_have_none(world: World) -> None:
+    world.erp.add_item(a.an_item(sku=Sku("SKU-NO-PRICE")))
+    answer = explain_price(
+        world.context(), HARBOUR.value, "SKU-NO-PRICE",
+        quantity=Decimal(1), unit=None, currency=None, day=None,
+    )  # fmt: skip
+    assert answer["steps"][-1] == "No level has any price of SKU-NO-PRICE."

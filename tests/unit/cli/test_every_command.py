@@ -57,6 +57,32 @@ def test_the_readme_lists_every_command_and_no_other() -> None:
     assert set(re.findall(r"`tradesync ([a-z]+)", text)) <= set(COMMANDS)
 
 
+def test_the_readme_says_which_commands_take_a_site_and_json() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert "All but `run`, `init` and\n`schema` take `--json`." in text
+    lack = {
+        words[0]
+        for words, command in ALL.items()
+        if "as_json" not in {option.name for option in command.params}
+    }
+    assert lack == {"run", "init", "schema"}
+
+
+def test_where_a_command_needs_more_than_its_name_the_readme_shows_it() -> None:
+    rows = re.findall(r"^\| `tradesync ([^`]+)`", README.read_text(encoding="utf-8"), re.MULTILINE)
+    for row in rows:
+        words = tuple(re.findall(r"[a-z]+", row.partition(" -")[0].split(" FILE")[0]))
+        command = ALL.get(words) or ALL.get(words[:1])
+        if command is None:
+            continue
+        needed = [
+            option.opts[0]
+            for option in command.params
+            if isinstance(option, click.Option) and option.required
+        ]
+        assert [each for each in needed if each not in row] == [], row
+
+
 # What each command is asked, and how it may end on a site where a day is done.
 ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
     ("check",): ((), {Exit.DONE}),
