@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sync.admission.countries import ISO_COUNTRIES
 from sync.admission.facts import AdmissionFacts, Notebook
 from sync.domain.address import Address, TypedAddress
+from sync.domain.countries import ISO_COUNTRIES
 from sync.domain.ids import ShipToId
 from sync.domain.mapping import CodeTables, PaymentKind
 from sync.domain.order import SelectedBillTo, SelectedShipTo, WebOrder

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, GetJsonSchemaHandler, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from sync.domain.countries import ISO_COUNTRIES, KOSOVO, OFTEN_MEANT
 from sync.domain.ids import MAX_KEY_LENGTH, well_formed
 from sync.domain.money import currency_code
 from sync.domain.registration import EVERYWHERE
@@ -81,6 +82,12 @@ def country(value: object) -> str:
     written = text(value)
     if not _COUNTRY.fullmatch(written):
         refuse("is not a country", "write the ISO 3166 code: two capitals, like US")
+    if written not in ISO_COUNTRIES and written != KOSOVO:
+        meant = OFTEN_MEANT.get(written)
+        refuse(
+            "is not a country code of ISO 3166",
+            f"did you mean {meant}?" if meant else "write the ISO 3166 code, like US",
+        )
     return written
 
 

@@ -217,6 +217,20 @@ class TestChannels:
         assert len(told) == 1
         assert "stands there twice" in told[0]
 
+    @pytest.mark.parametrize(
+        "written, way_out", [("UK", "did you mean GB?"), ("ZZ", "write the ISO 3166 code, like US")]
+    )
+    def test_a_country_that_the_standard_does_not_have_is_refused(
+        self, written: str, way_out: str
+    ) -> None:
+        where = f"currencies: [USD]\n        countries: [{written}]"
+        (told,) = problems(channels_yaml=SHOP.replace("currencies: [USD]", where))
+        assert "is not a country code of ISO 3166" in told
+        assert way_out in told
+        (told,) = problems(codes_yaml=f"countries: {{Britain: {written}}}\n")
+        assert way_out in told
+        assert problems(codes_yaml="countries: {Kosovo: XK}\n") == []
+
     def test_groups_for_the_same_buyers_are_allowed_but_doubted(self) -> None:
         text = SHOP + "      - {customer_id: MORE, currencies: [USD], countries: [US]}\n"
         (doubt,) = warnings(channels_yaml=text)

@@ -14,3 +14,9 @@ TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
 """
 
 ISO_COUNTRIES = frozenset(_CODES.split())
+
+KOSOVO = "XK"
+"""No code of the standard yet, and the one that everybody writes."""
+
+OFTEN_MEANT = {"UK": "GB", "EL": "GR"}
+"""What people write instead, and the code that they mean."""
