@@ -26,6 +26,9 @@ TOLD_EVERY = 500
 """Records of a directory between two words about how far its reading is."""
 
 _ONE_PERSON = "If they are one person, nothing is to do; otherwise correct the contact of one."
+IN_STORE = "the store"
+"""The place of a finding that no line of a file can cure."""
+
 _ONE_COMPANY = (
     "If they are one company, nothing is to do; otherwise correct the customer ID of one."
 )
@@ -130,7 +133,7 @@ def _attributes(context: Context) -> Iterator[Finding]:
             found = only.find(None, each.organisation, BuyerRecord(organisation=each))
             subject = f"organisation {each.organisation}"
         if isinstance(found, Unusable):
-            yield _unusable(subject, found, CUSTOMERS)
+            yield _unusable(subject, found, IN_STORE)
 
 
 def _addresses(context: Context) -> Iterator[Finding]:
@@ -155,7 +158,7 @@ def _addresses(context: Context) -> Iterator[Finding]:
         found = only.find(user, None, record, accounts)
         if isinstance(found, Unusable):
             listed = ", ".join(str(one) for one in sorted(set(accounts)))
-            yield _unusable(f"user {user}", found, CUSTOMERS, listed)
+            yield _unusable(f"user {user}", found, IN_STORE, listed)
 
 
 def gathered(context: Context, step: str, read: Callable[[], Iterable[T]]) -> list[T]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sync.assignment_check import IN_STORE
 from sync.cli.output import Exit, emit
 from sync.cli.progress import terminal_progress
 from sync.cli.site import opened
@@ -26,7 +27,10 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """One finding at its place; ``line`` and ``column`` are 0 where there is none."""
+    """One finding at its place; ``line`` and ``column`` are 0 where there is none.
+
+    ``file`` may be the store too, or empty.
+    """
 
     level: str
     file: str
@@ -38,6 +42,8 @@ class _Noted:
 
     def as_line(self, folder: Path) -> str:
         """As compilers say it, so that editors jump there from where the command runs."""
+        if self.file == IN_STORE:
+            return f"{self.file}: {self.level}: {self.message}; {self.remedy}"
         path = Path(os.path.normpath(Path.cwd() / folder / self.file))
         with contextlib.suppress(ValueError):
             path = path.relative_to(Path.cwd())

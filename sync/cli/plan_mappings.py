@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.cli.output import fail
+from sync.secrecy import scrubbed
+
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.domain.mapping import SyncMapping
@@ -16,9 +19,13 @@ if TYPE_CHECKING:
 
 def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> None:
     """Compare the draft with the version in force, for a person or a program."""
-    from sync.mapping import read_mapping
+    from sync.mapping import FilesRefused, read_mapping
 
-    show_mapping_draft(line, read_mapping(draft or line.mapping.folder), as_json=as_json)
+    try:
+        wanted = read_mapping(draft or line.mapping.folder)
+    except FilesRefused as refusal:
+        fail(scrubbed(str(refusal)))  # ends as `check mappings` does
+    show_mapping_draft(line, wanted, as_json=as_json)
 
 
 def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) -> None:
@@ -123,8 +130,6 @@ def _tell(plan: MappingPlan) -> None:
 
 
 def _section(title: str, lines: list[str]) -> None:
-    from sync.secrecy import scrubbed
-
     if lines:
         click.echo(f"\n{title}")
         for line in lines:

@@ -94,7 +94,8 @@ def test_a_draft_with_a_mistake_is_refused_with_file_line_and_way_out(
 
     told = fresh("plan", "mappings", "--draft", str(draft))
 
-    assert told.code == Exit.MISCONFIGURED
+    checked = fresh("check", "mappings", "--draft", str(draft))
+    assert told.code == checked.code == Exit.FAILED
     assert "customers.csv:7" in told.err
     assert "org-102" in told.err
     assert told.out == ""
