@@ -89,15 +89,19 @@ def _noted(level: str, each: FileProblem) -> _Noted:
 
 
 def _in_systems(line: Pipeline, judged: CheckedFiles, progress: Progress) -> Iterator[_Noted]:
-    """What the live systems lack; nothing is said of a mapping that is none."""
+    """What the live systems lack.
+
+    Of files with a mistake in them only whom the lines name that can be read: what
+    follows from all of them together nobody can tell yet.
+    """
     from sync.mapping.reading import CHANNELS
     from sync.mapping_check import mapping_findings
     from sync.ports.erp import FindingLevel
 
-    if judged.mapping is None:
+    if judged.readable is None:
         return
     try:
-        found = mapping_findings(line.context_on(judged.mapping, progress))
+        found = mapping_findings(line.context_on(judged.readable, progress))
     except SyncError as error:
         remedy = "see whether the system is up, then check again"
         yield _Noted(ERROR, "", 0, 0, "", f"not compared with the systems: {error}", remedy)
@@ -105,6 +109,8 @@ def _in_systems(line: Pipeline, judged: CheckedFiles, progress: Progress) -> Ite
     for each in found:
         if each.level is not FindingLevel.OK:
             file, _, number = each.place.rpartition(":")
+            if judged.mapping is None and not number.isdigit():
+                continue
             place = (file, int(number), 1) if number.isdigit() else (each.place or CHANNELS, 0, 0)
             yield _Noted(WARNING, *place, "", f"{each.subject}: {each.message}", each.remedy)
 

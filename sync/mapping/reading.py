@@ -36,12 +36,17 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class CheckedFiles:
-    """``mapping`` is None where there is a problem. Both lists are in file order."""
+    """``mapping`` is None where there is a problem. Both lists are in file order.
+
+    ``readable`` is then what could be made of the rest, to tell more about it and for
+    nothing else; None where nothing could.
+    """
 
     version: str
     mapping: SyncMapping | None
     problems: tuple[FileProblem, ...]
     warnings: tuple[FileProblem, ...]
+    readable: SyncMapping | None = None
 
 
 def version_of(files: Mapping[str, str]) -> str:
@@ -68,6 +73,7 @@ def check_texts(files: Mapping[str, str]) -> CheckedFiles:
         None if problems else mapping,
         problems,
         tuple(sorted(findings.warnings)),
+        mapping,
     )
 
 

@@ -89,6 +89,24 @@ def test_all_mistakes_are_told_at_once_with_place_and_way_out_in_each_shape(
     assert "did you mean" in table.out
 
 
+@pytest.mark.rule("OP-4", "WA-2b", "WA-2c")
+def test_a_mistake_hides_no_other_mistake_and_nothing_that_the_systems_lack(
+    fresh: Operator, draft: Path
+) -> None:
+    edit(draft, "000101,org-101,,,", "00 0101\u200b,org-101,,,")
+    edit(draft, "000102,org-102,,,", "RETAIL-US,org-102,,,")
+    edit(draft, "000104,org-104,,,", "999104,org-104,,,")
+
+    told = fresh("check", "mappings", "--draft", str(draft), "--json")
+
+    assert told.code == Exit.FAILED
+    found = {(each["level"], each["file"], each["line"]) for each in told.json}
+    assert {("error", "customers.csv", 6), ("error", "customers.csv", 7)} <= found
+    lacks = [each for each in told.json if "999104" in each["message"]]
+    assert [each["level"] for each in lacks] == ["warning"]
+    assert "the ERP has no such customer" in lacks[0]["message"]
+
+
 @pytest.mark.rule("OP-4", "WA-2c")
 def test_what_the_live_systems_lack_is_a_warning_at_its_line(fresh: Operator, draft: Path) -> None:
     edit(draft, "000101,org-101,,,", "000101,org-1O1,,,")
