@@ -7,6 +7,7 @@ where one assignment is, and the customer where all that name it are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from sync.domain.mapping import Assignment, SyncMapping
 from sync.flows.context import Context, needs
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.flows.prices import shopper_findings
+from sync.mapping.reading import CHANNELS
 from sync.mapping.spreadsheets import Known
 from sync.ports.erp import (
     Finding,
@@ -25,7 +27,7 @@ from sync.ports.erp import (
     TellsUnreadable,
     UnreadableRecord,
 )
-from sync.ports.state import ResyncScope
+from sync.ports.state import LedgerFilter, LedgerState, ResyncScope
 from sync.ports.store import ReadsBuyers
 
 _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
@@ -33,6 +35,7 @@ _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
 _USERS = "users: reading the store's directory"
 _ORGANISATIONS = "organisations: reading the store's directory"
 _ASSIGNMENTS = "assignments: looking for their people in the store"
+_OPEN = frozenset({LedgerState.DISCOVERED, LedgerState.WAITING, LedgerState.QUARANTINED})
 
 _NO_USER = "Correct the user's ID as the store has it, or take the line out."
 _NO_ORGANISATION = "Correct the organisation's ID as the store has it, or take the line out."
@@ -43,8 +46,9 @@ _NO_CONTACT = "Correct the contact, or leave it empty."
 def mapping_findings(context: Context) -> list[Finding]:
     """Customers that the ERP does not have or has inactive, contacts that are not theirs,
     users and organisations that the store does not have, exceptions of users who are not
-    of the organisation, assignments that will not count or are shared, and retail groups
-    that the store cannot tell apart; by customer, then by line.
+    of the organisation, assignments that will not count or are shared, retail groups
+    that the store cannot tell apart, and channels that orders came over and the mapping
+    lacks; by customer, then by line.
 
     An account that the ERP has and that cannot be read is told as that. Raises
     what the systems raise.
@@ -66,6 +70,7 @@ def mapping_findings(context: Context) -> list[Finding]:
     found.extend(_people(context))
     found.extend(assignment_findings(context))
     found.extend(shopper_findings(context))
+    found.extend(_channels(context))
     if not found:
         told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
         found.append(Finding("mapping", FindingLevel.OK, told))
@@ -160,6 +165,17 @@ def _customers(
             continue
         place = places.get(customer_id, "")
         yield Finding(f"customer {customer_id}", FindingLevel.WARNING, said, fix, place)
+
+
+def _channels(context: Context) -> Iterator[Finding]:
+    """Channels of orders that are still open, as far as the ledger has heard of any."""
+    with context.state.transaction() as state:
+        entries = state.ledger.entries(LedgerFilter(states=_OPEN))
+    held = Counter(each.channel for each in entries if each.channel is not None)
+    for channel in sorted(held.keys() - context.mapping.channels.keys()):
+        said = f"orders come over it ({held[channel]} are open), and channels.yaml lacks it"
+        fix = "Add it to channels.yaml: until then its orders wait in quarantine."
+        yield Finding(f"channel {channel}", FindingLevel.WARNING, said, fix, CHANNELS)
 
 
 def _contacts(mapping: SyncMapping, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:

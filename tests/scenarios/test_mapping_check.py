@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync.domain.account import AccountStatus, Contact
-from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
+from sync.domain.ids import ChannelId, ContactId, CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Membership, Organisation, WebUser
 from sync.mapping_check import mapping_findings
@@ -27,6 +27,7 @@ from tests.scenarios.world import (
     MakeWorld,
     World,
     fill_store,
+    harbour_order,
 )
 
 
@@ -265,3 +266,15 @@ def test_two_organisations_with_one_account_are_told_that_they_see_each_other(
     [finding] = mapping_findings(world.context())
     assert (finding.place, finding.subject) == ("customers.csv:4", "organisation org-twin")
     assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in finding.message
+
+
+@pytest.mark.rule("OP-4", "VE-1")
+def test_a_channel_that_orders_come_over_and_the_mapping_lacks_is_told(world: World) -> None:
+    world.store.place_order(harbour_order(1, channel=ChannelId("popup")))
+    world.store.place_order(harbour_order(2))
+    world.cycle()
+
+    [finding] = mapping_findings(world.context())
+
+    assert (finding.subject, finding.place) == ("channel popup", "channels.yaml")
+    assert finding.message == "orders come over it (1 are open), and channels.yaml lacks it"
