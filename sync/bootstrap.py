@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -153,15 +154,11 @@ def open_installation(
         systems: dict[str, Any] = {}
         watches: dict[str, SystemWatch] = {}
         pipelines = {}
+        for system, port in _open_systems(settings, opened):
+            watch = SystemWatch(system.name, system.kind, clock, breaker_of(system))
+            watches[system.name] = watch
+            systems[system.name] = guarded(port, watch, clock)
         for name, wanted in settings.pipelines.items():
-            ends = (wanted.erp, wanted.store, *([wanted.files] if wanted.files else []))
-            for system in ends:
-                if system.name not in systems:
-                    watch = SystemWatch(system.name, system.kind, clock, breaker_of(system))
-                    port = _open_system(system, settings)
-                    opened.callback(port.close)
-                    watches[system.name] = watch
-                    systems[system.name] = guarded(port, watch, clock)
             pipelines[name] = _pipeline(
                 wanted,
                 systems[wanted.erp.name],
@@ -169,7 +166,7 @@ def open_installation(
                 engine,
                 clock,
                 looks_on=looks_on,
-                watches=tuple(watches[each.name] for each in ends),
+                watches=tuple(watches[each.name] for each in _systems_of(wanted)),
                 files=systems[wanted.files.name] if wanted.files else None,
             )
         for name, pipeline in list(pipelines.items()):
@@ -256,11 +253,60 @@ def _pipeline(
     return Pipeline(settings, erp, store, state, keeper, clock, watches=watches, files=files)
 
 
+def _systems_of(pipeline: PipelineSettings) -> tuple[SystemSettings, ...]:
+    files = (pipeline.files,) if pipeline.files else ()
+    return (pipeline.erp, pipeline.store, *files)
+
+
+def _open_systems(settings: Settings, opened: ExitStack) -> list[tuple[SystemSettings, Any]]:
+    """Each system of the pipelines once, with its adapter object, closed with ``opened``.
+
+    Raises Misconfigured with what is wrong about any of them.
+    """
+    wanted = {
+        system.name: system for each in settings.pipelines.values() for system in _systems_of(each)
+    }
+    ports, refused = [], []
+    for system in wanted.values():
+        try:
+            port = _open_system(system, settings)
+        except Misconfigured as error:
+            refused.append(error)
+            continue
+        opened.callback(port.close)
+        ports.append((system, port))
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise Misconfigured("systems cannot be opened:", tuple(map(str, refused))) from refused[0]
+    return ports
+
+
 def _open_system(system: SystemSettings, settings: Settings) -> Any:
     """The adapter object. Raises Misconfigured for an unknown name or bad options."""
     adapter = _adapter_class(system)
     secrets = {name: secret.get_secret_value() for name, secret in system.secrets.items()}
-    return adapter.from_settings(system.options, secrets, settings.site.root)
+    try:
+        return adapter.from_settings(system.options, secrets, settings.site.root)
+    except Misconfigured as error:
+        place = _place_of(system, str(error))
+        if not place:
+            raise
+        raise Misconfigured(f"{place}: systems.{system.name}: {error}") from error
+
+
+def _place_of(system: SystemSettings, said: str) -> str:
+    """Where the option stands that is spoken of, else where the options begin."""
+    for name, place in system.places.items():
+        if name and re.search(rf"\b{re.escape(name)}\b", said):
+            return place
+    return system.places.get("", "")
+
+
+def adapter_names(kind: str) -> set[str]:
+    """The adapters that there are for a kind of system, those of other authors included."""
+    others = metadata.entry_points(group=ENTRY_POINTS[kind])
+    return {*_REGISTRIES[kind], *(each.name for each in others)}
 
 
 def _adapter_class(system: SystemSettings) -> Any:
@@ -279,7 +325,7 @@ def _adapter_class(system: SystemSettings) -> Any:
             f"systems.{system.name}: the adapter {system.adapter!r} cannot be loaded: {error}; "
             "install what it needs (the adapter's README names the package or extra)"
         ) from error
-    known = sorted({*registry, *(each.name for each in metadata.entry_points(group=group))})
+    known = sorted(adapter_names(system.kind))
     raise Misconfigured(
         f"systems.{system.name}: there is no {system.kind} adapter {system.adapter!r}; "
         f"there are: {', '.join(known)}"

@@ -27,11 +27,12 @@ def run(site: str | None) -> None:
     change in hand and stops, SIGHUP reads the mapping files again. What a
     killed daemon left behind is taken up at the start. Log lines go to stderr.
     """
+    from sync.bootstrap import adapter_names
     from sync.logs import configure
     from sync.scheduling.daemon import Daemon
     from sync.settings import load_settings, resolve_site
 
-    settings = load_settings(resolve_site(site, os.environ), os.environ)
+    settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names)
     configure(settings.service.log_level, settings.service.log_format)
     daemon = Daemon(settings, os.environ)
     daemon.listen_to_signals()

@@ -77,10 +77,11 @@ def _traced(error: Exception) -> str:
 
 def settings_of(site: str | None) -> Settings:
     """The site's settings, and logging as they say. Raises Misconfigured."""
+    from sync.bootstrap import adapter_names
     from sync.logs import configure
     from sync.settings import load_settings, resolve_site
 
-    settings = load_settings(resolve_site(site, os.environ), os.environ)
+    settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names)
     # Beside a person's command only what goes wrong is worth a line.
     configure("warning", "text")
     return settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
@@ -32,20 +32,31 @@ from sync.settings.toml_file import FILE
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?!:memory:)(.+)")
 
 
-def load_settings(site: Site | FilePath | str, environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    site: Site | FilePath | str,
+    environ: Mapping[str, str],
+    adapters: Callable[[str], Collection[str]] | None = None,
+) -> Settings:
     """The settings of a site, with its secrets read.
 
-    Raises FilesRefused, a Misconfigured, with every problem; its messages hold
-    no value of the settings and no secret.
+    ``adapters`` tells which there are for a kind of system (erp, store); without it
+    their names are not judged. Raises FilesRefused, a Misconfigured, with every
+    problem; its messages hold no value of the settings and no secret.
     """
     if not isinstance(site, Site):
         site = resolve_site(site, environ)
-    return _Loader(site, Sources(site, environ)).settings()
+    return _Loader(site, Sources(site, environ), adapters).settings()
 
 
 class _Loader:
-    def __init__(self, site: Site, sources: Sources) -> None:
+    def __init__(
+        self,
+        site: Site,
+        sources: Sources,
+        adapters: Callable[[str], Collection[str]] | None,
+    ) -> None:
         self._site = site
+        self._adapters = adapters
         self._sources = sources
         self._secrets: dict[str, SecretStr] = {}
         self._problems: list[FileProblem] = list(sources.environment.problems)
@@ -106,14 +117,30 @@ class _Loader:
 
     def _system(self, name: str, entries: SettingsFile) -> SystemSettings:
         entry = entries.systems[name]
+        path: Path = ("systems", name)
+        if self._adapters is not None and entry.adapter not in self._adapters(entry.kind):
+            known = sorted(self._adapters(entry.kind))
+            there = ", ".join(known)
+            message = f"names no adapter of kind {entry.kind} (there are: {there})"
+            self._note((*path, "adapter"), message, suggestion(entry.adapter, known))
         secrets = {}
         for key, file in entry.secrets.items():
             secret = self._secret(("systems", name, "secrets", key), file)
             if secret is not None:
                 secrets[key] = secret
+        options = _plain(entry.options)
+        places = {key: self._place((*path, "options", key)) for key in options}
+        places[""] = self._place((*path, "options"))
         return SystemSettings(
-            name, entry.kind, entry.adapter, _plain(entry.options), secrets, entry.breaker
+            name, entry.kind, entry.adapter, options, secrets, entry.breaker, places
         )
+
+    def _place(self, path: Path) -> str:
+        """Where a value stands, for messages of those who know what it means."""
+        environment = self._sources.environment
+        variable = environment.name_of(path)
+        line, column = self._sources.file.where.value(path)
+        return variable if variable is not None else f"{FILE}:{line}:{column}"
 
     def _secret(self, path: Path, file: str) -> SecretStr | None:
         refused = self._sources.credentials.refused.get(file)

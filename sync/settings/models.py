@@ -268,7 +268,10 @@ class SettingsFile(Part):
 
 @dataclass(frozen=True, slots=True)
 class SystemSettings:
-    """A system with its secrets read. ``options`` go to the adapter as they are."""
+    """A system with its secrets read. ``options`` go to the adapter as they are.
+
+    ``places`` say where each option stands, and under "" where all of them do.
+    """
 
     name: str
     kind: str
@@ -276,6 +279,7 @@ class SystemSettings:
     options: Mapping[str, Any]
     secrets: Mapping[str, SecretStr]
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

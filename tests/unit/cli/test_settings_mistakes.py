@@ -1,0 +1,54 @@
+"""A mistake in the settings is told with file and line, whoever finds it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sync.cli.output import Exit
+from tests.unit.cli.conftest import Operator
+
+
+def edit(site: Operator, before: str, after: str) -> int:
+    """Replace it in the settings; the line on which it stands."""
+    file = site.site.root / "config" / "tradesync.toml"
+    text = file.read_text()
+    assert before in text
+    file.write_text(text.replace(before, after, 1))
+    return text[: text.index(before)].count("\n") + 1
+
+
+def test_an_adapter_that_there_is_not_is_told_beside_the_other_mistakes(fresh: Operator) -> None:
+    line = edit(fresh, 'adapter = "sql"', 'adapter = "sqll"')
+    other = edit(fresh, 'mappings = "mappings"', 'mappings = "mapings"')
+    said = fresh("check")
+    assert said.code == Exit.MISCONFIGURED
+    assert f"config/tradesync.toml:{line}:" in said.err
+    assert "systems.erp.adapter names no adapter of kind erp (there are: csv_folder," in said.err
+    assert "did you mean sql?" in said.err
+    assert f"config/tradesync.toml:{other}:" in said.err
+
+
+def test_an_option_that_only_its_adapter_understands_is_told_by_line_too(fresh: Operator) -> None:
+    line = edit(fresh, 'profile = "sample"', 'profile = "smaple"')
+    said = fresh("check")
+    assert said.code == Exit.MISCONFIGURED
+    assert re.search(
+        rf"config/tradesync\.toml:{line}:\d+: systems\.erp: no profile 'smaple' comes with",
+        said.err,
+    )
+    other = edit(fresh, "store_id =", "stor_id =")
+    both = fresh("check")
+    assert both.code == Exit.MISCONFIGURED
+    assert f"config/tradesync.toml:{line}:" in both.err
+    assert re.search(r"config/tradesync\.toml:\d+:\d+: systems\.store: ", both.err)
+    assert other != line
+
+
+@pytest.mark.parametrize("words", [("run",), ("status",)], ids=" ".join)
+def test_every_command_tells_it(fresh: Operator, words: tuple[str, ...]) -> None:
+    edit(fresh, 'adapter = "embedded"', 'adapter = "embeded"')
+    said = fresh(*words)
+    assert said.code == Exit.MISCONFIGURED
+    assert "did you mean embedded?" in said.err
