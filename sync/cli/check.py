@@ -195,7 +195,8 @@ def _live_findings(line: Pipeline, progress: Progress) -> list[Finding]:
     try:
         return mapping_findings(line.context(progress))
     except SyncError as error:
-        return [_error("mapping", f"not compared with the ERP: {error}", "")]
+        told = f"not compared with the systems: {error}"
+        return [_error("mapping", told, "See whether the system is up.")]
 
 
 def _record(where: str, finding: Finding) -> dict[str, object]:

@@ -38,6 +38,9 @@ def test_check_goes_on_when_a_system_is_away_and_ends_with_1(fresh: Operator) ->
     assert said.code == Exit.FAILED
     wrong = [row for row in said.json if row["level"] == "error"]
     assert {row["where"] for row in wrong} >= {"main: erp"}
+    compared = [row["message"] for row in wrong if row["where"] == "main: mapping"]
+    assert all(each.startswith("not compared with the systems: ") for each in compared)
+    assert compared
     assert any(row["where"] == "main: store" and row["level"] == "ok" for row in said.json)
 
 
