@@ -112,7 +112,8 @@ class SqlErpBase:
     @contextmanager
     def _read(self, name: str) -> Iterator[Reading]:
         """A read transaction for statements that begin with ``name``'s."""
-        attempt = Attempt(f"reading {name} of {self.profile.name}")
+        doing = f"reading {name} of {self.profile.name}"
+        attempt = Attempt(doing, address=self.database.address)
         with (
             translated(attempt, self.database.dialect),
             self.database.reader.begin() as connection,

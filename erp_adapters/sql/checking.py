@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.catalogue import Kind
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.errors import Attempt, translated
+from erp_adapters.sql.errors import Attempt, NobodyAnswers, translated
 from erp_adapters.sql.losses import Keeper, unbound
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
@@ -301,10 +301,14 @@ class _Checking:
         ``sql``: it was run with made-up values only, which a message may repeat.
         """
         try:
-            with translated(Attempt(subject), self._database.dialect):
+            attempt = Attempt(subject, address=self._database.address)
+            with translated(attempt, self._database.dialect):
                 work()
         except AccessDenied as error:
             return Finding(subject, FindingLevel.ERROR, str(error), "grant the right it names")
+        except NobodyAnswers as error:
+            told, _, way_out = str(error).partition("; ")
+            return Finding(subject, FindingLevel.ERROR, told, way_out)
         except TryLater as error:
             return Finding(subject, FindingLevel.ERROR, str(error), "check again later")
         except SyncError as error:

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Engine
 from erp_adapters.sql.profile_model import dialect_name
 from erp_adapters.sql.yaml_nodes import nearest
 from sync.errors import Misconfigured
-from sync.kit.engines import EngineOptions, engine_for, parse_url
+from sync.kit.engines import EngineOptions, address_of, engine_for, parse_url
 
 INSECURE = ("insecure_trust_any_certificate", "insecure_no_encryption")
 """Options of SQL Server that are to be seen by whoever reads the settings."""
@@ -121,6 +121,7 @@ class Database:
         self.dialect = dialect_name(settings.url.get_backend_name())
         # SQLite's ODBC driver tells a floating point number as text of 15 digits.
         self.cut_floats = settings.url.drivername == "sqlite+pyodbc"
+        self.address = address_of(settings.url)
         self._engines: list[Engine] = []
         # A missing driver shows here, at start-up, and not at the first order.
         self.reader = self._engine(settings.url, read_only=True)

@@ -26,7 +26,7 @@ from sync.errors import (
     TryLater,
 )
 from sync.kit.driver_errors import read_error
-from sync.kit.sqlstate import DatabaseError, Failure, classify
+from sync.kit.sqlstate import DatabaseError, Failure, classify, never_connected
 
 
 class Moment(Enum):
@@ -48,16 +48,22 @@ class DuplicateKey(Exception):
         self.error = error
 
 
+class NobodyAnswers(TryLater):
+    """There is nothing at the database's address: it is down, or the address is wrong."""
+
+
 @dataclass(slots=True)
 class Attempt:
     """What is being done, for the message, and how far it has come.
 
     ``order``: the place of the order that it is about, where there are several.
+    ``address``: host and port of the database, where it has them.
     """
 
     doing: str
     moment: Moment = Moment.READING
     order: int | None = None
+    address: str = ""
 
 
 @contextmanager
@@ -93,6 +99,12 @@ def _ours(
     writing = attempt.moment is Moment.WRITING
     match failure:
         case Failure.LOST | Failure.TIMEOUT:
+            if never_connected(told) and not writing:
+                where = attempt.address or "the address in url"
+                return NobodyAnswers(
+                    f"{doing}: nothing answers at {where} ({told.code}); see that the database"
+                    " runs there, or correct url"
+                )
             what = "the connection broke" if failure is Failure.LOST else "it took too long"
             if writing:
                 return OutcomeUnknown(f"{doing}: {what} while writing ({told.code})")

@@ -87,6 +87,13 @@ def parse_url(url: str, base: Path, password: str | None = None) -> URL:
     return parsed
 
 
+def address_of(url: URL) -> str:
+    """Host and port for a message, without anything else of the URL; empty for a file."""
+    if not url.host:
+        return ""
+    return f"{url.host}:{url.port}" if url.port else url.host
+
+
 def engine_for(url: URL, options: EngineOptions) -> Engine:
     """An engine that has not connected yet. Raises Misconfigured where the driver is missing."""
     if options.schema is not None and url.get_backend_name() != "postgresql":

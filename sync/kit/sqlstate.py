@@ -61,6 +61,15 @@ class DatabaseError:
         return ", ".join(parts) or "no code"
 
 
+def never_connected(told: DatabaseError) -> bool:
+    """Whether nothing answered at the address, so that perhaps the address is wrong."""
+    if told.family in ("mysql", "mariadb"):
+        return told.native in _MYSQL_NO_SERVER
+    return told.sqlstate == "08001"
+
+
+_MYSQL_NO_SERVER = frozenset({2002, 2003, 2005})  # no socket, no server, no such host
+
 _SQLITE: Mapping[int, Failure] = {
     3: Failure.PRIVILEGE,  # PERM
     5: Failure.BUSY,

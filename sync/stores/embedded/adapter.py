@@ -68,6 +68,7 @@ from sync.domain.views import (
     ShipToView,
 )
 from sync.errors import Rejected
+from sync.kit.engines import address_of
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
 from sync.ports.store import Delivery, OrderPage, StoreCapabilities
@@ -117,6 +118,7 @@ class EmbeddedStore:
         self._page_size = page_size
         self._hints_secret, self._now = hints_secret, now
         self._database = f"the database of store {store_id}"
+        self._address = address_of(url)
         sqlite = url.get_backend_name() == "sqlite"
         self._file = Path(str(url.database)) if sqlite else None
 
@@ -584,13 +586,16 @@ class EmbeddedStore:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         family = self._readers.dialect.name
-        with translated(self._database, family), self._readers.connect() as connection:
+        with (
+            translated(self._database, family, self._address),
+            self._readers.connect() as connection,
+        ):
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         family = self.engine.dialect.name
-        with translated(self._database, family), self.engine.begin() as connection:
+        with translated(self._database, family, self._address), self.engine.begin() as connection:
             yield connection
 
     def _apply(self, table: Table, put: Sequence[Row], remove: Sequence[tuple[Any, ...]]) -> None:

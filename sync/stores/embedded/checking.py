@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, inspect
 
 from sync.domain.ids import StoreId, well_formed
 from sync.errors import Misconfigured, SyncError
+from sync.kit.engines import address_of
 from sync.kit.signatures import SHORTEST_SECRET
 from sync.ports.erp import Finding, FindingLevel
 from sync.stores.embedded import schema
@@ -78,7 +79,7 @@ def findings(engine: Engine, database: str, file: Path | None = None) -> list[Fi
         told = f"{database} is not there: no file {file}"
         return [Finding("store database", FindingLevel.ERROR, told, _CREATE)]
     try:
-        with translated(database, engine.dialect.name):
+        with translated(database, engine.dialect.name, address_of(engine.url)):
             missing = list(_missing(engine))
     except SyncError as error:
         remedy = "see that the database is there, running, and open to this login"

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sync.errors import AccessDenied, Misconfigured, Rejected, RightMissing, SyncError, TryLater
 from sync.kit.driver_errors import read_error
-from sync.kit.sqlstate import Failure, classify
+from sync.kit.sqlstate import Failure, classify, never_connected
 
 _TRY_LATER = frozenset(
     {Failure.ROLLED_BACK, Failure.BUSY, Failure.TIMEOUT, Failure.LOST, Failure.FULL}
@@ -27,28 +27,33 @@ _REJECTED = frozenset({Failure.UNIQUE, Failure.CONSTRAINT, Failure.VALUE, Failur
 
 
 @contextmanager
-def translated(database: str, family: str) -> Iterator[None]:
+def translated(database: str, family: str, address: str = "") -> Iterator[None]:
     """Raise what happens inside as our own classes, about this database.
 
-    ``family`` is SQLAlchemy's name of the dialect.
+    ``family`` is SQLAlchemy's name of the dialect, ``address`` host and port.
     """
     try:
         yield
     except PoolTimeoutError as error:
         raise TryLater(f"all connections to {database} are in use") from error
     except DBAPIError as error:
-        ours = translate(error, database, family)
+        ours = translate(error, database, family, address)
         if ours is None:
             raise
         raise ours from error
 
 
-def translate(error: DBAPIError, database: str, family: str) -> SyncError | None:
+def translate(error: DBAPIError, database: str, family: str, address: str = "") -> SyncError | None:
     """What to do about it; None for an error that is not recognised."""
     if error.orig is None:
         return None
     read = read_error(error.orig, family)
     failure = classify(read)
+    if never_connected(read):
+        return TryLater(
+            f"{database}: nothing answers at {address or 'the address in url'} ({read.code});"
+            " see that it runs there, or correct url"
+        )
     if failure in _TRY_LATER or error.connection_invalidated:
         return TryLater(f"{database} cannot answer now ({read.code})")
     if failure is Failure.LOGIN:
