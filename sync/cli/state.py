@@ -49,7 +49,10 @@ def backup(file: Path, replace: bool, as_json: bool, site: str | None) -> None:
     from sync.bootstrap import state_address
     from sync.state.backup import backup_state
 
-    made = backup_state(state_address(settings_of(site)), file, replace=replace)
+    settings = settings_of(site)
+    if file.exists() and not replace:
+        fail(f"{file} is there already; name another file or say --replace")
+    made = backup_state(state_address(settings), file, replace=replace)
     if as_json:
         told = {
             "file": str(made.file),

@@ -112,7 +112,7 @@ class _FileLock(_Releasing):
             os.close(descriptor)
             raise StateInUse(
                 f"the state is in use by process {holder or 'unknown'} ({path});"
-                " stop the service first, or leave it a request with resync"
+                " stop the service first"
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
@@ -170,8 +170,7 @@ class _AdvisoryLock(_Releasing):
             _ADVISORY,
         )
         raise StateInUse(
-            f"the state is in use by {holder or 'another process'};"
-            " stop the service first, or leave it a request with resync"
+            f"the state is in use by {holder or 'another process'}; stop the service first"
         )
 
     def still_held(self) -> bool:

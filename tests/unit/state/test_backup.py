@@ -258,12 +258,14 @@ def test_command_tells_a_script_what_went_wrong_by_its_exit_code(
     backup = str(tmp_path / "backup.sqlite")
     tradesync(site, "backup", backup)
     again = tradesync(site, "backup", backup)
-    assert (again.exit_code, again.stdout) == (Exit.MISCONFIGURED, "")
+    assert (again.exit_code, again.stdout) == (Exit.FAILED, "")
     assert "--replace" in again.stderr
 
     address = f"sqlite:///{site}/var/state.sqlite"
     with hold_writer_lock(address):
-        assert tradesync(site, "restore", backup).exit_code == Exit.STATE_IN_USE
+        beside = tradesync(site, "restore", backup)
+        assert beside.exit_code == Exit.STATE_IN_USE
+        assert beside.stderr.rstrip().endswith("; stop the service first")
         assert tradesync(site, "verify", "--quick").exit_code == Exit.DONE
 
     with closing(sqlite3.connect(site / "var" / "state.sqlite")) as connection, connection:
