@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +21,11 @@ COUNTS_NAMES = {
     "status_shown": "order statuses shown",
     "shown": "notices shown",
     "accounts_touched": "accounts touched in the ERP",
+    "would_be_admitted": "would be imported",
+    "would_be_quarantined": "would go into quarantine",
+    "would_be_waits": "would wait",
+    "would_be_closed": "would be closed",
+    "orders_before_start": "placed before placed_since",
     "flow_refused": "flow refused",
     "flow_failed": "flow failed",
     "flow_try_later": "flow to be tried later",
@@ -39,6 +44,18 @@ def as_record(result: FlowResult) -> dict[str, object]:
     }
 
 
+ALREADY = "already_"
+
+
+def unchanged_text(counts: Mapping[str, int]) -> str:
+    """ "163 acknowledged, 35 quarantined": what a plan would leave as it is; or nothing."""
+    return ", ".join(
+        f"{number} {name.removeprefix(ALREADY)}"
+        for name, number in counts.items()
+        if number and name.startswith(ALREADY)
+    )
+
+
 def counts_text(counts: dict[str, int]) -> str:
     """ "12 added, 3 removed", or a sentence where there was nothing to do."""
     words = [
@@ -52,7 +69,8 @@ def counts_text(counts: dict[str, int]) -> str:
 def show_result(result: FlowResult, *, lines: int = 12) -> None:
     """The flow's story on the terminal."""
     mark = "" if result.outcome == "ok" else f" [{result.outcome}]"
-    click.echo(f"{result.flow:13}{mark} {counts_text(result.counts)}")
+    changes = {name: n for name, n in result.counts.items() if not name.startswith(ALREADY)}
+    click.echo(f"{result.flow:13}{mark} {counts_text(changes)}")
     if result.message:
         click.echo(f"    {result.message}")
     told = [*result.samples, *result.remarks]
@@ -60,6 +78,9 @@ def show_result(result: FlowResult, *, lines: int = 12) -> None:
         click.echo(f"    {line}")
     if len(told) > lines:
         click.echo(f"    ... and {len(told) - lines} more (--json shows them)")
+    unchanged = unchanged_text(result.counts)
+    if unchanged:
+        click.echo(f"    Unchanged: {unchanged}.")
 
 
 def exit_for(results: Sequence[FlowResult]) -> Exit:

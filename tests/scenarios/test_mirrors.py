@@ -9,7 +9,7 @@ import pytest
 from sync.domain.account import AccountStatus, CreditStatus
 from sync.domain.ids import CustomerId, InvoiceNumber, LocationId, ShipToId, WebUserId
 from sync.domain.mapping import Assignment
-from sync.domain.order import Membership, Role, WebOrder
+from sync.domain.order import Membership, OrderState, Role, WebOrder
 from sync.domain.views import AccountProfile, Exceptional
 from sync.flows.context import FlowResult
 from sync.flows.cycle import FLOWS
@@ -303,6 +303,29 @@ def test_rehearsal_of_an_order_says_where_it_would_go_and_why_not(world: World) 
     first, second = result.samples
     assert first.startswith(f"W-1: import into {HARBOUR} by ")
     assert second.startswith("W-2: quarantine: ")
+
+
+@pytest.mark.rule("OP-2")
+def test_rehearsal_tells_what_would_change_and_only_counts_the_rest(world: World) -> None:
+    world.store.place_order(harbour_order(1))
+    world.store.place_order(mill_order(2, total=a.money("1.00")))
+    world.store.place_order(harbour_order(3, state=OrderState.HELD))
+    world.import_orders()
+    result = world.run("orders", dry_run=True)
+    assert result.counts == {
+        "already_acknowledged": 1,
+        "already_quarantined": 1,
+        "already_waiting": 1,
+    }
+    assert result.samples == []
+
+    world.edit(2, total=mill_order(2).total)
+    world.edit(3, state=OrderState.AWAITING_FULFILMENT)
+    result = world.run("orders", dry_run=True)
+    assert result.counts == {"already_acknowledged": 1, "would_be_admitted": 2}
+    assert [each.partition(":")[0] for each in result.samples] == ["W-2", "W-3"]
+    told = world.import_orders()
+    assert told.counts["imported"] == 2
 
 
 @pytest.mark.rule("OP-2")

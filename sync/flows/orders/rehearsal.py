@@ -1,14 +1,19 @@
-"""What an import would do, without keeping anything anywhere (OP-2)."""
+"""What an import would do, without keeping anything anywhere (OP-2).
+
+A plan tells changes: an order that would stay what it is is only counted.
+"""
 
 from __future__ import annotations
 
-from sync.domain.decision import Admitted, Quarantined
+from dataclasses import replace
+
+from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.order import StoreOrder
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.orders.discovery import in_scope, order_id_of, placed_before, reading_from
 from sync.flows.orders.scoping import in_account
-from sync.ports.state import LedgerState, ResyncScope
+from sync.ports.state import LedgerEntry, LedgerState, ResyncScope
 from sync.ports.store import ReadsWebOrders
 
 TOLD = 100
@@ -44,13 +49,24 @@ def _ours(context: Context, result: FlowResult, order: StoreOrder) -> bool:
     return known
 
 
+def _waits_for_a_person(entry: LedgerEntry, order: StoreOrder) -> bool:
+    """Whether no run looks at it before it is replayed, or edited in the store."""
+    if entry.state is LedgerState.REVIEW:
+        return True
+    same = replace(order, modified_at=entry.order.modified_at) == entry.order
+    return entry.state is LedgerState.QUARANTINED and same
+
+
 def _judge(context: Context, lookups: Lookups, result: FlowResult, order: StoreOrder) -> None:
     with context.state.transaction() as state:
         entry = state.ledger.entry(order.order_id)
-    if entry is not None and entry.state in _SETTLED:
+    if entry is not None and (entry.state in _SETTLED or _waits_for_a_person(entry, order)):
         result.count(f"already_{entry.state.value}")
         return
     outcome = lookups.judge(order)
+    if entry is not None and isinstance(outcome, Waits) and outcome.code == entry.waiting_for:
+        result.count("already_waiting")
+        return
     result.count(f"would_be_{type(outcome).__name__.lower()}")
     if isinstance(outcome, Admitted):
         told = f"import into {outcome.order.sold_to} by {outcome.decision.rule}"

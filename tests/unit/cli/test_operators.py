@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -231,6 +232,14 @@ def test_status_asks_for_a_person_where_only_one_can_help(
     told = fresh("status")
     assert told.code == Exit.NEEDS_PERSON
     assert said in told.out
+
+
+@pytest.mark.rule("OP-2")
+def test_a_plan_of_orders_tells_changes_and_the_rest_in_one_line(operator: Operator) -> None:
+    said = operator("plan", "orders").out.splitlines()
+    assert said[0].split() == ["orders", "nothing", "to", "do"]
+    assert re.fullmatch(r"    Unchanged: \d+ acknowledged, \d+ quarantined.*\.", said[-1])
+    assert len(said) == 2
 
 
 def test_status_before_the_first_start_makes_nothing(fresh: Operator) -> None:
