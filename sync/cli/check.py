@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sync.cli.output import Exit, emit, json_option
+from sync.cli.output import Exit, counted, emit, json_option
 from sync.cli.progress import terminal_progress
 from sync.cli.site import settings_of, site_options
 from sync.errors import SyncError
@@ -75,6 +76,8 @@ def check(
             for line in wanted:
                 for where, finding in _findings(line, progress):
                     records.append(_record(f"{line.name}: {where}", finding))
+    # What is to be done stands last, where it is seen.
+    records.sort(key=lambda record: _SEVERITY.index(str(record["level"])))
     emit(
         records,
         {
@@ -87,8 +90,15 @@ def check(
         as_json,
         "Check",
     )
-    levels = {record["level"] for record in records}
-    raise click.exceptions.Exit(Exit.FAILED if "error" in levels else Exit.DONE)
+    levels = Counter(str(record["level"]) for record in records)
+    if not as_json:
+        verdict = "The service cannot run so" if levels["error"] else "The service can run"
+        errors, warnings = counted(levels["error"], "error"), counted(levels["warning"], "warning")
+        click.echo(f"{verdict}: {errors}, {warnings}, {levels['ok']} good.")
+    raise click.exceptions.Exit(Exit.FAILED if levels["error"] else Exit.DONE)
+
+
+_SEVERITY = ("ok", "warning", "error")
 
 
 def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -70,8 +71,28 @@ def emit(
     if not records:
         click.echo(f"{title}: none.")
         return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(laid_out(records, columns, title, width), nl=False)
+
+
+NARROW = 120
+"""Characters; in fewer a table that does not fit breaks words to pieces."""
+
+
+def laid_out(
+    records: Sequence[Mapping[str, object]],
+    columns: Mapping[str, str],
+    title: str,
+    width: int | None,
+) -> str:
+    """The records as a table, or as a block each where a table would not fit.
+
+    ``width`` of the terminal in characters; None where nobody folds the lines, as in
+    a file: there a table is as wide as it is.
+    """
     # Imported here, for a command that prints JSON or nothing has no need of it.
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -81,11 +102,38 @@ def emit(
     for record in records:
         # Text, since square brackets in a name are not markup.
         table.add_row(*(Text(_readable(record.get(key))) for key in columns))
-    console = Console(highlight=False)
-    # Through click, which tells a reader who has gone apart from any other end.
+    unbounded = Console(highlight=False, width=_UNBOUNDED)
+    needed = Measurement.get(unbounded, unbounded.options, table).maximum
+    if width is not None and width < min(needed, NARROW):
+        return "\n".join([title, *(_block(each, columns, width) for each in records)]) + "\n"
+    console = Console(highlight=False, width=max(needed if width is None else width, 1))
     with console.capture() as printed:
         console.print(table)
-    click.echo(printed.get(), nl=False)
+    return printed.get()
+
+
+_UNBOUNDED = 1_000_000
+
+
+def _block(record: Mapping[str, object], columns: Mapping[str, str], width: int) -> str:
+    """The first column as the head, each other one that says something below it."""
+    import textwrap
+
+    head, *others = columns
+    lines = ["", _readable(record.get(head))]
+    for key in others:
+        said = _readable(record.get(key))
+        if said:
+            # A word that is longer than the line stays whole: it is to be copied.
+            lines += textwrap.wrap(
+                f"{columns[key]}: {said}",
+                max(width, 20),
+                initial_indent="  ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return "\n".join(lines)
 
 
 def reader_is_gone(error: Exception) -> bool:

@@ -1,0 +1,64 @@
+"""How lists look: a table where it fits, a block for each record where it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.cli.output import Exit, laid_out
+from tests.unit.cli.conftest import Operator
+
+COLUMNS = {"order": "Order", "code": "Code", "why": "Why", "fix": "Way out"}
+FIX = "Map it in mappings/customers.csv, then: tradesync quarantine replay W-10482 --reason mapped"
+RECORDS = [
+    {
+        "order": "W-10482",
+        "code": ["user_unmapped"],
+        "why": "Nobody [knows] u-7719. " * 3,
+        "fix": FIX,
+    },
+    {"order": "W-10483", "code": ["item_unknown"], "why": "", "fix": "Correct it."},
+]
+
+
+def test_a_table_that_fits_stays_a_table() -> None:
+    lines = laid_out(RECORDS, COLUMNS, "Quarantine", 250).splitlines()
+    assert "W-10482" in lines[4]
+    assert FIX in lines[4]
+
+
+def test_a_narrow_terminal_gets_blocks_whose_words_are_whole() -> None:
+    said = laid_out(RECORDS, COLUMNS, "Quarantine", 80)
+    assert max(len(line) for line in said.splitlines()) <= 80
+    assert said.startswith(
+        "Quarantine\n\nW-10482\n  Code: user_unmapped\n  Why: Nobody [knows] u-7719."
+    )
+    assert said.endswith("\nW-10483\n  Code: item_unknown\n  Way out: Correct it.\n")
+    assert "mappings/customers.csv," in said.split()
+    path = "/etc/tradesync/" + "x" * 90
+    assert path in laid_out([{"order": "W-1", "why": path}], COLUMNS, "Q", 80).split()
+
+
+def test_a_short_table_is_one_at_any_width() -> None:
+    assert "│ W-1" in laid_out([{"order": "W-1"}], {"order": "Order", "code": "Code"}, "Q", 40)
+
+
+def test_nothing_is_folded_where_nobody_looks_at_a_terminal() -> None:
+    lines = laid_out(RECORDS, COLUMNS, "Quarantine", None).splitlines()
+    assert len(lines) == 1 + 3 + len(RECORDS) + 1
+    assert FIX in lines[4]
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["sound", "broken"])
+def test_a_check_ends_with_what_is_to_be_done_and_the_verdict(
+    fresh: Operator, broken: bool
+) -> None:
+    if broken:
+        fresh.site.database("erp").unlink()
+    said = fresh("check")
+    levels = [row["level"] for row in fresh("check", "--json").json]
+    assert levels == sorted(levels, key=["ok", "warning", "error"].index)
+    verdict = said.out.splitlines()[-1]
+    counts = [levels.count(each) for each in ("error", "warning", "ok")]
+    assert said.code == (Exit.FAILED if broken else Exit.DONE)
+    assert verdict.startswith("The service cannot run so: " if broken else "The service can run: ")
+    assert [int(each) for each in verdict.split() if each.isdigit()] == counts
