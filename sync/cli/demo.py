@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +57,7 @@ def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
     from sync.state.lock import hold_writer_lock
 
     with (
+        _log_aside(settings.site.var) as log_file,
         hold_writer_lock(state_address(settings)),
         open_installation(settings, SystemClock()) as installation,
         terminal_progress(enabled=not as_json) as progress,
@@ -79,11 +83,32 @@ def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
         }
         click.echo(json.dumps(body, indent=2, ensure_ascii=False))
     else:
-        _tell(told, results, sum(took.values()), seconds)
+        took_s = sum(took.values())
+        _tell(told, results, took_s, seconds, keep_running=keep_running, site=home)
+        click.echo(f"Log lines of each step are in {_relative(log_file)}.")
     if any(result.outcome not in ("ok",) for result in results):
         raise click.exceptions.Exit(Exit.FAILED)
     if keep_running:
         _keep_running(home)
+
+
+@contextmanager
+def _log_aside(var: Path) -> Iterator[Path]:
+    """Log lines go into a file meanwhile: among them nobody would find the summary."""
+    from sync.logs import configure
+
+    var.mkdir(parents=True, exist_ok=True)
+    file = var / "demo.log"
+    with file.open("w", encoding="utf-8") as out:
+        configure("info", "text", out)
+        try:
+            yield file
+        finally:
+            configure("warning", "text")
+
+
+def _relative(path: Path) -> str:
+    return os.path.relpath(path)
 
 
 def _source_tree() -> str:
@@ -163,7 +188,15 @@ def _story(line: Pipeline, results: list[FlowResult]) -> dict[str, Any]:
     }
 
 
-def _tell(told: dict[str, Any], results: list[FlowResult], cycle_s: float, all_s: float) -> None:
+def _tell(
+    told: dict[str, Any],
+    results: list[FlowResult],
+    cycle_s: float,
+    all_s: float,
+    *,
+    keep_running: bool,
+    site: str,
+) -> None:
     from sync.cli.output import emit
 
     if told["writes"] == 0 and all(result.outcome == "ok" for result in results):
@@ -174,22 +207,29 @@ def _tell(told: dict[str, Any], results: list[FlowResult], cycle_s: float, all_s
             sorted(told["quarantined"], key=lambda row: (row["code"], row["order"])),
             {"order": "Order", "code": "Code", "rule": "Rule", "why": "Why"},
             False,
-            "In quarantine, each with a way out",
+            "In quarantine",
         )
     orders = ", ".join(f"{number} {name}" for name, number in told["orders"].items())
     click.echo(f"\nOrders: {orders}.")
     click.echo(f"The cycle took {cycle_s:.1f} s, everything {all_s:.1f} s.")
     example = told["quarantined"][0]["order"] if told["quarantined"] else "ORDER"
-    command = _command()
+    command, where = _command(), f" --site {shlex.quote(_relative(Path(site)))}"
     click.echo(
         "\nTry next:\n"
         f"  {command} --help\n"
-        f"  {command} explain order {example} --site .\n"
-        f"  {command} quarantine list --site .\n"
-        f"  {command} registrations list --site .\n"
-        f"  {command} plan all --site .\n"
-        "  make up            (keeps the daemon running on the sample)"
+        f"  {command} explain order {example}{where}\n"
+        f"  {command} quarantine show {example}{where}    (with the way out of each order)\n"
+        f"  {command} registrations list{where}\n"
+        f"  {command} plan all{where}"
     )
+    if not keep_running:
+        keep = "make up" if _runs_from_the_tree(site) else f"{command} demo --keep-running{where}"
+        click.echo(f"  {keep}    (keeps the daemon running on the sample)")
+
+
+def _runs_from_the_tree(site: str) -> bool:
+    """Whether `make up` means this sample."""
+    return Path(site).resolve() == Path.cwd() and Path("Makefile").is_file()
 
 
 def _command() -> str:

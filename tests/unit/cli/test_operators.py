@@ -442,9 +442,30 @@ def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(fresh: Ope
     assert first.json["orders"]["acknowledged"] == GOOD_ORDERS
     assert first.json["writes"] > 500
     assert all(row["fix"] for row in first.json["quarantined"])
+    log_file = fresh.site.root / "var" / "demo.log"
+    assert "order.quarantined" in log_file.read_text()
     second = fresh("demo")
     assert second.code == 0
+    assert second.err == ""
     assert "Nothing to do: both sides agree, and nothing was written." in second.out
+
+
+def test_the_demo_names_what_can_be_typed_in_this_folder(
+    fresh: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    said = fresh("demo").out.partition("Try next:")[2]
+    assert " --site ../site" in said
+    assert "--site .\n" not in said
+    assert "make up" not in said
+    assert "demo --keep-running --site ../site" in said
+    monkeypatch.chdir(fresh.site.root)
+    (fresh.site.root / "Makefile").touch()
+    said = fresh("demo").out.partition("Try next:")[2]
+    assert " plan all --site .\n" in said
+    assert "make up" in said
 
 
 def test_a_sample_of_an_earlier_release_is_told_with_the_way_out(fresh: Operator) -> None:
