@@ -6,6 +6,7 @@ who acts for which account, and what becomes of each order that is still open.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -55,7 +56,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class MappingPlan:
-    """``in_force`` and ``draft`` are versions. ``findings`` are what the live ERP lacks."""
+    """``in_force`` and ``draft`` are versions. ``findings`` are what the live systems lack
+    or doubt about the draft, ``found_before`` those of them that they say of the other too."""
 
     in_force: str
     draft: str
@@ -64,6 +66,7 @@ class MappingPlan:
     accounts: tuple[Shown, ...]
     orders: tuple[OrderEffect, ...]
     findings: tuple[Finding, ...]
+    found_before: tuple[Finding, ...]
 
     @property
     def empty(self) -> bool:
@@ -79,6 +82,9 @@ def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
     then = members_of_accounts(context, ResyncScope())
     now = members_of_accounts(after, ResyncScope())
     moved = moves(then, now)
+    findings = _findings(after)
+    same = context.mapping.version == draft.version
+    before = {_said_of(each) for each in (findings if same else _findings(context))}
     return MappingPlan(
         in_force=context.mapping.version,
         draft=draft.version,
@@ -86,10 +92,21 @@ def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
         settings=settings_changed(context.mapping, after.mapping),
         accounts=tuple(_shown(context, access(moved, now))),
         orders=tuple(_orders(context, after)),
-        findings=tuple(
-            each for each in mapping_findings(after) if each.level is not FindingLevel.OK
-        ),
+        findings=findings,
+        found_before=tuple(each for each in findings if _said_of(each) in before),
     )
+
+
+def _findings(context: Context) -> tuple[Finding, ...]:
+    return tuple(each for each in mapping_findings(context) if each.level is not FindingLevel.OK)
+
+
+def _said_of(finding: Finding) -> tuple[str, str]:
+    """What makes two findings the same: lines move with every edit."""
+    return finding.subject, _PLACE.sub("", finding.message)
+
+
+_PLACE = re.compile(r" \([a-z]+\.(?:csv|yaml):\d+\)")
 
 
 def with_mapping(context: Context, mapping: SyncMapping) -> Context:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.cli.output import fail
+from sync.cli.output import counted, fail
 from sync.secrecy import scrubbed
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
                 "level": each.level.value,
                 "message": each.message,
                 "remedy": each.remedy,
+                "new": each not in plan.found_before,
             }
             for each in plan.findings
         ],
@@ -121,10 +122,14 @@ def _tell(plan: MappingPlan) -> None:
         for each in plan.orders
     ])  # fmt: skip
     _section("Settings", list(plan.settings))
-    _section("Look at these", [
+    _section("Look at these, which are new", [
         f"{each.place or 'channels.yaml'}: {each.subject}: {each.message}. {each.remedy}"
         for each in plan.findings
+        if each not in plan.found_before
     ])  # fmt: skip
+    if plan.found_before:
+        old = counted(len(plan.found_before), "warning")
+        click.echo(f"\n{old} as before; `tradesync check mappings` tells all.")
     if plan.empty:
         click.echo("It changes nothing.")
 

@@ -8,11 +8,11 @@ an edit of ten thousand lines which changes nothing has nothing to tell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
-from sync.domain.channel import RetailGroup
+from sync.domain.channel import Channel, RetailGroup
 from sync.domain.ids import CustomerId
 from sync.domain.mapping import Assignment, CodeTables, PaymentMethod, SyncMapping
 from sync.planning.membership import Members
@@ -197,7 +197,18 @@ def _channels(before: SyncMapping, after: SyncMapping) -> Iterator[str]:
     for key in sorted(before.channels.keys() - after.channels.keys()):
         yield f"channel {key} is gone: its orders wait in quarantine"
     for key in sorted(before.channels.keys() & after.channels.keys()):
-        yield from _fields(f"channel {key}", before.channels[key], after.channels[key])
+        yield from _channel(f"channel {key}", before.channels[key], after.channels[key])
+
+
+def _channel(what: str, before: Channel, after: Channel) -> Iterator[str]:
+    then = {each.customer_id: each for each in before.retail_groups}
+    now = {each.customer_id: each for each in after.retail_groups}
+    if list(then) != list(now):
+        yield from _fields(what, before, after)
+        return
+    yield from _fields(what, before, replace(after, retail_groups=before.retail_groups))
+    for key in then:
+        yield from _fields(f"{what}: retail group {key}", then[key], now[key])
 
 
 def _policies(before: SyncMapping, after: SyncMapping) -> Iterator[str]:
@@ -222,8 +233,28 @@ def _fields(what: str, before: Any, after: Any) -> Iterator[str]:
 
 
 def _named(what: str, before: object, after: object) -> Iterator[str]:
-    if before != after:
+    if before == after:
+        return
+    added, taken_out = _apart(before, after)
+    if added or taken_out:
+        said = [f"{name} added" for name in added] + [f"{name} taken out" for name in taken_out]
+        yield f"{what}: {', '.join(said)}"
+    else:
         yield f"{what}: {_said(before)} -> {_said(after)}"
+
+
+def _apart(before: object, after: object) -> tuple[list[str], list[str]]:
+    """What a list has got and lost, where that says all; nothing where its order counts."""
+    match before, after:
+        case frozenset(), frozenset():
+            then, now = set(map(_said, before)), set(map(_said, after))
+        case (str() as first, *_), (str() as still, *_) if first == still:
+            then, now = set(map(_said, before)), set(map(_said, after))
+        case _:
+            return [], []
+    if not then or not now:
+        return [], []
+    return sorted(now - then), sorted(then - now)
 
 
 def _said(value: object) -> str:

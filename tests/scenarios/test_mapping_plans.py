@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from sync.domain.channel import RetailGroup
-from sync.domain.ids import CustomerId
+from sync.domain.channel import Channel, RetailGroup
+from sync.domain.ids import ChannelId, CustomerId, WebUserId
 from sync.domain.mapping import Assignment
 from sync.ports.state import LedgerState
 from sync.remapping import MappingPlan, plan_mapping
@@ -225,3 +225,39 @@ def test_settings_are_told_by_their_two_ends(world: World) -> None:
         "payment_methods 'on_account': terms TERMS -> nothing",
         "units 'PCE': nothing -> EA",
     }
+
+
+@pytest.mark.rule("OP-4")
+def test_a_list_that_changed_is_told_by_what_it_got_and_lost(world: World) -> None:
+    def web(currencies: tuple[str, ...], *countries: str) -> dict[ChannelId, Channel]:
+        group = RetailGroup(RETAIL, currencies, frozenset(countries))
+        return {**a_mapping().channels, WEB: a_channel(retail_groups=(group,))}
+
+    before = web(("EUR", "USD"), "AT", "DE", "FR")
+    world.remap(channels=before)
+
+    def told(currencies: tuple[str, ...], *countries: str) -> list[str]:
+        prefix = f"channel {WEB}: retail group {RETAIL}: "
+        plan = plan_mapping(world.context(), a_mapping(channels=web(currencies, *countries)))
+        assert all(each.startswith(prefix) for each in plan.settings)
+        return [each.removeprefix(prefix) for each in plan.settings]
+
+    same = ("EUR", "USD")
+    assert told(same, "DE", "FR", "GB") == ["countries: GB added, AT taken out"]
+    assert told(("EUR", "USD", "GBP"), "AT", "DE", "FR") == ["currencies: GBP added"]
+    assert told(("USD", "EUR"), "AT", "DE", "FR") == ["currencies: EUR, USD -> USD, EUR"]
+    assert told(same) == ["countries: AT, DE, FR -> nothing"]
+
+
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_a_plan_tells_apart_what_is_doubted_anyhow(world: World) -> None:
+    old = Assignment(TYPO, organisation=HARBOUR_ORG, origin="customers.csv:2")
+    moved = dataclasses.replace(old, origin="customers.csv:9")
+    new = Assignment(HARBOUR, user=WebUserId("u-gone"), origin="customers.csv:3")
+    world.remap(assignments=(old,))
+
+    plan = plan_mapping(world.context(), a_mapping(assignments=(moved, new), version="v9"))
+
+    subjects = {each.subject for each in plan.findings}
+    assert subjects == {f"customer {TYPO}", "user u-gone"}
+    assert [each.subject for each in plan.found_before] == [f"customer {TYPO}"]
