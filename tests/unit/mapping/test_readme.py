@@ -18,6 +18,7 @@ from sync.mapping.models import (
     CustomersFile,
     PolicyEntry,
 )
+from sync.mapping.spreadsheets import HEADER
 from tests.unit import field_kinds
 
 PAGE = (Path(__file__).resolve().parents[3] / "mappings" / "README.md").read_text(encoding="utf-8")
@@ -92,3 +93,12 @@ def test_the_messages_are_the_real_ones() -> None:
     }
     (shown,) = [text for language, text in FENCE.findall(PAGE) if language == "text"]
     assert shown.splitlines() == [str(problem) for problem in check_texts(wrong).problems]
+
+
+def test_the_page_names_the_order_of_columns_that_an_export_and_the_sample_have() -> None:
+    assert "put `customer_id` last, as\n  `tradesync mappings export` does" in PAGE
+    assert HEADER[-1] == "customer_id"
+    sample = (Path(__file__).resolve().parents[3] / "mappings" / "customers.csv").read_text()
+    header = next(line for line in sample.splitlines() if not line.startswith("#"))
+    assert header.split(",")[0] == "customer_id"
+    assert "(the sample's file, written by hand, has it first)" in PAGE
