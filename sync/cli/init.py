@@ -39,8 +39,17 @@ def init(folder: Path) -> None:
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         fail(f"{error.filename or folder} cannot be made: {why}. Look at the folder's rights.")
+    count = _assignments(folder / "mappings")
     click.echo(
         f"{folder} is a site now. Edit {folder / 'config' / 'tradesync.toml'} and the files in\n"
-        f"{folder / 'mappings'}; each folder's README.md says what to write. Then:\n"
+        f"{folder / 'mappings'}; each folder's README.md says what to write. The sample's {count}\n"
+        "assignments stand there: they count from the first start of the service, so put yours\n"
+        "in their place before it. Then:\n"
         f"  tradesync check --site {folder}"
     )
+
+
+def _assignments(mappings: Path) -> int:
+    from sync.mapping import read_mapping
+
+    return len(read_mapping(mappings).assignments)

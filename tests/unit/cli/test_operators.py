@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.cli.output import Exit
+from sync.mapping import read_mapping
 from sync.settings import load_settings
 from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS
 from tests.unit.cli.conftest import Operator, call
@@ -483,6 +484,8 @@ def test_init_makes_a_site_that_is_accepted_and_touches_nothing_that_is_there(
     made = call("init", str(folder))
     assert made.code == 0
     assert "tradesync check --site" in made.out
+    count = len(read_mapping(folder / "mappings").assignments)
+    assert f"The sample's {count}\nassignments stand there" in made.out
     assert load_settings(folder, {}).pipelines
     assert stat.S_IMODE((folder / "credentials").stat().st_mode) == 0o700
     (folder / "mappings" / "customers.csv").write_text("mine")
