@@ -128,8 +128,8 @@ bench: $(VENV)/.installed-tests ## measure; the figures go to build/bench
 	  echo "make bench: there is no folder tests/benchmarks, so nothing was measured."; \
 	fi
 
-clean: ## remove the environment and all that was built
-	rm -rf $(VENV) build dist tradesync.egg-info .hypothesis
+clean: ## remove the environment and all that was built; var/ with the sample's data stays
+	rm -rf $(VENV) build dist tradesync.egg-info .hypothesis .pytest_cache .ruff_cache
 
 # The environment, in three steps. A stamp is newer than what it was made from,
 # so a second call does nothing. An environment holds the path of its folder, so

@@ -250,6 +250,13 @@ def test_wheel_holds_what_the_code_reads_beside_itself(wheel: Path) -> None:
         assert fnmatch.filter(beside, kind), f"nothing is {kind}: this test looks in vain"
 
 
+def test_make_clean_takes_away_what_tools_left_and_no_data() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\nclean:")[2].splitlines()[1].split()
+    assert {".pytest_cache", ".ruff_cache", ".hypothesis"} <= set(recipe)
+    assert not [word for word in recipe if word.startswith("var")]
+    assert "are in `var/`: remove that folder to\nstart over" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.system
 def test_an_installed_service_makes_a_site_that_is_accepted(wheel: Path, tmp_path: Path) -> None:
     """In an environment of its own, which has the other packages but not this tree."""
