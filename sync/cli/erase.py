@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sync.bootstrap import Installation, Pipeline
     from sync.domain.erasure import Person
     from sync.domain.ids import WebOrderId
+    from sync.settings import SystemSettings
     from sync.state.erasing import Erased, FoundOrder
     from sync.state.erasing_registrations import FoundRegistration
     from sync.state.state import SqlTransaction
@@ -263,22 +264,26 @@ def _applications(answer: Answer) -> list[str]:
     return [f"{len(fresh)} applications {would}: {', '.join(fresh)}."]
 
 
+def _named(system: SystemSettings) -> str:
+    """ "The ERP acme"; where it is called erp, only "The ERP"."""
+    what = {"erp": "The ERP"}.get(system.kind, f"The {system.kind}")
+    return what if system.name.lower() == system.kind else f"{what} {system.name}"
+
+
 def _outside(answer: Answer) -> list[str]:
     """Where the person's data may still be."""
     record = answer.as_record()
     settings, told = answer.line.settings, []
     has = [f"{each.key} ({each.erp_order})" for each in answer.found if each.erp_order]
     if has:
-        told.append(f"The ERP {settings.erp.name} still has its own data, under: {', '.join(has)}.")
+        told.append(f"{_named(settings.erp)} still has its own data, under: {', '.join(has)}.")
     may_have = [each.key for each in answer.found if each.sent and not each.erp_order]
     if may_have:
         keys = ", ".join(may_have)
-        told.append(
-            f"The ERP {settings.erp.name} may have its own data (no number), under: {keys}."
-        )
+        told.append(f"{_named(settings.erp)} may have its own data (no number), under: {keys}.")
     if answer.found:
         orders = ", ".join(each.order_id.value for each in answer.found)
-        told.append(f"The store {settings.store.name} still has its own data, under: {orders}.")
+        told.append(f"{_named(settings.store)} still has its own data, under: {orders}.")
     if answer.registered:
         keys = ", ".join(each.application_id.value for each in answer.registered)
         told.append(f"The store keeps the applications themselves, with documents: {keys}.")

@@ -31,6 +31,12 @@ COUNTS_NAMES = {
     "flow_try_later": "flow to be tried later",
 }
 
+ONE_OF_THEM = {
+    "status_shown": "order status shown",
+    "shown": "notice shown",
+    "accounts_touched": "account touched in the ERP",
+}
+
 
 def as_record(result: FlowResult) -> dict[str, object]:
     return {
@@ -58,19 +64,21 @@ def unchanged_text(counts: Mapping[str, int]) -> str:
 
 def counts_text(counts: dict[str, int]) -> str:
     """ "12 added, 3 removed", or a sentence where there was nothing to do."""
-    words = [
-        f"{number} {COUNTS_NAMES.get(name, name.replace('_', ' '))}"
-        for name, number in counts.items()
-        if number
-    ]
+    words = [f"{number} {_name_of(name, number)}" for name, number in counts.items() if number]
     return ", ".join(words) or "nothing to do"
+
+
+def _name_of(name: str, number: int) -> str:
+    if number == 1 and name in ONE_OF_THEM:
+        return ONE_OF_THEM[name]
+    return COUNTS_NAMES.get(name, name.replace("_", " "))
 
 
 def show_result(result: FlowResult, *, lines: int = 12) -> None:
     """The flow's story on the terminal."""
     mark = "" if result.outcome == "ok" else f" [{result.outcome}]"
     changes = {name: n for name, n in result.counts.items() if not name.startswith(ALREADY)}
-    click.echo(f"{result.flow:13}{mark} {counts_text(changes)}")
+    click.echo(f"{result.flow:15}{mark} {counts_text(changes)}")
     if result.message:
         click.echo(f"    {result.message}")
     told = [*result.samples, *result.remarks]

@@ -213,7 +213,7 @@ def _show(told: dict[str, Any]) -> None:
         for run in line["runs"]:
             part = "for a part: " if run["narrow"] else ""
             click.echo(
-                f"  {run['started_at']}  {run['flow']:13} {run['outcome']:9} "
+                f"  {run['started_at']}  {run['flow']:15} {run['outcome']:9} "
                 f"{part}{counts_text(run['counts'])}"
             )
             if run["message"]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sync.cli.output import Exit, laid_out
+from sync.cli.scope import FLOW_NAMES
+from sync.cli.shown import counts_text, show_result
+from sync.flows.context import FlowResult
 from tests.unit.cli.conftest import Operator
 
 COLUMNS = {"order": "Order", "code": "Code", "why": "Why", "fix": "Way out"}
@@ -62,3 +65,13 @@ def test_a_check_ends_with_what_is_to_be_done_and_the_verdict(
     assert said.code == (Exit.FAILED if broken else Exit.DONE)
     assert verdict.startswith("The service cannot run so: " if broken else "The service can run: ")
     assert [int(each) for each in verdict.split() if each.isdigit()] == counts
+
+
+def test_one_is_told_as_one_and_every_flow_fits_its_column(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert counts_text({"shown": 1, "status_shown": 2}) == "1 notice shown, 2 order statuses shown"
+    for flow in FLOW_NAMES:
+        show_result(FlowResult(flow))
+    places = {line.index("nothing to do") for line in capsys.readouterr().out.splitlines()}
+    assert len(places) == 1
