@@ -10,6 +10,7 @@ import click
 
 from sync.cli.output import json_option
 from sync.cli.scope import Moment
+from sync.cli.shown import document_lines
 from sync.cli.site import opened, site_options
 
 
@@ -149,6 +150,6 @@ def _show(answer: dict[str, Any], as_json: bool) -> None:
             for line in value:
                 click.echo(f"  {line}")
         elif isinstance(value, dict):
-            click.echo(f"{name}: {json.dumps(value, ensure_ascii=False)}")
+            click.echo("\n".join([f"{name}:", *document_lines(value, "  ")]))
         elif value is not None:
             click.echo(f"{name}: {value}")

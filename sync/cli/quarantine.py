@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, fail, json_option
+from sync.cli.shown import document_lines
 from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ def show(order: str, as_json: bool, site: str | None, pipeline: str | None) -> N
         )
     if entry.reduced_at is not None:
         click.echo(f"  names, addresses and notes were removed {entry.reduced_at:%Y-%m-%d}")
-    click.echo(json.dumps(told["payload"], indent=2, ensure_ascii=False))
+    click.echo("What the buyer ordered:")
+    for line_of_it in document_lines(told["payload"], "  "):
+        click.echo(line_of_it)
 
 
 @quarantine.command(

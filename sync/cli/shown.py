@@ -108,3 +108,44 @@ def exit_for(results: Sequence[FlowResult]) -> Exit:
 
 def end(results: Sequence[FlowResult]) -> Any:
     raise click.exceptions.Exit(exit_for(results))
+
+
+def document_lines(value: Any, indent: str = "") -> list[str]:
+    """An encoded document for a person: a field to a line, what it holds below it.
+
+    Nothing is said of what is not there, nor of the kinds that programs go by.
+    """
+    lines: list[str] = []
+    for name, each in value.items():
+        said = _in_words(each)
+        if name == "is" or said == "":
+            continue
+        if said is not None:
+            lines.append(f"{indent}{name}: {said}")
+            continue
+        lines.append(f"{indent}{name}:")
+        for one in each if isinstance(each, list) else [each]:
+            below = [f"{indent}    {one}"]
+            if isinstance(one, dict):
+                below = document_lines(one, indent + "    ")
+            if isinstance(each, list) and below:
+                below[0] = f"{indent}  - {below[0].strip()}"
+            lines += below
+    return lines
+
+
+def _in_words(value: Any) -> str | None:
+    """The value on one line; empty where there is none, None for what has several parts."""
+    if value is None or value in ("", [], {}):
+        return ""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case {"is": "Money", "amount": amount, "currency": currency}:
+            return f"{amount} {currency}"
+        case dict():
+            return None
+        case list():
+            said = [_in_words(each) for each in value]
+            return None if None in said else ", ".join(map(str, said))
+    return str(value)

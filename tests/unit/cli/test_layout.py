@@ -6,8 +6,10 @@ import pytest
 
 from sync.cli.output import Exit, laid_out
 from sync.cli.scope import FLOW_NAMES
-from sync.cli.shown import counts_text, show_result
+from sync.cli.shown import counts_text, document_lines, show_result
+from sync.domain.codec import encode
 from sync.flows.context import FlowResult
+from sync.testing import builders as a
 from tests.unit.cli.conftest import Operator
 
 COLUMNS = {"order": "Order", "code": "Code", "why": "Why", "fix": "Way out"}
@@ -75,3 +77,15 @@ def test_one_is_told_as_one_and_every_flow_fits_its_column(
         show_result(FlowResult(flow))
     places = {line.index("nothing to do") for line in capsys.readouterr().out.splitlines()}
     assert len(places) == 1
+
+
+def test_a_document_is_told_a_person_in_words_and_whole() -> None:
+    order = a.a_web_order()
+    lines = document_lines(encode(order))
+    text = "\n".join(lines)
+    assert "number: W-10482" in lines
+    assert "total: 99.90 EUR" in lines
+    assert "lines:\n  - line_id: 1\n    sku: BOLT-M8\n" in text
+    assert "    unit_price: 9.9900 EUR" in lines
+    assert "  email: " not in document_lines({"email": None})
+    assert not [word for word in ("Money", "{", "is:", "None") if word in text]
