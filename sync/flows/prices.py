@@ -73,6 +73,8 @@ def mirror_prices(
     store = needs(context.store, MirrorsPrices, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     retrying = context.retrying()
+    shown = retrying(lambda: set(store.shown_price_partitions()))
+    shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
     entitled = _entitled(context, retrying)
     scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
     unclear = take_unreadable(context, result)
@@ -82,8 +84,6 @@ def mirror_prices(
     audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
     restricted = _restricted(context, result, entitled, unclear)
-    shown = retrying(lambda: set(store.shown_price_partitions()))
-    shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
     _refuse_mixed_shoppers(context)
     apart = {each for each in shown - wanted if audiences.get(each[1]) and _stands_apart(*each)}
     with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
@@ -162,8 +162,8 @@ def _withdraw_hidden(
 ) -> set[Partition]:
     """Take away what no channel shows to shoppers any more, such as behind a new login wall.
 
-    The mapping alone says so, no source that could be broken: it is done at once
-    and asks no guard rail (VE-7). Gives the partitions that are dealt with.
+    The mapping alone says so, no source that could be broken: it is done at once,
+    without the ERP, and asks no guard rail (VE-7). Gives the partitions that are dealt with.
     """
     declared = shopper_audiences(context.mapping)
     hidden = {each for each in shown if each[0].channel is not None and each[0] not in declared}
