@@ -83,7 +83,7 @@ def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: boo
     mirror = needs(context.store, MirrorsAccounts, "the store")
     groups = context.mapping.retail_groups
     retrying = context.retrying()
-    with all_withdrawn(result) as withdrawals:
+    with all_withdrawn(result, dry_run=dry_run) as withdrawals:
         for customer_id in retrying(lambda: sorted(mirror.shown_customer_ids())):
             if customer_id not in groups:
                 continue

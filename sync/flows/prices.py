@@ -31,6 +31,7 @@ from sync.flows.mirroring import (
     withdraw_retail_groups,
 )
 from sync.flows.retrying import Retrying
+from sync.flows.withdrawing import Withdrawals, all_withdrawn
 from sync.planning.entitlements import Buyers
 from sync.planning.guards import price_moved
 from sync.planning.plan import Change, plan_mirror
@@ -71,10 +72,12 @@ def mirror_prices(
     """
     erp = needs(context.erp, ReadsPrices, "the ERP")
     store = needs(context.store, MirrorsPrices, "the store")
-    withdraw_retail_groups(context, result, dry_run=dry_run)
     retrying = context.retrying()
-    shown = retrying(lambda: set(store.shown_price_partitions()))
-    shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
+    with all_withdrawn(result, dry_run=dry_run) as withdrawals:
+        with withdrawals.each():
+            withdraw_retail_groups(context, result, dry_run=dry_run)
+        shown = retrying(lambda: set(store.shown_price_partitions()))
+        shown -= _withdraw_hidden(context, result, store, retrying, shown, withdrawals)
     entitled = _entitled(context, retrying)
     scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
     unclear = take_unreadable(context, result)
@@ -157,8 +160,7 @@ def _withdraw_hidden(
     store: MirrorsPrices,
     retrying: Retrying,
     shown: Collection[Partition],
-    *,
-    dry_run: bool,
+    withdrawals: Withdrawals,
 ) -> set[Partition]:
     """Take away what no channel shows to shoppers any more, such as behind a new login wall.
 
@@ -167,16 +169,22 @@ def _withdraw_hidden(
     """
     declared = shopper_audiences(context.mapping)
     hidden = {each for each in shown if each[0].channel is not None and each[0] not in declared}
+
+    def write(keys: Sequence[PublishedPriceKey]) -> None:
+        retrying(store.apply_prices, [], keys)
+
+    size = context.store.capabilities.prices_at_once
     for audience, scope in sorted(hidden, key=_partition_order):
-        keys = [
-            PublishedPriceKey(audience, key)
-            for key in retrying(store.shown_prices, audience, scope)
-        ]
-        result.count("withdrawn", len(keys))
-        result.remarks.append(f"No channel shows {scope} to {audience} any more: withdrawn.")
-        if not dry_run:
-            for batch in chunks(keys, context.store.capabilities.prices_at_once):
-                retrying(store.apply_prices, [], batch)
+        failure = f"{scope} is hidden from {audience} and still shown"
+        with withdrawals.each(failure):
+            keys = [
+                PublishedPriceKey(audience, key)
+                for key in retrying(store.shown_prices, audience, scope)
+            ]
+            if withdrawals.take_away(keys, size, write, failure):
+                result.remarks.append(
+                    f"No channel shows {scope} to {audience} any more: withdrawn."
+                )
     return hidden
 
 
