@@ -204,7 +204,10 @@ def _put_back(
 
         def change(found: Found) -> dict[str, str | None]:
             in_force = good.files if good else {}
-            return restored(found, files, known=known, in_force=in_force, force=force)
+            kept = state.mappings.files_of
+            return restored(
+                found, files, known=known, texts_of=kept, in_force=in_force, force=force
+            )
 
         before, after = put_in_place(line.mapping.folder, change)
         if before != after:
