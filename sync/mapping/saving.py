@@ -28,14 +28,59 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.errors import Conflict, Misconfigured
+import structlog
+
+from sync.errors import Conflict, Misconfigured, SyncError
 from sync.mapping.problems import FilesRefused
 from sync.mapping.reading import version_of
 from sync.mapping.source import MARK, read_texts
 
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Written:
+    """What a block of ``taken_back_on_failure`` wrote: the files before, the version after."""
+
+    before: Mapping[str, str] | None = None
+    after: str | None = None
+
+
+@contextmanager
+def taken_back_on_failure(folder: Path) -> Iterator[Written]:
+    """Where the block fails, what it wrote into the folder is taken back.
+
+    For an edit and its record, which is committed last. To be entered by whoever is
+    ``alone`` there, before the record is begun. What somebody saved since stays, and so
+    does what cannot be taken back, which the log tells.
+    """
+    written = Written()
+    try:
+        yield written
+    except BaseException:
+        if written.before is not None and written.after is not None:
+            _take_back(folder, written.before, written.after)
+        raise
+
+
+def _take_back(folder: Path, before: Mapping[str, str], after: str) -> None:
+    def change(found: Found) -> dict[str, str | None]:
+        if found.version != after:
+            raise _meanwhile(folder)
+        return {**dict.fromkeys(found.texts or {}), **before}
+
+    if version_of(dict(before)) == after:
+        return
+    try:
+        put_in_place(folder, change)
+    except SyncError as error:
+        log.error("mapping.edit_not_taken_back", folder=str(folder), version=after, why=str(error))
+
 
 def edit_in_place(
-    folder: Path, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    folder: Path,
+    change: Callable[[Mapping[str, str]], Mapping[str, str]],
+    written: Written | None = None,
 ) -> tuple[str, str]:
     """Replace what ``change`` makes of the files; the versions before and after.
 
@@ -53,7 +98,10 @@ def edit_in_place(
             for name in changed:
                 where = _target(folder, name).parent
                 _replace(folder, changed, Found(before, half=False))
-            return version_of(before), version_of(dict(after))
+            version = version_of(dict(after))
+            if written is not None:
+                written.before, written.after = before, version
+            return version_of(before), version
     except OSError as error:
         raise _not_writable(where, error) from error
 
@@ -75,7 +123,9 @@ class Found:
 
 
 def put_in_place(
-    folder: Path, change: Callable[[Found], Mapping[str, str | None]]
+    folder: Path,
+    change: Callable[[Found], Mapping[str, str | None]],
+    written: Written | None = None,
 ) -> tuple[str | None, str]:
     """Write these files, or take away those that are None; the versions before and after.
 
@@ -92,7 +142,10 @@ def put_in_place(
             changed = {name: text for name, text in wanted.items() if held.get(name) != text}
             if changed or before.half:
                 _replace(folder, changed, before)
-            return before.version, version_of(read_texts(folder))
+            version = version_of(read_texts(folder))
+            if written is not None and not before.half:
+                written.before, written.after = before.texts, version
+            return before.version, version
     except OSError as error:
         raise _not_writable(folder, error) from error
 

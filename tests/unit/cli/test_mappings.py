@@ -174,6 +174,19 @@ def test_a_version_is_put_back_and_counts_as_any_edit(site: Operator) -> None:
     assert len(audited(site)) == 1
 
 
+def test_a_restore_whose_audit_entry_cannot_be_kept_is_taken_back(site: Operator) -> None:
+    first = version(site)
+    edited(site)
+    edited(site, "channels.yaml", ("guest_checkout: true", "guest_checkout: false"))
+    second, texts = take_up(site), read_texts(folder(site))
+    site.site.change(
+        site.site.state,
+        "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END",
+    )
+    assert site("mappings", "restore", first, "--reason", "x").code != Exit.DONE
+    assert (version(site), read_texts(folder(site)), audited(site)) == (second, texts, [])
+
+
 def test_an_edit_that_was_never_in_force_is_not_lost_by_accident(site: Operator) -> None:
     first = version(site)
     edited(site)
