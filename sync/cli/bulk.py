@@ -136,9 +136,9 @@ def import_(
 def _take_over(
     line: Pipeline, sheet: Sheet, reason: str, *, force: bool
 ) -> tuple[Imported, str, str]:
-    """The import and its audit entry: where the files cannot be written, neither."""
+    """The import and its audit entry: where one of them cannot be written, neither."""
     from sync.mapping.bulk import taken_over
-    from sync.mapping.saving import alone, edit_in_place
+    from sync.mapping.saving import alone, edit_in_place, taken_back_on_failure
 
     done: list[Imported] = []
 
@@ -153,8 +153,13 @@ def _take_over(
         done.append(imported)
         return imported.files
 
-    with alone(line.mapping.folder), line.state.transaction() as state:
-        before, after = edit_in_place(line.mapping.folder, change)
+    folder = line.mapping.folder
+    with (
+        alone(folder),
+        taken_back_on_failure(folder) as written,
+        line.state.transaction() as state,
+    ):
+        before, after = edit_in_place(folder, change, written)
         if before != after:
             subject = f"{sheet.file}: {_said(done[0])} (mapping {before} -> {after})"
             state.audit.note(actor(), "import", subject, reason, line.clock.now())

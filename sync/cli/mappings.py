@@ -194,19 +194,27 @@ def restore(
 def _put_back(
     line: Pipeline, version: str, files: Mapping[str, str], reason: str, *, force: bool
 ) -> tuple[str | None, str]:
-    """The restoring and its audit entry: where the files cannot be written, neither."""
+    """The restoring and its audit entry: where one of them cannot be written, neither."""
     from sync.mapping.restoring import restored
-    from sync.mapping.saving import alone, put_in_place
+    from sync.mapping.saving import alone, put_in_place, taken_back_on_failure
 
-    with alone(line.mapping.folder), line.state.transaction() as state:
+    folder = line.mapping.folder
+    with (
+        alone(folder),
+        taken_back_on_failure(folder) as written,
+        line.state.transaction() as state,
+    ):
         known = {each.version for each in state.mappings.kept()}
         good = state.mappings.last_good()
 
         def change(found: Found) -> dict[str, str | None]:
             in_force = good.files if good else {}
-            return restored(found, files, known=known, in_force=in_force, force=force)
+            kept = state.mappings.files_of
+            return restored(
+                found, files, known=known, texts_of=kept, in_force=in_force, force=force
+            )
 
-        before, after = put_in_place(line.mapping.folder, change)
+        before, after = put_in_place(folder, change, written)
         if before != after:
             subject = f"mapping {version} put back (mapping {before} -> {after})"
             state.audit.note(actor(), "restore", subject, reason, line.clock.now())

@@ -30,6 +30,7 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
+from sync.flows.withdrawing import Withdrawals, all_withdrawn
 from sync.planning.availability import open_to, stock_audiences, wanted_stock
 from sync.planning.entitlements import Buyers
 from sync.planning.plan import Change
@@ -50,11 +51,14 @@ def mirror_availability(
     Does nothing, and says so, for a store that has no place for them. Raises SuspiciousPlan.
     """
     store = context.store
-    withdraw_retail_groups(context, result, dry_run=dry_run)
+    with all_withdrawn(result, dry_run=dry_run) as withdrawals:
+        with withdrawals.each():
+            withdraw_retail_groups(context, result, dry_run=dry_run)
+        if isinstance(store, MirrorsAvailability):
+            _withdraw_hidden(context, result, store, withdrawals)
     if not isinstance(store, MirrorsAvailability):
         no_place(result, "availability")
         return
-    _withdraw_hidden(context, result, store, dry_run=dry_run)
     rules = _Rules.of(context, result)
     figures = _figures(context, scope)
     unreadable = take_unreadable(context, result)
@@ -232,7 +236,7 @@ def _ordered(figures: Iterable[Figured]) -> Iterator[Figured]:
 
 
 def _withdraw_hidden(
-    context: Context, result: FlowResult, store: MirrorsAvailability, *, dry_run: bool
+    context: Context, result: FlowResult, store: MirrorsAvailability, withdrawals: Withdrawals
 ) -> None:
     """Take away what no channel shows to shoppers any more, such as behind a new login wall.
 
@@ -244,10 +248,20 @@ def _withdraw_hidden(
     hidden = {each for each in shown if each.channel is not None and each not in declared}
     if not hidden:
         return
-    for audience in sorted(hidden, key=lambda each: each.order):
-        result.remarks.append(f"No channel shows availability to {audience} any more: withdrawn.")
+
+    def write(keys: Sequence[PublishedStockKey]) -> None:
+        retrying(store.apply_availability, [], keys)
+
+    size = context.store.capabilities.batch
+    stay: set[Audience] = set()
     for skus in chunks(_shown_items(context, store, ResyncScope()), ITEMS_AT_ONCE):
-        keys = [key for key in retrying(store.shown_stock, skus) if key.audience in hidden]
-        result.count("withdrawn", len(keys))
-        for batch in chunks(keys, context.store.capabilities.batch) if not dry_run else ():
-            retrying(store.apply_availability, [], batch)
+        held: dict[Audience, list[PublishedStockKey]] = {}
+        with withdrawals.each("availability that is hidden is still shown"):
+            for key in retrying(store.shown_stock, skus):
+                held.setdefault(key.audience, []).append(key)
+        for audience in sorted(hidden & held.keys(), key=lambda each: each.order):
+            failure = f"availability is hidden from {audience} and still shown"
+            if not withdrawals.take_away(held[audience], size, write, failure):
+                stay.add(audience)
+    for audience in sorted(hidden - stay, key=lambda each: each.order):
+        result.remarks.append(f"No channel shows availability to {audience} any more: withdrawn.")

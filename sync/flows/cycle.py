@@ -13,6 +13,7 @@ from sync.errors import (
     FencedOff,
     Misconfigured,
     OutcomeUnknown,
+    Refusal,
     SuspiciousPlan,
     TryLater,
 )
@@ -109,6 +110,9 @@ def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:
         result.outcome, result.message = "try_later", str(error)
     except (AccessDenied, Misconfigured, FencedOff) as error:
         result.outcome, result.message = "failed", str(error)
+    except Refusal as error:
+        # Of one record that the flow could not leave aside.
+        result.outcome, result.message = "failed", f"{error} {error.remedy}"
 
 
 def _finish(context: Context, run_id: str, result: FlowResult) -> None:

@@ -29,6 +29,7 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
+from sync.flows.withdrawing import Withdrawals, all_withdrawn
 from sync.planning.entitlements import Buyers, Sight, entitlement_of, hides
 from sync.planning.plan import Change
 from sync.planning.prices import shopper_audiences
@@ -51,16 +52,20 @@ def mirror_entitlements(
     store that has no place for it or an ERP that cannot tell. Raises SuspiciousPlan.
     """
     store, erp = context.store, context.erp
-    withdraw_retail_groups(context, result, dry_run=dry_run)
+    retrying = context.retrying()
+    shown_skus: set[Sku] = set()
+    with all_withdrawn(result, dry_run=dry_run) as withdrawals:
+        with withdrawals.each():
+            withdraw_retail_groups(context, result, dry_run=dry_run)
+        if isinstance(store, MirrorsEntitlements) and isinstance(erp, ListsRestrictedItems):
+            shown_skus = retrying(lambda: set(store.shown_restricted_items()))
+            _withdraw_hidden(context, store, shown_skus, withdrawals)
     if not isinstance(store, MirrorsEntitlements):
         no_place(result, "restricted items")
         return
     if not isinstance(erp, ListsRestrictedItems) or not isinstance(erp, ReadsItems):
         result.remarks.append("The ERP cannot list what is not for everybody: nothing is mirrored.")
         return
-    retrying = context.retrying()
-    shown_skus = retrying(lambda: set(store.shown_restricted_items()))
-    _withdraw_hidden(context, result, store, shown_skus, dry_run=dry_run)
     listed = restricted_items(context)
     buyers, _ = buyers_of(context, result)
     skus = sorted(listed | shown_skus)
@@ -101,11 +106,9 @@ def mirror_entitlements(
 
 def _withdraw_hidden(
     context: Context,
-    result: FlowResult,
     store: MirrorsEntitlements,
     skus: Collection[Sku],
-    *,
-    dry_run: bool,
+    withdrawals: Withdrawals,
 ) -> None:
     """Keep no item for shoppers whom no channel has any more, such as before a login wall.
 
@@ -113,15 +116,20 @@ def _withdraw_hidden(
     """
     declared = shopper_audiences(context.mapping)
     retrying = context.retrying()
-    for batch in chunks(sorted(skus), context.store.capabilities.batch):
-        narrowed = [
-            Entitlement(each.sku, stay)
-            for each in retrying(store.shown_entitlements, batch).values()
-            if (stay := _declared(each, declared)) != each.audiences
-        ]
-        result.count("withdrawn", len(narrowed))
-        if narrowed and not dry_run:
-            retrying(store.apply_entitlements, narrowed, [])
+
+    def write(narrowed: Sequence[Entitlement]) -> None:
+        retrying(store.apply_entitlements, narrowed, [])
+
+    size = context.store.capabilities.batch
+    failure = "an item is kept for shoppers whom no channel has, and still shown to them"
+    for batch in chunks(sorted(skus), size):
+        with withdrawals.each(failure):
+            narrowed = [
+                Entitlement(each.sku, stay)
+                for each in retrying(store.shown_entitlements, batch).values()
+                if (stay := _declared(each, declared)) != each.audiences
+            ]
+            withdrawals.take_away(narrowed, size, write, failure)
 
 
 def _declared(entitlement: Entitlement, declared: Collection[Audience]) -> tuple[Audience, ...]:

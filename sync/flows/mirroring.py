@@ -12,9 +12,10 @@ import structlog
 from sync.applying import apply_changes
 from sync.domain.account import IndividualAccount
 from sync.domain.ids import CustomerId
-from sync.errors import Conflict, OutcomeUnknown, SuspiciousPlan, SyncError, TryLater
+from sync.errors import SuspiciousPlan
 from sync.flows.changes import look_at_everything
 from sync.flows.context import Context, FlowResult, needs
+from sync.flows.withdrawing import all_withdrawn
 from sync.planning.guards import needs_the_whole, suspicion
 from sync.planning.membership import Members, mapped_accounts
 from sync.planning.plan import Change, plan_mirror
@@ -77,30 +78,25 @@ def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: boo
     """Take away whatever is shown under an ID that is a retail group (WA-8).
 
     It goes before everything else and asks no guard rail: strangers share the
-    account, and each minute counts. Raises the first error, once all were tried.
+    account, and each minute counts. Raises an error once all were tried.
     """
     mirror = needs(context.store, MirrorsAccounts, "the store")
     groups = context.mapping.retail_groups
     retrying = context.retrying()
-    failed: SyncError | None = None
-    for customer_id in retrying(lambda: sorted(mirror.shown_customer_ids())):
-        if customer_id not in groups:
-            continue
-        if not dry_run:
-            look_at_everything(context, Feed)
-            try:
-                retrying(mirror.withdraw_account, customer_id)
-            except (TryLater, OutcomeUnknown, Conflict) as error:
-                # The others must not stay in sight because of this one.
-                result.remarks.append(f"{customer_id} is a retail group and still shown: {error}")
-                log.error("account.not_withdrawn", customer=customer_id.value)
-                failed = failed or error
+    with all_withdrawn(result, dry_run=dry_run) as withdrawals:
+        for customer_id in retrying(lambda: sorted(mirror.shown_customer_ids())):
+            if customer_id not in groups:
                 continue
-            log.warning("account.withdrawn", customer=customer_id.value, reason="retail group")
-        result.remarks.append(f"{customer_id} is a retail group: what was shown is withdrawn.")
-        result.count("withdrawn")
-    if failed is not None:
-        raise failed
+            with withdrawals.each(f"{customer_id} is a retail group and still shown"):
+                if not dry_run:
+                    look_at_everything(context, Feed)
+                    retrying(mirror.withdraw_account, customer_id)
+                    told = {"customer": customer_id.value, "reason": "retail group"}
+                    log.warning("account.withdrawn", **told)
+                result.remarks.append(
+                    f"{customer_id} is a retail group: what was shown is withdrawn."
+                )
+                result.count("withdrawn")
 
 
 def shown_ids(context: Context, scope: ResyncScope) -> list[CustomerId]:

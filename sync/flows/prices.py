@@ -31,6 +31,7 @@ from sync.flows.mirroring import (
     withdraw_retail_groups,
 )
 from sync.flows.retrying import Retrying
+from sync.flows.withdrawing import Withdrawals, all_withdrawn
 from sync.planning.entitlements import Buyers
 from sync.planning.guards import price_moved
 from sync.planning.plan import Change, plan_mirror
@@ -71,8 +72,12 @@ def mirror_prices(
     """
     erp = needs(context.erp, ReadsPrices, "the ERP")
     store = needs(context.store, MirrorsPrices, "the store")
-    withdraw_retail_groups(context, result, dry_run=dry_run)
     retrying = context.retrying()
+    with all_withdrawn(result, dry_run=dry_run) as withdrawals:
+        with withdrawals.each():
+            withdraw_retail_groups(context, result, dry_run=dry_run)
+        shown = retrying(lambda: set(store.shown_price_partitions()))
+        shown -= _withdraw_hidden(context, result, store, retrying, shown, withdrawals)
     entitled = _entitled(context, retrying)
     scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
     unclear = take_unreadable(context, result)
@@ -82,8 +87,6 @@ def mirror_prices(
     audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
     restricted = _restricted(context, result, entitled, unclear)
-    shown = retrying(lambda: set(store.shown_price_partitions()))
-    shown -= _withdraw_hidden(context, result, store, retrying, shown, dry_run=dry_run)
     _refuse_mixed_shoppers(context)
     apart = {each for each in shown - wanted if audiences.get(each[1]) and _stands_apart(*each)}
     with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
@@ -157,26 +160,31 @@ def _withdraw_hidden(
     store: MirrorsPrices,
     retrying: Retrying,
     shown: Collection[Partition],
-    *,
-    dry_run: bool,
+    withdrawals: Withdrawals,
 ) -> set[Partition]:
     """Take away what no channel shows to shoppers any more, such as behind a new login wall.
 
-    The mapping alone says so, no source that could be broken: it is done at once
-    and asks no guard rail (VE-7). Gives the partitions that are dealt with.
+    The mapping alone says so, no source that could be broken: it is done at once,
+    without the ERP, and asks no guard rail (VE-7). Gives the partitions that are dealt with.
     """
     declared = shopper_audiences(context.mapping)
     hidden = {each for each in shown if each[0].channel is not None and each[0] not in declared}
+
+    def write(keys: Sequence[PublishedPriceKey]) -> None:
+        retrying(store.apply_prices, [], keys)
+
+    size = context.store.capabilities.prices_at_once
     for audience, scope in sorted(hidden, key=_partition_order):
-        keys = [
-            PublishedPriceKey(audience, key)
-            for key in retrying(store.shown_prices, audience, scope)
-        ]
-        result.count("withdrawn", len(keys))
-        result.remarks.append(f"No channel shows {scope} to {audience} any more: withdrawn.")
-        if not dry_run:
-            for batch in chunks(keys, context.store.capabilities.prices_at_once):
-                retrying(store.apply_prices, [], batch)
+        failure = f"{scope} is hidden from {audience} and still shown"
+        with withdrawals.each(failure):
+            keys = [
+                PublishedPriceKey(audience, key)
+                for key in retrying(store.shown_prices, audience, scope)
+            ]
+            if withdrawals.take_away(keys, size, write, failure):
+                result.remarks.append(
+                    f"No channel shows {scope} to {audience} any more: withdrawn."
+                )
     return hidden
 
 

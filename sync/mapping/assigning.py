@@ -9,7 +9,7 @@ from pathlib import Path
 from sync.domain.ids import CustomerId, OrganisationId
 from sync.errors import Rejected
 from sync.mapping.editing import Edit, accounts_in, edited, sound_mapping
-from sync.mapping.saving import alone, edit_in_place
+from sync.mapping.saving import alone, edit_in_place, taken_back_on_failure
 from sync.mapping.source import read_texts
 from sync.ports.clock import Clock
 from sync.ports.state import State
@@ -28,13 +28,17 @@ class MappingFiles:
     def edit(
         self, actor: str, action: str, what: str, reason: str, change: Change
     ) -> tuple[str, str]:
-        """The edit and its audit entry: where the files cannot be written, neither.
+        """The edit and its audit entry: where one of them cannot be written, neither.
 
         Gives the versions before and after; equal ones were no edit.
         """
         # In this order: whoever waits for another edit must not keep the daemon from its state.
-        with alone(self.folder), self.state.transaction() as state:
-            before, after = edit_in_place(self.folder, change)
+        with (
+            alone(self.folder),
+            taken_back_on_failure(self.folder) as written,
+            self.state.transaction() as state,
+        ):
+            before, after = edit_in_place(self.folder, change, written)
             if before != after:
                 subject = f"{what} (mapping {before} -> {after})"
                 state.audit.note(actor, action, subject, reason, self.clock.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from sync.errors import Conflict, Misconfigured
 from sync.mapping.problems import FilesRefused, suggestion
@@ -53,22 +53,23 @@ def restored(
     files: Mapping[str, str],
     *,
     known: Collection[str],
+    texts_of: Callable[[str], Mapping[str, str] | None],
     in_force: Collection[str],
     force: bool,
 ) -> dict[str, str | None]:
     """What to write so that the folder says what ``files`` say; None: take the file away.
 
-    ``known`` are the kept versions: a folder that holds another one holds somebody's
-    edit, which would be lost. ``in_force`` names the files of the version in force; one
+    ``known`` are the kept versions, ``texts_of`` gives the files of one: a folder that
+    holds another one holds somebody's edit, which would be lost. One in which a restore
+    stopped holds files of two of them. ``in_force`` names the files of the version in force; one
     of them that did not exist earlier is emptied, since a file that is gone is refused.
     Raises Conflict for such an edit unless ``force``, Misconfigured for files of which
     the service knows nothing.
     """
-    lost = found.version not in known
-    if lost and not found.half and not force:
-        what = f"version {found.version}" if found.version else "files that cannot be read"
+    edit = None if force else _never_in_force(found, known, texts_of)
+    if edit is not None:
         raise Conflict(
-            f"the folder holds an edit that was never in force ({what}); it would be lost."
+            f"the folder holds an edit that was never in force ({edit}); it would be lost."
             " Save it elsewhere, then restore with --force"
         )
     held = found.texts if found.texts is not None else {}
@@ -81,6 +82,23 @@ def restored(
     for name in held.keys() - files.keys():
         wanted[name] = _emptied(name) if name in in_force else None
     return wanted
+
+
+def _never_in_force(
+    found: Found, known: Collection[str], texts_of: Callable[[str], Mapping[str, str] | None]
+) -> str | None:
+    """What of the folder no kept version says, in words; None where nothing is."""
+    if found.version in known:
+        return None
+    if found.texts is None:
+        return "files that cannot be read"
+    if not found.half:
+        return f"version {found.version}"
+    kept = [texts_of(version) or {} for version in known]
+    for name, text in found.texts.items():
+        if text != _emptied(name) and all(text != each.get(name) for each in kept):
+            return name
+    return None
 
 
 def _emptied(name: str) -> str:

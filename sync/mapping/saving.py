@@ -7,10 +7,11 @@ folder meanwhile, or after a crash, refuses it instead of taking half an edit fo
 whole one.
 
 Programs edit one after the other. A person who saves meanwhile is noticed by the
-version; one who saves between the last look and the renaming by the old file, which
-keeps a hidden name until it was looked at once more, and is put back. What no look can
-see is a save that exchanges the file in the instant between two system calls: that one
-may be lost.
+version; one who exchanges a file later by a look right before its renaming; one who
+writes into it by the old file, which keeps a hidden name until it was looked at once
+more. Then all are put back; what cannot be keeps its hidden name, and is told. What no
+look can see is a save that exchanges the file in the instant between two system calls:
+that one may be lost.
 """
 
 from __future__ import annotations
@@ -19,21 +20,67 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.errors import Conflict, Misconfigured
+import structlog
+
+from sync.errors import Conflict, Misconfigured, SyncError
 from sync.mapping.problems import FilesRefused
 from sync.mapping.reading import version_of
 from sync.mapping.source import MARK, read_texts
 
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Written:
+    """What a block of ``taken_back_on_failure`` wrote: the files before, the version after."""
+
+    before: Mapping[str, str] | None = None
+    after: str | None = None
+
+
+@contextmanager
+def taken_back_on_failure(folder: Path) -> Iterator[Written]:
+    """Where the block fails, what it wrote into the folder is taken back.
+
+    For an edit and its record, which is committed last. To be entered by whoever is
+    ``alone`` there, before the record is begun. What somebody saved since stays, and so
+    does what cannot be taken back, which the log tells.
+    """
+    written = Written()
+    try:
+        yield written
+    except BaseException:
+        if written.before is not None and written.after is not None:
+            _take_back(folder, written.before, written.after)
+        raise
+
+
+def _take_back(folder: Path, before: Mapping[str, str], after: str) -> None:
+    def change(found: Found) -> dict[str, str | None]:
+        if found.version != after:
+            raise _meanwhile(folder)
+        return {**dict.fromkeys(found.texts or {}), **before}
+
+    if version_of(dict(before)) == after:
+        return
+    try:
+        put_in_place(folder, change)
+    except SyncError as error:
+        log.error("mapping.edit_not_taken_back", folder=str(folder), version=after, why=str(error))
+
 
 def edit_in_place(
-    folder: Path, change: Callable[[Mapping[str, str]], Mapping[str, str]]
+    folder: Path,
+    change: Callable[[Mapping[str, str]], Mapping[str, str]],
+    written: Written | None = None,
 ) -> tuple[str, str]:
     """Replace what ``change`` makes of the files; the versions before and after.
 
@@ -51,7 +98,10 @@ def edit_in_place(
             for name in changed:
                 where = _target(folder, name).parent
                 _replace(folder, changed, Found(before, half=False))
-            return version_of(before), version_of(dict(after))
+            version = version_of(dict(after))
+            if written is not None:
+                written.before, written.after = before, version
+            return version_of(before), version
     except OSError as error:
         raise _not_writable(where, error) from error
 
@@ -73,7 +123,9 @@ class Found:
 
 
 def put_in_place(
-    folder: Path, change: Callable[[Found], Mapping[str, str | None]]
+    folder: Path,
+    change: Callable[[Found], Mapping[str, str | None]],
+    written: Written | None = None,
 ) -> tuple[str | None, str]:
     """Write these files, or take away those that are None; the versions before and after.
 
@@ -90,7 +142,10 @@ def put_in_place(
             changed = {name: text for name, text in wanted.items() if held.get(name) != text}
             if changed or before.half:
                 _replace(folder, changed, before)
-            return before.version, version_of(read_texts(folder))
+            version = version_of(read_texts(folder))
+            if written is not None and not before.half:
+                written.before, written.after = before.texts, version
+            return before.version, version
     except OSError as error:
         raise _not_writable(folder, error) from error
 
@@ -116,36 +171,39 @@ def _replace(folder: Path, changed: Mapping[str, str | None], before: Found) -> 
     One file is exchanged at once; of several, none counts before all are in place.
     """
     beside: dict[str, Path] = {}
-    kept: list[_Old] = []
+    kept: dict[str, _Old] = {}
+    stuck: list[_Old] = []
     marked, begun = before.half or len(changed) > 1, before.half
     try:
         for name, text in changed.items():
             if text is not None:
                 beside[name] = _written_beside(folder, name, text)
-        kept.extend(
-            _keep(_target(folder, name) if name in beside else folder / name) for name in changed
-        )
-        if _found(folder) != before or any(each.exchanged() for each in kept):
+        for name in changed:
+            kept[name] = _keep(_target(folder, name) if name in beside else folder / name)
+        if _found(folder) != before or any(each.exchanged() for each in kept.values()):
             raise _meanwhile(folder)
         if marked:
             (folder / MARK).write_text(_MARKED, encoding="utf-8")
             _sync(folder)
             begun = True  # from here on a failure leaves the mark: the files are nobody's edit
-        for name in changed:
+        done: list[_Old] = []
+        for name, old in kept.items():
+            # Anew for each: the mark takes its time on its way to the disk.
+            if old.exchanged():
+                break
             if name in beside:
-                beside[name].replace(_target(folder, name))
+                beside[name].replace(old.place)
             else:
-                (folder / name).unlink(missing_ok=True)
-        written = any(each.written_to() for each in kept)
-        go_back = written and all(each.can_go_back for each in kept)
+                old.place.unlink(missing_ok=True)
+            done.append(old)
+        go_back = len(done) < len(kept) or any(each.written_to() for each in done)
         if go_back:
-            for each in kept:
-                each.put_back()
-            begun = before.half
-        for parent in {folder, *(each.place.parent for each in kept)}:
+            stuck = [each for each in done if not each.put_back()]
+            begun = before.half or bool(stuck)
+        for parent in {folder, *(each.place.parent for each in kept.values())}:
             _sync(parent)
         if go_back:
-            raise _meanwhile(folder)
+            raise _meanwhile(folder, stuck)
         if marked:
             (folder / MARK).unlink()
             _sync(folder)
@@ -156,8 +214,9 @@ def _replace(folder: Path, changed: Mapping[str, str | None], before: Found) -> 
     finally:
         for path in beside.values():
             path.unlink(missing_ok=True)
-        for each in kept:
-            each.forget()
+        for each in kept.values():
+            if each not in stuck:
+                each.forget()
 
 
 _MARKED = "Files of this folder are being replaced; until that is done none of them counts.\n"
@@ -168,44 +227,63 @@ def _target(folder: Path, name: str) -> Path:
     return (folder / name).resolve()
 
 
-def _meanwhile(folder: Path) -> Conflict:
-    return Conflict(f"somebody else saved a file in {folder} at this moment; try again")
+def _meanwhile(folder: Path, stuck: Collection[_Old] = ()) -> Conflict:
+    """Somebody saved a file; ``stuck`` are others that could not be put back then."""
+    happened = f"somebody else saved a file in {folder} at this moment"
+    if not stuck:
+        return Conflict(f"{happened}; try again")
+    places = ", ".join(sorted(str(each.place) for each in stuck))
+    names = ", ".join(sorted(str(each.name) for each in stuck if each.name is not None))
+    way_out = f"what stood there is in {names}; " if names else ""
+    return Conflict(
+        f"{happened}, and {places} could not be put back: {way_out}see to the files, then delete"
+        f" {folder / MARK} where it stands"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Old:
     """What stood at a place, under a second name until it is known that nobody wrote into it.
 
-    ``name`` is None where nothing stood there (``new``), or where the disk or the owner
-    allows no second name: then what is saved in the last moment is not noticed.
+    ``seen`` is None where nothing stood there, ``name`` also where the disk or the owner
+    allows no second name: then it is put back as a copy, and what is saved into it in the
+    last moment is not noticed.
     """
 
     place: Path
     name: Path | None
     content: bytes | None
-    new: bool = False
-
-    @property
-    def can_go_back(self) -> bool:
-        return self.new or self.name is not None
+    seen: os.stat_result | None
 
     def exchanged(self) -> bool:
-        """Whether another file stands there by now."""
-        if self.name is None:
-            return self.new and os.path.lexists(self.place)
+        """Whether another file stands there by now, or one without a second name says
+        something else."""
         try:
-            return not os.path.samestat(self.name.lstat(), self.place.lstat())
+            stands = self.place.lstat()
         except FileNotFoundError:
+            return self.seen is not None
+        if self.seen is None or not os.path.samestat(self.seen, stands):
             return True
+        unnamed = self.name is None and self.content is not None
+        return unnamed and _content(self.place) != self.content
 
     def written_to(self) -> bool:
         return self.name is not None and _content(self.name) != self.content
 
-    def put_back(self) -> None:
-        if self.name is not None:
-            self.name.replace(self.place)
-        else:
-            self.place.unlink(missing_ok=True)
+    def put_back(self) -> bool:
+        """Let it stand there again; whether that could be done."""
+        try:
+            if self.seen is None:
+                self.place.unlink(missing_ok=True)
+            elif self.name is not None:
+                self.name.replace(self.place)
+            elif self.content is not None:
+                _copy(self.content, self.place).replace(self.place)
+            else:
+                return False
+        except OSError:
+            return False
+        return True
 
     def forget(self) -> None:
         if self.name is not None:
@@ -213,14 +291,17 @@ class _Old:
 
 
 def _keep(place: Path) -> _Old:
-    if not os.path.lexists(place):
-        return _Old(place, None, None, new=True)
+    try:
+        seen = place.lstat()
+    except FileNotFoundError:
+        return _Old(place, None, None, None)
     name = place.with_name(f".{place.name}.{secrets.token_hex(4)}.old")
     try:
         os.link(place, name, follow_symlinks=False)
     except OSError:
-        return _Old(place, None, None)
-    return _Old(place, name, _content(name))
+        held = None if stat.S_ISLNK(seen.st_mode) else _content(place)
+        return _Old(place, None, held, seen)
+    return _Old(place, name, _content(name), seen)
 
 
 def _content(path: Path) -> bytes | None:
@@ -236,10 +317,15 @@ def _written_beside(folder: Path, name: str, text: str) -> Path:
     mark = (
         b"\xef\xbb\xbf" if target.exists() and target.read_bytes()[:3] == b"\xef\xbb\xbf" else b""
     )
-    handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".new", dir=target.parent)
+    return _copy(mark + text.encode("utf-8"), target)
+
+
+def _copy(content: bytes, target: Path) -> Path:
+    """A file beside the target, on disk, with this content and the target's rights."""
+    handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(mark + text.encode("utf-8"))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         _like(target, Path(beside))

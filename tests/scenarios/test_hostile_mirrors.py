@@ -24,7 +24,7 @@ from sync.domain.pricing import (
     effective_price,
 )
 from sync.domain.times import Watermark
-from sync.errors import Conflict
+from sync.errors import AccessDenied, Conflict, Rejected, RightMissing, TryLater
 from sync.planning.prices import wanted_prices
 from sync.ports.erp import Feed, UnreadableRecord
 from sync.testing import builders as a
@@ -300,19 +300,27 @@ def test_two_entries_of_one_key_show_the_price_that_the_erp_would_charge_in_any_
 
 
 class StubbornStore(MemoryStore):
-    """It cannot withdraw one account: somebody has it open."""
+    """It cannot withdraw one account."""
+
+    error: Exception
 
     def withdraw_account(self, customer_id: CustomerId) -> None:
         if customer_id == HARBOUR:
-            raise Conflict("the record is open at somebody's desk")
+            raise self.error
         super().withdraw_account(customer_id)
 
 
-@pytest.mark.rule("WA-8")
-@pytest.mark.parametrize("flow", MIRRORS)
-def test_retail_group_that_cannot_be_withdrawn_keeps_no_other_shown(
-    make_world: MakeWorld, flow: str
-) -> None:
+KEPT = (
+    (Conflict("the record is open at somebody's desk"), "try_later"),
+    (TryLater("the store answers 500"), "try_later"),
+    (Rejected("an order names it.", code="in_use", remedy="Close the order."), "failed"),
+    (RightMissing("the key may not delete"), "failed"),
+)
+
+
+@pytest.fixture
+def stubborn(make_world: MakeWorld) -> World:
+    """Everything is shown, and both accounts become retail groups."""
     clock = ManualClock()
     store = StubbornStore(clock=clock)
     fill_store(store)
@@ -323,12 +331,47 @@ def test_retail_group_that_cannot_be_withdrawn_keeps_no_other_shown(
         for each, country in ((RETAIL, "DE"), (HARBOUR, "NL"), (MILL, "BE"))
     )
     world.remap(channels={**world.mapping.channels, a.CHANNEL: a_channel(retail_groups=groups)})
-    result = world.run(flow)
+    return world
 
-    assert MILL not in set(store.shown_customer_ids())
-    assert result.outcome != "ok"
+
+@pytest.mark.rule("WA-8")
+@pytest.mark.parametrize("error, outcome", KEPT, ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("flow", MIRRORS)
+def test_retail_group_that_cannot_be_withdrawn_keeps_no_other_shown(
+    stubborn: World, flow: str, error: Exception, outcome: str
+) -> None:
+    assert isinstance(stubborn.store, StubbornStore)
+    stubborn.store.error = error
+    result = stubborn.run(flow)
+
+    assert MILL not in set(stubborn.store.shown_customer_ids())
+    assert not stubborn.store.shown_invoices([MILL])
+    assert not stubborn.store.shown_documents([MILL])
+    assert result.outcome == outcome
+    assert str(error) in result.message
     assert result.counts["withdrawn"] == 1
-    assert any(HARBOUR.value in remark for remark in result.remarks)
+    assert any(HARBOUR.value in remark and str(error) in remark for remark in result.remarks)
+
+
+@pytest.mark.rule("WA-8")
+def test_retail_groups_are_withdrawn_behind_one_where_the_connector_has_a_mistake(
+    stubborn: World,
+) -> None:
+    assert isinstance(stubborn.store, StubbornStore)
+    stubborn.store.error = KeyError("id")
+    with pytest.raises(KeyError):
+        stubborn.run("invoices")
+    assert MILL not in set(stubborn.store.shown_customer_ids())
+    assert HARBOUR in set(stubborn.store.shown_customer_ids())
+
+
+@pytest.mark.rule("WA-8")
+def test_refused_login_is_not_tried_again_for_each_retail_group(stubborn: World) -> None:
+    """Systems count those, and lock the account."""
+    assert isinstance(stubborn.store, StubbornStore)
+    stubborn.store.error = AccessDenied("the login is refused")
+    assert stubborn.run("invoices").outcome == "failed"
+    assert MILL in set(stubborn.store.shown_customer_ids())
 
 
 # What is called "ok".

@@ -171,6 +171,25 @@ def test_a_new_login_wall_hides_prices_at_once_and_asks_no_guard_rail(
     assert seen_by(world, SHOPPERS) == Decimal("9.9900")
 
 
+@pytest.mark.rule("VE-7", "MI-3")
+@pytest.mark.parametrize("wall", [LoginWall.LOGIN_REQUIRED, LoginWall.LOGIN_TO_PRICE])
+def test_a_new_login_wall_hides_prices_also_while_the_erp_is_away(
+    world: World, wall: LoginWall
+) -> None:
+    world.run("prices")
+    world.remap(channels={**world.mapping.channels, WEB: a_channel(login_wall=wall)})
+    world.erp.deny_access()
+    result = world.run("prices")
+    assert (result.outcome, result.counts) == ("failed", {"withdrawn": 1})
+    assert seen_by(world, OPEN) is None
+    assert mill_sees(world) == Decimal("9.9900")
+
+    # What shoppers who signed in may see comes from the ERP.
+    world.erp.deny_access(denied=False)
+    world.run("prices")
+    assert seen_by(world, SHOPPERS) == Decimal("9.9900")
+
+
 @pytest.mark.rule("VE-1", "VE-7")
 def test_nothing_of_a_b2b_channel_is_public(world: World) -> None:
     world.run("prices")

@@ -20,9 +20,9 @@ from sync.sample.build import build_sample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FLOWS = (
-    *("accounts", "ship_tos", "prices", "invoices", "balances", "customer_parts"),
-    *("entitlements", "availability"),
-    *("registrations", "orders", "order_status", "documents", "account_orders"),
+    *("accounts", "entitlements", "ship_tos", "prices", "invoices", "balances"),
+    *("customer_parts", "availability", "registrations", "orders", "order_status"),
+    *("documents", "account_orders"),
 )
 # So many of the sample's orders are kept: importable ones, and ones that are not.
 GOOD_ORDERS = 40

@@ -82,6 +82,19 @@ def test_an_import_is_one_edit_with_its_reason(site: Operator, sheet: Path) -> N
     assert (newest["version"], newest["reason"]) == (done["after"], "two new branches")
 
 
+def test_an_import_whose_audit_entry_cannot_be_kept_is_taken_back(
+    site: Operator, sheet: Path
+) -> None:
+    before = texts(site)
+    edit(sheet, "org-101;;;;000101\r\n", "org-101;;;;000103\r\n")
+    site.site.change(
+        site.site.state,
+        "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END",
+    )
+    assert site("mappings", "import", str(sheet), "--reason", "x").code != Exit.DONE
+    assert (texts(site), audited(site)) == (before, [])
+
+
 def test_zeros_that_a_spreadsheet_took_away_are_missed(site: Operator, sheet: Path) -> None:
     """Also of a customer whom only the ERP knows."""
     before = texts(site)

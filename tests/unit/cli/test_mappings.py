@@ -11,6 +11,7 @@ import pytest
 
 from sync.cli.output import Exit
 from sync.mapping import read_texts, version_of
+from sync.mapping.source import MARK
 from tests.system.site import SampleSite
 from tests.unit.cli.conftest import Operator
 
@@ -173,6 +174,19 @@ def test_a_version_is_put_back_and_counts_as_any_edit(site: Operator) -> None:
     assert len(audited(site)) == 1
 
 
+def test_a_restore_whose_audit_entry_cannot_be_kept_is_taken_back(site: Operator) -> None:
+    first = version(site)
+    edited(site)
+    edited(site, "channels.yaml", ("guest_checkout: true", "guest_checkout: false"))
+    second, texts = take_up(site), read_texts(folder(site))
+    site.site.change(
+        site.site.state,
+        "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END",
+    )
+    assert site("mappings", "restore", first, "--reason", "x").code != Exit.DONE
+    assert (version(site), read_texts(folder(site)), audited(site)) == (second, texts, [])
+
+
 def test_an_edit_that_was_never_in_force_is_not_lost_by_accident(site: Operator) -> None:
     first = version(site)
     edited(site)
@@ -193,6 +207,43 @@ def test_files_that_cannot_be_read_are_put_right_by_force(site: Operator) -> Non
     first = version(site)
     (folder(site) / "customers.csv").write_bytes(b"\xff\xfe\x00")
     assert site("mappings", "restore", first, "--reason", "x").code == Exit.FAILED
+    assert site("mappings", "restore", first, "--reason", "x", "--force").code == Exit.DONE
+    assert version(site) == first
+
+
+def test_a_restore_that_stopped_half_way_is_gone_on_with(site: Operator) -> None:
+    """Its files are of two versions that were both in force, so nothing is lost."""
+    first, channels = version(site), folder(site) / "channels.yaml"
+    old = channels.read_text()
+    edited(site)
+    edited(site, channels.name, ("guest_checkout: true", "guest_checkout: false"))
+    second = take_up(site)
+    channels.write_text(old)  # this one was in place when it stopped, customers.csv not yet
+    (folder(site) / MARK).touch()
+    half = version_of(read_texts(folder(site), half_written=True))
+    assert half not in (first, second)
+
+    told = site("mappings", "restore", first, "--reason", "x")
+    assert told.code == Exit.DONE, told
+    assert version(site) == first
+
+
+@pytest.mark.parametrize("odd", [b"# mine\n", b"\xff"], ids=["text", "not_utf_8"])
+def test_what_somebody_saved_after_a_restore_stopped_is_not_lost_by_accident(
+    site: Operator, odd: bytes
+) -> None:
+    first, table = version(site), folder(site) / "customers.csv"
+    (folder(site) / MARK).touch()
+    mine = table.read_bytes() + odd
+    table.write_bytes(mine)
+
+    told = site("mappings", "restore", first, "--reason", "x")
+    assert told.code == Exit.FAILED
+    assert "never in force" in told.err
+    assert "--force" in told.err
+    assert (table.read_bytes(), audited(site)) == (mine, [])
+    assert (folder(site) / MARK).exists(), "so that nothing of it counts by itself"
+
     assert site("mappings", "restore", first, "--reason", "x", "--force").code == Exit.DONE
     assert version(site) == first
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sync.domain.ids import CustomerId, OrganisationId, StoreId
-from sync.errors import Misconfigured, Rejected
+from sync.errors import Misconfigured, Rejected, TryLater
 from sync.mapping.assigning import MappingFiles
+from sync.ports.state import Transaction
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
 from sync.testing.clock import ManualClock
@@ -74,3 +79,43 @@ def test_files_that_are_refused_are_not_edited(files: MappingFiles) -> None:
     with pytest.raises(Misconfigured):
         files.assignment_of(NEW)
     assert (table(files), noted(files)) == (TABLE, [])
+
+
+class FullState:
+    """Takes everything, and fails at the commit."""
+
+    def __init__(self, state: SqlState, meanwhile: Callable[[], object]) -> None:
+        self._state, self._meanwhile = state, meanwhile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._state, name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        with self._state.transaction() as state:
+            yield state
+            self._meanwhile()
+            raise TryLater("the disk of the state is full")
+
+
+@pytest.mark.rule("VE-10")
+def test_an_edit_whose_audit_entry_cannot_be_kept_is_taken_back(files: MappingFiles) -> None:
+    seen: list[str] = []
+    assert isinstance(files.state, SqlState)
+    full = FullState(files.state, lambda: seen.append(table(files)))
+    with pytest.raises(TryLater, match="full"):
+        replace(files, state=full).put_assignment(NEW, CUSTOMER, "ann", "checked")
+    assert seen != [TABLE], "it was there, and is no more"
+    assert (table(files), noted(files)) == (TABLE, [])
+    assert not list(files.folder.glob(".*"))
+
+
+@pytest.mark.rule("VE-10")
+def test_what_a_person_saved_since_is_not_taken_back(files: MappingFiles) -> None:
+    mine = TABLE + "000103,org-9,,,\n"
+    assert isinstance(files.state, SqlState)
+    full = FullState(files.state, lambda: (files.folder / "customers.csv").write_text(mine))
+    with pytest.raises(TryLater, match="full"), capture_logs() as told:
+        replace(files, state=full).put_assignment(NEW, CUSTOMER, "ann", "checked")
+    assert table(files) == mine
+    assert [each["event"] for each in told] == ["mapping.edit_not_taken_back"]

@@ -17,6 +17,7 @@ from sync.errors import Conflict, Misconfigured
 from sync.mapping import FilesRefused, MappingSource, check_texts, read_texts, version_of
 from sync.mapping.editing import Edit, edited
 from sync.mapping.saving import Found, alone, edit_in_place, put_in_place
+from sync.mapping.source import MARK
 
 CHANNELS = """\
 channels:
@@ -424,6 +425,120 @@ def test_a_save_while_several_are_renamed_puts_all_of_them_back(
         )
     assert read_texts(folder) == {"channels.yaml": theirs, "customers.csv": TABLE}
     assert not list(folder.glob(".*"))
+
+
+MINE = TABLE + "org-9;;;mine;000109\n"
+
+
+def save_by_renaming(place: Path) -> None:
+    """As most editors save: a new file over the old one."""
+    beside = place.with_name(".theirs")
+    beside.write_text(MINE)
+    beside.rename(place)
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize("names", [("customers.csv", "channels.yaml"), ("a.yaml", "customers.csv")])
+@pytest.mark.parametrize("gone", [False, True], ids=["replaced", "taken_away"])
+def test_a_save_by_renaming_while_the_mark_goes_to_disk_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, str], gone: bool
+) -> None:
+    """Between the last look at all files and the renaming of the first, or of the second."""
+    (folder / "a.yaml").write_text("{}\n")
+    before, fsync = read_texts(folder), os.fsync
+    saved: list[bool] = []
+
+    def slow(handle: int) -> None:
+        fsync(handle)
+        if (folder / MARK).exists() and not saved:
+            saved.append(True)
+            save_by_renaming(folder / "customers.csv")
+
+    monkeypatch.setattr(os, "fsync", slow)
+    wanted = dict.fromkeys(names, None if gone else "{}\n# put back\n")
+    with pytest.raises(Conflict, match="try again"):
+        put_in_place(folder, lambda _: wanted)
+    assert saved
+    assert read_texts(folder) == before | {"customers.csv": MINE}
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.rule("OP-4")
+def test_a_file_that_a_person_makes_while_the_mark_goes_to_disk_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "customers.csv").unlink()
+    before, fsync = read_texts(folder), os.fsync
+
+    def slow(handle: int) -> None:
+        fsync(handle)
+        if (folder / MARK).exists():
+            save_by_renaming(folder / "customers.csv")
+
+    monkeypatch.setattr(os, "fsync", slow)
+    with pytest.raises(Conflict):
+        put_in_place(folder, lambda _: back("channels.yaml", "customers.csv"))
+    assert read_texts(folder) == before | {"customers.csv": MINE}
+
+
+def save_into_the_old_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person writes into customers.csv while the mark goes to disk."""
+    fsync = os.fsync
+    saved: list[bool] = []
+
+    def slow(handle: int) -> None:
+        fsync(handle)
+        if (folder / MARK).exists() and not saved:
+            saved.append(True)
+            (folder / "customers.csv").write_text(MINE)
+
+    monkeypatch.setattr(os, "fsync", slow)
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize("unnamed", ["channels.yaml", "customers.csv"])
+def test_a_save_is_left_also_where_a_file_allows_no_second_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, unnamed: str
+) -> None:
+    link = os.link
+
+    def refuse(source: Path, target: Path, **more: Any) -> None:
+        if source.name == unnamed:
+            raise PermissionError(1, "Operation not permitted")
+        link(source, target, **more)
+
+    (folder / "channels.yaml").chmod(0o640)
+    monkeypatch.setattr(os, "link", refuse)
+    save_into_the_old_file(folder, monkeypatch)
+    with pytest.raises(Conflict, match="try again"):
+        put_in_place(folder, lambda _: back("channels.yaml", "customers.csv"))
+    assert read_texts(folder) == files(customers_csv=MINE)
+    assert stat.S_IMODE((folder / "channels.yaml").stat().st_mode) == 0o640
+    assert not list(folder.glob(".*"))
+
+
+@pytest.mark.rule("OP-4")
+def test_what_cannot_be_put_back_is_kept_and_named_and_nothing_counts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.suffix == ".old" and target.name == "customers.csv":
+            raise OSError(30, "Read-only file system")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    save_into_the_old_file(folder, monkeypatch)
+    with pytest.raises(Conflict, match="could not be put back") as raised:
+        put_in_place(folder, lambda _: back("channels.yaml", "customers.csv"))
+    [old] = folder.glob(".customers.csv.*.old")
+    assert old.read_text() == MINE
+    assert str(old) in str(raised.value)
+    with pytest.raises(FilesRefused):
+        read_texts(folder)
+    held = read_texts(folder, half_written=True)
+    assert held["channels.yaml"] == CHANNELS
 
 
 @pytest.mark.rule("OP-4")
