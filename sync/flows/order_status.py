@@ -14,7 +14,12 @@ from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.errors import Misconfigured, SyncError
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks, take_unreadable
-from sync.flows.orders.aftermath import RECORDED_TOGETHER, Telling, tell_store
+from sync.flows.orders.aftermath import (
+    RECORDED_TOGETHER,
+    Telling,
+    statuses_shown_before,
+    tell_store,
+)
 from sync.flows.orders.capturing import capture_shipped
 from sync.flows.orders.discovery import order_id_of
 from sync.flows.orders.noting import note_shipped
@@ -35,7 +40,7 @@ def mirror_order_status(
     status cannot be read, is remarked, never taken for cancelled. That the ERP
     refused an order after it took it is recorded whatever the store says.
     """
-    telling = Telling(result)
+    telling = Telling(result, partial(statuses_shown_before, context))
     away: SyncError | None = None
     after: WebOrderId | None = None
     seen = 0

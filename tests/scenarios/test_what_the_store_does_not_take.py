@@ -23,6 +23,7 @@ class Shop(BatchStore):
         self.no_notice: set[WebOrderId] = set()
         self.no_status: set[WebOrderId] = set()
         self.takes_nothing = False
+        self.takes_only: int | None = None
         self.asked: list[WebOrderId] = []
 
     def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
@@ -34,6 +35,7 @@ class Shop(BatchStore):
         super().show_order_status(order_id, status)
 
     def _unless(self, broken: bool, order_id: WebOrderId) -> None:
+        self.takes_nothing = self.takes_nothing or len(self.asked) == self.takes_only
         self.asked.append(order_id)
         if broken or self.takes_nothing:
             raise TryLater("the store answers 500")
@@ -115,3 +117,69 @@ def test_a_later_refusal_is_seen_behind_a_batch_that_a_store_that_is_away_does_n
     shop.takes_nothing = True
     assert world.run("order_status").outcome == "try_later"
     assert world.state_of(last) is LedgerState.QUARANTINED
+
+
+@pytest.mark.rule("WA-13", "OI-2")
+@pytest.mark.parametrize("odd", [1, 2, 4])
+def test_orders_whose_notice_the_store_never_takes_starve_no_other(
+    world: World, shop: Shop, odd: int
+) -> None:
+    """They are ahead of all others, for ever."""
+    shop.no_notice = {order_id(number) for number in range(1, odd + 1)}
+    for number in range(1, 13):
+        place(world, number)
+        world.import_orders()
+        world.clock.advance(3600)
+    shown = [number for number in range(1, 13) if shop.notice(order_id(number))]
+    assert shown == list(range(odd + 1, 13))
+
+
+@pytest.mark.rule("OI-3", "OI-2")
+@pytest.mark.parametrize("odd", [1, 2, 4])
+def test_orders_whose_status_the_store_never_takes_starve_no_other(
+    world: World, shop: Shop, odd: int
+) -> None:
+    place(world, *range(1, 10))
+    world.import_orders()
+    in_erp_as(world, ErpOrderState.SHIPPED, *range(1, 10))
+    shop.no_status = {order_id(number) for number in range(1, odd + 1)}
+    world.run("order_status")
+    shown = shop.shown_order_statuses([order_id(number) for number in range(1, 10)])
+    assert set(shown) == {order_id(number) for number in range(odd + 1, 10)}
+
+
+@pytest.mark.rule("WA-13", "OI-2")
+def test_however_many_odd_orders_there_are_the_store_is_there_if_it_takes_another(
+    world: World, shop: Shop
+) -> None:
+    place(world, 100)
+    world.import_orders()
+    shop.no_notice = {order_id(number) for number in range(1, 21)}
+    place(world, *range(1, 24))
+    assert world.import_orders().outcome == "ok"
+    assert all(shop.notice(order_id(number)) for number in (21, 22, 23))
+
+
+@pytest.mark.rule("OP-1", "WA-13")
+@pytest.mark.parametrize("before", [0, 6], ids=["nothing shown before", "some shown before"])
+def test_a_store_that_is_away_is_not_told_of_each_order(
+    world: World, shop: Shop, before: int
+) -> None:
+    place(world, *range(101, 101 + before))
+    world.import_orders()
+    shop.takes_nothing = True
+    shop.asked.clear()
+    place(world, *range(1, 31))
+    assert world.import_orders().outcome == "try_later"
+    assert len(set(shop.asked)) <= 5
+    shop.takes_nothing = False
+    assert world.import_orders().outcome == "ok"
+    assert all(shop.notice(order_id(number)) for number in range(1, 31))
+
+
+@pytest.mark.rule("OP-1", "WA-13")
+def test_a_store_that_goes_away_while_it_is_told_is_left_alone(world: World, shop: Shop) -> None:
+    shop.takes_only = 3
+    place(world, *range(1, 31))
+    assert world.import_orders().outcome == "try_later"
+    assert len(set(shop.asked)) == 4

@@ -18,7 +18,7 @@ import structlog
 
 from sync.domain.times import Watermark
 from sync.flows.context import Context, FlowResult, needs
-from sync.flows.orders.aftermath import Telling
+from sync.flows.orders.aftermath import Telling, notices_shown_before
 from sync.flows.orders.discovery import LOOK_BACK, LOOK_BACK_EVERY
 from sync.ports.notices import notice_for
 from sync.ports.state import ShownOrder, State
@@ -47,7 +47,8 @@ def look_again(context: Context, result: FlowResult) -> None:
     """
     span = _span(context)
     if span.after < span.until:
-        store, telling = needs(context.store, ShowsImport, "the store"), Telling(result)
+        store = needs(context.store, ShowsImport, "the store")
+        telling = Telling(result, partial(notices_shown_before, context))
         seen = 0
         for entries in _told(context.state, span, context.limits.orders.batch):
             _compare(context, result, store, telling, entries)
