@@ -39,12 +39,19 @@ def import_orders(
     if dry_run:
         rehearse(context, result, scope)
         return
-    discover(context, result, scope)
     unanswered: SyncError | None = None
+    try:
+        discover(context, result, scope)
+    except TryLater as error:
+        found = {"orders_new", "orders_changed"} & result.counts.keys()
+        if not scope.hinted or not found:
+            raise
+        # What was found before the store stopped answering goes on all the same.
+        unanswered = error
     try:
         _bring_in(context, result, scope)
     except (TryLater, OutcomeUnknown, Conflict) as error:
-        unanswered = error
+        unanswered = unanswered or error
     if result.outcome == "ok" and not scope.narrow:
         # Also then: what went wrong with some orders may go wrong in every run.
         try:
