@@ -11,10 +11,15 @@ from sync.domain.erasure import status_without_person
 from sync.domain.ids import ChannelId, CustomerId, WebOrderId
 from sync.domain.problem_codes import problem
 from sync.domain.sales_order import ErpOrderState, OrderStatus
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, SyncError
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks, take_unreadable
-from sync.flows.orders.aftermath import RECORDED_TOGETHER, Telling, tell_store
+from sync.flows.orders.aftermath import (
+    RECORDED_TOGETHER,
+    Telling,
+    statuses_shown_before,
+    tell_store,
+)
 from sync.flows.orders.capturing import capture_shipped
 from sync.flows.orders.discovery import order_id_of
 from sync.flows.orders.noting import note_shipped
@@ -32,38 +37,22 @@ def mirror_order_status(
     """Show each imported order's status, shipments and back-orders as the ERP has them.
 
     Only what differs is written. An order that the ERP no longer finds, or whose
-    status cannot be read, is remarked, never taken for cancelled.
+    status cannot be read, is remarked, never taken for cancelled. That the ERP
+    refused an order after it took it is recorded whatever the store says.
     """
-    erp = needs(context.erp, ReadsOrderStatus, "the ERP")
-    retrying = context.retrying()
-    telling = Telling(result)
+    telling = Telling(result, partial(statuses_shown_before, context))
+    away: SyncError | None = None
     after: WebOrderId | None = None
     seen = 0
     while batch := _next(context, scope, after):
-        entries = _within(context, scope, batch)
-        statuses = retrying(erp.order_statuses, [entry.key for entry in entries])
-        unreadable = take_unreadable(context, result)
-        changed: list[tuple[ShownOrder, OrderStatus]] = []
-        for entry in entries:
-            status = statuses.get(entry.key)
-            if status is not None:
-                status = _fit_to_show(entry, status)
-            if status is None and unreadable.names(entry.key.value):
-                continue  # told by then, and what is shown stays
-            if status is None:
-                result.count("not_in_erp")
-                result.remarks.append(
-                    f"The ERP no longer finds order {entry.erp_order or entry.number}."
-                )
-            elif status == entry.status:
-                result.count("unchanged")
-            elif dry_run:
-                result.count("would_change")
-                result.samples.append(f"{entry.number}: {status.state.value}")
-            else:
-                changed.append((entry, status))
-        for some in chunks(changed, RECORDED_TOGETHER):
-            _show(context, result, telling, some)
+        changed = _changed(context, result, _within(context, scope, batch), dry_run=dry_run)
+        _record_refused(context, result, changed)
+        try:
+            for some in chunks([] if away else changed, RECORDED_TOGETHER):
+                _show(context, result, telling, some)
+        except SyncError as error:
+            # The ERP may have refused one of those that follow.
+            away = error
         after = batch[-1].order_id
         seen += len(batch)
         if context.progress("order_status: comparing", seen, None):
@@ -71,6 +60,8 @@ def mirror_order_status(
             return
         if scope.order is not None:
             break
+    if away is not None:
+        raise away
     try:
         telling.finish()
     finally:
@@ -78,6 +69,35 @@ def mirror_order_status(
             capture_shipped(context, result)
     if not dry_run:
         tell_store(context, result)
+
+
+def _changed(
+    context: Context, result: FlowResult, entries: Sequence[ShownOrder], *, dry_run: bool
+) -> list[tuple[ShownOrder, OrderStatus]]:
+    """Those whose status the ERP has otherwise than it is recorded; with ``dry_run`` only told."""
+    erp = needs(context.erp, ReadsOrderStatus, "the ERP")
+    statuses = context.retrying()(erp.order_statuses, [entry.key for entry in entries])
+    unreadable = take_unreadable(context, result)
+    changed: list[tuple[ShownOrder, OrderStatus]] = []
+    for entry in entries:
+        status = statuses.get(entry.key)
+        if status is not None:
+            status = _fit_to_show(entry, status)
+        if status is None and unreadable.names(entry.key.value):
+            continue  # told by then, and what is shown stays
+        if status is None:
+            result.count("not_in_erp")
+            result.remarks.append(
+                f"The ERP no longer finds order {entry.erp_order or entry.number}."
+            )
+        elif status == entry.status:
+            result.count("unchanged")
+        elif dry_run:
+            result.count("would_change")
+            result.samples.append(f"{entry.number}: {status.state.value}")
+        else:
+            changed.append((entry, status))
+    return changed
 
 
 def _fit_to_show(entry: ShownOrder, status: OrderStatus) -> OrderStatus:
@@ -137,17 +157,29 @@ def _show(
     finally:
         with context.state.transaction() as state:
             for order_id, status in shown:
-                now = context.clock.now()
-                if status.state is ErpOrderState.REFUSED:
-                    said = status.message or "it gave no reason"
-                    reason = problem(
-                        "erp_refused",
-                        f"The ERP took the order and refused it later: {said}",
-                        "Correct what the ERP names, then replay.",
-                    )
-                    state.ledger.record_refused(order_id, status, reason, now)
-                    result.count("quarantined")
-                else:
-                    state.ledger.record_status(order_id, status, now)
-                    note_shipped(context, state, order_id, status)
+                # Of a refused one it is recorded by then.
+                state.ledger.record_status(order_id, status, context.clock.now())
+                note_shipped(context, state, order_id, status)
         result.count("status_shown", len(shown))
+
+
+def _record_refused(
+    context: Context, result: FlowResult, changed: Sequence[tuple[ShownOrder, OrderStatus]]
+) -> None:
+    """A person must see what the ERP does not carry out, also where the store shows nothing.
+
+    Where the store does not take this status now, the second look shows it.
+    """
+    refused = [each for each in changed if each[1].state is ErpOrderState.REFUSED]
+    if not refused:
+        return
+    with context.state.transaction() as state:
+        for entry, status in refused:
+            said = status.message or "it gave no reason"
+            reason = problem(
+                "erp_refused",
+                f"The ERP took the order and refused it later: {said}",
+                "Correct what the ERP names, then replay.",
+            )
+            state.ledger.record_refused(entry.order_id, status, reason, context.clock.now())
+    result.count("quarantined", len(refused))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sync.domain.ids import IdempotencyKey
 from sync.domain.order import OrderState, PaymentState
-from sync.domain.sales_order import ErpOrderState
+from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.errors import Misconfigured
 from sync.flows.context import Limits, OrderLimits
+from sync.ports.erp import UnreadableRecord
 from sync.ports.state import LedgerState
 from sync.testing import builders as a
+from sync.testing.clock import ManualClock
+from sync.testing.erp import MemoryErp
 from sync.testing.faults import Crash, Fault, Script
-from tests.scenarios.world import MakeWorld, World, guest_order, harbour_order, order_id
+from tests.scenarios.world import MakeWorld, World, fill_erp, guest_order, harbour_order, order_id
 
 pytestmark = pytest.mark.rule("OI-4")
 
@@ -305,3 +310,48 @@ def test_every_step_of_it_is_in_the_history(world: World) -> None:
     cancel(world)
     world.import_orders()
     assert events(world)[-4:] == ["changed", "cancel_wanted", "cancel_asked", "cancelled"]
+
+
+class Blurred(MemoryErp):
+    """Holds statuses that cannot be read, on request."""
+
+    blurred = False
+    _told: tuple[UnreadableRecord, ...] = ()
+
+    def order_statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> Mapping[IdempotencyKey, OrderStatus]:
+        if not self.blurred:
+            return super().order_statuses(keys)
+        self._told = tuple(
+            UnreadableRecord("order_status", key.value, "state", "no such state", None)
+            for key in keys
+        )
+        return {}
+
+    def take_unreadable(self) -> Sequence[UnreadableRecord]:
+        told, self._told = self._told, ()
+        return told
+
+
+def test_a_status_that_cannot_be_read_leaves_the_cancellation_to_a_later_run(
+    make_world: MakeWorld,
+) -> None:
+    clock = ManualClock()
+    erp = Blurred(clock)
+    fill_erp(erp)
+    world = imported(make_world(clock=clock, erp=erp, limits=PASSED_ON))
+    erp.blurred = True
+    cancel(world)
+    for _ in range(2):
+        result = world.import_orders()
+        assert result.counts["unreadable"] == 1
+        assert any("no such state" in remark for remark in result.remarks)
+        assert world.state_of() is LedgerState.ACKNOWLEDGED
+        assert erp.cancellations == 0
+        world.clock.advance(3600)
+    erp.blurred = False
+    world.import_orders()
+    assert world.state_of() is LedgerState.ACKNOWLEDGED
+    assert erp.cancellations == 1
+    assert erp_state(world) is ErpOrderState.CANCELLED

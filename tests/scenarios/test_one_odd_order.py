@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from sync.domain.account import AccountStatus, Item, ShipTo
 from sync.domain.ids import CustomerId, IdempotencyKey, Sku, WebOrderId
@@ -16,6 +17,7 @@ from sync.errors import TryLater
 from sync.flows.orders.aftermath import RECORDED_TOGETHER
 from sync.flows.orders.sending import STALE_S
 from sync.ports.state import LedgerState
+from sync.state.schema import ledger
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
@@ -210,6 +212,27 @@ def test_a_run_for_the_one_order_that_no_system_answers_for_is_not_called_ok(
     result = world.run("orders", order=order_id(ODD).value)
     assert result.outcome == "try_later"
     assert not world.erp.orders
+
+
+@pytest.mark.rule("OI-2")
+@pytest.mark.parametrize("payload", ["{}", "no JSON"])
+def test_an_order_that_the_state_cannot_read_keeps_no_other_out(world: World, payload: str) -> None:
+    with world.state.transaction() as state:
+        state.ledger.discover(mill_order(ODD), world.clock.now())
+    with world.engine.begin() as connection:
+        connection.execute(update(ledger).values(payload=payload))
+    for number in range(1, MANY + 1):
+        if number != ODD:
+            world.store.place_order(harbour_order(number))
+    for _ in range(2):
+        result = world.import_orders()
+        assert all_but_the_odd_one_are_in(world)
+        assert result.counts["failed"] == 1
+        assert any(str(order_id(ODD)) in remark for remark in result.remarks)
+        world.clock.advance(3600)
+    world.store.place_order(harbour_order(MANY + 1))
+    world.import_orders()
+    assert world.state_of(MANY + 1) is LedgerState.ACKNOWLEDGED
 
 
 def suspend(erp: MemoryErp) -> None:

@@ -6,13 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from sync.domain.ids import IdempotencyKey
 from sync.domain.order import OrderState, PaymentState
-from sync.domain.sales_order import ErpOrderState
+from sync.domain.sales_order import ErpOrderState, FoundOrder
 from sync.domain.views import ImportNotice, ImportState
+from sync.errors import TryLater
+from sync.flows.context import FlowResult
+from sync.flows.orders.second_look import look_again
 from sync.ports.state import LedgerState
 from sync.testing import builders as a
+from sync.testing.clock import ManualClock
+from sync.testing.erp import MemoryErp
 from sync.testing.faults import Crash, Script
-from tests.scenarios.world import MakeWorld, World, harbour_order, mill_order, order_id
+from tests.scenarios.world import MakeWorld, World, fill_erp, harbour_order, mill_order, order_id
 
 STALE = ImportNotice(ImportState.PROCESSING)
 
@@ -141,3 +147,61 @@ def test_a_run_for_a_part_looks_at_no_other_order_again(world: World) -> None:
     assert "shown_again" not in world.run("orders", hinted=(order_id(2),)).counts
     assert world.store.notice(order_id(1)) == STALE
     assert world.import_orders().counts["shown_again"] == 1
+
+
+@pytest.mark.rule("WA-13")
+@pytest.mark.parametrize("days", [2, 4, 40])
+def test_after_a_pause_everything_is_looked_at_that_was_told_before_it(
+    world: World, days: int
+) -> None:
+    notice = imported(world)
+    world.clock.advance(600)
+    world.import_orders()
+    world.store.show_import(order_id(1), STALE)
+    world.clock.advance(days * 24 * 3600)
+    assert world.import_orders().counts["shown_again"] == 1
+    assert world.store.notice(order_id(1)) == notice
+
+
+@pytest.mark.rule("WA-13", "OI-2")
+def test_orders_that_come_to_no_outcome_leave_the_others_their_second_look(
+    make_world: MakeWorld,
+) -> None:
+    class Busy(MemoryErp):
+        busy = False
+
+        def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
+            if self.busy:
+                raise TryLater("it took too long (57014)")
+            return super().find_order(key)
+
+    clock = ManualClock()
+    erp = Busy(clock)
+    fill_erp(erp)
+    world = make_world(clock=clock, erp=erp)
+    notice = imported(world)
+    world.store.show_import(order_id(1), STALE)
+    world.clock.advance(world.limits.orders.ambiguity_wait_s)
+    erp.busy = True
+    world.store.place_order(mill_order(2))
+    result = world.import_orders()
+    assert result.outcome == "try_later"
+    assert world.store.notice(order_id(1)) == notice
+
+
+@pytest.mark.rule("WA-13")
+def test_what_the_store_should_no_longer_show_is_not_shown_again(
+    world: World,
+) -> None:
+    """The second look repeats what the store confirmed, never what is no longer true."""
+    world.erp.refuse_item(a.SKU)
+    world.store.place_order(harbour_order(1))
+    world.import_orders()
+    assert world.state_of(1) is LedgerState.QUARANTINED
+    world.store.show_import(order_id(1), STALE)
+    world.clock.advance(world.limits.orders.ambiguity_wait_s)
+    world.dismiss(1)
+    result = FlowResult("orders")
+    look_again(world.context(), result)
+    assert "shown_again" not in result.counts
+    assert world.store.notice(order_id(1)) == STALE

@@ -16,6 +16,7 @@ What keeps an order from being booked twice or lost, step by step:
 
 from __future__ import annotations
 
+from sync.errors import Conflict, OutcomeUnknown, SyncError, TryLater
 from sync.flows.context import Context, FlowResult
 from sync.flows.orders.aftermath import judge_changes, tell_store
 from sync.flows.orders.cancelling import cancel_in_erp
@@ -38,7 +39,30 @@ def import_orders(
     if dry_run:
         rehearse(context, result, scope)
         return
-    discover(context, result, scope)
+    unanswered: SyncError | None = None
+    try:
+        discover(context, result, scope)
+    except TryLater as error:
+        found = {"orders_new", "orders_changed"} & result.counts.keys()
+        if not scope.hinted or not found:
+            raise
+        # What was found before the store stopped answering goes on all the same.
+        unanswered = error
+    try:
+        _bring_in(context, result, scope)
+    except (TryLater, OutcomeUnknown, Conflict) as error:
+        unanswered = unanswered or error
+    if result.outcome == "ok" and not scope.narrow:
+        # Also then: what went wrong with some orders may go wrong in every run.
+        try:
+            look_again(context, result)
+        except (TryLater, OutcomeUnknown, Conflict) as error:
+            unanswered = unanswered or error
+    if unanswered is not None:
+        raise unanswered
+
+
+def _bring_in(context: Context, result: FlowResult, scope: ResyncScope) -> None:
     try:
         OrderWork(context, result).run(scope)
     finally:
@@ -51,5 +75,3 @@ def import_orders(
                 credit_refunds(context, result)
             finally:
                 tell_store(context, result)
-    if result.outcome == "ok" and not scope.narrow:
-        look_again(context, result)

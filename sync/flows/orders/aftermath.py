@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -99,7 +100,7 @@ def tell_store(context: Context, result: FlowResult) -> None:
     """
     store = needs(context.store, ShowsImport, "the store")
     retrying = context.retrying()
-    telling = Telling(result)
+    telling = Telling(result, partial(notices_shown_before, context))
     untold: set[WebOrderId] = set()
     told = 0
     while True:
@@ -131,17 +132,34 @@ def tell_store(context: Context, result: FlowResult) -> None:
                 return
 
 
+# So many in a row may fail where the store took nothing before that it can be asked again.
+SEVERAL = 5
+# As many orders are shown once more what the store has of them, to see whether it is there.
+_SHOWN_AGAIN = 3
+_SHOWN_WITHIN = timedelta(days=30)
+
+Shown = tuple[str, Callable[[], None]]
+"""An order's number, and how it is shown once more what the store took before."""
+
+
 class Telling:
     """Shows what is to be shown order by order.
 
     What goes wrong with one order is remarked, and costs no other order its
-    notice: also where the store cannot answer for it, as long as it answers for
-    the next one.
+    notice. Whether it is the order or the store that is away is seen by showing
+    another order what the store took of it before, which changes nothing:
+    ``shown_before`` gives such orders for a run in which none was taken yet.
+    Two odd orders in a row would otherwise look like a store that is away, in
+    each run again, and keep all that follow from being shown.
     """
 
-    def __init__(self, result: FlowResult) -> None:
+    def __init__(self, result: FlowResult, shown_before: Callable[[], Iterable[Shown]]) -> None:
         self._result = result
-        self._last_failed: SyncError | None = None
+        self._shown_before = shown_before
+        self._taken: list[Shown] | None = None
+        self._odd: set[str] = set()
+        # Those that failed in a row while nothing showed that the store is there.
+        self._unproven: list[SyncError] = []
 
     def took(self, number: str, show: Callable[[], None]) -> bool:
         """Whether the store took what is to be shown of that order.
@@ -153,9 +171,10 @@ class Telling:
         except (LeftAlone, AccessDenied, Misconfigured):
             raise
         except (TryLater, OutcomeUnknown, Conflict) as error:
-            if self._last_failed is not None:
+            self._odd.add(number)
+            self._unproven.append(error)
+            if self._is_away():
                 raise
-            self._last_failed = error
             self._result.remarks.append(f"{number}: {error}; it is shown in the next run")
         except Refusal as refusal:
             self._result.remarks.append(f"{number}: {refusal}")
@@ -163,15 +182,60 @@ class Telling:
             log.exception("notice.failed", web_order=number)
             self._result.remarks.append(f"{number}: {type(error).__name__}, see the log")
         else:
-            self._last_failed = None
+            self._unproven.clear()
+            self._taken = [(number, show)]
             return True
         self._result.count("not_shown")
         return False
 
     def finish(self) -> None:
-        """Raises what went wrong with the last one: no other shows that the store is there."""
-        if self._last_failed is not None:
-            raise self._last_failed
+        """Raises what went wrong with the last one, where no other was taken since."""
+        if self._unproven:
+            raise self._unproven[-1]
+
+    def _is_away(self) -> bool:
+        if self._taken is None:
+            self._taken = list(self._shown_before())
+        failed = False
+        for number, show in self._taken:
+            if number in self._odd:
+                continue
+            try:
+                show()
+            except (AccessDenied, Misconfigured):
+                raise
+            except (TryLater, OutcomeUnknown, Conflict):
+                failed = True
+            except Exception as error:  # noqa: BLE001 - it says nothing of the order that failed
+                log.info("notice.not_repeated", web_order=number, reason=type(error).__name__)
+            else:
+                self._unproven.clear()
+                return False
+        return failed or len(self._unproven) >= SEVERAL
+
+
+def notices_shown_before(context: Context) -> Iterator[Shown]:
+    """Of a few orders the notice that the store has, and should have."""
+    store, retrying = needs(context.store, ShowsImport, "the store"), context.retrying()
+    for entry in _told_lately(context, lambda each: each.shown == notice_for(each) is not None):
+        if entry.shown is not None:
+            yield entry.number, partial(retrying, store.show_import, entry.order_id, entry.shown)
+
+
+def statuses_shown_before(context: Context) -> Iterator[Shown]:
+    """Of a few orders the ERP's status as the store has it."""
+    store, retrying = needs(context.store, ShowsImport, "the store"), context.retrying()
+    for entry in _told_lately(context, lambda each: each.status is not None):
+        if entry.status is not None:
+            show = partial(retrying, store.show_order_status, entry.order_id, entry.status)
+            yield entry.number, show
+
+
+def _told_lately(context: Context, wanted: Callable[[ShownOrder], bool]) -> Sequence[ShownOrder]:
+    now = context.clock.now()
+    with context.state.transaction() as state:
+        told = state.ledger.told(now - _SHOWN_WITHIN, now, None, context.limits.orders.batch)
+    return [entry for entry in told if wanted(entry)][-_SHOWN_AGAIN:]
 
 
 def _record_shown(

@@ -27,6 +27,7 @@ from sync.errors import (
     TryLater,
 )
 from sync.flows.context import Context, FlowResult
+from sync.flows.mirroring import take_unreadable
 from sync.flows.orders.records import look_again_after_s
 from sync.planning.changes import STOPPED
 from sync.ports.erp import CancelsOrders, ReadsOrderStatus
@@ -85,9 +86,13 @@ def cancel_in_erp(context: Context, result: FlowResult) -> None:
             _to_people(context, result, entries)
             continue
         statuses = context.retrying()(erp.order_statuses, [each.key for each in entries])
+        unreadable = take_unreadable(context, result, "an order like that is not cancelled yet")
         for entry in entries:
             seen.add(entry.order_id.value)
-            _see_to(context, result, erp, entry, statuses.get(entry.key))
+            status = statuses.get(entry.key)
+            # What cannot be read is neither lost nor untouched: the next run looks again.
+            if status is not None or not unreadable.names(entry.key.value):
+                _see_to(context, result, erp, entry, status)
             if context.progress("orders: cancelling", len(seen), None):
                 result.outcome = "cancelled"
                 return

@@ -15,7 +15,7 @@ from datetime import timedelta
 from sync.domain.ids import WebOrderId, well_formed
 from sync.domain.order import StoreOrder, UnreadableOrder
 from sync.domain.times import Watermark
-from sync.errors import LeftAlone, Misconfigured, TryLater
+from sync.errors import LeftAlone, Misconfigured, Refusal, TryLater
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
 from sync.flows.orders.reading import orders_now
@@ -83,48 +83,57 @@ def _discover_hinted(context: Context, result: FlowResult, hinted: tuple[WebOrde
     """
     done = 0
     for some in chunks(hinted, context.limits.orders.batch):
-        found = _shown_now(context, result, some)
-        with context.state.transaction() as state:
-            for order in found:
-                _take_in(context, result, state, order, named=False)
+        found: list[StoreOrder] = []
+        try:
+            _look_at(context, result, some, found)
+        finally:
+            with context.state.transaction() as state:
+                for order in found:
+                    _take_in(context, result, state, order, named=False)
         done += len(some)
         if context.progress("orders: reading the store", done, len(hinted)):
             result.outcome = "cancelled"
             return
 
 
-def _shown_now(
-    context: Context, result: FlowResult, order_ids: Sequence[WebOrderId]
-) -> list[StoreOrder]:
-    """Those of these orders that the store shows.
+def _look_at(
+    context: Context,
+    result: FlowResult,
+    order_ids: Sequence[WebOrderId],
+    found: list[StoreOrder],
+) -> None:
+    """Those of these orders that the store shows, into ``found``.
 
-    One that it cannot answer for is left to the next look at all orders, and costs
-    the others nothing. Two in a row, or a single one, raise what was answered.
+    One that it cannot answer for, or refuses to, is left to the next look at all
+    orders, and costs the others nothing. Where it does not answer for two in a row,
+    or for a single one, that is raised, and what was found before stays found.
     """
     try:
-        return [each for each in orders_now(context, order_ids).values() if each is not None]
+        shown = orders_now(context, order_ids).values()
+        found.extend(each for each in shown if each is not None)
     except LeftAlone:
         raise
-    except TryLater:
-        if len(order_ids) == 1:
+    except (TryLater, Refusal) as error:
+        if len(order_ids) == 1 and isinstance(error, TryLater):
             raise
-    found: list[StoreOrder] = []
+    else:
+        return
     failed_before = False
     for order_id in order_ids:
         try:
             order = orders_now(context, [order_id])[order_id]
         except LeftAlone:
             raise
-        except TryLater as error:
-            if failed_before:
+        except (TryLater, Refusal) as error:
+            if failed_before and isinstance(error, TryLater):
                 raise
-            failed_before = True
+            # A refusal is an answer: the store is there.
+            failed_before = isinstance(error, TryLater)
             result.remarks.append(f"The store could not show order {order_id}: {error}")
             continue
         failed_before = False
         if order is not None:
             found.append(order)
-    return found
 
 
 def _take_in(

@@ -50,7 +50,6 @@ from sync.domain.order import StoreOrder
 from sync.errors import SyncError
 from sync.flows.orders.hand import Hand, Ready
 from sync.flows.orders.keeping import Keeping
-from sync.flows.orders.records import look_again_after_s
 from sync.flows.orders.sending import STALE_S, Sending
 from sync.ports.state import Claim, LedgerState
 
@@ -99,20 +98,21 @@ class Hands:
         return put_off
 
     def _claim(self, order_ids: Sequence[WebOrderId]) -> list[Claim]:
-        # Whoever takes over from a worker that died while it wrote must find the
-        # ERP done with that write.
-        lease = self.context.limits.orders.lease_s + look_again_after_s(self.context)
+        lease = self.work.lease_s
         for attempt in (1, 2):
             try:
                 with self.later.transaction() as state:
                     return list(state.ledger.claim_all(order_ids, self.context.clock.now(), lease))
             except SyncError:
                 raise
-            except Exception:
-                if attempt == 2:
+            except Exception as error:
+                if attempt == 1:
+                    self.keeping.write()
+                elif not isinstance(error, ValueError):
                     raise
-                self.keeping.write()
-        raise AssertionError("unreachable")
+        # One of them cannot even be read: the others are claimed without it.
+        found = [self.work.claim(order_id) for order_id in order_ids]
+        return [claim for claim in found if claim is not None]
 
     def _through(self, hand: Hand, claims: Sequence[Claim]) -> None:
         """From the claims to the outcomes; what is left open in the hand was not begun."""

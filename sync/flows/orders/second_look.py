@@ -4,7 +4,7 @@ A store that hangs may carry out a notice or a status after a later one, and it
 carries no version: the store cannot tell which is newer. Whoever sent it may be
 gone by then. So each order is compared once more when the store has been told
 nothing new of it for as long as an unknown outcome rests, and once a day with
-all others that it was told of in the last days.
+all others that it was told of in the last days, those of a pause not counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import structlog
 
 from sync.domain.times import Watermark
 from sync.flows.context import Context, FlowResult, needs
-from sync.flows.orders.aftermath import Telling
+from sync.flows.orders.aftermath import Telling, notices_shown_before
 from sync.flows.orders.discovery import LOOK_BACK, LOOK_BACK_EVERY
 from sync.ports.notices import notice_for
 from sync.ports.state import ShownOrder, State
@@ -47,7 +47,8 @@ def look_again(context: Context, result: FlowResult) -> None:
     """
     span = _span(context)
     if span.after < span.until:
-        store, telling = needs(context.store, ShowsImport, "the store"), Telling(result)
+        store = needs(context.store, ShowsImport, "the store")
+        telling = Telling(result, partial(notices_shown_before, context))
         seen = 0
         for entries in _told(context.state, span, context.limits.orders.batch):
             _compare(context, result, store, telling, entries)
@@ -69,7 +70,9 @@ def _span(context: Context) -> _Span:
         near = state.watermarks.get(LOOKED_AGAIN)
         far = state.watermarks.get(LOOKED_AGAIN_FAR)
     if near is None or far is None or not now - LOOK_BACK_EVERY < far.at <= now:
-        return _Span(now - LOOK_BACK, until, far=True)
+        # From the last such look on: during a pause nobody has looked.
+        last = now if far is None else min(far.at, now)
+        return _Span(last - LOOK_BACK, until, far=True)
     return _Span(min(near.at, until), until, far=False)
 
 

@@ -116,11 +116,7 @@ class OrderWork:
 
     def _work_on(self, order_id: WebOrderId) -> bool:
         """Whether there was anything to do about the order."""
-        # Whoever takes over from a worker that died while it wrote must find the
-        # ERP done with that write.
-        lease = self.context.limits.orders.lease_s + look_again_after_s(self.context)
-        with self.context.state.transaction() as state:
-            claim = state.ledger.claim(order_id, self.context.clock.now(), lease)
+        claim = self.claim(order_id)
         if claim is None:
             return False
         try:
@@ -137,6 +133,33 @@ class OrderWork:
         else:
             self.went_well()
         return True
+
+    @property
+    def lease_s(self) -> float:
+        """Seconds for which an order is claimed.
+
+        Whoever takes over from a worker that died while it wrote must find the ERP
+        done with that write.
+        """
+        return self.context.limits.orders.lease_s + look_again_after_s(self.context)
+
+    def claim(self, order_id: WebOrderId) -> Claim | None:
+        """The claim of that order; None where there is nothing to do about it.
+
+        None too, and remarked, where what the state holds of it cannot be read: it
+        stays due, so that each run says so until somebody has seen to it.
+        """
+        try:
+            with self.context.state.transaction() as state:
+                return state.ledger.claim(order_id, self.context.clock.now(), self.lease_s)
+        except ValueError:
+            log.exception("order.unreadable_in_state", web_order=order_id.value)
+            self.result.count("failed")
+            self.result.remarks.append(
+                f"What the state holds of order {order_id} cannot be read, see the log. It is "
+                "left alone until the state is repaired or restored from a backup."
+            )
+            return None
 
     def failed_alone(self, error: TryLater) -> None:
         """A system did not answer for one order, which rests: that may be the order's doing.

@@ -94,6 +94,36 @@ def test_an_order_in_review_after_its_import_keeps_its_number_in_the_store(ledge
     assert ledger.open_orders() == [ORDER]
 
 
+@pytest.mark.rule("WA-13")
+def test_a_notice_that_is_confirmed_after_a_later_one_is_due_again(ledger: Steps) -> None:
+    """Two workers told the store: which of them it took last, nobody knows."""
+    ledger.discover()
+    with ledger.state.transaction() as on:
+        [late] = on.ledger.to_show(10)
+    claim = ledger.claim()
+    ledger.freeze(claim)
+    ledger.show()
+    assert ledger.entry().shown == PROCESSING
+    ledger.thaw(claim)
+    ledger.retry(claim)
+    with ledger.state.transaction() as on:
+        on.ledger.record_shown(ORDER, PENDING, ledger.now, since=late)
+    assert ledger.entry().shown is None
+    assert ledger.to_show() == [PENDING]
+
+
+@pytest.mark.rule("WA-13")
+def test_a_notice_that_another_worker_confirmed_alike_is_not_due_again(ledger: Steps) -> None:
+    ledger.discover()
+    with ledger.state.transaction() as on:
+        [late] = on.ledger.to_show(10)
+    ledger.show()
+    with ledger.state.transaction() as on:
+        on.ledger.record_shown(ORDER, PENDING, ledger.now, since=late)
+    assert ledger.entry().shown == PENDING
+    assert ledger.to_show() == []
+
+
 def test_an_order_that_the_store_closed_itself_is_told_nothing(ledger: Steps) -> None:
     ledger.discover()
     ledger.closed(ledger.claim())
