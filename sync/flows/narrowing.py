@@ -75,7 +75,10 @@ def unknown_names(context: Context, scope: ResyncScope) -> list[str]:
         known = ", ".join(_channels(context))
         told.append(f"there is no channel {scope.channel} (there are {known})")
     if scope.order is not None and not _is_order(context, scope.order):
-        told.append(f"neither the store nor the ledger has an order {scope.order}")
+        told.append(
+            f"the ledger has no order {scope.order}, and the store shows none under that key"
+            " (by its number an order is known once a run for all has read it)"
+        )
     return told
 
 
