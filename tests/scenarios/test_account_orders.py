@@ -118,16 +118,17 @@ def test_web_order_is_among_them_and_names_itself_and_nothing_else_of_it_changes
 
 
 @pytest.mark.rule("MI-5", "WA-9", "WA-8")
+@pytest.mark.parametrize("scope", [None, MILL.value], ids=["all accounts", "that account"])
 def test_web_order_that_the_erp_s_staff_moved_to_another_account_is_linked_no_more(
-    world: World,
+    world: World, scope: str | None
 ) -> None:
     world.cycle()
     world.store.place_order(harbour_order(1))
     world.cycle()
     [row] = world.in_erp(1)
-    world.clock.advance(3600)
+    world.clock.advance(2 * 86400)
     world.erp.edit_order(row.key, sold_to=MILL)
-    world.run("account_orders", customer=MILL.value)
+    world.run("account_orders", customer=scope)
     order = shown(world)[MILL, row.number.value]
     assert (order.source, order.web_order) == (OrderSource.WEB, None)
 
