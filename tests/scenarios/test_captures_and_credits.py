@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from sync.domain.ids import IdempotencyKey
 from sync.domain.order import OrderState, PaymentState, WebOrder
 from sync.domain.sales_order import ErpOrderState, LineStatus, OrderStatus
-from sync.domain.settlement import CaptureState
+from sync.domain.settlement import CaptureState, settlement_key
 from sync.flows.context import Limits, OrderLimits
 from sync.flows.cycle import run_flow
+from sync.ports.erp import UnreadableRecord
 from sync.ports.settlements import SettlementKind, SettlementState
 from sync.ports.state import LedgerState
 from sync.testing import builders as a
+from sync.testing.clock import ManualClock
+from sync.testing.erp import MemoryErp
 from sync.testing.faults import Crash, Fault, Script
 from tests.scenarios.test_balances import without
-from tests.scenarios.world import WEB, MakeWorld, World, guest_order, harbour_order, order_id
+from tests.scenarios.world import (
+    WEB,
+    MakeWorld,
+    World,
+    fill_erp,
+    guest_order,
+    harbour_order,
+    order_id,
+)
 
 pytestmark = pytest.mark.rule("OI-10")
 
@@ -407,3 +420,99 @@ def test_refund_that_is_told_otherwise_later_is_for_a_person(world: World) -> No
     world.edit(refunds=(replace(refund, amount=a.money("50.00")),))
     settle(world)
     assert len(world.erp.credits) == 1
+
+
+def cancelled_with_refund(make_world: MakeWorld) -> World:
+    """A captured order that the store cancels and gives back, before anything has left."""
+    orders = OrderLimits(
+        capture_channels=[WEB.value], credit_channels=[WEB.value], pass_on_cancellations=True
+    )
+    world = make_world(script=Script(), limits=Limits(orders=orders))
+    paid = a.a_card_payment(state=PaymentState.CAPTURED)
+    world.store.place_order(guest_order(1, payments=(paid,)))
+    world.import_orders()
+    world.store.refund(ONE, a.money("99.90"), "R-1")
+    back = replace(paid, state=PaymentState.REFUNDED)
+    world.edit(state=OrderState.CANCELLED, payments=(back,))
+    return world
+
+
+@pytest.mark.rule("OI-4")
+def test_refund_of_an_order_that_the_erp_cancelled_is_for_a_person_and_no_credit(
+    make_world: MakeWorld,
+) -> None:
+    world = cancelled_with_refund(make_world)
+    settle(world)
+    assert world.erp.statuses[world.entry().key].state is ErpOrderState.CANCELLED
+    assert world.erp.credits == ()
+    assert world.state_of() is LedgerState.REVIEW
+    assert "the ERP has the order as cancelled" in " ".join(world.entry().differences)
+    assert refund_states(world) == {"R-1": SettlementState.FOR_A_PERSON}
+
+
+@pytest.mark.rule("OI-4")
+def test_refund_waits_until_it_is_known_whether_the_order_is_cancelled(
+    make_world: MakeWorld,
+) -> None:
+    world = cancelled_with_refund(make_world)
+    script_of(world).lost_request("erp.cancel_order")
+    world.import_orders()
+    assert world.entry().cancel_due_at is not None
+    assert (world.erp.credits, refund_states(world)) == ((), {"R-1": SettlementState.WANTED})
+    settle(world)
+    assert world.erp.credits == ()
+    assert refund_states(world) == {"R-1": SettlementState.FOR_A_PERSON}
+
+
+@pytest.mark.rule("OI-4")
+def test_refund_of_an_order_that_the_erp_did_not_cancel_any_more_is_credited(
+    make_world: MakeWorld,
+) -> None:
+    world = cancelled_with_refund(make_world)
+    ship(world, 10)
+    settle(world)
+    assert [each.amount for each in world.erp.credits] == [a.money("99.90")]
+
+
+def test_credit_over_another_amount_under_the_key_of_the_refund_is_for_a_person(
+    world: World,
+) -> None:
+    entry = world.entry()
+    length = world.erp.capabilities.external_key_length
+    key = settlement_key(entry.key, "refund", "R-1", length)
+    of_another_amount = a.a_credit_request(order=entry.key, amount=a.money("1.21"))
+    world.erp.request_credit(of_another_amount, key)
+    world.store.refund(ONE, a.money("12.10"), "R-1")
+    settle(world)
+    assert len(world.erp.credits) == 1
+    assert refund_states(world) == {"R-1": SettlementState.FOR_A_PERSON}
+    assert world.state_of() is LedgerState.REVIEW
+    assert "The ERP has 1.21 EUR under the key of refund R-1" in " ".join(world.entry().differences)
+
+
+class UnreadableStatus(MemoryErp):
+    """The status of no order can be read for now."""
+
+    odd: tuple[UnreadableRecord, ...] = ()
+
+    def order_statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> Mapping[IdempotencyKey, OrderStatus]:
+        return {} if self.odd else super().order_statuses(keys)
+
+    def take_unreadable(self) -> Sequence[UnreadableRecord]:
+        return self.odd
+
+
+def test_refund_of_an_order_whose_status_cannot_be_read_waits(make_world: MakeWorld) -> None:
+    clock = ManualClock()
+    erp = UnreadableStatus(clock)
+    fill_erp(erp)
+    world = imported(make_world(clock=clock, erp=erp, limits=BOTH))
+    erp.odd = (UnreadableRecord("order_status", world.entry().key.value, "state", "is odd"),)
+    world.store.refund(ONE, a.money("12.10"), "R-1")
+    settle(world)
+    assert refund_states(world) == {"R-1": SettlementState.WANTED}
+    erp.odd = ()
+    settle(world)
+    assert [each.amount for each in world.erp.credits] == [a.money("12.10")]

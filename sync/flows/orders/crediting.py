@@ -5,7 +5,8 @@ shows it, or that records the import. A request for a credit goes out only for t
 channels that the settings name and where the ERP takes such; every other refund is
 a question to a person. The ERP is looked at under the refund's own key before each
 attempt, so that none is credited twice, and a record that is not over is seen to
-again, so that none is lost.
+again, so that none is lost. Of an order that is cancelled in the ERP nothing may have
+been invoiced: what is to be credited of it is for a person.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from sync.domain.ids import RefundId, WebOrderNumber
+from sync.domain.sales_order import ErpOrderState
 from sync.domain.settlement import Credit, CreditRequest, settlement_key
 from sync.errors import Conflict, OutcomeUnknown, Refusal
 from sync.flows.context import Context, FlowResult
+from sync.flows.mirroring import take_unreadable
 from sync.flows.orders.settling import Settling, over
-from sync.ports.erp import RequestsCredits
+from sync.ports.erp import ReadsOrderStatus, RequestsCredits
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
 from sync.ports.state import LedgerEntry
 
@@ -51,6 +54,9 @@ class _Crediting(Settling):
             what = f"{settlement.amount} was refunded in the store (refund {settlement.number})."
             self._to_person(entry, settlement, f"{what} Credit it in the ERP.")
             return
+        if entry.cancel_due_at is not None:
+            self.rest(settlement)  # what becomes of the order says whether it is to be credited
+            return
         length = erp.capabilities.external_key_length
         key = settlement_key(entry.key, "refund", settlement.number, length)
         found = self.retrying(erp.find_credit, key)
@@ -65,7 +71,26 @@ class _Crediting(Settling):
                 "no second one under the same key. See in the ERP whether it arrived.",
             )
         else:
-            self._ask(erp, entry, replace(settlement, key=key))
+            self._ask_of_open(erp, entry, replace(settlement, key=key))
+
+    def _ask_of_open(self, erp: RequestsCredits, entry: LedgerEntry, refund: Settlement) -> None:
+        """Ask for the credit, unless the ERP has the order as cancelled by now."""
+        status = entry.status
+        if isinstance(erp, ReadsOrderStatus):
+            status = self.retrying(erp.order_statuses, [entry.key]).get(entry.key, status)
+            unreadable = take_unreadable(self.context, self.result)
+            if unreadable.names(entry.key.value):
+                self.rest(refund)
+                return
+        if status is not None and status.state is ErpOrderState.CANCELLED:
+            self._to_person(
+                entry,
+                refund,
+                f"{refund.amount} was refunded in the store (refund {refund.number}), and the ERP "
+                "has the order as cancelled. Credit there only what was invoiced or paid before.",
+            )
+        else:
+            self._ask(erp, entry, refund)
 
     @staticmethod
     def _asked_before(settlement: Settlement) -> bool:
