@@ -7,10 +7,11 @@ can be made good, too much is somebody's money.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
+from itertools import accumulate
 
 from sync.domain.money import Money, Rounding, plain, total
 from sync.domain.order import Payment, PaymentState, WebOrder
@@ -19,6 +20,8 @@ from sync.domain.settlement import Capture, CaptureState
 
 ALL_LEFT = frozenset({ErpOrderState.SHIPPED, ErpOrderState.INVOICED})
 SHIPPING = ALL_LEFT | {ErpOrderState.PARTLY_SHIPPED}
+# Of these a part may be captured already.
+_MAY_HOLD = (PaymentState.AUTHORISED, PaymentState.EXPIRED, PaymentState.REFUNDED)
 _LAPSED = frozenset({PaymentState.EXPIRED, PaymentState.DECLINED})
 
 
@@ -84,31 +87,62 @@ def to_capture(
     currency = owed.currency
     cards = [each for each in instruction.payments if each.by is PayBy.CARD]
     before = total((each.amount for each in cards if each.captured), currency)
-    asked = total(
-        (each.amount for each in held if each.state is not CaptureState.REFUSED), currency
-    )
+    asked = [each.amount for each in held if each.state is not CaptureState.REFUSED]
     whole = order.total
     live = [each for each in order.payments if _live(each, now)]
     authorised = total((each.amount or whole for each in live), currency)
-    captured = total(
-        (each.amount or whole for each in order.payments if each.state is PaymentState.CAPTURED),
-        currency,
-    )
-    # A payment that was captured in whole is told as captured, whoever asked for it.
-    paid = max(captured, before + asked, key=lambda money: money.amount)
-    most = min(
-        authorised + captured,
-        total((each.amount for each in cards), currency),
-        key=lambda money: money.amount,
-    )
+    captured = _over(order, PaymentState.CAPTURED)
+    others = _over(order, *_MAY_HOLD)
+    least = _greater(captured, before + total(asked, currency))
+    since = _greater(captured - before, Money(Decimal(0), currency))
+    paid = _greater(captured, before) + total(asked, currency) - _within(asked, since, others)
+    most = _smaller(authorised + captured, total((each.amount for each in cards), currency))
     # What was taken out of the order since is not charged any more.
-    missing = min(owed, whole, key=lambda money: money.amount) - paid
-    if missing.amount <= 0:
-        return None
-    amount = min(missing, most - paid, key=lambda money: money.amount)
-    if amount.amount > 0:
-        return ToCapture(amount, paid + amount)
-    return _lapsed(order, missing, now)
+    owed = _smaller(owed, whole)
+    missing = owed - paid
+    if missing.amount > 0:
+        amount = _smaller(missing, most - paid)
+        if amount.amount > 0:
+            return ToCapture(amount, paid + amount)
+        return _lapsed(order, missing, now)
+    if (owed - least).amount > 0 and total(asked, currency).amount > since.amount:
+        return _in_doubt(owed - least)
+    return None
+
+
+def _within(asked: Sequence[Money], since: Money, others: Money) -> Money:
+    """How much of what was asked for is part of the payments that are captured in whole.
+
+    ``since`` is how much was captured in whole after the import, by us or by a
+    person; ``others`` what the other payments are over. Where the first of ours make
+    up just that, they are in it. Else only what the others cannot hold surely is.
+    """
+    nothing = Money(Decimal(0), since.currency)
+    if since in accumulate(asked):
+        return since
+    return _smaller(since, _greater(total(asked, since.currency) - others, nothing))
+
+
+def _in_doubt(missing: Money) -> CannotCapture:
+    return CannotCapture(
+        f"Whether {missing} of what has been shipped is captured cannot be told: payments of the "
+        "order were captured in whole, by a person or with what was asked for. See in the store "
+        "what is captured, and capture there what is missing."
+    )
+
+
+def _over(order: WebOrder, *states: PaymentState) -> Money:
+    """What the payments that are in one of these states are over in all."""
+    amounts = (each.amount or order.total for each in order.payments if each.state in states)
+    return total(amounts, order.total.currency)
+
+
+def _greater(one: Money, other: Money) -> Money:
+    return max(one, other, key=lambda money: money.amount)
+
+
+def _smaller(one: Money, other: Money) -> Money:
+    return min(one, other, key=lambda money: money.amount)
 
 
 def _live(payment: Payment, now: datetime) -> bool:

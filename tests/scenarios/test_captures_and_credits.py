@@ -282,6 +282,24 @@ def test_order_that_the_store_cancelled_is_not_captured(world: World) -> None:
     assert world.state_of() is LedgerState.REVIEW
 
 
+def test_payment_that_a_person_captured_is_not_asked_for_beside_the_others(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(limits=BOTH)
+    one = a.a_card_payment(amount=a.money("60.00"))
+    two = a.a_card_payment(amount=a.money("39.90"), reference="pay_124")
+    world.store.place_order(guest_order(1, payments=(one, two)))
+    world.import_orders()
+    world.edit(payments=(one, replace(two, state=PaymentState.CAPTURED)))
+    ship(world, 6)
+    settle(world)
+    assert captured(world) == ["20.04 EUR"]
+    ship(world, 10)
+    settle(world)
+    assert captured(world) == ["20.04 EUR", "39.96 EUR"]
+    assert world.state_of() is LedgerState.ACKNOWLEDGED
+
+
 # Refunds.
 
 

@@ -112,6 +112,44 @@ def test_payment_that_is_told_as_captured_holds_our_captures() -> None:
     assert to_capture(sent, done, owed, held, NOW) is None
 
 
+TAKEN = PaymentState.CAPTURED
+
+
+def asking(
+    owed: str, held: tuple[str, ...], *payments: Payment
+) -> ToCapture | CannotCapture | None:
+    """What is asked for of an order over 120.00, after captures over so much."""
+    cards = instruction(*(card(str(each.amount.amount)) for each in payments if each.amount))
+    asked = [Capture(IdempotencyKey(f"c-{each}"), a.money(each)) for each in held]
+    return to_capture(cards, order(*payments), a.money(owed), asked, NOW)
+
+
+def test_payment_that_a_person_captured_holds_none_of_our_captures() -> None:
+    by_hand = (paid("70.00"), paid("50.00", TAKEN))
+    assert asking("60.00", (), *by_hand) == ToCapture(a.money("10.00"), a.money("60.00"))
+    assert asking("60.00", ("10.00",), *by_hand) is None
+    asked = asking("120.00", ("10.00",), *by_hand)
+    assert asked == ToCapture(a.money("60.00"), a.money("120.00"))
+
+
+def test_what_may_be_captured_already_is_not_asked_for_and_a_person_is_told() -> None:
+    """The 60.00 are of the payment that is open, or they hold the 50.00."""
+    shown = (paid("70.00"), paid("50.00", TAKEN))
+    asked = asking("120.00", ("60.00",), *shown)
+    assert asked == ToCapture(a.money("10.00"), a.money("120.00"))
+    said = asking("110.00", ("60.00",), *shown)
+    assert isinstance(said, CannotCapture)
+    assert "50.00 EUR" in said.sentence
+
+
+def test_captures_that_the_open_payments_cannot_hold_are_in_the_others() -> None:
+    said = asking("120.00", ("70.00", "15.00"), paid("40.00"), paid("80.00", TAKEN))
+    assert isinstance(said, CannotCapture)
+    assert "35.00 EUR" in said.sentence
+    exactly = asking("120.00", ("50.00", "30.00", "15.00"), paid("40.00"), paid("80.00", TAKEN))
+    assert exactly == ToCapture(a.money("25.00"), a.money("120.00"))
+
+
 def test_order_that_became_cheaper_is_captured_as_it_is_now() -> None:
     cheaper = replace(order(paid("120.00")), total=a.money("50.00"))
     asked = to_capture(instruction(card("120.00")), cheaper, a.money("81.00"), (), NOW)
