@@ -67,6 +67,23 @@ def owed_for(instruction: SalesOrder, status: OrderStatus) -> Money | None:
     return Money(whole.amount * value / goods, whole.currency).rounded(Rounding(places, ROUND_DOWN))
 
 
+def cannot_tell(instruction: SalesOrder, status: OrderStatus) -> CannotCapture | None:
+    """All has left, and nothing of it under a line of the instruction.
+
+    Some ERPs number lines their own way; and what left may be something else.
+    """
+    shipped = {line.line for line in status.lines if line.shipped > 0}
+    ours = {line.number for line in instruction.lines}
+    if status.state not in ALL_LEFT or not shipped or shipped & ours:
+        return None
+    told = ", ".join(map(str, sorted(shipped)))
+    return CannotCapture(
+        f"All has left, and the ERP tells it of lines that the order has not ({told}): what is to "
+        "be captured for it cannot be told. Capture it in the store, and have the ERP tell the "
+        "order's own line numbers."
+    )
+
+
 def _left(line: SalesOrderLine, shipped: Mapping[int, Decimal]) -> Decimal:
     """Which part of the line has left, from 0 to 1."""
     part = min(shipped.get(line.number, Decimal(0)), line.stock_quantity)

@@ -300,6 +300,41 @@ def test_payment_that_a_person_captured_is_not_asked_for_beside_the_others(
     assert world.state_of() is LedgerState.ACKNOWLEDGED
 
 
+def under_other_numbers(world: World) -> None:
+    """All ten have left, under a line number that is none of the order's."""
+    key = world.entry().key
+    lines = (LineStatus(10000, a.SKU, Decimal(10), Decimal(10), Decimal(0)),)
+    held = world.erp.statuses[key]
+    world.erp.set_order_status(key, OrderStatus(ErpOrderState.SHIPPED, held.number, lines=lines))
+
+
+def test_shipment_under_line_numbers_of_its_own_is_for_a_person(world: World) -> None:
+    under_other_numbers(world)
+    settle(world)
+    assert captured(world) == []
+    assert world.state_of() is LedgerState.REVIEW
+    assert "lines that the order has not (10000)" in " ".join(world.entry().differences)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        guest_order(1, payments=(a.a_card_payment(state=PaymentState.CAPTURED),)),
+        harbour_order(1),
+    ],
+    ids=["captured", "on terms"],
+)
+def test_shipment_under_other_line_numbers_with_nothing_to_capture_asks_nobody(
+    make_world: MakeWorld, order: WebOrder
+) -> None:
+    world = make_world(limits=BOTH)
+    world.store.place_order(order)
+    world.import_orders()
+    under_other_numbers(world)
+    settle(world)
+    assert world.state_of() is LedgerState.ACKNOWLEDGED
+
+
 # Refunds.
 
 

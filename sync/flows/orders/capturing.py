@@ -20,7 +20,7 @@ from sync.errors import Conflict, OutcomeUnknown, Refusal
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.orders.noting import of_kind
 from sync.flows.orders.settling import Settling, over
-from sync.planning.captures import CannotCapture, ToCapture, owed_for, to_capture
+from sync.planning.captures import CannotCapture, ToCapture, cannot_tell, owed_for, to_capture
 from sync.planning.changes import STOPPED
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
 from sync.ports.state import LedgerEntry
@@ -89,7 +89,12 @@ class _Capturing(Settling):
         order = self.retrying(self._orders.order, entry.order_id)
         if owed is None or not isinstance(order, WebOrder) or order.state in STOPPED:
             return None  # cancelled, refunded or gone: that is told to a person as it is
-        return to_capture(entry.frozen, order, owed, known, self.context.clock.now())
+        now = self.context.clock.now()
+        untold = cannot_tell(entry.frozen, entry.status)
+        if untold is not None:
+            all_of_it = to_capture(entry.frozen, order, entry.frozen.total, known, now)
+            return None if all_of_it is None else untold
+        return to_capture(entry.frozen, order, owed, known, now)
 
     def _ask(self, entry: LedgerEntry, shipped: Settlement, capture: Settlement) -> None:
         look_again = self.look_again_at()

@@ -21,7 +21,7 @@ from sync.domain.sales_order import (
     SalesOrderPayment,
 )
 from sync.domain.settlement import Capture, CaptureState
-from sync.planning.captures import CannotCapture, ToCapture, owed_for, to_capture
+from sync.planning.captures import CannotCapture, ToCapture, cannot_tell, owed_for, to_capture
 from sync.testing import builders as a
 
 pytestmark = pytest.mark.rule("OI-10")
@@ -148,6 +148,32 @@ def test_captures_that_the_open_payments_cannot_hold_are_in_the_others() -> None
     assert "35.00 EUR" in said.sentence
     exactly = asking("120.00", ("50.00", "30.00", "15.00"), paid("40.00"), paid("80.00", TAKEN))
     assert exactly == ToCapture(a.money("25.00"), a.money("120.00"))
+
+
+@pytest.mark.parametrize(
+    "state, lines, told",
+    [
+        (SHIPPED, {1: "3", 10000: "1"}, False),
+        (SHIPPED, {}, False),
+        (SHIPPED, {10000: "0"}, False),
+        (PARTLY, {10000: "3"}, False),
+        (SHIPPED, {10000: "3"}, True),
+        (ErpOrderState.INVOICED, {1: "0", 10000: "3"}, True),
+    ],
+)
+def test_all_that_left_under_other_line_numbers_cannot_be_told(
+    state: ErpOrderState, lines: dict[int, str], told: bool
+) -> None:
+    said = OrderStatus(
+        state,
+        lines=tuple(
+            LineStatus(number, a.SKU, Decimal(10), Decimal(each), Decimal(0))
+            for number, each in lines.items()
+        ),
+    )
+    found = cannot_tell(instruction(), said)
+    assert (found is not None) is told
+    assert found is None or "10000" in found.sentence
 
 
 def test_order_that_became_cheaper_is_captured_as_it_is_now() -> None:
