@@ -98,6 +98,8 @@ def _settled(settlement: Settlement) -> str | None:
             return f"The store captured {amount} at {at}{under}."
         case SettlementKind.CAPTURE, SettlementState.FOR_A_PERSON:
             return f"The store refused at {at} to capture {amount}."
+        case SettlementKind.CAPTURE, SettlementState.DROPPED:
+            return f"A capture of {amount} did not reach the store, and was dropped at {at}."
         case SettlementKind.CAPTURE, _:
             return f"The store was asked at {at} to capture {amount}{under}: no answer yet."
         case SettlementKind.REFUND, SettlementState.DONE:

@@ -25,10 +25,13 @@ class SettlementKind(Enum):
 
 
 class SettlementState(Enum):
+    """DROPPED: it did not arrive where it was asked for, and was not wanted any more by then."""
+
     WANTED = "wanted"
     ASKED = "asked"
     DONE = "done"
     FOR_A_PERSON = "for_a_person"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)

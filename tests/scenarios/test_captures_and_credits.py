@@ -12,6 +12,7 @@ from sync.domain.ids import IdempotencyKey
 from sync.domain.order import OrderState, PaymentState, WebOrder
 from sync.domain.sales_order import ErpOrderState, LineStatus, OrderStatus
 from sync.domain.settlement import CaptureState, settlement_key
+from sync.explaining import explain_order
 from sync.flows.context import Limits, OrderLimits
 from sync.flows.cycle import run_flow
 from sync.ports.erp import UnreadableRecord
@@ -280,6 +281,73 @@ def test_order_that_the_store_cancelled_is_not_captured(world: World) -> None:
     settle(world)
     assert captured(world) == []
     assert world.state_of() is LedgerState.REVIEW
+
+
+def never_arrived(world: World) -> None:
+    """Six of ten have left, and the request for a capture was lost on its way."""
+    script_of(world).lost_request("store.capture")
+    ship(world, 6)
+    world.run("order_status")
+    assert (script_of(world).count("store.capture"), captured(world)) == (1, [])
+
+
+def test_request_that_never_arrived_is_not_asked_again_of_an_order_cancelled_since(
+    world: World,
+) -> None:
+    never_arrived(world)
+    world.edit(state=OrderState.CANCELLED)
+    settle(world)
+    assert captured(world) == []
+    assert world.state_of() is LedgerState.REVIEW
+    assert script_of(world).count("store.capture") == 1
+
+
+def test_request_that_never_arrived_is_asked_again_over_what_is_owed_by_now(world: World) -> None:
+    never_arrived(world)
+    whole = a.a_card_payment(amount=a.money("99.90"))
+    world.edit(total=a.money("20.00"), payments=(whole,))
+    settle(world)
+    assert captured(world) == ["20.00 EUR"]
+
+
+def test_request_that_never_arrived_is_dropped_where_a_person_captured_meanwhile(
+    world: World,
+) -> None:
+    never_arrived(world)
+    world.edit(payments=(a.a_card_payment(state=PaymentState.CAPTURED),))
+    settle(world)
+    assert captured(world) == []
+    with world.state.transaction() as state:
+        held = state.settlements.of(ONE)
+    assert [each for each in held if each.due_at is not None] == []
+    assert {each.state for each in held if each.kind is SettlementKind.CAPTURE} == {
+        SettlementState.DROPPED
+    }
+    steps = " ".join(explain_order(world.context(), "W-1")["steps"])
+    assert "A capture of 59.94 EUR did not reach the store" in steps
+
+
+def test_request_that_never_arrived_goes_to_a_person_where_the_authorisation_ended(
+    world: World,
+) -> None:
+    never_arrived(world)
+    world.edit(payments=(a.a_card_payment(state=PaymentState.EXPIRED),))
+    settle(world)
+    assert script_of(world).count("store.capture") == 1
+    assert "the authorisation is expired" in " ".join(world.entry().differences)
+
+
+def test_request_that_was_dropped_is_made_when_so_much_is_wanted_again(world: World) -> None:
+    never_arrived(world)
+    whole = a.a_card_payment(amount=a.money("99.90"))
+    world.edit(total=a.money("0.00"), payments=(whole,))
+    ship(world, 5)
+    settle(world)
+    assert captured(world) == []
+    world.edit(total=a.money("99.90"))
+    ship(world, 6)
+    settle(world)
+    assert captured(world) == ["59.94 EUR"]
 
 
 def test_payment_that_a_person_captured_is_not_asked_for_beside_the_others(

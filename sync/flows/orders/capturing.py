@@ -63,22 +63,25 @@ class _Capturing(Settling):
         held = list(self.retrying(self._store.captures, [entry.order_id]).get(entry.order_id, ()))
         with self.context.state.transaction() as state:
             records = of_kind(state.settlements.of(entry.order_id), SettlementKind.CAPTURE)
-        asked = [each for each in records if each.state is SettlementState.ASKED]
-        for each in asked:
-            told = next((capture for capture in held if capture.key == each.key), None)
-            if told is None:
-                # Nothing came of it. Should it still come, the store takes one key once.
-                self._ask(entry, shipped, each)
-            else:
-                self._heard(entry, shipped, each, told)
-            return
+        asked = next((each for each in records if each.state is SettlementState.ASKED), None)
+        if asked is not None:
+            told = next((capture for capture in held if capture.key == asked.key), None)
+            if told is not None:
+                self._heard(entry, shipped, asked, told)
+                return
         wanted = self._wanted(entry, _known(held, records))
+        if asked is not None and not _still(wanted, asked):
+            # Nothing came of it, and the order is not what it was then.
+            [dropped] = self.keep(over(asked, SettlementState.DROPPED))
+            records = [dropped if each is asked else each for each in records]
+            asked = None
         if wanted is None:
             self.keep(over(shipped, SettlementState.DONE))
         elif isinstance(wanted, CannotCapture):
             self.to_person(entry, wanted.sentence, over(shipped, SettlementState.DONE))
         else:
-            self._ask(entry, shipped, _record(entry, wanted, records))
+            # One that should still come is taken once under its key.
+            self._ask(entry, shipped, asked or _record(entry, wanted, records))
 
     def _wanted(
         self, entry: LedgerEntry, known: Sequence[Capture]
@@ -139,6 +142,13 @@ class _Capturing(Settling):
             over(asked, SettlementState.FOR_A_PERSON),
             over(shipped, SettlementState.DONE),
         )
+
+
+def _still(wanted: ToCapture | CannotCapture | None, asked: Settlement) -> bool:
+    """Whether at least so much is to be captured as was asked for."""
+    if not isinstance(wanted, ToCapture) or asked.amount is None:
+        return False
+    return wanted.amount.amount >= asked.amount.amount
 
 
 def _known(held: Sequence[Capture], records: Sequence[Settlement]) -> list[Capture]:
