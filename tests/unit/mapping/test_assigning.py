@@ -98,7 +98,7 @@ class FullState:
             raise TryLater("the disk of the state is full")
 
 
-@pytest.mark.rule("VE-10")
+@pytest.mark.rule("OP-4")
 def test_an_edit_whose_audit_entry_cannot_be_kept_is_taken_back(files: MappingFiles) -> None:
     seen: list[str] = []
     assert isinstance(files.state, SqlState)
@@ -110,7 +110,7 @@ def test_an_edit_whose_audit_entry_cannot_be_kept_is_taken_back(files: MappingFi
     assert not list(files.folder.glob(".*"))
 
 
-@pytest.mark.rule("VE-10")
+@pytest.mark.rule("OP-4")
 def test_what_a_person_saved_since_is_not_taken_back(files: MappingFiles) -> None:
     mine = TABLE + "000103,org-9,,,\n"
     assert isinstance(files.state, SqlState)
