@@ -135,6 +135,8 @@ class RegistrationDesk:
         """Reject it; it may be handed in again. ``message`` is for the applicant."""
         with self.context.state.transaction() as state:
             before = state.registrations.entry(application_id)
+        if seen is None and before is not None:
+            seen = before.version  # the files are read after it: what moved since is not rejected
         files = self.context.assignments
         organisation = before.organisation if before is not None else None
         unmapped = organisation is None or (

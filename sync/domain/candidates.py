@@ -97,6 +97,17 @@ def candidates(
     )
 
 
+def is_another(application: Application, name: str, tax_id: str | None) -> bool:
+    """Whether a customer of this name and tax ID is surely not the applicant.
+
+    The tax ID decides where the ERP tells one: names are rewritten there.
+    """
+    sought = search_for(application)
+    if tax_id:
+        return _letters(sought.tax_id) != _letters(tax_id)
+    return not _alike(_words(sought.name), _words(name))
+
+
 def telling_word(name: str) -> str:
     """The first word of a company's name that not every company has, in small letters.
 

@@ -349,14 +349,16 @@ def _tidy(value: str | None) -> str:
 _KEY_LENGTH = 32
 
 
-def customer_key(store: StoreId, application_id: ApplicationId, length: int) -> IdempotencyKey:
+def customer_key(store: StoreId, application: Application, length: int) -> IdempotencyKey:
     """What the ERP files the customer of this application under, the same for ever.
 
+    One that is handed in again is another: a rejected one's customer is nobody else's.
     ``length``: characters of the ERP's field. Raises ValueError where so few
     cannot tell applications apart.
     """
     if length < 20:
         raise ValueError(f"a field of {length} characters tells no customers apart")
-    text = f"{len(store.value)}:{store}:{application_id}"
+    submitted_at = application.submitted_at.isoformat()
+    text = f"{len(store.value)}:{store}:{submitted_at}:{application.application_id}"
     digest = base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
     return IdempotencyKey(f"reg-{digest}"[: min(length, _KEY_LENGTH)])

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sync.domain.account import AccountStatus
+from sync.domain.account import Account, AccountStatus
+from sync.domain.candidates import is_another
 from sync.domain.decision import Problem
-from sync.domain.ids import CustomerId, IdempotencyKey
+from sync.domain.ids import CustomerId, IdempotencyKey, OrganisationId
 from sync.domain.mapping import SyncMapping
 from sync.domain.registration import (
     AccountKind,
@@ -29,6 +30,9 @@ REVIEWS = (S.UNDER_REVIEW, S.VERIFICATION_1, S.VERIFICATION_2, S.VERIFICATION_3,
 """The statuses that staff set by hand."""
 
 CHANNEL_UNKNOWN = "channel_unknown"
+ANOTHER_USER = "another_user"
+_JUDGED = (CHANNEL_UNKNOWN, ANOTHER_USER)
+"""Problems that the application itself, or a file, puts right."""
 
 
 def taken_up(
@@ -75,12 +79,26 @@ def judged(entry: RegistrationEntry, mapping: SyncMapping) -> RegistrationEntry:
     if kind is not AccountKind.BUSINESS:
         status = S.PROSPECT
     missing = (*details, *documents)
-    problem = None if _undeclared(entry) else entry.problem
+    problem = _another_user(entry) or (None if _held_up(entry) else entry.problem)
     return replace(entry, kind=kind, missing=missing, status=status, problem=problem)
 
 
-def _undeclared(entry: RegistrationEntry) -> bool:
-    return entry.problem is not None and entry.problem.code == CHANNEL_UNKNOWN
+def _held_up(entry: RegistrationEntry) -> bool:
+    return entry.problem is not None and entry.problem.code in _JUDGED
+
+
+def _another_user(entry: RegistrationEntry) -> Problem | None:
+    """Nobody's organisation is handed over by a field of a form that changed."""
+    named, made = entry.application.web_user, entry.registrant
+    if named is None or made is None or named == made.web_user:
+        return None
+    return Problem(
+        ANOTHER_USER,
+        f"It names user {named} now, and was taken up for {made.web_user}.",
+        f"Put {made.web_user} back into the application; or reject it, and have {named} hand in"
+        " one of their own.",
+        "TL-5",
+    )
 
 
 def _missing_documents(
@@ -99,7 +117,7 @@ def makes_registrant(entry: RegistrationEntry) -> AccountKind | None:
     A business's people exist from its request on (TL-5); a person's account
     comes when its form is complete.
     """
-    if entry.stage is not Stage.OPEN or _undeclared(entry):
+    if entry.stage is not Stage.OPEN or _held_up(entry):
         return None
     if entry.kind is AccountKind.BUSINESS:
         return entry.kind if entry.organisation is None else None
@@ -186,6 +204,9 @@ def approved(
             code="no_organisation",
             remedy="let the next run of registrations make it: tradesync resync registrations",
         )
+    another = _another_user(entry)
+    if another is not None:
+        raise Rejected(another.sentence, code=another.code, remedy=another.remedy)
     details = set(missing_details(entry.application, AccountKind.BUSINESS))
     missing = [each for each in entry.missing if each in details or not despite_missing]
     if missing:
@@ -225,6 +246,12 @@ def rejected(
             " one",
             code="customer_under_way",
             remedy="wait until it is known: tradesync resync registrations",
+        )
+    if entry.stage is Stage.MAPPING:
+        raise Rejected(
+            f"application {entry.application_id} is being mapped to customer {entry.customer_id}",
+            code="mapping_under_way",
+            remedy="wait until it is mapped: tradesync resync registrations",
         )
     if not over and entry.stage is not Stage.APPROVED:
         _must_be_open(entry, "it can be rejected")
@@ -281,6 +308,33 @@ def refused_by_erp(entry: RegistrationEntry, error: Rejected) -> RegistrationEnt
     """The ERP surely made none: a person decides anew."""
     problem = Problem(error.code, str(error), error.remedy, "VE-9")
     return replace(entry, stage=Stage.APPROVED, look_again_at=None, problem=problem)
+
+
+def why_another(application: Application, account: Account) -> Problem | None:
+    """What speaks against that the customer found under its key is the applicant's."""
+    if not is_another(application, account.name, account.tax_id):
+        return None
+    told = f"{account.name}, tax ID {account.tax_id or 'not told'}"
+    return Problem(
+        "customer_is_another",
+        f"The ERP has customer {account.customer_id} ({told}) under its key: not the applicant.",
+        "Approve it with a customer that is theirs (--link), or reject it.",
+        "VE-9",
+    )
+
+
+def not_taken(entry: RegistrationEntry) -> RegistrationEntry:
+    """What the ERP has under its key is another's: a person decides anew."""
+    return replace(entry, stage=Stage.APPROVED, look_again_at=None)
+
+
+def mapped_otherwise(organisation: OrganisationId, held: CustomerId) -> Problem:
+    return Problem(
+        "mapped_otherwise",
+        f"Organisation {organisation} stands for customer {held} in the mapping files.",
+        "Correct the mapping files (tradesync map); or take it out of them, then reject it.",
+        "VE-9",
+    )
 
 
 def with_problem(

@@ -1,7 +1,7 @@
 """Registrations as the daemon remembers them, and how an approval reaches the mapping.
 
-An entry walks open -> approved -> creating -> customer known -> mapped -> active,
-or aside to rejected, or to personal where no business was registered. Each step
+An entry walks open -> approved -> creating -> customer known -> mapping -> mapped
+-> active, or aside to rejected, or to personal where no business was registered. Each step
 is kept before or after exactly one write to another system, so that whoever
 finds an entry after a crash knows what may have been done.
 """
@@ -27,14 +27,16 @@ class Stage(Enum):
     """How far a registration is.
 
     CREATING: the ERP was asked for a customer, and may have one. CUSTOMER_KNOWN:
-    its customer ID is known, the mapping may not say so yet. MAPPED: it does;
-    the ERP and the mapping in force decide when it is active.
+    its customer ID is known, and not written into the mapping yet. MAPPING: it is
+    being written, and may be there. MAPPED: it is there; the ERP and the mapping in
+    force decide when it is active.
     """
 
     OPEN = "open"
     APPROVED = "approved"
     CREATING = "creating"
     CUSTOMER_KNOWN = "customer_known"
+    MAPPING = "mapping"
     MAPPED = "mapped"
     ACTIVE = "active"
     REJECTED = "rejected"

@@ -125,6 +125,7 @@ class RegistrationSite(Distributor):
         self.assignments = WatchedFiles(self.erp)
         self.wrong: list[str] = []
         self.changed_mind = False
+        self.was_customer = False
         for each in self.who:
             kind = AccountKind.PERSONAL if each is PERSON else AccountKind.BUSINESS
             application = a.an_application(application_id=each, kind=kind, company=f"Firm {each}")
@@ -194,7 +195,8 @@ class RegistrationSite(Distributor):
         customers = self.erp.accounts(list(self.erp.customer_ids())).values()
         made = sorted(each.name for each in customers if each.name.startswith("Firm"))
         who = [each for each in self.who if not (self.changed_mind and each is NEW)]
-        if made != [f"Firm {each}" for each in who if each is NEW]:
+        wanted = [f"Firm {each}" for each in who if each is NEW]
+        if made != wanted and not (self.was_customer and made == [f"Firm {NEW}"]):
             yield f"the ERP made {made}"
         mapped = {organisation_of(each) for each in who if each in APPROVALS}
         if set(self.assignments.written) != mapped:
@@ -221,14 +223,16 @@ class RegistrationTrial(FlowTrial):
         super().recover()
 
     def change_their_mind(self) -> None:
-        """Reject the new company, where that is allowed (any more)."""
+        """Reject the new company, where that is allowed; by what the files say now."""
+        unmapped = self.site.assignments.assignment_of(organisation_of(NEW)) is None
         with self.site.state.transaction() as state:
             entry = state.registrations.entry(NEW)
             assert entry is not None
             with suppress(Rejected):
-                gone = rejected(entry, None)
+                gone = rejected(entry, None, unmapped=unmapped)
                 state.registrations.save(gone, Happened("rejected", "ann"), self.site.clock.now())
                 self.site.changed_mind = True
+                self.site.was_customer = entry.customer_id is not None
 
 
 def taken_up(**given: object) -> RegistrationTrial:
@@ -278,7 +282,7 @@ def never_a_second_customer(**given: object) -> str | None:
 
 
 def staff_change_their_mind(**given: object) -> str | None:
-    """At any moment a rejection holds, or is refused because the ERP was asked already."""
+    """At any moment a rejection holds, or is refused: the ERP or the mapping is at work."""
     make = partial(only_created, **given)
     found = at_every_point(make, RegistrationTrial.change_their_mind, stop_at=1).found
     return found[0] if found else None

@@ -56,5 +56,5 @@ def test_an_erp_that_does_not_know_its_keys_is_asked_for_one_customer() -> None:
 
 
 @pytest.mark.rule("VE-9")
-def test_staff_may_change_their_mind_at_any_moment_before_the_erp_is_asked() -> None:
+def test_staff_may_change_their_mind_at_any_moment_and_whoever_is_rejected_is_not_mapped() -> None:
     assert staff_change_their_mind() is None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sync.domain.account import AccountStatus
+from sync.domain.account import Account, AccountStatus
 from sync.domain.channel import CommerceMode, Registration
 from sync.domain.ids import ApplicationId, ChannelId, CustomerId, OrganisationId, WebUserId
 from sync.domain.order import Buyer, Membership, Role
@@ -27,7 +28,21 @@ from sync.flows.cycle import run_flow
 from sync.ports.registrations import RegistrationEntry, Stage
 from sync.registration import RegistrationDesk
 from sync.testing import builders as a
-from tests.scenarios.world import HARBOUR, MILL, RETAIL, TRADE, WEB, MakeWorld, World, a_channel
+from sync.testing.assignments import MemoryAssignments
+from sync.testing.erp import MemoryErp
+from sync.testing.faults import Crash, Script
+from tests.scenarios.world import (
+    HARBOUR,
+    HARBOUR_BUYER,
+    MILL,
+    MILL_BUYER,
+    RETAIL,
+    TRADE,
+    WEB,
+    MakeWorld,
+    World,
+    a_channel,
+)
 
 NEW = ApplicationId("app-1")
 ORG = OrganisationId("org-app-1")
@@ -501,6 +516,7 @@ def test_every_step_says_who_when_and_why(shop: World) -> None:
         ("registrant_created", "daemon"),
         ("approved", "ann"),
         ("customer_linked", "daemon"),
+        ("mapping_begun", "daemon"),
         ("mapped", "daemon"),
         ("active", "daemon"),
     ]
@@ -576,3 +592,277 @@ def test_a_store_without_registrations_is_left_alone(shop: World) -> None:
     result = run_flow(context, "registrations")
     assert result.outcome == "ok"
     assert "no registrations" in result.remarks[0]
+
+
+# --- Two at it at once: staff and the run ---
+
+
+class InterruptedFiles(MemoryAssignments):
+    """Staff do something at the moment at which the file is about to be written, or was."""
+
+    def __init__(self, interrupt: Callable[[], object], *, after: bool = False) -> None:
+        super().__init__()
+        self._interrupt, self._after = interrupt, after
+
+    def put_assignment(
+        self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
+    ) -> None:
+        if not self._after:
+            self._interrupt()
+        super().put_assignment(organisation, customer_id, actor, reason)
+        if self._after:
+            self._interrupt()
+
+
+@pytest.mark.rule("VE-9", "WA-8")
+@pytest.mark.parametrize("after", [False, True])
+def test_nobody_is_rejected_while_their_customer_is_written_into_the_mapping(
+    shop: World, after: bool
+) -> None:
+    refused: list[str | None] = []
+
+    def reject() -> None:
+        with pytest.raises(Rejected) as found:
+            staff(shop).reject(NEW, "fraud")
+        refused.append(found.value.code)
+
+    shop.assignments = InterruptedFiles(reject, after=after)
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    shop.run("registrations")
+    assert refused == ["mapping_under_way"]
+    assert entry_of(shop).stage is Stage.MAPPED
+    assert shop.assignments.written == {ORG: MILL}
+
+
+@pytest.mark.rule("VE-9", "WA-8")
+def test_who_is_rejected_just_before_the_mapping_is_written_is_not_mapped(shop: World) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+
+    class RejectedMeanwhile(MemoryErp):
+        def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
+            if entry_of(shop).stage is Stage.CUSTOMER_KNOWN:
+                staff(shop).reject(NEW, "fraud")
+            return super().accounts(customer_ids)
+
+    shop.erp.__class__ = RejectedMeanwhile
+    assert shop.run("registrations").counts["moved"] == 1
+    shop.run("registrations")
+    assert entry_of(shop).stage is Stage.REJECTED
+    assert shop.assignments.written == {}
+
+
+@pytest.mark.rule("VE-9", "WA-8")
+def test_a_rejection_goes_by_no_file_that_was_read_before_the_mapping_was_written(
+    shop: World,
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    seen_unmapped = MemoryAssignments()
+
+    class ReadBefore(MemoryAssignments):
+        def assignment_of(self, organisation: OrganisationId) -> CustomerId | None:
+            found = seen_unmapped.assignment_of(organisation)
+            shop.run("registrations")
+            return found
+
+    desk = RegistrationDesk(dataclasses.replace(shop.context(), assignments=ReadBefore()), "ann")
+    with pytest.raises(Conflict, match="has changed"):
+        desk.reject(NEW, "fraud")
+    assert entry_of(shop).stage is Stage.MAPPED
+
+
+@pytest.mark.rule("VE-9", "OP-1")
+def test_a_mapping_that_was_cut_short_is_written_by_the_next_run(make_world: MakeWorld) -> None:
+    script = Script().crash_before("mapping.put_assignment")
+    shop = make_world(script=script)
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    with pytest.raises(Crash):
+        shop.run("registrations")
+    script.restart()
+    assert entry_of(shop).stage is Stage.MAPPING
+    shop.run("registrations")
+    assert entry_of(shop).stage is Stage.MAPPED
+    assert shop.assignments.written == {ORG: MILL}
+
+
+@pytest.mark.rule("VE-9")
+def test_a_mapping_that_the_files_refuse_may_be_rejected_or_tried_again(shop: World) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+
+    class Refusing(MemoryAssignments):
+        def put_assignment(
+            self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
+        ) -> None:
+            raise Rejected("somebody mapped it", code="mapped_otherwise", remedy="look at it")
+
+    shop.assignments = Refusing()
+    shop.run("registrations")
+    entry = entry_of(shop)
+    assert entry.stage is Stage.CUSTOMER_KNOWN
+    assert entry.problem is not None
+    assert entry.problem.code == "mapped_otherwise"
+    shop.assignments = MemoryAssignments()
+    shop.run("registrations")
+    assert entry_of(shop).stage is Stage.MAPPED
+
+
+# --- Whose customer it is, and whose organisation ---
+
+
+@pytest.mark.rule("VE-9", "WA-8")
+def test_who_applies_anew_under_another_company_gets_a_customer_of_their_own(
+    shop: World,
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, CreateCustomer())
+    shop.run("registrations")
+    first = entry_of(shop).customer_id
+    shop.assignments.written.clear()
+    staff(shop).reject(NEW, "wrong papers")
+    shop.run("registrations")
+    later = a.PLACED_AT + timedelta(days=30)
+    shop.store.hand_in(
+        a.an_application(submitted_at=later, company="Harbour Lights Ltd", tax_id="GB 999")
+    )
+    shop.run("registrations")
+    approve(shop, CreateCustomer())
+    shop.run("registrations")
+    made = entry_of(shop).customer_id
+    assert made is not None
+    assert made != first
+    assert shop.erp.accounts([made])[made].name == "Harbour Lights Ltd"
+    assert shop.assignments.written == {ORG: made}
+
+
+@pytest.mark.rule("VE-9", "WA-8")
+@pytest.mark.parametrize(
+    "told, is_theirs",
+    [
+        ({"name": "Lantern Works GmbH", "tax_id": "XX 1"}, False),
+        ({"name": "Mill Works GmbH & Co", "tax_id": None}, False),
+        ({"name": "LANTERN WORKS", "tax_id": "DE811222333"}, True),
+        ({"name": "Renamed since", "tax_id": "DE 811.222.333"}, True),
+        ({"name": "Lantern Works", "tax_id": None}, True),
+    ],
+)
+def test_a_customer_found_under_the_key_is_taken_only_if_it_is_the_applicants(
+    make_world: MakeWorld, told: dict[str, Any], is_theirs: bool
+) -> None:
+    shop = make_world(script=Script().lost_reply("erp.create_customer"))
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, CreateCustomer())
+    shop.run("registrations")
+    (made,) = shop.erp.created.values()
+    shop.erp.change_account(made, **told)
+    shop.clock.advance(86_400)
+    shop.run("registrations")
+    assert shop.assignments.written == ({ORG: made} if is_theirs else {})
+    entry = entry_of(shop)
+    assert (entry.problem is None) is is_theirs
+    if not is_theirs:
+        assert entry.stage is Stage.APPROVED
+        assert entry.problem is not None
+        assert entry.problem.code == "customer_is_another"
+        version = entry.version
+        shop.run("registrations")
+        assert entry_of(shop).version == version
+        approve(shop, LinkCustomer(HARBOUR))
+        shop.run("registrations")
+        assert shop.assignments.written == {ORG: HARBOUR}
+
+
+@pytest.mark.rule("TL-5", "VE-9")
+def test_an_application_whose_user_was_corrected_waits_for_a_person(shop: World) -> None:
+    shop.store.hand_in(a.an_application(web_user=HARBOUR_BUYER))
+    shop.run("registrations")
+    shop.store.hand_in(a.an_application(web_user=MILL_BUYER))
+    shop.run("registrations")
+    problem = entry_of(shop).problem
+    assert problem is not None
+    assert problem.code == "another_user"
+    assert HARBOUR_BUYER.value in problem.sentence
+    with pytest.raises(Rejected, match=MILL_BUYER.value):
+        approve(shop, CreateCustomer())
+    version = entry_of(shop).version
+    shop.run("registrations")
+    assert entry_of(shop).version == version
+    # The first one was right after all.
+    shop.store.hand_in(a.an_application(web_user=HARBOUR_BUYER))
+    shop.run("registrations")
+    assert entry_of(shop).problem is None
+    approve(shop, CreateCustomer())
+
+
+@pytest.mark.rule("TL-5")
+def test_nobody_becomes_manager_by_an_application_that_names_another_user_now(
+    shop: World,
+) -> None:
+    person = a.an_application(web_user=HARBOUR_BUYER, kind=AccountKind.PERSONAL)
+    shop.store.hand_in(person)
+    shop.run("registrations")
+    assert entry_of(shop).stage is Stage.PERSONAL
+    later = a.PLACED_AT + timedelta(days=1)
+    shop.store.hand_in(a.an_application(web_user=MILL_BUYER, submitted_at=later))
+    shop.run("registrations")
+    assert ORG not in list(shop.store.organisations())
+    problem = entry_of(shop).problem
+    assert problem is not None
+    assert problem.code == "another_user"
+
+
+@pytest.mark.rule("VE-3", "WA-12")
+def test_no_organisation_is_shown_active_anew_that_is_mapped_no_more(shop: World) -> None:
+    activated(shop, CreateCustomer())
+    written = dict(shop.assignments.written)
+    shop.assignments.written.clear()
+    shop.take_up_assignments()
+    later = a.PLACED_AT + timedelta(days=400)
+    shop.store.hand_in(a.an_application(submitted_at=later))
+    assert shop.run("registrations").counts["waiting_for_mapping"] == 1
+    assert told(shop).submitted_at == a.PLACED_AT
+    shop.assignments.written.update(written)
+    shop.take_up_assignments()
+    shop.run("registrations")
+    assert told(shop) == RegistrationNotice(later, AccountStatus.ACTIVE)
+
+
+@pytest.mark.rule("VE-3", "VE-9")
+def test_active_waits_while_the_mapping_in_force_names_another_customer(shop: World) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    shop.run("registrations")
+    shop.assignments.written[ORG] = HARBOUR
+    shop.take_up_assignments()
+    assert shop.run("registrations").counts == {"waiting_for_mapping": 1}
+    assert status_in_store(shop) is AccountStatus.APPROVED
+
+
+@pytest.mark.rule("VE-9", "OP-1")
+def test_a_customer_without_an_answer_is_looked_for_only_when_the_erp_is_done_with_it(
+    make_world: MakeWorld,
+) -> None:
+    shop = make_world(script=Script().lost_reply("erp.create_customer"))
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, CreateCustomer())
+    shop.run("registrations")
+    assert shop.run("registrations").counts["outcome_awaited"] == 1
+    assert entry_of(shop).stage is Stage.CREATING
+    look_at = entry_of(shop).look_again_at
+    assert look_at is not None
+    shop.clock.advance((look_at - shop.clock.now()).total_seconds())
+    shop.run("registrations")
+    assert shop.erp.creations == 1
+    assert entry_of(shop).stage is Stage.MAPPED

@@ -7,8 +7,8 @@ of them, and the state says before or after it what may have been done:
   ones again however often it is asked;
 - before the ERP is asked for a customer the state says so, with the key that it
   is asked under; whoever finds that later looks the key up before asking again;
-- the mapping file is written when the ERP is seen to have the customer, and says
-  afterwards what it said before if it says so already;
+- the mapping file is written when the ERP is seen to have the customer, after the
+  state says so, from when on nobody is rejected; written again it says the same;
 - the organisation becomes active when the mapping in force says so too, and the
   ERP calls the account usable.
 
@@ -27,7 +27,7 @@ from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import chunks
 from sync.flows.registrations.desk import Desk, Moved
 from sync.planning.registrations import judged, taken_up, words
-from sync.ports.registrations import RegistrationEntry, Stage
+from sync.ports.registrations import ENDED, RegistrationEntry, Stage
 from sync.ports.state import ResyncScope
 from sync.ports.store import ReadsRegistrations, WritesRegistrations
 
@@ -149,7 +149,7 @@ def _rehearse(
             result.count("would_change")
             result.samples.append(_outlook(after))
     for entry in under_way:
-        if entry.stage in (Stage.APPROVED, Stage.CREATING, Stage.CUSTOMER_KNOWN, Stage.MAPPED):
+        if entry.stage is not Stage.OPEN and entry.stage not in ENDED:
             result.count("would_change")
             result.samples.append(_outlook(entry))
 

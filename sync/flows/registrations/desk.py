@@ -10,7 +10,7 @@ import structlog
 
 from sync.domain.account import Account, AccountStatus
 from sync.domain.decision import Problem
-from sync.domain.ids import ApplicationId, CustomerId
+from sync.domain.ids import ApplicationId, CustomerId, OrganisationId
 from sync.domain.order import BuyerRecord
 from sync.domain.registration import (
     AccountKind,
@@ -31,15 +31,24 @@ from sync.planning.registrations import (
     asked_for,
     judged,
     makes_registrant,
+    mapped_otherwise,
+    not_taken,
     notice_of,
     refused_by_erp,
     taken_up,
+    why_another,
     why_no_link,
     with_customer,
     words,
 )
 from sync.ports.erp import CreatesCustomers, ReadsAccounts
-from sync.ports.registrations import ENDED, Happened, RegistrationEntry, Stage
+from sync.ports.registrations import (
+    ENDED,
+    AssignsCustomers,
+    Happened,
+    RegistrationEntry,
+    Stage,
+)
 from sync.ports.store import ReadsBuyers, WritesRegistrations
 from sync.routing import Usable
 
@@ -89,12 +98,13 @@ class Desk:
             Stage.OPEN: self._judge,
             Stage.APPROVED: self._carry_out,
             Stage.CREATING: self._look_for_customer,
-            Stage.CUSTOMER_KNOWN: self._map,
+            Stage.CUSTOMER_KNOWN: self._begin_to_map,
+            Stage.MAPPING: self._map,
             Stage.MAPPED: self._activate,
         }
         while entry.stage in steps:
             after = steps[entry.stage](entry)
-            if after.stage is entry.stage:
+            if after.stage is entry.stage or after.problem is not None:
                 return
             entry = after
 
@@ -160,7 +170,7 @@ class Desk:
         """
         context = self._context
         length = context.erp.capabilities.external_key_length
-        key = entry.key or customer_key(context.store.store_id, entry.application_id, length)
+        key = entry.key or customer_key(context.store.store_id, entry.application, length)
         customer = new_customer(entry.application)
         held = self._retrying(erp.find_customer, key)
         if held is not None:
@@ -195,35 +205,62 @@ class Desk:
         return self._ask_for_customer(entry, erp)
 
     def _found(self, entry: RegistrationEntry, customer_id: CustomerId) -> RegistrationEntry:
+        account = self._account(customer_id)
+        another = None if account is None else why_another(entry.application, account)
+        if another is not None:
+            return self._stop_for(not_taken(entry), another)
         return self._save(with_customer(entry, customer_id), "customer_found", str(customer_id))
 
     # --- Known: written into the mapping ---
 
+    def _begin_to_map(self, entry: RegistrationEntry) -> RegistrationEntry:
+        """Say that the mapping is written: from here on nobody is rejected unseen."""
+        organisation, customer_id = _pair(entry)
+        problem = self._why_not_mapped(organisation, customer_id)
+        if problem is not None:
+            return self._stop_for(entry, problem)
+        after = replace(entry, stage=Stage.MAPPING, problem=None)
+        return self._save(after, "mapping_begun", f"organisation {organisation} -> {customer_id}")
+
     def _map(self, entry: RegistrationEntry) -> RegistrationEntry:
-        customer_id, organisation = entry.customer_id, entry.organisation
-        assert customer_id is not None and organisation is not None  # noqa: S101, PT018
+        organisation, customer_id = _pair(entry)
+        problem = self._why_not_mapped(organisation, customer_id)
+        if problem is None:
+            problem = self._refusal_of_files(entry)
+        if problem is not None:
+            return self._stop_for(replace(entry, stage=Stage.CUSTOMER_KNOWN), problem)
+        after = replace(entry, stage=Stage.MAPPED)
+        return self._save(after, "mapped", f"organisation {organisation} -> {customer_id}")
+
+    def _why_not_mapped(
+        self, organisation: OrganisationId, customer_id: CustomerId
+    ) -> Problem | None:
         forbidden = why_no_link(customer_id, self._context.mapping)
         if forbidden is not None:
-            return self._stop_for(entry, forbidden)
+            return forbidden
         if self._account(customer_id) is None:
-            return self._stop(entry, *_unknown(customer_id))
-        files = self._context.assignments
-        if files is None:
-            raise Misconfigured("the mapping files cannot be written from here")
+            return Problem(*_unknown(customer_id), "VE-9")
+        held = self._files.assignment_of(organisation)
+        return None if held in (None, customer_id) else mapped_otherwise(organisation, held)
+
+    def _refusal_of_files(self, entry: RegistrationEntry) -> Problem | None:
+        """Write it into the files; None where they say so now."""
         reason = f"application {entry.application_id}: {entry.approval_reason or 'approved'}"
         try:
-            files.put_assignment(organisation, customer_id, entry.approved_by or DAEMON, reason)
+            self._files.put_assignment(*_pair(entry), entry.approved_by or DAEMON, reason)
         except Rejected as error:
-            return self._stop(entry, error.code, str(error), error.remedy)
-        after = replace(entry, stage=Stage.MAPPED, problem=None)
-        return self._save(after, "mapped", f"organisation {organisation} -> {customer_id}")
+            return Problem(error.code, str(error), error.remedy, "VE-9")
+        return None
+
+    @property
+    def _files(self) -> AssignsCustomers:
+        if self._context.assignments is None:
+            raise Misconfigured("the mapping files cannot be written from here")
+        return self._context.assignments
 
     # --- Mapped: active, once both sides say so ---
 
     def _activate(self, entry: RegistrationEntry) -> RegistrationEntry:
-        if not self._in_force(entry):
-            self._wait(entry, "waiting_for_mapping", "waits until the mapping in force names it")
-            return entry
         usable = self._usable(entry)
         if usable is None:
             return entry
@@ -245,7 +282,14 @@ class Desk:
         return isinstance(found, Usable) and found.customer_id == entry.customer_id
 
     def _usable(self, entry: RegistrationEntry) -> UsableAccount | None:
-        """The proof that the ERP calls the account usable; None where it does not yet."""
+        """The proof that the ERP calls the account usable.
+
+        None where it does not yet, and where the mapping in force does not say
+        that the organisation orders for it.
+        """
+        if not self._in_force(entry):
+            self._wait(entry, "waiting_for_mapping", "waits until the mapping in force names it")
+            return None
         customer_id = entry.customer_id
         assert customer_id is not None  # noqa: S101 - known since it was mapped
         if customer_id in self._context.mapping.retail_groups:
@@ -346,6 +390,13 @@ class Desk:
 
     def _remark(self, entry: RegistrationEntry, why: str) -> None:
         self._result.remarks.append(f"Application {entry.application_id}: {why}")
+
+
+def _pair(entry: RegistrationEntry) -> tuple[OrganisationId, CustomerId]:
+    """What is mapped to what, once the customer is known."""
+    organisation, customer_id = entry.organisation, entry.customer_id
+    assert organisation is not None and customer_id is not None  # noqa: S101, PT018
+    return organisation, customer_id
 
 
 def _unknown(customer_id: CustomerId) -> tuple[str, str, str]:
