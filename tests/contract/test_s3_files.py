@@ -165,3 +165,13 @@ def test_settings_are_told_with_every_problem() -> None:
         )
     assert len(refused.value.problems) == 8
     assert "word" not in str(refused.value)
+
+
+@pytest.mark.rule("TL-7", "WA-8")
+def test_prefix_that_is_no_whole_folder_is_refused() -> None:
+    with pytest.raises(Misconfigured) as refused:
+        settings_from({"bucket": "papers", "prefix": "erp/papers"}, {})
+    [problem] = refused.value.problems
+    assert problem.startswith("prefix: must end with a slash")
+    assert settings_from({"bucket": "papers", "prefix": "erp/papers/"}, {}).prefix == "erp/papers/"
+    assert settings_from({"bucket": "papers"}, {}).prefix == ""

@@ -40,6 +40,10 @@ def settings_from(options: Mapping[str, object], secrets: Mapping[str, str]) -> 
         if value is not None and (not isinstance(value, str) or not value.isprintable()):
             problems.append(f"{name}: not a text: {value!r}")
             texts[name] = None
+    if texts["prefix"] and not str(texts["prefix"]).endswith("/"):
+        problems.append(
+            f"prefix: must end with a slash, or names beside it are read too: {texts['prefix']!r}"
+        )
     problems += _endpoint_problems(texts["endpoint_url"])
     timeout_s = options.get("timeout_s", TIMEOUT_S)
     number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
