@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from sync.domain.document import Document, DocumentKey, DocumentKind, DocumentRecord
 from sync.domain.ids import CustomerId, DocumentNumber
 from sync.domain.views import DocumentView
-from sync.errors import Rejected
+from sync.errors import Rejected, TryLater
 from sync.flows.account_records import no_place
 from sync.flows.contents import fetched
 from sync.flows.context import Context, FlowResult
@@ -96,6 +96,7 @@ def mirror_documents(
 
         # One by one: what a batch would refuse together had to be read again for each half.
         carry_out(context, result, spool, write, scope, dry_run=dry_run, batch=1)
+    wanting.see_that_any_was_there()
 
 
 def _write(
@@ -132,7 +133,8 @@ class _Wanting:
     ) -> None:
         self._context, self._result = context, result
         self._files, self._retrying = files, retrying
-        self._untold = 0
+        self._untold = self._absent = 0
+        self._any_there = False
 
     def of(
         self, customer_ids: Sequence[CustomerId], shown: Mapping[SpelledKey, Document]
@@ -173,8 +175,10 @@ class _Wanting:
             self._note("documents_refused", record, str(error))
             return None
         if stamp is None:
+            self._absent += 1
             self._note("documents_missing", record, "is not there")
             return None
+        self._any_there = True
         if record.size is not None and record.size != stamp.size:
             told = f"has {stamp.size} bytes, and the ERP tells {record.size}"
             self._note("documents_refused", record, told)
@@ -201,6 +205,16 @@ class _Wanting:
         """How many there were beyond those that are named."""
         if self._untold:
             self._result.remarks.append(f"{self._untold} more files are not there or refused.")
+
+    def see_that_any_was_there(self) -> None:
+        """Raises TryLater where every file that was looked for is absent.
+
+        So does a share look that is not mounted; one absent file alone is one file.
+        """
+        if self._absent > 1 and not self._any_there:
+            raise TryLater(
+                f"not one of {self._absent} files is there: is the place of files the right one?"
+            )
 
 
 _WRONG = ("documents_missing", "documents_refused")

@@ -235,6 +235,23 @@ def test_missing_file_leaves_what_is_shown_and_is_told(world: World) -> None:
     assert world.shown() == before
 
 
+@pytest.mark.rule("TL-7", "MI-3")
+def test_place_of_files_without_a_single_one_is_no_success_and_takes_nothing_away(
+    world: World,
+) -> None:
+    world.run("documents")
+    before = world.shown()
+    for number in (1, 2, 3):
+        world.files.drop(f"papers/{number}.pdf")
+    result = world.run("documents")
+    assert result.outcome == "try_later"
+    assert "not one of 2 files is there" in result.message
+    assert result.counts["documents_missing"] == 2
+    assert world.shown() == before
+    world.files.put("papers/1.pdf", a.PDF)
+    assert world.run("documents").outcome == "ok"
+
+
 @pytest.mark.rule("TL-7")
 def test_many_missing_files_are_counted_and_not_all_named(world: World) -> None:
     for number in range(100, 150):
