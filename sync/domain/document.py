@@ -121,13 +121,15 @@ _ENDINGS = {MediaType.PDF: ".pdf", MediaType.PNG: ".png", MediaType.JPEG: ".jpg"
 def as_seen(document: Document, sees_order: Callable[[WebOrderId | None], bool]) -> Document | None:
     """What a reader of the account sees of it, given which web orders the reader may see.
 
-    The confirmation of a web order is for those who may see that order (None for
+    The confirmation of an order is for those who may see that order (None for
     others); every other document is the whole organisation's, without the link.
-    ``sees_order`` is asked about None for a web order that is not known here, such
-    as one of another store.
+    ``sees_order`` is asked about None for an order that is not known here: one of
+    another store, one that did not come from the web, or one whose import is not
+    known to have ended.
     """
     order = document.web_order
     if document.kind is DocumentKind.ORDER_CONFIRMATION:
-        of_the_web = order is not None or document.web_reference is not None
-        return document if not of_the_web or sees_order(order) else None
+        told = (order, document.web_reference, document.erp_order)
+        of_an_order = any(each is not None for each in told)
+        return document if not of_an_order or sees_order(order) else None
     return document if order is None or sees_order(order) else replace(document, web_order=None)

@@ -374,7 +374,7 @@ class MirrorsDocuments(Protocol):
     """Optional: documents of individual accounts with their files, once for each content.
 
     The store shows them to whom it shows the account's invoices, and the
-    confirmation of a web order only to those who may see that order.
+    confirmation of an order only to those who may see that order.
     """
 
     def shown_documents(

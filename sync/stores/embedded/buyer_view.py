@@ -168,8 +168,9 @@ def customer_parts(connection: Connection, visitor: Visitor) -> tuple[CustomerPa
 def documents(connection: Connection, visitor: Visitor) -> tuple[Document, ...]:
     """The documents of the visitor's account that the visitor may see, by key (TL-7, WA-8).
 
-    The confirmation of a web order goes to the user who placed it and to those who
-    may see the organisation's orders: members who approve or manage.
+    The confirmation of an order goes to the user who placed it and to those who may
+    see the organisation's orders: members who approve or manage. Where it is not known
+    who placed it, to those alone.
     """
     account = profile(connection, visitor)
     if account is None:

@@ -15,7 +15,7 @@ from sync.domain.document import (
     MediaType,
     as_seen,
 )
-from sync.domain.ids import CustomerId, DocumentNumber, WebOrderId
+from sync.domain.ids import CustomerId, DocumentNumber, ErpOrderNumber, WebOrderId
 from sync.domain.views import DocumentView
 from sync.testing import builders as a
 
@@ -83,16 +83,23 @@ def test_records_and_documents_come_back_from_a_spooled_plan() -> None:
 @pytest.mark.parametrize("kind", DocumentKind)
 @pytest.mark.parametrize("order", [ORDER, None])
 @pytest.mark.parametrize("reference", ["W-1", None])
+@pytest.mark.parametrize("erp_order", [ErpOrderNumber("SO-1"), None])
 @pytest.mark.parametrize("sees", [True, False])
-def test_who_may_not_see_a_web_order_sees_neither_its_confirmation_nor_a_link_to_it(
-    kind: DocumentKind, order: WebOrderId | None, reference: str | None, sees: bool
+def test_who_may_not_see_an_order_sees_neither_its_confirmation_nor_a_link_to_it(
+    kind: DocumentKind,
+    order: WebOrderId | None,
+    reference: str | None,
+    erp_order: ErpOrderNumber | None,
+    sees: bool,
 ) -> None:
-    document = a.a_document(kind=kind, web_order=order, web_reference=reference)
+    document = a.a_document(
+        kind=kind, web_order=order, web_reference=reference, erp_order=erp_order
+    )
 
     seen = as_seen(document, lambda _: sees)
 
-    of_the_web = order is not None or reference is not None
-    if kind is DocumentKind.ORDER_CONFIRMATION and of_the_web and not sees:
+    of_an_order = any(each is not None for each in (order, reference, erp_order))
+    if kind is DocumentKind.ORDER_CONFIRMATION and of_an_order and not sees:
         assert seen is None
     else:
         assert seen is not None

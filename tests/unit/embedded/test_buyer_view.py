@@ -301,7 +301,8 @@ def test_confirmation_of_a_web_order_is_for_its_buyer_and_for_those_who_see_all_
     confirmed(town, "by-ben", web_order=placed.order_id)
     confirmed(town, "typed", web_order=claimed.order_id)
     confirmed(town, "of-another-shop", web_reference="W-9")
-    confirmed(town, "by-telephone")
+    confirmed(town, "not-placed-yet", erp_order=ErpOrderNumber("SO-77"))
+    confirmed(town, "of-no-order")
 
     def told(web_user: WebUserId, organisation: OrganisationId = FIRST) -> set[str]:
         visitor = Visitor(HYBRID, web_user, organisation)
@@ -310,14 +311,14 @@ def test_confirmation_of_a_web_order_is_for_its_buyer_and_for_those_who_see_all_
             for each in seen(buyer_view.documents, visitor)
             if each.kind is DocumentKind.ORDER_CONFIRMATION
         }
-        for number in ("by-ben", "typed", "of-another-shop", "by-telephone"):
+        for number in ("by-ben", "typed", "of-another-shop", "not-placed-yet", "of-no-order"):
             key = (FIRST_ACCOUNT, DocumentKind.ORDER_CONFIRMATION, DocumentNumber(number))
             assert (seen(file_of, visitor, key) is not None) == (number in found)
         return found
 
-    assert told(BEN) == {"by-ben", "by-telephone"}
-    assert told(ADA) == {"by-telephone"}
-    assert told(boss) == {"by-ben", "of-another-shop", "by-telephone"}
+    assert told(BEN) == {"by-ben", "of-no-order"}
+    assert told(ADA) == {"of-no-order"}
+    assert told(boss) == {"by-ben", "of-another-shop", "not-placed-yet", "of-no-order"}
     assert told(other_boss, SECOND) == set()
     assert told(other_boss) == set()
 
