@@ -18,7 +18,7 @@ from sync.domain.ids import CustomerId, Sku
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import Audience, AudienceKind
 from sync.planning.plan import Change, Tally
-from sync.planning.prices import shopper_audience
+from sync.planning.prices import shopper_audience, shopper_audiences
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,22 @@ def entitlement_of(
     found |= {Audience(AudienceKind.TAG, tag) for tag in item.allowed_tags}
     found |= set(_shoppers(item, buyers, mapping))
     return Entitlement(sku, tuple(sorted(found, key=lambda each: each.order)))
+
+
+def still_kept(kept: Entitlement, buyers: Buyers, mapping: SyncMapping) -> Entitlement:
+    """Whom an item is for that the ERP calls open, and that the store keeps for these.
+
+    The one gate is the mirror of ``entitlements``, with its guard rails. Until it has
+    opened the item, a price or a figure would tell that there is such an item.
+    """
+    declared = shopper_audiences(mapping)
+
+    def there(each: Audience) -> bool:
+        if each.channel is not None:
+            return each in declared and CustomerId(each.key) in buyers.retail
+        return each.kind is AudienceKind.TAG or CustomerId(each.key) in buyers.accounts
+
+    return Entitlement(kept.sku, tuple(each for each in kept.audiences if there(each)))
 
 
 def _shoppers(item: Item, buyers: Buyers, mapping: SyncMapping) -> Iterable[Audience]:
