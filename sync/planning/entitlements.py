@@ -91,6 +91,7 @@ class Sight:
     although its record stays, and one that everybody sees from now on has not.
     """
 
+    restricted: int = 0
     before: int = 0
     after: int = 0
     opened: int = 0
@@ -99,6 +100,7 @@ class Sight:
 
     def add(self, wanted: Mapping[Sku, Entitlement], shown: Mapping[Sku, Entitlement]) -> None:
         """Count one batch of items."""
+        self.restricted += len(shown)
         self.before += sum(bool(each.audiences) for each in shown.values())
         self.after += sum(bool(each.audiences) for each in wanted.values())
         self.opened += len(shown.keys() - wanted.keys())
@@ -109,7 +111,8 @@ class Sight:
 
     def into(self, tally: Tally) -> None:
         """Let the tally say it in these terms."""
-        tally.shown, tally.wanted, tally.opened = self.before, self.after, self.opened
+        tally.shown, tally.wanted = self.before, self.after
+        tally.opened, tally.restricted = self.opened, self.restricted
         tally.added -= self.new_hidden
         tally.changed -= self.hidden
         tally.removed += self.new_hidden + self.hidden

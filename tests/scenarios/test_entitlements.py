@@ -331,6 +331,55 @@ def test_many_items_that_are_open_all_at_once_are_not_believed(world: World) -> 
     assert len(kept(world)) == 62
 
 
+@pytest.mark.rule("VE-5", "MI-3")
+@pytest.mark.parametrize("audiences", [frozenset({LICENSED}), frozenset()])
+def test_that_every_restricted_item_is_open_is_not_believed_however_few_they_are(
+    world: World, audiences: frozenset[str]
+) -> None:
+    skus = [FUSE, GASKET]
+    for sku in skus:
+        world.erp.add_item(for_club(sku, allowed_tags=audiences))
+    world.run("entitlements")
+    before = kept(world)
+    for sku in skus:
+        world.erp.add_item(a.an_item(sku=sku))
+    result = world.run("entitlements")
+    assert (result.outcome, kept(world)) == ("refused", before)
+    assert "all 2 restricted items would be open to everybody" in (result.message or "")
+
+    assert result.plan_id is not None
+    world.confirm(result.plan_id)
+    assert world.run("entitlements").outcome == "ok"
+    assert kept(world) == {}
+
+
+@pytest.mark.rule("VE-5", "MI-3")
+def test_items_open_a_few_at_a_time_and_no_more_of_them_without_a_person(world: World) -> None:
+    skus = [Sku(f"CLUB-{number:02}") for number in range(18)]
+    for sku in skus:
+        world.erp.add_item(for_club(sku, allowed_tags=frozenset()))
+    world.run("entitlements")
+    for sku in skus[:5]:
+        world.erp.add_item(a.an_item(sku=sku))
+    assert world.run("entitlements").counts["removed"] == 5
+    for sku in skus[5:11]:
+        world.erp.add_item(a.an_item(sku=sku))
+    result = world.run("entitlements")
+    assert (result.outcome, len(kept(world))) == ("refused", 15)
+    assert "6 of 15 restricted items would be open to everybody" in (result.message or "")
+
+
+@pytest.mark.rule("VE-5", "MI-3")
+def test_one_item_that_a_person_names_opens_also_where_it_is_the_last(world: World) -> None:
+    world.erp.add_item(a.an_item(sku=FUSE))
+    world.run("entitlements")
+    assert set(kept(world)) == {GASKET}
+    world.erp.add_item(a.an_item(sku=GASKET))
+    assert world.run("entitlements").outcome == "refused"
+    assert world.run("entitlements", sku=GASKET.value).outcome == "ok"
+    assert kept(world) == {}
+
+
 @pytest.mark.rule("VE-5", "OP-2")
 def test_run_for_one_item_is_about_that_item(world: World) -> None:
     world.erp.add_item(for_club())
