@@ -20,6 +20,7 @@ from sync.domain.pricing import (
     PriceScope,
 )
 from sync.flows.cycle import run_flow
+from sync.planning.entitlements import Buyers, still_kept
 from sync.ports.erp import UnreadableRecord
 from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
@@ -645,6 +646,32 @@ def test_an_item_that_is_not_opened_yet_stays_with_its_own_as_far_as_they_are_th
     priced.run("availability")
     assert sights(priced) == {"default": {MEMBERS}, "item": {MEMBERS}}
     assert stock_seen(priced) == {MEMBERS}
+
+
+@pytest.mark.rule("VE-5", "VE-7", "MI-3")
+def test_figures_of_an_item_that_the_store_keeps_do_not_stay_for_all_because_it_cannot_be_read(
+    forgetful: tuple[World, Forgetful],
+) -> None:
+    world, erp = forgetful
+    erp.add_item(a.an_item(sku=CLUB))
+    erp.set_availability(a.an_availability("3", sku=CLUB))
+    world.run("availability")
+    assert stock_seen(world) == EVERYBODY
+    erp.add_item(for_club())
+    world.run("entitlements")
+    erp.unlisted = erp.odd = frozenset({CLUB})
+    world.run("availability")
+    assert stock_seen(world) == set()
+
+
+@pytest.mark.rule("VE-5", "VE-7")
+def test_what_is_still_kept_is_for_nobody_who_is_not_there_any_more(world: World) -> None:
+    kept = a.an_entitlement(CLUB, [PUBLIC, SHOPPERS, MEMBERS, HARBOURS, MILLS])
+    group = world.erp.accounts([RETAIL])
+    there = Buyers(frozenset({MILL}), group)
+    assert set(still_kept(kept, there, world.mapping).audiences) == {PUBLIC, MEMBERS, MILLS}
+    gone = Buyers(frozenset({MILL}), {})
+    assert set(still_kept(kept, gone, world.mapping).audiences) == {MEMBERS, MILLS}
 
 
 @pytest.mark.parametrize(
