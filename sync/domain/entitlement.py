@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from sync.domain.ids import Sku
+from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind
 
 NAMED = frozenset(
@@ -31,3 +32,11 @@ class Entitlement:
         for each in self.audiences:
             if each.kind not in NAMED:
                 raise ValueError(f"item {self.sku} cannot be kept for {each}")
+
+    def open_to(self, customer_id: CustomerId, tags: Collection[str]) -> bool:
+        """Whether this account, with the tags that it carries, may see and buy the item."""
+        return any(
+            (each.kind is AudienceKind.ACCOUNT and each.key == customer_id.value)
+            or (each.kind is AudienceKind.TAG and each.key in tags)
+            for each in self.audiences
+        )

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 
 from sync.domain.account import Item
 from sync.domain.availability import Availability
+from sync.domain.entitlement import Entitlement
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.views import PublishedStockKey
 from sync.flows.account_records import no_place
 from sync.flows.context import Context, FlowResult
-from sync.flows.entitlements import buyers_of, restricted_items
+from sync.flows.entitlements import buyers_of, kept_in_store, restricted_items
 from sync.flows.mirroring import (
     Unreadable,
     carry_out,
@@ -59,7 +60,7 @@ def mirror_availability(
     if not isinstance(store, MirrorsAvailability):
         no_place(result, "availability")
         return
-    rules = _Rules.of(context, result)
+    found = _Rules.of(context, result)
     figures = _figures(context, scope)
     unreadable = take_unreadable(context, result)
     with Spool[PublishedStockKey, Availability](PublishedStockKey, Availability) as spool:
@@ -67,6 +68,7 @@ def mirror_availability(
         for batch in _batches(figures, _shown_items(context, store, scope)):
             items = _items(context, batch)
             odd = take_unreadable(context, result)
+            rules = replace(found, kept=kept_in_store(context, batch.keys()))
             shown = context.retrying()(store.shown_stock, batch.keys())
             compare(
                 spool,
@@ -92,7 +94,8 @@ def mirror_availability(
 @dataclass(frozen=True, slots=True)
 class _Rules:
     """Who may see what in this run. ``unclear`` are accounts that could not be read,
-    ``restricted`` the items that the ERP lists as not for everybody."""
+    ``restricted`` the items that the ERP lists as not for everybody, and ``kept`` what of
+    the items at hand the store keeps for some alone."""
 
     context: Context
     buyers: Buyers
@@ -100,6 +103,7 @@ class _Rules:
     restricted: frozenset[Sku]
     everybody: frozenset[Audience]
     declared: frozenset[Audience]
+    kept: Mapping[Sku, Entitlement] = field(default_factory=dict)
 
     @classmethod
     def of(cls, context: Context, result: FlowResult) -> _Rules:
@@ -143,7 +147,19 @@ class _Rules:
     def audiences(self, sku: Sku, item: Item | None) -> frozenset[Audience]:
         restricted = sku in self.restricted
         mapping = self.context.mapping
-        return stock_audiences(item, self.buyers, mapping, self.everybody, restricted=restricted)
+        return stock_audiences(
+            item,
+            self.buyers,
+            mapping,
+            self.everybody,
+            restricted=restricted,
+            kept=self.kept.get(sku),
+        )
+
+    def restricts(self, sku: Sku, item: Item | None) -> bool:
+        """Whether the item is not for everybody, or not yet."""
+        told = item is not None and item.allowed_to is not None
+        return told or sku in self.restricted or sku in self.kept
 
     def knows(self, audience: Audience) -> bool:
         """Whether the audience is there for sure, whatever it may see."""
@@ -166,7 +182,7 @@ class _Keeping:
 
     def __call__(self, key: PublishedStockKey) -> bool:
         rules, item = self.rules, self.items.get(key.sku)
-        if key.sku in rules.restricted or (item is not None and item.allowed_to is not None):
+        if rules.restricts(key.sku, item):
             if key.audience not in rules.audiences(key.sku, item):
                 return False
         elif not rules.knows(key.audience):
@@ -174,12 +190,7 @@ class _Keeping:
             return bool(rules.unclear) and (
                 mine or CustomerId(key.audience.key) in rules.buyers.mapped
             )
-        return any(each.names(key.sku.value) or _vague(each) for each in self.unreadable)
-
-
-def _vague(unreadable: Unreadable) -> bool:
-    """Whether a record does not even say which item it is: it may be about any."""
-    return any(key.startswith("?") for key in unreadable.keys)
+        return any(each.names(key.sku.value) or each.vague for each in self.unreadable)
 
 
 def _figures(context: Context, scope: ResyncScope) -> Iterator[Availability]:

@@ -144,6 +144,26 @@ def restricted_items(context: Context) -> frozenset[Sku]:
     return context.retrying()(lambda: frozenset(erp.restricted_items()))
 
 
+def kept_in_store(context: Context, skus: Collection[Sku]) -> Mapping[Sku, Entitlement]:
+    """Whom the store keeps these items for; nothing where it has no place for that."""
+    store = context.store
+    if not isinstance(store, MirrorsEntitlements):
+        return {}
+    return context.retrying()(store.shown_entitlements, skus)
+
+
+def all_kept_in_store(context: Context) -> Mapping[Sku, Entitlement]:
+    """Every item that the store keeps for somebody or for nobody, and for whom."""
+    store = context.store
+    if not isinstance(store, MirrorsEntitlements):
+        return {}
+    found: dict[Sku, Entitlement] = {}
+    skus = context.retrying()(lambda: sorted(store.shown_restricted_items()))
+    for batch in chunks(skus, ITEMS_PER_READ):
+        found.update(kept_in_store(context, batch))
+    return found
+
+
 def buyers_of(context: Context, result: FlowResult) -> tuple[Buyers, Unreadable]:
     """The accounts and retail groups that something can be kept for, and which are unclear.
 

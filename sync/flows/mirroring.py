@@ -155,6 +155,11 @@ class Unreadable:
         """Whether a record of that document is among them."""
         return any(key == document or key.startswith(f"{document}/") for key in self.keys)
 
+    @property
+    def vague(self) -> bool:
+        """Whether a record does not even say which document it is: it may be any."""
+        return any(key.startswith("?") for key in self.keys)
+
     def keeping(
         self, mapped: Container[CustomerId], owner: Callable[[K], CustomerId]
     ) -> Callable[[K], bool]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import structlog
 
-from sync.domain.account import Account, Item, Location
+from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import (
@@ -21,7 +21,6 @@ from sync.domain.pricing import (
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
-from sync.flows.entitlements import ITEMS_PER_READ, restricted_items
 from sync.flows.mirroring import (
     Unreadable,
     carry_out,
@@ -31,6 +30,7 @@ from sync.flows.mirroring import (
     withdraw_retail_groups,
 )
 from sync.flows.retrying import Retrying
+from sync.flows.screening import Screening
 from sync.flows.withdrawing import Withdrawals, all_withdrawn
 from sync.planning.entitlements import Buyers
 from sync.planning.guards import price_moved
@@ -45,7 +45,7 @@ from sync.planning.prices import (
 )
 from sync.planning.restricted_prices import Restricted
 from sync.planning.spool import Spool
-from sync.ports.erp import Finding, ReadsAccounts, ReadsItems, ReadsPrices
+from sync.ports.erp import Finding, ReadsAccounts, ReadsPrices
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsPrices, TellsShoppersApart
 
@@ -86,7 +86,8 @@ def mirror_prices(
             result.remarks.append(f"Several accounts have the {each}: its prices go to nobody.")
     audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
     wanted = {(audience, each) for each in scopes for audience in audiences[each]}
-    restricted = _restricted(context, result, entitled, unclear)
+    restricted = _restricted(context, entitled, unclear)
+    screening = Screening.of(context, result, restricted)
     _refuse_mixed_shoppers(context)
     apart = {each for each in shown - wanted if audiences.get(each[1]) and _stands_apart(*each)}
     with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
@@ -100,6 +101,7 @@ def mirror_prices(
         for batch in _batches(published):
             entries = retrying(_read, erp, batch, scope)
             unreadable = take_unreadable(context, result)
+            screening.look_at({each.key.sku for found in entries.values() for each in found})
             for each in batch:
                 for_some = restricted.by_audience(each, entries.get(each, ()))
                 also = {audience for audience, of_scope in apart if of_scope == each}
@@ -217,19 +219,11 @@ def _entitled(context: Context, retrying: Retrying) -> Entitled:
     return Entitled(accounts, tuple(locations), retail, frozenset(members))
 
 
-def _restricted(
-    context: Context, result: FlowResult, entitled: Entitled, unclear: Unreadable
-) -> Restricted:
-    """The items that are not for everybody: a price would tell that there are such items."""
-    erp, retrying = context.erp, context.retrying()
-    items: dict[Sku, Item | None] = dict.fromkeys(restricted_items(context))
-    if isinstance(erp, ReadsItems):
-        for batch in chunks(sorted(items), ITEMS_PER_READ):
-            items.update(retrying(erp.items, batch))
-        take_unreadable(context, result, "its prices are hidden until it can be read")
+def _restricted(context: Context, entitled: Entitled, unclear: Unreadable) -> Restricted:
+    """No item yet, and for whom items can be kept."""
     there = {each for each in entitled.mapped if unclear.shields(each.value)}
     buyers = Buyers(frozenset(entitled.accounts.keys() | there), entitled.retail)
-    return Restricted(items, buyers, context.mapping, entitled)
+    return Restricted(buyers, context.mapping, entitled)
 
 
 def _stands_apart(audience: Audience, scope: PriceScope) -> bool:

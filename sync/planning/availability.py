@@ -14,10 +14,11 @@ from dataclasses import replace
 
 from sync.domain.account import Item
 from sync.domain.availability import Availability
+from sync.domain.entitlement import Entitlement
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import Audience, AudienceKind
 from sync.domain.views import PublishedStockKey
-from sync.planning.entitlements import Buyers, entitlement_of
+from sync.planning.entitlements import Buyers, entitlement_of, still_kept
 from sync.planning.prices import shopper_audience
 
 
@@ -41,16 +42,20 @@ def stock_audiences(
     everybody: frozenset[Audience],
     *,
     restricted: bool,
+    kept: Entitlement | None = None,
 ) -> frozenset[Audience]:
     """To whom the figures of this item are published; to nobody where the ERP does not have it.
 
     ``everybody`` are those of ``open_to``. ``restricted``: the ERP lists the item among
-    those that are not for everybody.
+    those that are not for everybody. ``kept``: whom the store keeps it for, and until it
+    opens the item they alone see it, whatever the ERP says of it.
     """
     if item is None or not item.active:
         return frozenset()
     if restricted or item.allowed_to is not None:
         return frozenset(entitlement_of(item.sku, item, buyers, mapping).audiences)
+    if kept is not None:
+        return frozenset(still_kept(kept, buyers, mapping).audiences)
     return everybody
 
 

@@ -18,7 +18,7 @@ from sync.domain.ids import CustomerId, Sku
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import Audience, AudienceKind
 from sync.planning.plan import Change, Tally
-from sync.planning.prices import shopper_audience
+from sync.planning.prices import shopper_audience, shopper_audiences
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,22 @@ def entitlement_of(
     return Entitlement(sku, tuple(sorted(found, key=lambda each: each.order)))
 
 
+def still_kept(kept: Entitlement, buyers: Buyers, mapping: SyncMapping) -> Entitlement:
+    """Whom an item is for that the ERP calls open, and that the store keeps for these.
+
+    The one gate is the mirror of ``entitlements``, with its guard rails. Until it has
+    opened the item, a price or a figure would tell that there is such an item.
+    """
+    declared = shopper_audiences(mapping)
+
+    def there(each: Audience) -> bool:
+        if each.channel is not None:
+            return each in declared and CustomerId(each.key) in buyers.retail
+        return each.kind is AudienceKind.TAG or CustomerId(each.key) in buyers.accounts
+
+    return Entitlement(kept.sku, tuple(each for each in kept.audiences if there(each)))
+
+
 def _shoppers(item: Item, buyers: Buyers, mapping: SyncMapping) -> Iterable[Audience]:
     for channel in mapping.channels.values():
         for group in channel.retail_groups:
@@ -75,6 +91,7 @@ class Sight:
     although its record stays, and one that everybody sees from now on has not.
     """
 
+    restricted: int = 0
     before: int = 0
     after: int = 0
     opened: int = 0
@@ -83,6 +100,7 @@ class Sight:
 
     def add(self, wanted: Mapping[Sku, Entitlement], shown: Mapping[Sku, Entitlement]) -> None:
         """Count one batch of items."""
+        self.restricted += len(shown)
         self.before += sum(bool(each.audiences) for each in shown.values())
         self.after += sum(bool(each.audiences) for each in wanted.values())
         self.opened += len(shown.keys() - wanted.keys())
@@ -93,7 +111,8 @@ class Sight:
 
     def into(self, tally: Tally) -> None:
         """Let the tally say it in these terms."""
-        tally.shown, tally.wanted, tally.opened = self.before, self.after, self.opened
+        tally.shown, tally.wanted = self.before, self.after
+        tally.opened, tally.restricted = self.opened, self.restricted
         tally.added -= self.new_hidden
         tally.changed -= self.hidden
         tally.removed += self.new_hidden + self.hidden

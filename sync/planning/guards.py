@@ -16,6 +16,9 @@ class Guard:
     ``removal_floor`` removals are always believed. ``price_step`` says from
     which relative change on a price counts as moved, ``price_share`` which part
     of the shown prices may move; ``price_floor`` moves are always believed.
+
+    ``opening_floor``: so many restricted items may always open to everybody, but
+    never all of them; more than that are judged by ``removal_share``.
     """
 
     removal_share: Decimal = Decimal("0.2")
@@ -23,6 +26,7 @@ class Guard:
     price_step: Decimal = Decimal("0.5")
     price_share: Decimal = Decimal("0.2")
     price_floor: int = 50
+    opening_floor: int = 5
 
 
 def suspicion(tally: Tally, guard: Guard, *, whole: bool) -> str | None:
@@ -32,6 +36,8 @@ def suspicion(tally: Tally, guard: Guard, *, whole: bool) -> str | None:
     can be told from a small scope. What privacy demands to withdraw (WA-8) never
     passes here: it is done before anything is planned.
     """
+    if (reason := _opening(tally, guard, whole=whole)) is not None:
+        return reason
     kept = tally.shown
     if whole and tally.wanted == 0 and tally.opened == 0 and kept > 0:
         return f"the source is empty, and all {kept} shown would disappear"
@@ -44,6 +50,24 @@ def suspicion(tally: Tally, guard: Guard, *, whole: bool) -> str | None:
         return (
             f"{tally.prices_moved} of {kept} prices would move by {guard.price_step:%} or more "
             f"(limit: {guard.price_share:%} and at least {guard.price_floor})"
+        )
+    return None
+
+
+def _opening(tally: Tally, guard: Guard, *, whole: bool) -> str | None:
+    """Why it is not believed that so many items are everybody's from now on.
+
+    A removal can be made good, a look at what was confidential cannot: so the floor is
+    a low one, and not even that counts where nothing would be restricted any more, as
+    if a table were empty.
+    """
+    opened, before = tally.opened, tally.restricted
+    if whole and opened == before > 0:
+        return f"all {before} restricted items would be open to everybody"
+    if opened > guard.opening_floor and opened > guard.removal_share * before:
+        return (
+            f"{opened} of {before} restricted items would be open to everybody "
+            f"(limit: {guard.removal_share:%} and at least {guard.opening_floor})"
         )
     return None
 

@@ -36,7 +36,8 @@ def plan_mirror(
 class Tally:
     """What a plan would do, in numbers. ``shown`` and ``wanted`` count before and after.
 
-    ``opened``: what is everybody's from now on, and so is in no partition any more.
+    ``opened``: what is everybody's from now on, and so is in no partition any more, out
+    of ``restricted``, which somebody alone or nobody saw before.
     """
 
     shown: int = 0
@@ -46,6 +47,7 @@ class Tally:
     removed: int = 0
     prices_moved: int = 0
     opened: int = 0
+    restricted: int = 0
 
     def count(self, change: Change[Any, Any]) -> None:
         if change.before is None:

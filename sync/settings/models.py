@@ -177,6 +177,7 @@ class GuardSettings(Part):
 
     removal_share: Share = Decimal("0.2")
     removal_floor: Count = 20
+    opening_floor: Count = 5
     price_step: Factor = Decimal("0.5")
     price_share: Share = Decimal("0.2")
     price_floor: Count = 50

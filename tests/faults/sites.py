@@ -56,7 +56,7 @@ from tests.scenarios.world import (
 )
 
 # With so few records every removal would look like a disaster.
-BELIEVE = Guard(Decimal(1), 1000, Decimal("0.5"), Decimal(1), 1000)
+BELIEVE = Guard(Decimal(1), 1000, Decimal("0.5"), Decimal(1), 1000, 1000)
 SWAPPED = (Assignment(MILL, organisation=HARBOUR_ORG), Assignment(HARBOUR, organisation=MILL_ORG))
 CARTS = {"harbour": harbour_order, "mill": mill_order, "guest": guest_order}
 NOTHING = "nothing happens"

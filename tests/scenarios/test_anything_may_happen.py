@@ -78,7 +78,7 @@ SWAPPED = (Assignment(MILL, organisation=HARBOUR_ORG), Assignment(HARBOUR, organ
 FORBIDDEN = (Assignment(RETAIL, organisation=HARBOUR_ORG), ASSIGNMENTS[1])
 MAPPINGS = [ASSIGNMENTS, ASSIGNMENTS[:1], ASSIGNMENTS[1:], SWAPPED, FORBIDDEN]
 GROUPS = (RetailGroup(RETAIL, ("EUR",)), RetailGroup(HARBOUR, ("EUR",), frozenset({"BE"})))
-BELIEVE = Guard(Decimal(1), 1000, Decimal("0.5"), Decimal(1), 1000)
+BELIEVE = Guard(Decimal(1), 1000, Decimal("0.5"), Decimal(1), 1000, 1000)
 
 _engines: list[Engine] = []
 _names = itertools.count(1)

@@ -20,6 +20,7 @@ from sync.domain.pricing import (
     PriceScope,
 )
 from sync.flows.cycle import run_flow
+from sync.planning.entitlements import Buyers, still_kept
 from sync.ports.erp import UnreadableRecord
 from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
@@ -331,6 +332,55 @@ def test_many_items_that_are_open_all_at_once_are_not_believed(world: World) -> 
     assert len(kept(world)) == 62
 
 
+@pytest.mark.rule("VE-5", "MI-3")
+@pytest.mark.parametrize("audiences", [frozenset({LICENSED}), frozenset()])
+def test_that_every_restricted_item_is_open_is_not_believed_however_few_they_are(
+    world: World, audiences: frozenset[str]
+) -> None:
+    skus = [FUSE, GASKET]
+    for sku in skus:
+        world.erp.add_item(for_club(sku, allowed_tags=audiences))
+    world.run("entitlements")
+    before = kept(world)
+    for sku in skus:
+        world.erp.add_item(a.an_item(sku=sku))
+    result = world.run("entitlements")
+    assert (result.outcome, kept(world)) == ("refused", before)
+    assert "all 2 restricted items would be open to everybody" in (result.message or "")
+
+    assert result.plan_id is not None
+    world.confirm(result.plan_id)
+    assert world.run("entitlements").outcome == "ok"
+    assert kept(world) == {}
+
+
+@pytest.mark.rule("VE-5", "MI-3")
+def test_items_open_a_few_at_a_time_and_no_more_of_them_without_a_person(world: World) -> None:
+    skus = [Sku(f"CLUB-{number:02}") for number in range(18)]
+    for sku in skus:
+        world.erp.add_item(for_club(sku, allowed_tags=frozenset()))
+    world.run("entitlements")
+    for sku in skus[:5]:
+        world.erp.add_item(a.an_item(sku=sku))
+    assert world.run("entitlements").counts["removed"] == 5
+    for sku in skus[5:11]:
+        world.erp.add_item(a.an_item(sku=sku))
+    result = world.run("entitlements")
+    assert (result.outcome, len(kept(world))) == ("refused", 15)
+    assert "6 of 15 restricted items would be open to everybody" in (result.message or "")
+
+
+@pytest.mark.rule("VE-5", "MI-3")
+def test_one_item_that_a_person_names_opens_also_where_it_is_the_last(world: World) -> None:
+    world.erp.add_item(a.an_item(sku=FUSE))
+    world.run("entitlements")
+    assert set(kept(world)) == {GASKET}
+    world.erp.add_item(a.an_item(sku=GASKET))
+    assert world.run("entitlements").outcome == "refused"
+    assert world.run("entitlements", sku=GASKET.value).outcome == "ok"
+    assert kept(world) == {}
+
+
 @pytest.mark.rule("VE-5", "OP-2")
 def test_run_for_one_item_is_about_that_item(world: World) -> None:
     world.erp.add_item(for_club())
@@ -465,6 +515,163 @@ def test_prices_of_an_item_whose_groups_cannot_be_read_are_shown_to_nobody(
     erp.odd = frozenset({CLUB})
     world.run("prices")
     assert sights(world) == {}
+
+
+EVERYBODY = {Audience(AudienceKind.ACCOUNTS), PUBLIC}
+
+
+def stock_seen(world: World, sku: Sku = CLUB) -> set[Audience]:
+    """Who sees figures of the item."""
+    return {key.audience for key in world.store.stock if key.sku == sku}
+
+
+def a_closed_club(world: World) -> list[Sku]:
+    """Sixty of the club's items beside as many open ones, with prices and figures."""
+    closed = [Sku(f"CLUB-{number:03}") for number in range(60)]
+    for sku in closed:
+        world.erp.add_item(for_club(sku))
+    for sku in (*closed, *(Sku(f"OPEN-{number:03}") for number in range(60))):
+        if sku not in closed:
+            world.erp.add_item(a.an_item(sku=sku))
+        world.erp.set_price(a.a_price("5.0000", scope=DEFAULT_LIST, sku=sku))
+        world.erp.set_availability(a.an_availability("3", sku=sku))
+    return closed
+
+
+@pytest.mark.rule("VE-5", "VE-7", "MI-3")
+@pytest.mark.parametrize("kept_before", [True, False])
+def test_a_list_that_became_shorter_tells_nobody_a_price(
+    forgetful: tuple[World, Forgetful], kept_before: bool
+) -> None:
+    world, erp = forgetful
+    erp.add_item(for_club())
+    erp.set_price(a.a_price("5.0000", scope=DEFAULT_LIST, sku=CLUB))
+    erp.set_price(a.a_price("5.0000", scope=DEFAULT_LIST, sku=a.SKU))
+    if kept_before:
+        world.run("entitlements")
+        world.run("prices")
+    erp.unlisted = frozenset({CLUB})
+    world.run("entitlements")
+    world.run("prices")
+    assert sights(world) == {"default": {MEMBERS}}
+    assert sights(world, a.SKU)["default"] == EVERYBODY
+
+
+@pytest.mark.rule("VE-5", "VE-7")
+def test_an_erp_without_a_list_of_restricted_items_publishes_no_price_of_one(
+    priced: World,
+) -> None:
+    priced.erp_seen = without(priced.erp, "restricted_items")
+    priced.run("prices")
+    assert sights(priced) == {
+        "default": {MEMBERS},
+        "item": {MEMBERS},
+        "group GOLD": {MILLS},
+        f"account {MILL}": {MILLS},
+    }
+    assert sights(priced, a.SKU)["default"] == EVERYBODY
+    assert priced.run("prices").writes == 0
+    # Nor does one that was open before stay in sight.
+    priced.erp.add_item(for_club(a.SKU))
+    priced.run("prices")
+    assert sights(priced, a.SKU)["default"] == {MEMBERS}
+
+
+@pytest.mark.rule("VE-5", "VE-7", "MI-3")
+def test_an_unlisted_item_whose_groups_cannot_be_read_has_its_prices_hidden(
+    forgetful: tuple[World, Forgetful],
+) -> None:
+    world, erp = forgetful
+    erp.add_item(for_club())
+    erp.set_price(a.a_price("5.0000", scope=DEFAULT_LIST, sku=CLUB))
+    erp.set_price(a.a_price("5.0000", scope=DEFAULT_LIST, sku=Sku("NOT-AN-ITEM")))
+    erp.unlisted = erp.odd = frozenset({CLUB})
+    result = world.run("prices")
+    assert sights(world) == {}
+    assert any(str(CLUB) in each and "prices are hidden" in each for each in result.remarks)
+    assert sights(world, Sku("NOT-AN-ITEM")) == {"default": EVERYBODY}
+
+
+@pytest.mark.rule("VE-5", "VE-7", "MI-3")
+def test_prices_and_stock_wait_for_the_store_to_open_the_items(world: World) -> None:
+    closed = a_closed_club(world)
+    for flow in ("entitlements", "prices", "availability"):
+        assert world.run(flow).outcome == "ok"
+    for sku in closed:
+        world.erp.add_item(a.an_item(sku=sku))
+
+    assert world.run("entitlements").outcome == "refused"
+    for flow in ("prices", "availability"):
+        result = world.run(flow)
+        assert (result.outcome, result.writes) == ("ok", 0)
+    assert {sku for sku in closed if sights(world, sku) != {"default": {MEMBERS}}} == set()
+    assert {sku for sku in closed if stock_seen(world, sku) != {MEMBERS}} == set()
+
+    # A person says that it is right: the next runs tell everybody.
+    for flow in ("entitlements", "prices", "availability"):
+        refused = world.run(flow)
+        assert refused.plan_id is not None
+        world.confirm(refused.plan_id)
+        assert world.run(flow).outcome == "ok"
+    assert sights(world, closed[0]) == {"default": EVERYBODY}
+    assert stock_seen(world, closed[0]) == EVERYBODY
+
+
+@pytest.mark.rule("VE-5", "VE-7", "WA-8")
+def test_an_item_that_is_not_opened_yet_stays_with_its_own_as_far_as_they_are_there(
+    priced: World,
+) -> None:
+    priced.erp.set_availability(a.an_availability("3", sku=CLUB))
+    priced.erp.change_account(HARBOUR, price_groups=("GOLD",))
+    priced.erp.add_item(for_club(allowed_to=frozenset({HARBOUR, RETAIL})))
+    priced.run("entitlements")
+    priced.erp.add_item(a.an_item(sku=CLUB))
+    priced.run("prices")
+    priced.run("availability")
+    assert sights(priced) == {
+        "default": {MEMBERS, HARBOURS, PUBLIC},
+        "item": {MEMBERS, HARBOURS, PUBLIC},
+        "group GOLD": {MILLS, HARBOURS},
+        f"account {HARBOUR}": {HARBOURS},
+        f"account {MILL}": {MILLS},
+    }
+    assert stock_seen(priced) == {MEMBERS, HARBOURS, PUBLIC}
+
+    # Nobody acts for Harbour any more, Mill has left the group, the shop has a login wall.
+    priced.remap(
+        channels={WEB: a_channel(login_wall=LoginWall.LOGIN_REQUIRED)}, assignments=ASSIGNMENTS[1:]
+    )
+    priced.erp.change_account(MILL, tags=())
+    priced.run("prices")
+    priced.run("availability")
+    assert sights(priced) == {"default": {MEMBERS}, "item": {MEMBERS}}
+    assert stock_seen(priced) == {MEMBERS}
+
+
+@pytest.mark.rule("VE-5", "VE-7", "MI-3")
+def test_figures_of_an_item_that_the_store_keeps_do_not_stay_for_all_because_it_cannot_be_read(
+    forgetful: tuple[World, Forgetful],
+) -> None:
+    world, erp = forgetful
+    erp.add_item(a.an_item(sku=CLUB))
+    erp.set_availability(a.an_availability("3", sku=CLUB))
+    world.run("availability")
+    assert stock_seen(world) == EVERYBODY
+    erp.add_item(for_club())
+    world.run("entitlements")
+    erp.unlisted = erp.odd = frozenset({CLUB})
+    world.run("availability")
+    assert stock_seen(world) == set()
+
+
+@pytest.mark.rule("VE-5", "VE-7")
+def test_what_is_still_kept_is_for_nobody_who_is_not_there_any_more(world: World) -> None:
+    kept = a.an_entitlement(CLUB, [PUBLIC, SHOPPERS, MEMBERS, HARBOURS, MILLS])
+    group = world.erp.accounts([RETAIL])
+    there = Buyers(frozenset({MILL}), group)
+    assert set(still_kept(kept, there, world.mapping).audiences) == {PUBLIC, MEMBERS, MILLS}
+    gone = Buyers(frozenset({MILL}), {})
+    assert set(still_kept(kept, gone, world.mapping).audiences) == {MEMBERS, MILLS}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class Raw:
 _GUARD = {
     "removal_share": Raw("0.1"),
     "removal_floor": Raw("7"),
+    "opening_floor": Raw("2"),
     "price_step": Raw("0.3"),
     "price_share": Raw("0.25"),
     "price_floor": Raw("9"),
