@@ -151,7 +151,7 @@ class ErpAdapterContract:
         assert list(reads.customer_ids()).count(made) == 1
 
     @pytest.mark.rule("VE-9")
-    def test_each_key_makes_a_customer_of_its_own(self, erp: Erp) -> None:
+    def test_each_key_makes_a_customer_of_its_own(self, erp: Erp, erp_world: ErpWorld) -> None:
         creates, reads = having(erp, CreatesCustomers), having(erp, ReadsAccounts)
         first = creates.create_customer(a.a_new_customer(), a.KEY)
         second = creates.create_customer(a.a_new_customer(), OTHER_KEY)
