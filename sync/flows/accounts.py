@@ -161,7 +161,7 @@ def _write(
     batch: Sequence[Change[CustomerId, AccountProfile]],
 ) -> None:
     if any(_people_moved(change) for change in batch):
-        look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES))
+        look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES, Feed.ACCOUNT_ORDERS))
     for change in batch:
         if change.after is None:
             store.withdraw_account(change.key)

@@ -274,7 +274,7 @@ def test_an_installed_service_makes_a_site_that_is_accepted(wheel: Path, tmp_pat
     shown = run([str(python), "-c", ACCEPT, str(site)], tmp_path)
     module, systems, assignments = shown.splitlines()[-1].split()
     assert Path(module).is_relative_to(home)
-    assert (systems, assignments) == ("erp,store", "True")
+    assert (systems, assignments) == ("erp,store,papers", "True")
 
     again = subprocess.run(
         [home / "bin" / "tradesync", "init", site], capture_output=True, text=True, check=False
