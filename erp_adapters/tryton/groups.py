@@ -49,6 +49,7 @@ class SubmitsGroupsOfSales(SubmitsOrdersAsSales):
     def submit_orders(self, orders: Orders) -> Sequence[OrderAcknowledgement]:
         refuse_what_is_no_group(orders, self.capabilities.order_group)
         with nothing_written(), self._looking_up() as sales:
+            sales.lookups.forget_taxes()
             values = sales.values_together(orders)
         rows = self._created_together(values, orders)
         self._refuse_what_differs(rows, orders)

@@ -129,6 +129,10 @@ class Lookups:
             found.setdefault(row["code"], []).append(row)
         self._products.update((code, found[code]) for code in missing)
 
+    def forget_taxes(self) -> None:
+        """Ask for taxes anew: what a sale comes to is held against what was told before."""
+        self._taxes.clear()
+
     def taxes(self, products: Sequence[Row], header: Header) -> Mapping[object, Sequence[int]]:
         """Tax ids by account category: what Tryton itself would put on a line."""
         found: dict[object, Sequence[int]] = {}

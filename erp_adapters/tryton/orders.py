@@ -57,6 +57,7 @@ class SubmitsOrdersAsSales(FindsOrdersByWebId):
 
     def _values(self, order: SalesOrder, key: IdempotencyKey) -> Values:
         with nothing_written(), self._looking_up() as sales:
+            sales.lookups.forget_taxes()
             return sales.values(order, key)
 
     def _refuse_another(self, row: Row, order: SalesOrder, key: IdempotencyKey) -> None:

@@ -337,12 +337,6 @@ def mapped_otherwise(organisation: OrganisationId, held: CustomerId) -> Problem:
     )
 
 
-def with_problem(
-    entry: RegistrationEntry, code: str, sentence: str, remedy: str, rule: str = "VE-9"
-) -> RegistrationEntry:
-    return replace(entry, problem=Problem(code, sentence, remedy, rule))
-
-
 def why_no_link(customer_id: CustomerId, mapping: SyncMapping) -> Problem | None:
     """What forbids that anybody is linked to this customer."""
     if customer_id not in mapping.retail_groups:
