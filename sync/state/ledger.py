@@ -626,36 +626,12 @@ class SqlLedger(LedgerReads):
             raise FencedOff(f"order {before['order_id']}: another worker has taken it over")
 
     def _insert(self, order: StoreOrder, now: datetime) -> bool:
+        modified_at = _believable(order.modified_at, now)
         row: Row = {
             "pipeline": self._pipeline,
             "store_id": self._store_id.value,
-            "order_id": order.order_id.value,
-            "key": self._key_for(order).value,
-            "state": LedgerState.DISCOVERED.value,
-            **versions.columns(order),
-            "newer_payload": None,
-            "newer_fingerprint": None,
-            "modified_at": _believable(order.modified_at, now),
-            "first_seen_at": now,
-            "changed_at": now,
-            "due_at": now,
-            "lease_token": 0,
-            "lease_until": None,
-            "attempts": 0,
-            **NOTHING_WRONG,
-            **NOT_DECIDED,
-            "imported_at": None,
-            "erp_order": None,
-            "closing": None,
-            "closing_note": None,
-            "shown": None,
-            "status": None,
-            "told_at": None,
-            "notice_due_at": None,
-            "change_due_at": None,
-            "reduced_at": None,
+            **rows.discovered(order, self._key_for(order), now, modified_at),
         }
-        row = rows.completed(None, row, now)
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         done = self._connection.execute(
             dialect.insert(ledger).values(row).on_conflict_do_nothing(),

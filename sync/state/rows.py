@@ -8,6 +8,7 @@ from typing import Any
 from sync.domain import codec
 from sync.domain.decision import Closing, Decision, Problem
 from sync.domain.ids import ChannelId, CustomerId, ErpOrderNumber, IdempotencyKey, WebOrderId
+from sync.domain.order import StoreOrder
 from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
 from sync.domain.views import ImportNotice
 from sync.ports.notices import notice_for
@@ -46,6 +47,38 @@ NOT_DECIDED: Row = {
     "cancel_due_at": None,
     "cancel_asked_at": None,
 }
+
+
+def discovered(order: StoreOrder, key: IdempotencyKey, now: datetime, modified_at: datetime) -> Row:
+    """The row of an order that was never seen before, without whose it is."""
+    row: Row = {
+        "order_id": order.order_id.value,
+        "key": key.value,
+        "state": LedgerState.DISCOVERED.value,
+        **versions.columns(order),
+        "newer_payload": None,
+        "newer_fingerprint": None,
+        "modified_at": modified_at,
+        "first_seen_at": now,
+        "changed_at": now,
+        "due_at": now,
+        "lease_token": 0,
+        "lease_until": None,
+        "attempts": 0,
+        **NOTHING_WRONG,
+        **NOT_DECIDED,
+        "imported_at": None,
+        "erp_order": None,
+        "closing": None,
+        "closing_note": None,
+        "shown": None,
+        "status": None,
+        "told_at": None,
+        "notice_due_at": None,
+        "change_due_at": None,
+        "reduced_at": None,
+    }
+    return completed(None, row, now)
 
 
 def entry(row: Row) -> LedgerEntry:

@@ -31,7 +31,7 @@ from sync.ports.state import (
 )
 from sync.state import rows, versions
 from sync.state.ledger import DAEMON, SqlLedger, _believable
-from sync.state.rows import NOT_DECIDED, NOTHING_WRONG, Row
+from sync.state.rows import Row
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -201,34 +201,9 @@ class MemoryLedger(SqlLedger):
         self._tables.ledger.update(self._stepped)
 
     def _insert(self, order: StoreOrder, now: datetime) -> bool:
-        row: Row = {
-            "order_id": order.order_id.value,
-            "key": self._key_for(order).value,
-            "state": LedgerState.DISCOVERED.value,
-            **versions.columns(order),
-            "newer_payload": None,
-            "newer_fingerprint": None,
-            "modified_at": _believable(order.modified_at, now),
-            "first_seen_at": now,
-            "changed_at": now,
-            "due_at": now,
-            "lease_token": 0,
-            "lease_until": None,
-            "attempts": 0,
-            **NOTHING_WRONG,
-            **NOT_DECIDED,
-            "imported_at": None,
-            "erp_order": None,
-            "closing": None,
-            "closing_note": None,
-            "shown": None,
-            "status": None,
-            "told_at": None,
-            "notice_due_at": None,
-            "change_due_at": None,
-            "reduced_at": None,
-        }
-        self._tables.ledger[row["order_id"]] = rows.completed(None, row, now)
+        modified_at = _believable(order.modified_at, now)
+        row = rows.discovered(order, self._key_for(order), now, modified_at)
+        self._tables.ledger[row["order_id"]] = row
         self._tell(row["order_id"], now, "discovered", f"web order {order.number}", DAEMON)
         return True
 
