@@ -8,7 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Compiling all of it would take longer than compiling what is used, when it is.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 WORKERS ?= 2
 COV_FAIL_UNDER ?= 90
 PYTEST_ARGS ?=
@@ -40,9 +41,14 @@ run: $(VENV)/.installed ## install, then play the whole story once on sample sys
 up: $(VENV)/.installed ## the same, and keep the daemon running
 	@$(BIN)/tradesync demo --keep-running
 
-test: lint ## static checks and all tests that need nothing but this machine
+# The static checks run beside the tests, and are shown after them.
+test: $(VENV)/.installed-tests ## static checks and all tests that need nothing but this machine
 	@mkdir -p build
-	@$(PYTEST) $(FAST) $(PYTEST_ARGS)
+	@$(MAKE) lint >build/lint.txt 2>&1 & checks=$$!; failed=0; \
+	$(PYTEST) $(FAST) $(PYTEST_ARGS) || failed=1; \
+	wait $$checks || failed=1; \
+	cat build/lint.txt; \
+	exit $$failed
 
 # Apart from `test`: tracing every line more than doubles the time.
 coverage: $(VENV)/.installed-tests ## the same tests, and which lines of the service they run
@@ -57,8 +63,8 @@ test-systems: $(VENV)/.installed-tests ## long tests, and those against real out
 	@mkdir -p build
 	@$(PYTEST) -n $(WORKERS) $(THOROUGH) $(PYTEST_ARGS)
 	@if [ -d tests/systems ]; then \
-	  code=0; $(PYTEST) tests/systems $(addprefix --ignore ,$(LONG_LIVE)) \
-	    $(PYTEST_ARGS) || code=$$?; \
+	  code=0; $(PYTEST) -n $(WORKERS) --dist loadgroup tests/systems \
+	    $(addprefix --ignore ,$(LONG_LIVE)) $(PYTEST_ARGS) || code=$$?; \
 	  [ $$code -ne 5 ] || { echo "make test-systems: tests/systems holds no test."; code=0; }; \
 	  exit $$code; \
 	else \

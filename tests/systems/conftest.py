@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+HERE = Path(__file__).parent
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -45,6 +47,24 @@ NOT_CLAIMED = frozenset(
     }
 )
 """Capabilities that these adapters do without, in the words of the contract suites."""
+
+
+LIVE = frozenset({"live", "medusa", "tryton"})
+"""Folders whose tests use one installation of the live systems."""
+
+
+def _together(item: pytest.Item) -> str:
+    """What a test must not be parted from where several processes share the tests."""
+    folder = item.path.relative_to(HERE).parts[0]
+    if folder in LIVE:
+        return "live systems"
+    return folder if item.path.parent != HERE else item.nodeid
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group(_together(item)))
 
 
 def _no_excuse(report: Any) -> None:
