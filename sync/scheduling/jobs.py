@@ -30,16 +30,22 @@ from sync.settings import MIRRORS, Cron5, Trigger
 
 log = structlog.get_logger()
 
-FIRST_FLOW = "accounts"
+FIRST_FLOWS = ("accounts", "orders")
+"""What comes first of all that is due at a start, one after the other.
+
+Who may see what, and whose orders may go in, comes before what they see and order.
+Then the orders: a dozen mirrors that all begin at once take the machine, and whoever
+has ordered waits longest.
+"""
+
 REQUESTS_EVERY_S = 1.0
 HINTS_EVERY_S = 0.25
 UPKEEP_EVERY_S = 86400.0
 UPKEEP_AFTER = timedelta(minutes=10)
 HEAD_START = timedelta(seconds=5)
-"""How long what is due at the start waits for the accounts at most.
+"""How long what is due at the start waits for each of the first flows at most.
 
-Who may see what, and whose orders may go in, comes before what they see and
-order; but an ERP that hangs must not keep the orders from being read.
+An ERP that hangs must not keep the orders from being read, nor they the mirrors.
 """
 
 
@@ -158,22 +164,22 @@ def _add_flows(
     hinted: bool,
 ) -> None:
     schedule = pipeline.settings.schedule
-    behind_accounts: dict[str, datetime] = {}
-    accounts_due = False
-    for flow in FLOWS:
-        trigger = schedule.trigger(flow)
-        if trigger is None:
-            continue
-        first = first_run(pipeline, flow, trigger, clock.now(), hinted=hinted)
-        if flow == FIRST_FLOW:
-            accounts_due = first is not None
-        elif accounts_due and first is not None:
-            first += head_start
-            behind_accounts[f"{pipeline.name}/{flow}"] = first
+    triggers = {flow: found for flow in FLOWS if (found := schedule.trigger(flow)) is not None}
+    due = {
+        flow: first_run(pipeline, flow, trigger, clock.now(), hinted=hinted)
+        for flow, trigger in triggers.items()
+    }
+    leading = [flow for flow in FIRST_FLOWS if due.get(flow) is not None]
+    held: dict[str, dict[str, datetime]] = {flow: {} for flow in leading}
+    for flow, first in due.items():
+        before = leading[: leading.index(flow)] if flow in leading else leading
+        if first is not None and before:
+            first += head_start * len(before)
+            held[before[-1]][f"{pipeline.name}/{flow}"] = first
         # A start that a busy or sleeping machine missed is made up for once.
         scheduler.add_job(
             runner.scheduled,
-            in_its_words(trigger),
+            in_its_words(triggers[flow]),
             args=[pipeline, flow],
             id=f"{pipeline.name}/{flow}",
             executor="orders" if flow == "orders" else "default",
@@ -183,21 +189,17 @@ def _add_flows(
             # None would mean: never by itself.
             **({} if first is None else {"next_run_time": first}),
         )
-    if behind_accounts:
-        _release_after_accounts(scheduler, clock, pipeline, behind_accounts)
+    for flow, waiting in held.items():
+        _release_after(scheduler, clock, f"{pipeline.name}/{flow}", waiting)
 
 
-def _release_after_accounts(
-    scheduler: BackgroundScheduler,
-    clock: Clock,
-    pipeline: Pipeline,
-    held: Mapping[str, datetime],
+def _release_after(
+    scheduler: BackgroundScheduler, clock: Clock, leader: str, held: Mapping[str, datetime]
 ) -> None:
-    """Start what waits as soon as the first run of the accounts ended, however it did."""
-    accounts = f"{pipeline.name}/{FIRST_FLOW}"
+    """Start what waits as soon as the first run of that job ended, however it did."""
 
     def release(event: JobExecutionEvent) -> None:
-        if event.job_id != accounts:
+        if event.job_id != leader:
             return
         scheduler.remove_listener(release)
         for job_id, planned in held.items():

@@ -149,7 +149,7 @@ class Telling(Runner):
 
 @pytest.mark.rule("WA-8")
 @pytest.mark.parametrize("well", [True, False], ids=["up", "down"])
-def test_after_a_start_the_accounts_come_first_and_the_rest_right_behind_them(
+def test_after_a_start_accounts_come_first_then_the_orders_and_the_rest_right_behind_them(
     pulse: Pulse, line_of: Callable[..., Line], well: bool
 ) -> None:
     line, telling = line_of(), Telling(pulse)
@@ -158,17 +158,23 @@ def test_after_a_start_the_accounts_come_first_and_the_rest_right_behind_them(
     scheduler = scheduler_for([line.pipeline], telling, SystemClock(), threads=4, head_start=never)
     with started(scheduler, paused=False):
         assert telling.every.wait(60), "not one of them waits for its time"
-    assert telling.told[:2] == [("begins", "accounts"), ("ends", "accounts")]
+    assert telling.told[:4] == [
+        ("begins", "accounts"),
+        ("ends", "accounts"),
+        ("begins", "orders"),
+        ("ends", "orders"),
+    ]
 
 
-def test_what_is_due_at_the_start_waits_for_no_accounts_that_hang(
+def test_what_is_due_at_the_start_waits_for_no_accounts_and_no_orders_that_hang(
     runner: Runner, line_of: Callable[..., Line], clock: ManualClock
 ) -> None:
     scheduler = scheduler_for([line_of().pipeline], runner, clock, threads=4)
     with started(scheduler):
         due = {flow: scheduler.get_job(f"main/{flow}").next_run_time for flow in FLOWS}
     assert due.pop("accounts") == A_MONDAY
-    assert set(due.values()) == {A_MONDAY + HEAD_START}
+    assert due.pop("orders") == A_MONDAY + HEAD_START
+    assert set(due.values()) == {A_MONDAY + 2 * HEAD_START}
 
 
 def test_without_scheduled_accounts_nothing_waits_for_them(
@@ -179,7 +185,8 @@ def test_without_scheduled_accounts_nothing_waits_for_them(
     with started(scheduler):
         jobs = [scheduler.get_job(f"main/{flow}") for flow in FLOWS]
         due = {job.next_run_time for job in jobs if job is not None}
-    assert due == {A_MONDAY}
+        assert scheduler.get_job("main/orders").next_run_time == A_MONDAY
+    assert due == {A_MONDAY, A_MONDAY + HEAD_START}
 
 
 @pytest.mark.rule("WA-8", "OP-4")
