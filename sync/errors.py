@@ -40,6 +40,10 @@ class LeftAlone(TryLater):
     """
 
 
+class NobodyAnswers(TryLater):
+    """There is nothing at the system's address: it is down, or the address is wrong."""
+
+
 class OutcomeUnknown(SyncError):
     """A write left, and the answer did not come: look before any second attempt."""
 
@@ -114,6 +118,10 @@ class Misconfigured(SyncError):
         self.problems = tuple(scrubbed(each) for each in problems)
 
 
+class BrokenRead(Misconfigured):
+    """A read met a value that it cannot work with: its statement is wrong, or one record is."""
+
+
 class SuspiciousPlan(SyncError):
     """Too destructive to believe: nothing was written, a person must confirm.
 
@@ -131,3 +139,11 @@ class StateInUse(SyncError):
 
 class FencedOff(SyncError):
     """Another worker took this order over: stop, and write nothing more about it."""
+
+
+def may_be_the_questions(error: Exception) -> bool:
+    """Whether another question might be answered. Not where nothing is at the system's
+    address, or where it says itself when to come again."""
+    if isinstance(error, NobodyAnswers):
+        return False
+    return not (isinstance(error, TryLater) and error.retry_after_s is not None)

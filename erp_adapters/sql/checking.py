@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.catalogue import Kind
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.errors import Attempt, NobodyAnswers, translated
+from erp_adapters.sql.errors import Attempt, translated
 from erp_adapters.sql.losses import Keeper, unbound
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
@@ -27,7 +27,7 @@ from erp_adapters.sql.samples import SIZE, Samples, in_order, twice
 from erp_adapters.sql.statement import Statement, scan
 from erp_adapters.sql.unique_key import unique_key_finding
 from erp_adapters.sql.values import writer
-from sync.errors import AccessDenied, SyncError, TryLater
+from sync.errors import AccessDenied, NobodyAnswers, SyncError, TryLater
 from sync.kit.driver_errors import read_error
 from sync.ports.erp import Finding, FindingLevel
 

@@ -19,7 +19,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sync.errors import (
     AccessDenied,
+    BrokenRead,
     Misconfigured,
+    NobodyAnswers,
     OutcomeUnknown,
     Rejected,
     RightMissing,
@@ -46,10 +48,6 @@ class DuplicateKey(Exception):
         super().__init__(doing)
         self.told = told
         self.error = error
-
-
-class NobodyAnswers(TryLater):
-    """There is nothing at the database's address: it is down, or the address is wrong."""
 
 
 @dataclass(slots=True)
@@ -131,7 +129,7 @@ def _ours(
                 " install the driver, or correct driver or the DSN's name in url"
             )
         case Failure.UNIQUE | Failure.RULE | Failure.CONSTRAINT | Failure.VALUE if not writing:
-            return Misconfigured(f"{doing}: a read met: {failure.value} ({told.code})")
+            return BrokenRead(f"{doing}: a read met: {failure.value} ({told.code})")
         case Failure.UNIQUE:
             return DuplicateKey(doing, told, original)
         case Failure.RULE:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
 
 from sync.errors import TryLater
+
+STUBBORN = 2
+"""So many times the failures in a row open it whatever was asked."""
 
 
 class BreakerState(Enum):
@@ -24,6 +27,10 @@ class CircuitBreaker:
     ``failed``. A failure is a system that is away or broken; one that refuses a
     document is up. A request that was permitted and never told how it ended
     gives its place away after another ``pause_s``.
+
+    A question that fails again and again may be at fault itself: one record at which
+    the system breaks off. Whoever tells what was asked has it counted once in a row.
+    But after ``STUBBORN`` times as many of any kind it opens all the same.
     """
 
     def __init__(
@@ -39,6 +46,8 @@ class CircuitBreaker:
         self._monotonic = monotonic
         self._guard = threading.Lock()
         self._failures = 0
+        self._again = 0
+        self._about: set[Hashable] = set()
         self._try_from: float | None = None  # when open: from then on one may try
 
     @property
@@ -82,11 +91,19 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         with self._guard:
-            self._failures = 0
+            self._failures = self._again = 0
+            self._about.clear()
             self._try_from = None
 
-    def failed(self) -> None:
+    def failed(self, about: Hashable = None) -> None:
+        """``about``: what was asked; None where the question is surely not at fault."""
         with self._guard:
-            self._failures += 1
-            if self._failures >= self._most:
+            if about is not None and about in self._about:
+                self._again += 1
+            else:
+                self._failures += 1
+            if about is not None:
+                self._about.add(about)
+            most = self._failures >= self._most
+            if most or self._failures + self._again >= STUBBORN * self._most:
                 self._try_from = self._monotonic() + self._pause_s

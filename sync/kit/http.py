@@ -32,6 +32,7 @@ from sync.errors import (
     AccessDenied,
     Conflict,
     Misconfigured,
+    NobodyAnswers,
     OutcomeUnknown,
     Rejected,
     RightMissing,
@@ -44,6 +45,9 @@ from sync.kit.http_body import BadBody, TooLarge, read_body, strict_json
 from sync.kit.http_words import http_date, retry_after_s, said_by
 from sync.kit.limiter import TokenBucket
 from sync.secrecy import looks_secret
+
+BREAKS_OFF = frozenset({500, 504})
+"""What a system answers where it breaks off at one record and serves all others."""
 
 _MOST_REDIRECTS = 3
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -209,16 +213,20 @@ class HttpSession:
             self._limiter.acquire()
         if self._breaker is not None:
             self._breaker.permit()
-        up = False
+        up, about = False, None
         try:
             answer = self._sent(asked, params, json, headers)
             # What it refuses it refuses in good health.
             up = answer.status < 500
+            if answer.status in BREAKS_OFF:
+                about = (asked.method, self._url(asked), repr((params, json)))
             self._judge(asked, answer, accept)
             return answer
         finally:
-            if self._breaker is not None:
-                (self._breaker.succeeded if up else self._breaker.failed)()
+            if self._breaker is not None and up:
+                self._breaker.succeeded()
+            elif self._breaker is not None:
+                self._breaker.failed(about)
 
     def _sent(
         self,
@@ -357,7 +365,7 @@ class HttpSession:
         if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
             return Misconfigured(f"{self._told(asked)} cannot be sent: {type(error).__name__}")
         if _before_sending(error):
-            return TryLater(f"{self._told(asked)}: {self._system} cannot be reached")
+            return NobodyAnswers(f"{self._told(asked)}: {self._system} cannot be reached")
         why = "no answer in time" if _timed_out(error) else "the connection broke off"
         return self._unclear(asked, why)
 

@@ -68,7 +68,8 @@ class ServiceSettings(Part):
 
 class BreakerSettings(Part):
     """When a system is left alone: after ``failures`` in a row for ``pause_s``, after a
-    refused login for ``denied_pause_s``. All pipelines on the system share it."""
+    refused login for ``denied_pause_s``. A question that fails repeatedly counts once, for
+    it may be about one broken record. All pipelines on the system share it."""
 
     failures: Positive = 5
     pause_s: Seconds = 60.0

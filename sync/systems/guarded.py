@@ -9,7 +9,8 @@ raising, pass as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from sync.domain.times import Watermark
@@ -89,12 +90,13 @@ def _asked(name: str) -> Callable[..., Any]:
             before = self._clock.now()
             answer = getattr(self._port, name)(*arguments, **keywords)
         except BaseException as error:
-            watch.failed(passage, error)
+            watch.failed(passage, error, _about(name, arguments, keywords))
             raise
         else:
             if isinstance(answer, Iterator):
                 watch.not_asked()
-                return _steps(answer, watch, self._note_skew)
+                about = partial(_about, name, arguments, keywords)
+                return _steps(answer, watch, self._note_skew, about)
             watch.succeeded(passage)
             if name in TELLS_TIME:
                 _note_clock(watch, answer, before)
@@ -107,8 +109,16 @@ def _asked(name: str) -> Callable[..., Any]:
     return call
 
 
+def _about(name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Hashable:
+    """What tells one question from another; of large ones nothing more is kept than this."""
+    return name, hash(repr((arguments, keywords)))
+
+
 def _steps(
-    source: Iterator[Any], watch: SystemWatch, note_skew: Callable[[], None]
+    source: Iterator[Any],
+    watch: SystemWatch,
+    note_skew: Callable[[], None],
+    about: Callable[[], Hashable],
 ) -> Iterator[Any]:
     try:
         passage = watch.enter()
@@ -122,7 +132,7 @@ def _steps(
                 watch.succeeded(passage)
                 return
             except BaseException as error:
-                watch.failed(passage, error)
+                watch.failed(passage, error, about())
                 raise
             finally:
                 if asks:

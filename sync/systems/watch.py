@@ -1,7 +1,10 @@
 """Watches one system: opens its circuit when it fails, and says so once.
 
 What an error says about the system decides, not where it came from. TryLater
-and OutcomeUnknown are a system that is away or broken. A refused document is a
+and OutcomeUnknown are a system that is away or broken; or one question that it
+cannot answer, so that the same question counts once until something is answered
+(not where nobody answers, or it says when to come again: that is no question's doing).
+A refused document is a
 system in good health. AccessDenied is a refused login: systems count those and
 lock the account, which then also locks out the people who share it. So the
 first one ends all asking for ``denied_pause_s``; a person who asks for a run
@@ -13,6 +16,7 @@ other: five flows that start together would otherwise be five refused logins.
 from __future__ import annotations
 
 import threading
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +31,7 @@ from sync.errors import (
     Refusal,
     RightMissing,
     TryLater,
+    may_be_the_questions,
 )
 from sync.kit.breaker import BreakerState, CircuitBreaker
 from sync.ports.clock import Clock
@@ -40,8 +45,8 @@ FIRST_ANSWER_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class BreakerLimits:
-    """After ``failures`` in a row a system is left alone for ``pause_s`` seconds, and
-    after a refused login for ``denied_pause_s``."""
+    """After ``failures`` of different questions in a row a system is left alone for
+    ``pause_s`` seconds, and after a refused login for ``denied_pause_s``."""
 
     failures: int = 5
     pause_s: float = 60.0
@@ -131,8 +136,11 @@ class SystemWatch:
             self._message = ""
         log.info("system.recovered", system=self.name, was=was.value, down_s=round(down_s))
 
-    def failed(self, passage: Passage, error: BaseException) -> None:
-        """What a call raised; nothing follows where the error does not speak of the system."""
+    def failed(self, passage: Passage, error: BaseException, about: Hashable = None) -> None:
+        """What a call raised; nothing follows where the error does not speak of the system.
+
+        ``about`` is what was asked: one question that fails again and again counts once.
+        """
         match error:
             case LeftAlone():
                 return
@@ -142,7 +150,7 @@ class SystemWatch:
                 self._breaker.shut(self._limits.denied_pause_s)
                 self._degraded(Condition.DENIED, str(error))
             case TryLater() | OutcomeUnknown():
-                self._breaker.failed()
+                self._breaker.failed(about if may_be_the_questions(error) else None)
                 self._degraded(Condition.AWAY, str(error))
 
     def note_clock(self, theirs: datetime, ours: datetime) -> None:

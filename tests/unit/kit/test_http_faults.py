@@ -237,6 +237,20 @@ def test_storm_opens_the_breaker_and_one_request_tries_again(server: FaultyHttp)
 
 
 @pytest.mark.rule("OP-1")
+def test_one_record_at_which_it_breaks_off_keeps_no_other_waiting(server: FaultyHttp) -> None:
+    clock = ManualClock()
+    breaker = CircuitBreaker(failures=3, pause_s=60, monotonic=clock.monotonic)
+    session = a_session(server.url, clock, breaker=breaker)
+    server.on(fault.status(500), times=5)
+    for _ in range(5):
+        with pytest.raises(TryLater):
+            read(session)
+    read(session)
+    assert breaker.state is BreakerState.CLOSED
+    session.close()
+
+
+@pytest.mark.rule("OP-1")
 @pytest.mark.parametrize("code", [400, 401, 404, 409, 422, 429])
 def test_system_that_refuses_is_up(server: FaultyHttp, code: int) -> None:
     clock = ManualClock()

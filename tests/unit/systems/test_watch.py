@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,6 +19,7 @@ from sync.errors import (
     Conflict,
     LeftAlone,
     Misconfigured,
+    NobodyAnswers,
     OutcomeUnknown,
     Rejected,
     RightMissing,
@@ -34,6 +36,7 @@ from sync.testing.erp import MemoryErp
 pytestmark = pytest.mark.rule("OP-1")
 
 NOBODY = [CustomerId("C-0")]
+NUMBERS = itertools.count()
 
 
 class Moody(MemoryErp):
@@ -74,11 +77,11 @@ def erp(moody: Moody, watch: SystemWatch, clock: ManualClock) -> Moody:
 
 
 def ask(erp: MemoryErp, times: int = 1) -> list[type[SyncError] | None]:
-    """How each of so many questions ended."""
+    """How each of so many questions ended, no two of them the same."""
     ended: list[type[SyncError] | None] = []
     for _ in range(times):
         try:
-            erp.accounts(NOBODY)
+            erp.accounts([CustomerId(f"C-{next(NUMBERS)}")])
         except SyncError as error:
             ended.append(type(error))
         else:
@@ -97,6 +100,59 @@ def test_a_system_that_is_away_is_left_alone_and_asked_once_after_the_pause(
     clock.advance(60)
     assert ask(erp, 2) == [None, None]
     assert watch.record().condition is Condition.UP
+
+
+def one_record(erp: MemoryErp, times: int) -> list[type[SyncError] | None]:
+    """The same question again and again."""
+    ended: list[type[SyncError] | None] = []
+    for _ in range(times):
+        try:
+            erp.accounts(NOBODY)
+        except SyncError as error:
+            ended.append(type(error))
+        else:
+            ended.append(None)
+    return ended
+
+
+@pytest.mark.parametrize("error", [TryLater("500"), OutcomeUnknown("500")])
+def test_one_question_that_fails_repeatedly_keeps_nobody_else_waiting(
+    erp: Moody, moody: Moody, watch: SystemWatch, error: SyncError
+) -> None:
+    for _ in range(5):
+        moody.moods = [error] * 5
+        assert one_record(erp, 5) == [type(error)] * 5
+        assert ask(erp) == [None]
+    assert watch.up
+
+
+@pytest.mark.parametrize("error", [NobodyAnswers("port closed"), TryLater("503", 30.0)])
+def test_where_nobody_answers_the_question_does_not_matter(
+    erp: Moody, moody: Moody, error: SyncError
+) -> None:
+    moody.moods = [error] * 9
+    assert one_record(erp, 4) == [type(error)] * 3 + [LeftAlone]
+
+
+def test_a_question_that_nothing_else_is_asked_beside_opens_it_in_the_end(
+    erp: Moody, moody: Moody, watch: SystemWatch
+) -> None:
+    moody.moods = [TryLater("gone")] * 9
+    assert one_record(erp, 7) == [TryLater] * 6 + [LeftAlone]
+    assert watch.record().condition is Condition.AWAY
+
+
+def test_a_feed_that_breaks_off_at_one_page_counts_once(
+    erp: Moody, moody: Moody, watch: SystemWatch
+) -> None:
+    def read() -> None:
+        with pytest.raises(TryLater):
+            list(erp.prices([PriceScope.account(NOBODY[0])]))
+
+    for _ in range(5):
+        moody.moods = [TryLater("500")]
+        read()
+    assert watch.up
 
 
 @pytest.mark.rule("OP-6")
