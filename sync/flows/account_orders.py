@@ -62,5 +62,5 @@ def mirror_account_orders(
         ]
         store.apply_account_orders(put, gone)
 
-    records = AccountRecords(AccountOrder, wanted, shown, write, feed=Feed.ACCOUNT_ORDERS)
+    records = AccountRecords(AccountOrder, wanted, shown, write, retrying, feed=Feed.ACCOUNT_ORDERS)
     mirror_records(context, result, scope, records, dry_run=dry_run)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from sync.domain.ids import CustomerId
+from sync.flows.apart import Apart
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
@@ -23,6 +24,7 @@ from sync.flows.mirroring import (
     shown_ids,
     take_unreadable,
 )
+from sync.flows.retrying import Retrying
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
 from sync.ports.erp import Feed
@@ -38,15 +40,17 @@ RecordKey = tuple[str, ...]
 class AccountRecords(Generic[V]):
     """One kind of record: its type, how both sides tell it, and how the store is told.
 
-    ``composed``: a record is put together from several of the ERP's. Where one of
-    an account's could not be read, what is shown of that account stays as it is.
-    ``feed``: what tells which accounts were touched, where the ERP can tell it.
+    ``retrying`` is what ``wanted`` asks the ERP through. ``composed``: a record is put
+    together from several of the ERP's. Where one of an account's could not be read, what
+    is shown of that account stays as it is. ``feed``: what tells which accounts were
+    touched, where the ERP can tell it.
     """
 
     value: type[V]
     wanted: Callable[[Collection[CustomerId]], Mapping[RecordKey, V]]
     shown: Callable[[Collection[CustomerId]], Mapping[RecordKey, V]]
     write: Callable[[Sequence[Change[RecordKey, V]]], None]
+    retrying: Retrying
     composed: bool = False
     feed: Feed | None = None
 
@@ -76,14 +80,19 @@ def mirror_records(
     )
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched is None or touched.covers(each)]
+    apart = Apart(records.retrying, [each for each in ids if each in mapped])
+
+    def read(some: Collection[CustomerId]) -> Mapping[RecordKey, V]:
+        return records.wanted(in_erp(context, records.retrying, some))
+
     with Spool[RecordKey, V](tuple[str, ...], records.value) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
-            wanted = dict(
-                records.wanted(in_erp(context, [each for each in batch if each in mapped]))
-            )
+            wanted: dict[RecordKey, V] = {}
+            for found in apart.read([each for each in batch if each in mapped], read):
+                wanted.update(found)
             shown = records.shown(batch)
-            unreadable = take_unreadable(context, result)
+            unreadable = take_unreadable(context, result).and_of(apart.unread)
             if records.composed and unreadable:
                 wanted = {k: v for k, v in wanted.items() if not unreadable.shields(k[0])}
                 wanted |= {
@@ -102,6 +111,7 @@ def mirror_records(
             if context.progress(f"{result.flow}: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
+        apart.tell(result)
         whole = touched is None or touched.everything
         write = records.write
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)

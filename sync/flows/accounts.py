@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
 from sync.errors import AccessDenied, TryLater
+from sync.flows.apart import Apart
 from sync.flows.changes import Touched, look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -81,13 +83,23 @@ def _plan(
     ids = sorted(members.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
+    apart = Apart(retrying, [each for each in ids if each in members])
+
+    def read(
+        some: Collection[CustomerId],
+    ) -> tuple[Mapping[CustomerId, Account], Sequence[Location]]:
+        return retrying(erp.accounts, some), retrying(erp.locations, some)
+
     seen = 0
     for batch in chunks(ids, context.limits.accounts_per_read):
         mapped = [each for each in batch if each in members]
-        accounts = retrying(erp.accounts, mapped)
-        locations = retrying(erp.locations, mapped)
+        accounts: dict[CustomerId, Account] = {}
+        locations: list[Location] = []
+        for found, sites in apart.read(mapped, read):
+            accounts.update(found)
+            locations.extend(sites)
         shown = retrying(store.shown_accounts, batch)
-        unreadable = take_unreadable(context, result)
+        unreadable = take_unreadable(context, result).and_of(apart.unread)
         wanted = {
             each: profile_of(accounts[each], locations, members[each])
             for each in mapped
@@ -114,6 +126,7 @@ def _plan(
         seen += len(batch)
         if context.progress("accounts: comparing", seen, len(ids)):
             return None
+    apart.tell(result)
     return touched
 
 

@@ -65,5 +65,5 @@ def mirror_balances(
         ]
         store.apply_balances(put, gone)
 
-    records = AccountRecords(AccountBalance, wanted, shown, write, composed=True)
+    records = AccountRecords(AccountBalance, wanted, shown, write, retrying, composed=True)
     mirror_records(context, result, scope, records, dry_run=dry_run)

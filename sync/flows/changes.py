@@ -52,6 +52,7 @@ class Touched:
         result.counts.clear()
         result.counts.update(self.counts)
         del result.remarks[self.remarks :]
+        result.outcome, result.message = "ok", ""
 
     def done(self, context: Context, result: FlowResult, *, dry_run: bool) -> None:
         """Move the watermark, if the run went through."""

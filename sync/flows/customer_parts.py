@@ -51,7 +51,7 @@ def mirror_customer_parts(
         ]
         store.apply_customer_parts(put, [_key(each.key) for each in batch if each.after is None])
 
-    records = AccountRecords(CustomerPart, wanted, shown, write)
+    records = AccountRecords(CustomerPart, wanted, shown, write, retrying)
     mirror_records(context, result, scope, records, dry_run=dry_run)
 
 

@@ -9,13 +9,14 @@ that document stays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sync.domain.document import Document, DocumentKey, DocumentKind, DocumentRecord
 from sync.domain.ids import CustomerId, DocumentNumber
 from sync.domain.views import DocumentView
 from sync.errors import Rejected, TryLater
 from sync.flows.account_records import no_place
+from sync.flows.apart import Apart
 from sync.flows.contents import fetched
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
@@ -69,14 +70,15 @@ def mirror_documents(
     mapped = members_of_accounts(context, scope)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     wanting = _Wanting(context, result, files, retrying)
+    apart = Apart(retrying, [each for each in ids if each in mapped])
     with Spool[SpelledKey, Document](tuple[str, ...], Document) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
             held = retrying(store.shown_documents, batch)
             shown = {_spelled(key): each for key, each in held.items()}
-            asked = in_erp(context, [each for each in batch if each in mapped])
-            wanted = wanting.of(asked, shown)
-            unreadable = take_unreadable(context, result)
+            records = apart.read([each for each in batch if each in mapped], wanting.told)
+            wanted = wanting.of([record for some in records for record in some], shown)
+            unreadable = take_unreadable(context, result).and_of(apart.unread)
             compare(
                 spool,
                 wanted,
@@ -89,6 +91,7 @@ def mirror_documents(
                 result.outcome = "cancelled"
                 return
         wanting.tell()
+        apart.tell(result)
 
         def write(batch: Sequence[Change[SpelledKey, Document]]) -> None:
             for change in batch:
@@ -136,14 +139,18 @@ class _Wanting:
         self._untold = self._absent = 0
         self._any_there = False
 
+    def told(self, customer_ids: Collection[CustomerId]) -> Sequence[DocumentRecord]:
+        """What the ERP tells of the documents of these accounts."""
+        erp = self._context.erp
+        asked = in_erp(self._context, self._retrying, customer_ids)
+        if not asked or not isinstance(erp, ReadsDocuments):
+            return ()
+        return self._retrying(erp.documents, asked)
+
     def of(
-        self, customer_ids: Sequence[CustomerId], shown: Mapping[SpelledKey, Document]
+        self, records: Sequence[DocumentRecord], shown: Mapping[SpelledKey, Document]
     ) -> dict[SpelledKey, Document]:
         """The documents to show; one whose file is not to be had keeps the one it has."""
-        erp = self._context.erp
-        if not customer_ids or not isinstance(erp, ReadsDocuments):
-            return {}
-        records = self._retrying(erp.documents, customer_ids)
         placed = self._placed(records)
         found: dict[SpelledKey, Document] = {}
         for record in _once(records):

@@ -19,6 +19,7 @@ from sync.domain.entitlement import Entitlement
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind
 from sync.flows.account_records import no_place
+from sync.flows.apart import Apart
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     Unreadable,
@@ -174,10 +175,13 @@ def buyers_of(context: Context, result: FlowResult) -> tuple[Buyers, Unreadable]
     retrying = context.retrying()
     mapped = sorted(members_of_accounts(context, ResyncScope()))
     found: set[CustomerId] = set()
+    apart = Apart(retrying, mapped)
     for batch in chunks(mapped, context.limits.accounts_per_read):
-        found |= retrying(erp.accounts, batch).keys()
+        for accounts in apart.read(batch, lambda some: retrying(erp.accounts, some)):
+            found |= accounts.keys()
     retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))
-    unclear = take_unreadable(context, result)
+    unclear = take_unreadable(context, result).and_of(apart.unread)
+    apart.tell(result)
     found |= {each for each in mapped if unclear.shields(each.value)}
     return Buyers(frozenset(found), retail, frozenset(mapped)), unclear
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sync.domain.ids import CustomerId, InvoiceNumber
 from sync.domain.invoice import Invoice
 from sync.domain.views import InvoiceView
+from sync.flows.apart import Apart
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -45,19 +46,24 @@ def mirror_invoices(
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
+    apart = Apart(retrying, [each for each in ids if each in mapped])
+
+    def read(some: Collection[CustomerId]) -> Sequence[Invoice]:
+        return retrying(erp.invoices, in_erp(context, retrying, some))
+
     with Spool[InvoiceKey, Invoice](tuple[str, ...], Invoice) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
-            asked = in_erp(context, [each for each in batch if each in mapped])
-            invoices = retrying(erp.invoices, asked)
             wanted: dict[InvoiceKey, Invoice] = {
-                (each.sold_to.value, each.number.value): each for each in invoices
+                (each.sold_to.value, each.number.value): each
+                for invoices in apart.read([each for each in batch if each in mapped], read)
+                for each in invoices
             }
             held = retrying(store.shown_invoices, batch)
             shown: dict[InvoiceKey, Invoice] = {
                 (owner.value, number.value): each for (owner, number), each in held.items()
             }
-            unreadable = take_unreadable(context, result)
+            unreadable = take_unreadable(context, result).and_of(apart.unread)
             compare(
                 spool,
                 wanted,
@@ -69,6 +75,8 @@ def mirror_invoices(
             if context.progress("invoices: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
+
+        apart.tell(result)
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:
             put = [

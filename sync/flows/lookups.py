@@ -3,12 +3,14 @@
 Accounts and their addresses are read fresh for each order, since their status
 counts at the moment of writing; or, with ``read_ahead``, together for a hand of
 orders that are written within seconds. Items and prices are kept for one batch.
+An account that cannot be read, although others can, is set aside for the whole run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sync.admission import AdmissionFacts, LinePrice, admit, unreadable, wants_terms
@@ -26,7 +28,7 @@ from sync.domain.ids import (
     WebOrderId,
     WebUserId,
 )
-from sync.domain.mapping import Source
+from sync.domain.mapping import Source, SyncMapping
 from sync.domain.money import Money, total
 from sync.domain.order import (
     BuyerRecord,
@@ -43,6 +45,8 @@ from sync.domain.pricing import (
     scopes_of,
 )
 from sync.domain.problem_codes import problem
+from sync.errors import Refusal, TryLater
+from sync.flows.apart import AccountUnread, Apart
 from sync.flows.context import Context, needs
 from sync.ports.erp import (
     ChecksPurchaseOrders,
@@ -58,6 +62,8 @@ from sync.ports.erp import (
 )
 from sync.ports.store import ReadsBuyers
 from sync.routing import RoutingFacts, route
+
+T = TypeVar("T")
 
 NO_KEY = IdempotencyKey("-")
 
@@ -80,6 +86,12 @@ class ReadAhead:
     purchase_orders: dict[PurchaseOrder, ErpOrderNumber | None] = field(default_factory=dict)
 
 
+def known_accounts(mapping: SyncMapping) -> list[CustomerId]:
+    """Accounts that may be asked for to see whether the ERP answers at all."""
+    groups = sorted(mapping.retail_groups.customer_ids)
+    return list(dict.fromkeys([*groups, *(each.customer_id for each in mapping.assignments)]))
+
+
 class Lookups:
     """Facts for admission, from both systems."""
 
@@ -89,6 +101,7 @@ class Lookups:
         self._items: dict[Sku, Item | None] = {}
         self._prices: dict[PriceScope, dict[Sku, list[Price]]] = {}
         self._ahead = ReadAhead()
+        self._apart = Apart(self._retrying, known_accounts(context.mapping))
         # Asked for every order, and to ask an object for a protocol takes long.
         erp = context.erp
         self._reads_prices = erp if isinstance(erp, ReadsPrices) else None
@@ -128,11 +141,12 @@ class Lookups:
             facts = self.routing_facts(order, channel, ahead.buyers[buyer])
             routing = route(order, facts, self.context.accounts)
             ahead.routings[order.order_id] = (order, routing)
-            if isinstance(routing, Routed):
+            if isinstance(routing, Routed) and routing.customer_id not in self._apart.unread:
                 ahead.accounts[routing.customer_id] = None
                 if order.po_number:
                     asked.append(PurchaseOrder(routing.customer_id, order.po_number, key))
         self._read_accounts_ahead(ahead)
+        asked = [each for each in asked if each.customer_id in ahead.accounts]
         self._read_purchase_orders_ahead(ahead, asked)
         for order, _, _ in readable:
             _, routing = ahead.routings[order.order_id]
@@ -149,20 +163,37 @@ class Lookups:
         self._ahead = ahead
 
     def changed_accounts(self, ids: Collection[CustomerId]) -> set[CustomerId]:
-        """Which of these accounts are no longer as they were read ahead; all are read anew."""
+        """Which of these accounts are no longer as they were read ahead; all are read anew.
+
+        One that cannot be read now is among them.
+        """
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
-        now = self._retrying(erp.accounts, sorted(ids))
+        now: dict[CustomerId, Account] = {}
+        for found in self._apart.read(sorted(ids), lambda some: self._retrying(erp.accounts, some)):
+            now.update(found)
+        unread = {each for each in ids if each in self._apart.unread}
         changed = {each for each in ids if now.get(each) != self._ahead.accounts.get(each)}
         self._ahead.accounts.update({each: now.get(each) for each in changed})
-        return changed
+        return changed | unread
 
     def _read_accounts_ahead(self, ahead: ReadAhead) -> None:
         ids = list(ahead.accounts)
         if not ids:
             return
+        for accounts, places in self._apart.read(ids, self._people):
+            ahead.accounts.update(accounts)
+            ahead.places.update(places)
+        for each in self._apart.unread:
+            # Absent, not None: it is not known that the ERP has no such account.
+            ahead.accounts.pop(each, None)
+
+    def _people(
+        self, ids: Sequence[CustomerId]
+    ) -> tuple[Mapping[CustomerId, Account], Mapping[CustomerId, Places]]:
+        """These accounts with their addresses and sites."""
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
         addresses = needs(self.context.erp, ReadsShipTos, "the ERP")
-        ahead.accounts.update(self._retrying(erp.accounts, ids))
+        accounts = self._retrying(erp.accounts, ids)
         places: dict[CustomerId, Places] = {each: ([], [], []) for each in ids}
         for ship_to in self._retrying(addresses.ship_tos, ids):
             places[ship_to.sold_to][0].append(ship_to)
@@ -170,7 +201,17 @@ class Lookups:
             places[bill_to.sold_to][1].append(bill_to)
         for location in self._retrying(erp.locations, ids):
             places[location.sold_to][2].append(location)
-        ahead.places.update(places)
+        return accounts, places
+
+    def _single(self, customer_id: CustomerId, read: Callable[[Sequence[CustomerId]], T]) -> T:
+        """What is read of one account. Raises AccountUnread where others can be read."""
+        for found in self._apart.read([customer_id], read):
+            return found
+        error = self._apart.unread[customer_id]
+        if isinstance(error, Refusal):
+            raise error
+        asked = error.retry_after_s if isinstance(error, TryLater) else None
+        raise AccountUnread(f"customer {customer_id} cannot be read: {error}", asked) from error
 
     def _read_purchase_orders_ahead(self, ahead: ReadAhead, asked: list[PurchaseOrder]) -> None:
         erp = self.context.erp
@@ -266,10 +307,11 @@ class Lookups:
         )
 
     def account(self, customer_id: CustomerId) -> Account | None:
-        if customer_id in self._ahead.accounts:
+        if customer_id in self._ahead.accounts and customer_id not in self._apart.unread:
             return self._ahead.accounts[customer_id]
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
-        return self._retrying(erp.accounts, [customer_id]).get(customer_id)
+        found = self._single(customer_id, lambda some: self._retrying(erp.accounts, some))
+        return found.get(customer_id)
 
     def entries(
         self, scopes: Collection[PriceScope], skus: Collection[Sku]
@@ -313,13 +355,18 @@ class Lookups:
             return tuple(known[0]), tuple(known[1]), tuple(known[2])
         erp = needs(self.context.erp, ReadsShipTos, "the ERP")
         accounts = needs(self.context.erp, ReadsAccounts, "the ERP")
-        ids = [routing.customer_id]
-        return (
-            tuple(self._retrying(erp.ship_tos, ids)),
-            tuple(self._retrying(erp.bill_tos, ids)),
-            # Also for a buyer without a site: the ship-to's site decides on exemption.
-            tuple(self._retrying(accounts.locations, ids)),
-        )
+
+        def read(
+            ids: Sequence[CustomerId],
+        ) -> tuple[tuple[ShipTo, ...], tuple[BillTo, ...], tuple[Location, ...]]:
+            return (
+                tuple(self._retrying(erp.ship_tos, ids)),
+                tuple(self._retrying(erp.bill_tos, ids)),
+                # Also for a buyer without a site: the ship-to's site decides on exemption.
+                tuple(self._retrying(accounts.locations, ids)),
+            )
+
+        return self._single(routing.customer_id, read)
 
     def _po_used(
         self, order: WebOrder, customer_id: CustomerId, key: IdempotencyKey

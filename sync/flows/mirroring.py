@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from sync.domain.ids import CustomerId
 from sync.errors import SuspiciousPlan
 from sync.flows.changes import look_at_everything
 from sync.flows.context import Context, FlowResult, needs
+from sync.flows.retrying import Retrying
 from sync.flows.withdrawing import all_withdrawn
 from sync.planning.guards import needs_the_whole, suspicion
 from sync.planning.membership import Members, mapped_accounts
@@ -56,7 +57,9 @@ def members_of_accounts(context: Context, scope: ResyncScope) -> Mapping[Custome
     return {wanted: found[wanted]} if wanted in found else {}
 
 
-def in_erp(context: Context, customer_ids: Collection[CustomerId]) -> list[CustomerId]:
+def in_erp(
+    context: Context, retrying: Retrying, customer_ids: Collection[CustomerId]
+) -> list[CustomerId]:
     """Those of the customers that the ERP has as accounts (WA-1), in their order.
 
     A row of addresses or invoices may outlive its account, or belong to a
@@ -65,7 +68,7 @@ def in_erp(context: Context, customer_ids: Collection[CustomerId]) -> list[Custo
     if not customer_ids:
         return []
     erp = needs(context.erp, ReadsAccounts, "the ERP")
-    accounts = context.retrying()(erp.accounts, customer_ids)
+    accounts = retrying(erp.accounts, customer_ids)
     return [each for each in customer_ids if each in accounts]
 
 
@@ -148,6 +151,11 @@ class Unreadable:
     def __bool__(self) -> bool:
         return self.everybody or bool(self.owners)
 
+    def and_of(self, customer_ids: Collection[CustomerId]) -> Unreadable:
+        """These too: accounts of which nothing could be read."""
+        more = frozenset(each.value for each in customer_ids)
+        return replace(self, owners=self.owners | more) if more else self
+
     def shields(self, owner: str) -> bool:
         return self.everybody or owner in self.owners
 
@@ -175,7 +183,9 @@ def take_unreadable(
     ``outcome`` says what becomes of it.
     """
     source = context.erp
-    records = source.take_unreadable() if isinstance(source, TellsUnreadable) else ()
+    told = source.take_unreadable() if isinstance(source, TellsUnreadable) else ()
+    # What was read once more is told once more.
+    records = tuple(dict.fromkeys(told))
     result.count("unreadable", len(records))
     for record in records:
         log.error("record.unreadable", source=record.source, key=record.key, field=record.field)

@@ -20,6 +20,7 @@ from sync.domain.pricing import (
 )
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured
+from sync.flows.apart import Apart
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     Unreadable,
@@ -78,9 +79,9 @@ def mirror_prices(
             withdraw_retail_groups(context, result, dry_run=dry_run)
         shown = retrying(lambda: set(store.shown_price_partitions()))
         shown -= _withdraw_hidden(context, result, store, retrying, shown, withdrawals)
-    entitled = _entitled(context, retrying)
+    entitled, unread = _entitled(context, result, retrying)
     scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
-    unclear = take_unreadable(context, result)
+    unclear = take_unreadable(context, result).and_of(unread)
     for each in scopes:
         if len(entitled.sites(each)) > 1:
             result.remarks.append(f"Several accounts have the {each}: its prices go to nobody.")
@@ -207,16 +208,28 @@ def shopper_findings(context: Context) -> Sequence[Finding]:
     return context.store.shopper_findings(shopper_currencies(context.mapping))
 
 
-def _entitled(context: Context, retrying: Retrying) -> Entitled:
+def _entitled(
+    context: Context, result: FlowResult, retrying: Retrying
+) -> tuple[Entitled, Collection[CustomerId]]:
+    """Who is there to be entitled, and the accounts that cannot be read."""
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     members = members_of_accounts(context, ResyncScope())
     accounts: dict[CustomerId, Account] = {}
     locations: list[Location] = []
+    apart = Apart(retrying, sorted(members))
+
+    def read(
+        some: Sequence[CustomerId],
+    ) -> tuple[Mapping[CustomerId, Account], Sequence[Location]]:
+        return retrying(erp.accounts, some), retrying(erp.locations, some)
+
     for batch in chunks(sorted(members), context.limits.accounts_per_read):
-        accounts |= retrying(erp.accounts, batch)
-        locations.extend(retrying(erp.locations, batch))
+        for found, sites in apart.read(batch, read):
+            accounts |= found
+            locations.extend(sites)
+    apart.tell(result)
     retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))
-    return Entitled(accounts, tuple(locations), retail, frozenset(members))
+    return Entitled(accounts, tuple(locations), retail, frozenset(members)), apart.unread
 
 
 def _restricted(context: Context, entitled: Entitled, unclear: Unreadable) -> Restricted:

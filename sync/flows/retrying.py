@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -35,6 +36,7 @@ class Retrying:
     def __init__(self, patience: Patience, clock: Clock) -> None:
         self._patience, self._clock = patience, clock
         self._spent = 0.0
+        self._once = False
         self._backoff = tenacity.wait_random_exponential(
             multiplier=patience.first_s, max=patience.longest_s
         )
@@ -46,6 +48,8 @@ class Retrying:
             # Nearly all calls go well, and need nothing of what follows.
             return call(*args, **kwargs)
         except TryLater as error:
+            if self._once:
+                raise
             failed.append(error)
 
         def once_more(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -61,6 +65,15 @@ class Retrying:
             reraise=True,
         )
         return retryer(once_more, *args, **kwargs)
+
+    @contextmanager
+    def once(self) -> Iterator[None]:
+        """Meanwhile nothing is repeated."""
+        before, self._once = self._once, True
+        try:
+            yield
+        finally:
+            self._once = before
 
     def _give_up(self, attempt: tenacity.RetryCallState) -> bool:
         patience = self._patience

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.ids import BillToId, CustomerId, ShipToId
 from sync.domain.views import BillToView, ShipToView
+from sync.flows.apart import Apart
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -48,18 +49,24 @@ def mirror_ship_tos(
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
+    apart = Apart(retrying, [each for each in ids if each in mapped])
+
+    def read(some: Collection[CustomerId]) -> dict[PlaceKey, Place]:
+        asked = in_erp(context, retrying, some)
+        found: dict[PlaceKey, Place] = {
+            (_SHIP_TO, each.sold_to.value, each.ship_to_id.value): each
+            for each in retrying(erp.ship_tos, asked)
+        }
+        for bill_to in retrying(erp.bill_tos, asked):
+            found[_BILL_TO, bill_to.sold_to.value, bill_to.bill_to_id.value] = bill_to
+        return found
+
     with Spool[PlaceKey, Place](tuple[str, ...], Place) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
-            asked = in_erp(context, [each for each in batch if each in mapped])
-            ship_tos = retrying(erp.ship_tos, asked)
-            bill_tos = retrying(erp.bill_tos, asked)
-            wanted: dict[PlaceKey, Place] = {
-                (_SHIP_TO, each.sold_to.value, each.ship_to_id.value): each for each in ship_tos
-            }
-            wanted |= {
-                (_BILL_TO, each.sold_to.value, each.bill_to_id.value): each for each in bill_tos
-            }
+            wanted: dict[PlaceKey, Place] = {}
+            for found in apart.read([each for each in batch if each in mapped], read):
+                wanted.update(found)
             shown_ship_tos = retrying(store.shown_ship_tos, batch)
             shown_bill_tos = retrying(store.shown_bill_tos, batch)
             shown: dict[PlaceKey, Place] = {
@@ -70,7 +77,7 @@ def mirror_ship_tos(
                 (_BILL_TO, owner.value, key.value): each
                 for (owner, key), each in shown_bill_tos.items()
             }
-            unreadable = take_unreadable(context, result)
+            unreadable = take_unreadable(context, result).and_of(apart.unread)
             compare(
                 spool,
                 wanted,
@@ -82,6 +89,8 @@ def mirror_ship_tos(
             if context.progress("ship_tos: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
+
+        apart.tell(result)
 
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)

@@ -239,8 +239,10 @@ def test_flow_stops_when_the_erp_is_away_and_the_next_run_goes_on_in_order(
 def test_read_that_fails_for_a_moment_is_tried_again_within_the_run(scripted: World) -> None:
     place_three(scripted)
     script_of(scripted).lost_request("erp.accounts").lost_reply("erp.ship_tos")
+    script_of(scripted).lost_request("erp.items")
     result = scripted.import_orders()
     assert (result.outcome, result.counts["imported"]) == ("ok", 3)
+    assert "account_unread" not in result.counts
     assert scripted.clock.slept
 
 

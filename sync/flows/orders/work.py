@@ -27,6 +27,7 @@ from sync.errors import (
     Refusal,
     TryLater,
 )
+from sync.flows.apart import AccountUnread
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks
@@ -56,6 +57,7 @@ class OrderWork:
         self.records = Records(context, result)
         self._done = 0
         self._last_failed: TryLater | None = None
+        self._unread: AccountUnread | None = None
 
     def run(self, scope: ResyncScope) -> None:
         """Work on due orders, oldest first, until none is left that was not tried.
@@ -67,6 +69,8 @@ class OrderWork:
             order_id = order_id_of(self.context, scope.order)
             if not self._work_on(order_id):
                 self._left_alone(order_id)
+            if self._unread is not None:
+                raise self._unread
         else:
             self._all_due(scope)
         if self._last_failed is not None:
@@ -165,10 +169,20 @@ class OrderWork:
         """A system did not answer for one order, which rests: that may be the order's doing.
 
         Raises it where it was so for the order before, too: then the system is away.
+        Of an account that cannot be read it is known by then that others can.
         """
+        if isinstance(error, AccountUnread):
+            self._account_unread(error)
+            return
         if isinstance(error, LeftAlone) or self._last_failed is not None:
             raise error
         self._last_failed = error
+
+    def _account_unread(self, error: AccountUnread) -> None:
+        self.result.count("account_unread")
+        if (remark := f"Orders wait: {error}") not in self.result.remarks:
+            self.result.remarks.append(remark)
+        self._unread = error
 
     def went_well(self) -> None:
         """An order came to an outcome, so the systems answer."""
