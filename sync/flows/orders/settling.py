@@ -3,12 +3,17 @@
 A record says since when it is to be seen to. It is put forward in the transaction
 that says what is asked of the other system, before that is asked; whatever breaks
 off leaves it to be looked up when that system is surely done.
+
+A record that a system does not answer for rests, and costs no other its turn: it may be
+the only one. Those that follow at once are tried without a repeat, and ``MOST_IN_A_ROW``
+of them end the run; they rest by then, so that the next run begins with others.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -33,6 +38,9 @@ from sync.secrecy import scrubbed
 
 log = structlog.get_logger()
 
+MOST_IN_A_ROW = 5
+"""So many records that fail one after the other show that a system is away."""
+
 
 class Settling(ABC):
     """One run over every record that is due, one look and at most one attempt each."""
@@ -48,11 +56,12 @@ class Settling(ABC):
     def run(self, kinds: Collection[SettlementKind]) -> None:
         """Longest due first. What goes wrong with one costs no other its turn.
 
-        Raises what went wrong with two in a row, or with the last one: then nothing
+        Raises what went wrong with several in a row, or with the last one: then nothing
         shows that the systems are there.
         """
         seen: set[tuple[str, str, str]] = set()
         last_failed: SyncError | None = None
+        in_a_row = 0
         while True:
             with self.context.state.transaction() as state:
                 limit = self.context.limits.orders.batch + len(seen)
@@ -62,10 +71,11 @@ class Settling(ABC):
                 break
             for each in due:
                 seen.add(_place(each))
-                failed = self._one(each)
-                if failed is not None and last_failed is not None:
-                    raise failed
-                last_failed = failed
+                with self.retrying.once() if in_a_row else nullcontext():
+                    last_failed = self._one(each)
+                in_a_row = 0 if last_failed is None else in_a_row + 1
+                if last_failed is not None and in_a_row >= MOST_IN_A_ROW:
+                    raise last_failed
                 if self.context.progress(f"{self.result.flow}: settling", len(seen), None):
                     self.result.outcome = "cancelled"
                     return
@@ -85,7 +95,8 @@ class Settling(ABC):
             log.warning("settlement.fenced_off", web_order=entry.number)
             self.result.count("taken_over")
         except (TryLater, OutcomeUnknown, Conflict) as error:
-            self.result.remarks.append(f"{entry.number}: {error}; it is seen to in the next run")
+            self.result.remarks.append(f"{entry.number}: {error}; it is seen to in a later run")
+            self._put_off(settlement)
             return error
         except Refusal as refusal:
             self.result.remarks.append(f"{entry.number}: {refusal}")
@@ -94,6 +105,16 @@ class Settling(ABC):
             self.result.count("failed")
             self.result.remarks.append(f"{entry.number}: {type(error).__name__}, see the log")
         return None
+
+    def _put_off(self, settlement: Settlement) -> None:
+        """Others are seen to before it, unless something was asked for and it rests already."""
+        self.result.count("put_off")
+        now = self.context.clock.now()
+        pause = timedelta(seconds=self.context.limits.orders.retry_first_s)
+        with self.context.state.transaction() as state:
+            for each in state.settlements.of(settlement.order_id):
+                if _place(each) == _place(settlement) and each.due_at and each.due_at <= now:
+                    state.settlements.put(replace(each, due_at=now + pause, changed_at=now))
 
     def look_again_at(self) -> datetime:
         return self.context.clock.now() + timedelta(seconds=look_again_after_s(self.context))
