@@ -12,6 +12,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
+from structlog.typing import Processor
 
 from sync.secrecy import MASK, looks_secret, scrubbed
 
@@ -20,8 +21,13 @@ _PERSONAL = frozenset({"email", "phone", "address", "name"})
 Event = MutableMapping[str, Any]
 
 
-def configure(level: str, style: str, out: TextIO | None = None) -> None:
-    """Send events to ``out`` (stderr): ``json`` for machines, ``text`` for people."""
+def configure(
+    level: str, style: str, out: TextIO | None = None, *, first: Processor | None = None
+) -> None:
+    """Send events to ``out`` (stderr): ``json`` for machines, ``text`` for people.
+
+    ``first`` sees each event before it is told, and may drop it.
+    """
     out = out or sys.stderr
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -31,6 +37,7 @@ def configure(level: str, style: str, out: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *([first] if first is not None else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

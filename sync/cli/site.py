@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -83,8 +83,30 @@ def settings_of(site: str | None) -> Settings:
 
     settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names)
     # Beside a person's command only what goes wrong is worth a line.
-    configure("warning", "text")
+    configure("warning", "text", first=_Refused())
     return settings
+
+
+class _Refused:
+    """Says once in a sentence that a mapping is refused, in place of a log line."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, logger: object, method: str, event: MutableMapping[str, Any]) -> Any:
+        if event.get("event") != "mapping.refused":
+            return event
+        from structlog import DropEvent
+
+        folder = str(event.get("folder"))
+        if folder not in self._said:
+            self._said.add(folder)
+            click.echo(
+                f"The mapping files in {folder} are refused; the last good version"
+                f" {event.get('in_force')} is in force. `tradesync check mappings` tells why.",
+                err=True,
+            )
+        raise DropEvent
 
 
 @contextmanager

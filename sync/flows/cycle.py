@@ -122,7 +122,8 @@ def _finish(context: Context, run_id: str, result: FlowResult) -> None:
             run_id, result.outcome, result.counts, result.message, context.clock.now()
         )
     told = log.info if result.outcome in ("ok", "cancelled") else log.error
-    told("run.finished", outcome=result.outcome, message=result.message, **result.counts)
+    said = {"message": result.message} if result.message else {}
+    told("run.finished", outcome=result.outcome, **said, **result.counts)
 
 
 def run_cycle(

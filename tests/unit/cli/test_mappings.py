@@ -290,6 +290,16 @@ def test_a_version_from_which_a_person_was_erased_is_not_put_back(site: Operator
     assert audited(site) == []
 
 
+def test_a_command_says_in_a_sentence_that_a_newer_mapping_is_refused(site: Operator) -> None:
+    first = version(site)
+    edited(site, by=("000101,org-101", "RETAIL-US,org-101"))
+    told = site("explain", "user", "u-7719")
+    assert "mapping.refused" not in told.out + told.err
+    assert told.err.count("are refused; the last good version") == 1
+    assert first in told.err
+    assert "tradesync check mappings" in told.err
+
+
 def test_status_says_which_version_runs_and_why_the_newer_one_does_not(site: Operator) -> None:
     first = version(site)
     assert f"running on {first} of " in site("status").out

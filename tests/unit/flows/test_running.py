@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from sync.domain.account import Account
 from sync.domain.ids import CustomerId, StoreId
@@ -161,3 +162,16 @@ def test_result_counts_what_is_there_and_sums_up_what_was_written() -> None:
     count("withdrawn")
     assert result.counts == {"added": 3, "unchanged": 7, "withdrawn": 1}
     assert result.writes == 4
+
+
+@pytest.mark.rule("OP-6")
+@pytest.mark.parametrize("error", [None, TryLater("the ERP is away")])
+def test_the_line_of_a_run_has_a_message_only_where_there_is_one(
+    context: Context, erp: Troubled, error: SyncError | None
+) -> None:
+    erp.error = error
+    with capture_logs() as told:
+        run_flow(context, "accounts")
+    [line] = [each for each in told if each["event"] == "run.finished"]
+    assert line.get("message") == (None if error is None else str(error))
+    assert ("message" in line) is (error is not None)
