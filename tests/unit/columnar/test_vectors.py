@@ -1,0 +1,117 @@
+"""Prices by row and prices by column say the same, to the last digit."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.columnar.vectors import SCHEMA, canonical, fingerprint, prices_of, vector_of
+from sync.domain.ids import Sku
+from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope, PriceValue
+
+SCOPE = PriceScope(PriceLevel.ACCOUNT, "000123")
+
+amounts = st.decimals(0, 10**15, places=4) | st.decimals(0, 1, places=10)
+days = st.none() | st.dates(date(1900, 1, 1), date(2999, 12, 31))
+names = st.sampled_from(["", "a", "B", "Ä", "\U0001f529", "10", "9"])
+
+entries = st.builds(
+    Price,
+    st.builds(
+        PriceKey,
+        scope=st.just(SCOPE),
+        price_list=names,
+        sku=st.sampled_from(["000123", "123", "Ölfilter", "z"]).map(Sku),
+        unit=st.sampled_from(["EA", "PK"]),
+        currency=st.sampled_from(["USD", "EUR"]),
+        min_quantity=amounts,
+        valid_from=days,
+        priority=st.integers(-(2**31), 2**31 - 1),
+        warehouse=st.none() | st.sampled_from(["", "W1"]),
+    ),
+    st.builds(PriceValue, st.none() | amounts, days),
+)
+
+
+def priced(amount: str) -> Price:
+    key = PriceKey(SCOPE, "L", Sku("S"), "EA", "USD", Decimal(1))
+    return Price(key, PriceValue(Decimal(amount)))
+
+
+@pytest.mark.rule("WA-7")
+@given(st.lists(entries, max_size=20))
+def test_entries_come_back_as_they_went_in(given: list[Price]) -> None:
+    back = prices_of(vector_of(given), SCOPE)
+    assert sorted(map(repr_of, back)) == sorted(map(repr_of, given))
+
+
+def repr_of(price: Price) -> str:
+    """The entry with its numbers without trailing zeros, which mean nothing."""
+    key, value = price.key, price.value
+    amount = None if value.unit_price is None else value.unit_price.normalize()
+    parts = (key.price_list, key.sku, key.unit, key.currency, key.warehouse, key.priority)
+    return repr((parts, key.valid_from, key.min_quantity.normalize(), amount, value.valid_until))
+
+
+@pytest.mark.rule("WA-7")
+@pytest.mark.parametrize(
+    "amount",
+    ["999999999999999.9999", "0.0001", "0.0000000001", "9999999999999999999999999999", "0"],
+)
+def test_no_digit_is_lost(amount: str) -> None:
+    (back,) = prices_of(vector_of([priced(amount)]), SCOPE)
+    assert back.value.unit_price == Decimal(amount)
+
+
+@pytest.mark.parametrize("amount", ["0.00000000001", "10000000000000000000000000000"])
+def test_a_number_that_does_not_fit_is_refused(amount: str) -> None:
+    with pytest.raises(ValueError, match=r"data loss|precision"):
+        vector_of([priced(amount)])
+
+
+@given(st.lists(entries, min_size=1, max_size=20), st.randoms(use_true_random=False))
+def test_equal_entries_have_one_fingerprint_wherever_they_were_read(
+    given: list[Price], chance: random.Random
+) -> None:
+    vector = vector_of(given)
+    shuffled = list(given)
+    chance.shuffle(shuffled)
+    assert fingerprint(vector_of(shuffled)) == fingerprint(vector)
+    cut = chance.randrange(len(given))
+    longer = pa.concat_tables([vector_of(given[:1]), vector])
+    pieces = pa.concat_tables([longer.slice(1, cut), longer.slice(1 + cut)])
+    assert fingerprint(canonical(pieces)) == fingerprint(vector)
+    assert fingerprint(longer.slice(1)) == fingerprint(vector)
+
+
+@given(st.lists(entries, min_size=1, max_size=8), st.lists(entries, min_size=1, max_size=8))
+def test_different_entries_have_different_fingerprints(
+    some: list[Price], others: list[Price]
+) -> None:
+    same = sorted(map(repr_of, some)) == sorted(map(repr_of, others))
+    assert (fingerprint(vector_of(some)) == fingerprint(vector_of(others))) == same
+
+
+def test_nothing_and_an_empty_text_are_two_things() -> None:
+    entry = {
+        "price_list": "L",
+        "sku": "S",
+        "unit": "EA",
+        "currency": "USD",
+        "priority": 0,
+        "min_quantity": Decimal(1),
+    }
+    nothing = pa.Table.from_pylist([{**entry, "warehouse": None}], SCHEMA)
+    empty = pa.Table.from_pylist([{**entry, "warehouse": ""}], SCHEMA)
+    assert fingerprint(nothing) != fingerprint(empty)
+
+
+def test_other_columns_are_refused() -> None:
+    with pytest.raises(ValueError, match="not the columns of prices"):
+        canonical(pa.table({"sku": ["S"]}))
