@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.account_order import AccountOrder
@@ -25,11 +25,14 @@ from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money, Rounding
 from sync.domain.part_number import CustomerPart
-from sync.domain.pricing import Price, PriceScope
+from sync.domain.pricing import Price, PriceLevel, PriceScope
 from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Feed(Enum):
@@ -256,6 +259,26 @@ class ReadsPrices(Protocol):
 
         With ``skus`` only those of these items. A short read raises; it never
         looks like an end.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsPriceBatches(Protocol):
+    """Optional, beside ``ReadsPrices``: tells whole price lists at once, column by column."""
+
+    @property
+    def batched_levels(self) -> Collection[PriceLevel]:
+        """The levels whose entries ``price_vectors`` can tell; the others are read by row."""
+        ...
+
+    def price_vectors(self, level: PriceLevel) -> Iterator[tuple[PriceScope, pa.Table]]:
+        """All entries of this level: each scope once, with all that ``prices`` tells of it.
+
+        A vector is canonical (``sync.columnar.vectors``). At most a few scopes are in
+        memory at a time. A short read raises; it never looks like an end. A record that
+        cannot be understood is left out and told by ``TellsUnreadable``, before the scope
+        that it is of comes.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.account_order import AccountOrder
@@ -62,6 +62,9 @@ from sync.domain.views import (
     ShipToView,
 )
 from sync.ports.erp import Finding
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +451,30 @@ class MirrorsPrices(Protocol):
         put: Sequence[tuple[PublishedPriceKey, PriceValue]],
         remove: Sequence[PublishedPriceKey],
     ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRows:
+    """Many price rows of one scope for one audience, as ``sync.columnar.vectors`` has them.
+
+    No two of them have one key.
+    """
+
+    audience: Audience
+    scope: PriceScope
+    rows: pa.Table
+
+
+@runtime_checkable
+class TakesPriceBatches(Protocol):
+    """Optional, beside ``MirrorsPrices``: takes many rows at once, column by column."""
+
+    def apply_price_rows(self, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
+        """The same as ``apply_prices`` for these rows, in one transaction; idempotent.
+
+        Of what is removed only the key columns count.
+        """
+        ...
 
 
 @runtime_checkable

@@ -69,20 +69,23 @@ class Layer:
 
 
 _OUTSIDE = ("erp_adapters", "sync.files", "sync.stores")
-_PURE = ("sync.domain", "sync.errors", "sync.ports", "sync.secrecy")
+_PURE = ("sync.columnar", "sync.domain", "sync.errors", "sync.ports", "sync.secrecy")
 _FLOWING = (*_PURE, "sync.planning", "sync.routing", "sync.admission", "sync.applying")
 _FLOW_LIBRARIES = frozenset({"structlog", "tenacity"})
+_ARROW = frozenset({"pyarrow", "xxhash"})
 
 LAYERS = (
     Layer("sync.domain"),
     Layer("sync.secrecy"),
     Layer("sync.errors", ("sync.domain", "sync.secrecy")),
     Layer("sync.rules"),
-    Layer("sync.ports", ("sync.domain", "sync.errors")),
+    Layer("sync.columnar", ("sync.domain", "sync.errors"), _ARROW),
+    # Of Arrow the ports know the name of a table, for the types, and nothing else.
+    Layer("sync.ports", ("sync.domain", "sync.errors"), frozenset({"pyarrow"})),
     Layer("sync.kit", ("sync.domain", "sync.errors", "sync.secrecy"), None),
     Layer("sync.routing", _PURE),
     Layer("sync.admission", _PURE),
-    Layer("sync.planning", (*_PURE, "sync.routing")),
+    Layer("sync.planning", (*_PURE, "sync.routing"), _ARROW),
     Layer("sync.applying", _FLOWING, _FLOW_LIBRARIES),
     Layer("sync.flows", _FLOWING, _FLOW_LIBRARIES),
     Layer("sync.systems", (*_PURE, "sync.kit", "sync.logs"), frozenset({"structlog"})),
@@ -91,12 +94,12 @@ LAYERS = (
     Layer(
         "sync.testing",
         (*_PURE, "sync.flows", "sync.kit", "sync.planning", "sync.routing", "sync.admission"),
-        frozenset({"pytest", "hypothesis"}),
+        frozenset({"pytest", "hypothesis", "pyarrow"}),
     ),
 )
 
 # What an adapter or a store may see; each is a layer of its own, by its folder.
-OUTER = ("sync.domain", "sync.ports", "sync.kit", "sync.errors")
+OUTER = ("sync.columnar", "sync.domain", "sync.ports", "sync.kit", "sync.errors")
 
 
 def sources() -> list[Source]:

@@ -1,0 +1,57 @@
+"""Reads the answer of a feed statement in batches, by the quickest way that there is.
+
+Whatever the way, an answer that breaks off raises, and never looks like an end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from erp_adapters.sql.bulk.batches import ROWS, Batch, names_of, of_rows
+from erp_adapters.sql.bulk.odbc import by_arrow_odbc
+from erp_adapters.sql.bulk.postgresql import by_adbc, by_psycopg
+from erp_adapters.sql.database import Database
+from erp_adapters.sql.queries import Query
+from erp_adapters.sql.running import as_sqlalchemy_says
+from sync.kit.engines import odbc_session
+
+
+def batches(connection: Connection, query: Query, database: Database) -> Iterator[Batch]:
+    """All rows of that statement, as a reading connection of that database sees them."""
+    match connection.dialect.name, connection.dialect.driver:
+        case "sqlite", "pysqlite":
+            return _by_sqlite(connection, query)
+        case "postgresql", "psycopg":
+            return by_adbc(connection, query) or by_psycopg(connection, query)
+        case name, "pyodbc" if name != "sqlite":
+            session = odbc_session(database.settings.url, database.options(read_only=True))
+            found = by_arrow_odbc(connection, query, session)
+            if found is not None:
+                return found
+    return _through_sqlalchemy(connection, query)
+
+
+def _by_sqlite(connection: Connection, query: Query) -> Iterator[Batch]:
+    cursor = connection.connection.cursor()
+    try:
+        with as_sqlalchemy_says(connection):
+            cursor.execute(query.sql.with_nulls())
+        names = names_of(query, cursor.description)
+        while True:
+            with as_sqlalchemy_says(connection):
+                rows = cursor.fetchmany(ROWS)
+            if not rows:
+                return
+            yield of_rows(names, rows)
+    finally:
+        cursor.close()
+
+
+def _through_sqlalchemy(connection: Connection, query: Query) -> Iterator[Batch]:
+    options = {"stream_results": True, "max_row_buffer": ROWS}
+    with connection.execute(query.sql.ready(()), execution_options=options) as result:
+        names = tuple(result.keys())
+        while rows := result.fetchmany(ROWS):
+            yield of_rows(names, rows)
