@@ -60,7 +60,7 @@ def full_check_due(context: Context) -> bool:
     """Whether everything is to be compared with the store itself again."""
     with context.state.transaction() as state:
         last = state.watermarks.get(FULL_CHECK)
-    every = timedelta(hours=context.limits.full_price_check_h)
+    every = timedelta(seconds=context.limits.full_price_check_s)
     return last is None or context.clock.now() - last.at >= every
 
 

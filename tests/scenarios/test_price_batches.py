@@ -213,7 +213,7 @@ def test_store_shows_the_same_as_after_reading_row_by_row(
     first: list[Event], runs: list[list[Event]]
 ) -> None:
     site = Site()
-    site.limits = replace(site.limits, full_price_check_h=1e9)
+    site.limits = replace(site.limits, full_price_check_s=1e9)
     for happened in (first, *runs):
         for event in happened:
             event(site)
