@@ -16,13 +16,16 @@ import pyarrow.compute as pc
 import xxhash
 
 from sync.domain.ids import Sku
-from sync.domain.money import exact
+from sync.domain.money import exact, plain
 from sync.domain.pricing import Price, PriceKey, PriceScope, PriceValue
 
 PLACES = 10
 """Decimal places of quantities and prices; there are 28 digits before them."""
 
 AMOUNT = pa.decimal128(38, PLACES)
+
+Vector = pa.Table
+"""For those who hand vectors on without knowing Arrow."""
 
 KEY_COLUMNS = (
     "price_list",
@@ -186,7 +189,10 @@ def vector_of(prices: Iterable[Price]) -> pa.Table:
 
 
 def prices_of(rows: pa.Table, scope: PriceScope) -> list[Price]:
-    """The entries that the rows of this scope stand for, in the order of the rows."""
+    """The entries that the rows of this scope stand for, in the order of the rows.
+
+    Their numbers have no more places than they need.
+    """
     return [_price(row, scope) for row in rows.to_pylist()]
 
 
@@ -253,9 +259,15 @@ def _price(row: dict[str, Any], scope: PriceScope) -> Price:
         sku=Sku(row["sku"]),
         unit=row["unit"],
         currency=row["currency"],
-        min_quantity=row["min_quantity"],
+        min_quantity=_short(row["min_quantity"]),
         valid_from=row["valid_from"],
         priority=row["priority"],
         warehouse=row["warehouse"],
     )
-    return Price(key, PriceValue(row["unit_price"], row["valid_until"]))
+    price = row["unit_price"]
+    return Price(key, PriceValue(None if price is None else _short(price), row["valid_until"]))
+
+
+def _short(number: Decimal) -> Decimal:
+    """Without the zeros that only fill the column."""
+    return Decimal(plain(number))
