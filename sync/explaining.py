@@ -298,8 +298,13 @@ def explain_price(
     currency: str | None,
     day: date | None,
     location: str | None = None,
+    warehouse: str | None = None,
 ) -> Answer:
-    """The ERP's effective price for an account or retail group, level by level."""
+    """The ERP's effective price for an account or retail group, level by level.
+
+    ``warehouse``: where it ships from, as a channel says; otherwise prices that
+    hold for one warehouse alone do not count (WA-10).
+    """
     lookups = Lookups(context)
     customer_id = CustomerId(customer)
     account = lookups.account(customer_id)
@@ -317,7 +322,7 @@ def explain_price(
     steps = [f"Looked at {', '.join(str(scope) for scope in scopes)}: {len(entries)} entries."]
     decided = None
     if entries and money:
-        question = PriceQuestion(Sku(sku), named_unit, money, quantity, at)
+        question = PriceQuestion(Sku(sku), named_unit, money, quantity, at, warehouse)
         decided = effective_price(entries, question)
     levels = list(_levels(scopes, entries, decided))
     steps.extend(f"{each['scope']}: {each['says']}" for each in levels)
@@ -366,10 +371,11 @@ def _entry(entry: Price) -> str:
     key, value = entry.key, entry.value
     until = f" until {value.valid_until}" if value.valid_until else ""
     since = f" from {key.valid_from}" if key.valid_from else ""
+    place = f", shipped from {key.warehouse}" if key.warehouse else ""
     price = f"{value.unit_price:f}" if value.unit_price is not None else "call for pricing"
     return (
         f"{key.scope}, list {key.price_list or '-'}: {price} {key.currency} per {key.unit} "
-        f"from {plain(key.min_quantity)}{since}{until}"
+        f"from {plain(key.min_quantity)}{since}{until}{place}"
     )
 
 

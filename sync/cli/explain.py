@@ -76,6 +76,7 @@ Examples:
 @click.option("--currency", help="Default: the account's own currency.")
 @click.option("--at", type=Moment(), help="A day in the ERP's calendar; default: today.")
 @click.option("--location", help="A site of the account; default with --user: the user's own.")
+@click.option("--warehouse", help="Ships from there, as a channel's warehouse; default: anywhere.")
 @json_option
 @site_options
 def price(
@@ -87,6 +88,7 @@ def price(
     currency: str | None,
     at: Any,
     location: str | None,
+    warehouse: str | None,
     as_json: bool,
     site: str | None,
     pipeline: str | None,
@@ -108,6 +110,7 @@ def price(
         "currency": currency,
         "day": at.date() if at else None,
         "location": location,
+        "warehouse": warehouse,
     }
     with opened(site, pipeline) as line:
         if user:
