@@ -5,15 +5,17 @@ Nothing is written. The answers are for the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sync.domain.codec import encode
 from sync.domain.decision import Admitted, Quarantined, Waits
+from sync.domain.document import Document, DocumentKind, DocumentRecord
 from sync.domain.ids import (
     CustomerId,
+    DocumentNumber,
     InvoiceNumber,
     LocationId,
     OrganisationId,
@@ -31,14 +33,24 @@ from sync.domain.pricing import (
     effective_price,
     scopes_of,
 )
+from sync.errors import Rejected
 from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import members_of_accounts
 from sync.flows.orders.discovery import order_id_of
-from sync.ports.erp import ReadsInvoices, ReadsItems
+from sync.planning.documents import told_version
+from sync.ports.erp import ReadsDocuments, ReadsInvoices, ReadsItems
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
 from sync.ports.state import ResyncScope
-from sync.ports.store import MirrorsInvoices, ReadsBuyers, ReadsWebOrders
+from sync.ports.store import (
+    FindsShownDocuments,
+    FindsShownInvoices,
+    MirrorsDocuments,
+    MirrorsInvoices,
+    ReadsBuyers,
+    ReadsWebOrders,
+)
+from sync.records import account_records
 from sync.routing import Told, Unusable, Usable
 
 Answer = dict[str, Any]
@@ -286,8 +298,13 @@ def explain_price(
     currency: str | None,
     day: date | None,
     location: str | None = None,
+    warehouse: str | None = None,
 ) -> Answer:
-    """The ERP's effective price for an account or retail group, level by level."""
+    """The ERP's effective price for an account or retail group, level by level.
+
+    ``warehouse``: where it ships from, as a channel says; otherwise prices that
+    hold for one warehouse alone do not count (WA-10).
+    """
     lookups = Lookups(context)
     customer_id = CustomerId(customer)
     account = lookups.account(customer_id)
@@ -305,7 +322,7 @@ def explain_price(
     steps = [f"Looked at {', '.join(str(scope) for scope in scopes)}: {len(entries)} entries."]
     decided = None
     if entries and money:
-        question = PriceQuestion(Sku(sku), named_unit, money, quantity, at)
+        question = PriceQuestion(Sku(sku), named_unit, money, quantity, at, warehouse)
         decided = effective_price(entries, question)
     levels = list(_levels(scopes, entries, decided))
     steps.extend(f"{each['scope']}: {each['says']}" for each in levels)
@@ -354,27 +371,22 @@ def _entry(entry: Price) -> str:
     key, value = entry.key, entry.value
     until = f" until {value.valid_until}" if value.valid_until else ""
     since = f" from {key.valid_from}" if key.valid_from else ""
+    place = f", shipped from {key.warehouse}" if key.warehouse else ""
     price = f"{value.unit_price:f}" if value.unit_price is not None else "call for pricing"
     return (
         f"{key.scope}, list {key.price_list or '-'}: {price} {key.currency} per {key.unit} "
-        f"from {plain(key.min_quantity)}{since}{until}"
+        f"from {plain(key.min_quantity)}{since}{until}{place}"
     )
 
 
 def explain_invoice(context: Context, customer: str, number: str) -> Answer:
     """Whether and why the store shows an invoice, and to whom."""
-    customer_id = CustomerId(customer)
-    if customer_id in context.mapping.retail_groups:
-        told = f"{customer} is a retail group: its invoices go to nobody (WA-8)."
-        return {"shown": False, "steps": [told]}
-    lookups = Lookups(context)
-    if lookups.account(customer_id) is None:
-        unknown = f"The ERP has no customer {customer}."
-        return {"shown": False, "steps": [unknown, *_swapped(lookups, number, "the invoice")]}
+    customer_id, wanted = CustomerId(customer), InvoiceNumber(number)
+    refused = _nobodys(context, customer_id, number, "invoice")
+    if refused is not None:
+        return refused
     erp = needs(context.erp, ReadsInvoices, "the ERP")
-    wanted = InvoiceNumber(number)
     held = {each.number: each for each in erp.invoices([customer_id])}
-    members = members_of_accounts(context, ResyncScope(customer=customer))
     store = needs(context.store, MirrorsInvoices, "the store")
     shown = (customer_id, wanted) in store.shown_invoices([customer_id])
     steps = [
@@ -382,13 +394,126 @@ def explain_invoice(context: Context, customer: str, number: str) -> Answer:
         if wanted in held
         else f"The ERP has no invoice {number} for {customer}."
     ]
-    if customer_id in members:
-        who = members[customer_id]
-        names = [f"organisation {each}" for each in who.organisations]
-        names += [f"user {each}" for each in who.users]
-        steps.append(f"The account is mapped: {', '.join(names) or 'by an exception only'}.")
-    else:
-        steps.append("Nobody in the store is mapped to the account, so nothing is mirrored.")
+    steps.append(_mapped(context, customer_id))
     steps.append("The store shows it." if shown else "The store does not show it.")
+    if isinstance(store, FindsShownInvoices):
+        steps.extend(_elsewhere(store.shown_invoice_keys([wanted]), customer_id))
     invoice = encode(held[wanted]) if wanted in held else None
     return {"shown": shown, "steps": steps, "invoice": invoice}
+
+
+def explain_document(context: Context, customer: str, number: str) -> Answer:
+    """Whether and why the store shows the documents of a number, and to whom."""
+    customer_id, wanted = CustomerId(customer), DocumentNumber(number)
+    refused = _nobodys(context, customer_id, number, "document")
+    if refused is not None:
+        return refused
+    store, erp = context.store, context.erp
+    if not isinstance(store, MirrorsDocuments):
+        return {"shown": False, "steps": ["The store has no place for documents."]}
+    if not isinstance(erp, ReadsDocuments):
+        told = "The ERP's adapter or profile tells of no documents."
+        return {"shown": False, "steps": [told]}
+    records = [each for each in erp.documents([customer_id]) if each.number == wanted]
+    held = {k: v for k, v in store.shown_documents([customer_id]).items() if k[2] == wanted}
+    steps = [] if records else [f"The ERP has no document {number} for {customer}."]
+    for record in records:
+        steps.append(f"The ERP has {record.kind.value} {number} for {customer}.")
+        steps.append(_file(context, record))
+    steps.append(_mapped(context, customer_id))
+    for key, document in held.items():
+        name = f"{key[1].value} {number}"
+        steps.append(f"The store shows {name}. {_readers(document)}")
+        if not document.version:
+            steps.append(f"Its file is not there whole: the next run publishes {name} anew.")
+    if not held:
+        steps.append("The store does not show it.")
+    if isinstance(store, FindsShownDocuments):
+        asked = [(kind, wanted) for kind in DocumentKind]
+        steps.extend(_elsewhere(store.shown_document_keys(asked), customer_id))
+    documents = [encode(each) for each in held.values()]
+    return {"shown": bool(held), "steps": steps, "documents": documents}
+
+
+def _file(context: Context, record: DocumentRecord) -> str:
+    named = f"Its file is {record.place!r}"
+    if told_version(record) is not None:
+        return f"{named}, and the ERP itself tells which state of it is the right one."
+    if context.files is None:
+        return f"{named}, and the settings name no place of files."
+    try:
+        stamp = context.files.stamp(record.place)
+    except Rejected as error:
+        return f"{named}: {error}"
+    if stamp is None:
+        return f"{named}, which is not there."
+    return f"{named}, which is there with {stamp.size} bytes."
+
+
+def _readers(document: Document) -> str:
+    """Who of the account may read it, as a store must keep it (TL-7)."""
+    everybody = "Everybody who sees the account's invoices may read it."
+    if document.kind is not DocumentKind.ORDER_CONFIRMATION:
+        linked = f" It belongs to web order {document.web_order}." if document.web_order else ""
+        return everybody + linked
+    oversee = "those who may see all orders of the organisation"
+    if document.web_order is not None:
+        return (
+            f"It confirms web order {document.web_order}: who placed it may read it, and {oversee}."
+        )
+    if document.erp_order is None and document.web_reference is None:
+        return everybody
+    return (
+        f"It confirms an order that is none of this store's: {oversee} may read it, and"
+        " everybody where the account's orders say that it came by desk, telephone or EDI."
+    )
+
+
+def explain_account(context: Context, customer: str) -> Answer:
+    """What the ERP has of an account and what the store shows of it, kind by kind."""
+    customer_id = CustomerId(customer)
+    refused = _nobodys(context, customer_id, "", "account")
+    if refused is not None:
+        return refused
+    answer: Answer = {"shown": False, "steps": [_mapped(context, customer_id)], "records": []}
+    for each in account_records(context, customer_id):
+        answer["shown"] = answer["shown"] or bool(each.shown)
+        answer["steps"].append(str(each))
+        answer["records"].append(
+            {
+                "kind": each.kind,
+                "in_erp": each.in_erp,
+                "shown": each.shown,
+            }
+        )
+    return answer
+
+
+def _nobodys(context: Context, customer_id: CustomerId, other: str, what: str) -> Answer | None:
+    """Why nothing of this account is ever shown; None where something may be."""
+    if customer_id in context.mapping.retail_groups:
+        its = "all that is its own goes" if what == "account" else f"its {what}s go"
+        told = f"{customer_id} is a retail group: {its} to nobody (WA-8)."
+        return {"shown": False, "steps": [told]}
+    lookups = Lookups(context)
+    if lookups.account(customer_id) is None:
+        unknown = f"The ERP has no customer {customer_id}."
+        hints = _swapped(lookups, other, f"the {what}")
+        return {"shown": False, "steps": [unknown, *hints]}
+    return None
+
+
+def _mapped(context: Context, customer_id: CustomerId) -> str:
+    members = members_of_accounts(context, ResyncScope(customer=customer_id.value))
+    if customer_id not in members:
+        return "Nobody in the store is mapped to the account, so nothing is mirrored."
+    who = members[customer_id]
+    names = [f"organisation {each}" for each in who.organisations]
+    names += [f"user {each}" for each in who.users]
+    return f"The account is mapped: {', '.join(names) or 'by an exception only'}."
+
+
+def _elsewhere(keys: Collection[tuple[Any, ...]], customer_id: CustomerId) -> Iterator[str]:
+    """Who else is shown something of this number: it may be another account's, or have moved."""
+    for owner in sorted({key[0] for key in keys} - {customer_id}):
+        yield f"The store shows one of this number to the buyers of {owner} too."

@@ -7,20 +7,21 @@ who acts for which account, and what becomes of each order that is still open.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.ids import CustomerId, WebOrderId
 from sync.domain.mapping import SyncMapping
-from sync.flows.context import Context, needs
+from sync.flows.context import Context
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.mapping_check import mapping_findings
 from sync.planning.remapping import Access, Move, access, moves, settings_changed
 from sync.ports.erp import Finding, FindingLevel
 from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState, ResyncScope
-from sync.ports.store import MirrorsInvoices
+from sync.records import keys_in_erp, keys_in_store
 from sync.routing import AccountMap
 
 OPEN = frozenset(
@@ -48,10 +49,20 @@ class OrderEffect:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An account whose buyers change, and how many of its invoices the store shows now."""
+    """An account whose buyers change, and how much there is of it to see.
+
+    ``records`` counts by kind, in the words of ``sync.records``: what the store shows now, or,
+    where ``new`` says that nobody is mapped to the account yet, what the ERP has of it.
+    A kind for which the store has no place is absent.
+    """
 
     access: Access
-    invoices: int
+    records: Mapping[str, int]
+    new: bool = False
+
+    @property
+    def invoices(self) -> int:
+        return self.records.get("invoice", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
         draft=draft.version,
         moves=moved,
         settings=settings_changed(context.mapping, after.mapping),
-        accounts=tuple(_shown(context, access(moved, now))),
+        accounts=tuple(_shown(context, access(moved, now), then)),
         orders=tuple(_orders(context, after)),
         findings=findings,
         found_before=tuple(each for each in findings if _said_of(each) in before),
@@ -115,18 +126,29 @@ def with_mapping(context: Context, mapping: SyncMapping) -> Context:
     return replace(context, mapping=mapping, accounts=AccountMap.of(mapping))
 
 
-def _shown(context: Context, touched: Sequence[Access]) -> Iterator[Shown]:
-    store = needs(context.store, MirrorsInvoices, "the store")
+def _shown(
+    context: Context, touched: Sequence[Access], before: Container[CustomerId]
+) -> Iterator[Shown]:
     done = 0
     for some in chunks(touched, context.limits.accounts_per_read):
-        found = context.retrying()(store.shown_invoices, [each.customer_id for each in some])
-        numbers: dict[CustomerId, int] = {}
-        for customer_id, _ in found:
-            numbers[customer_id] = numbers.get(customer_id, 0) + 1
+        ids = [each.customer_id for each in some]
+        old = _counted(keys_in_store(context, [each for each in ids if each in before]))
+        told = keys_in_erp(context, [each for each in ids if each not in before])
+        # What the store has no place for will not be seen.
+        new = _counted({name: keys for name, keys in told.items() if name in old})
         for each in some:
-            yield Shown(each, numbers.get(each.customer_id, 0))
+            fresh = each.customer_id not in before
+            found = new if fresh else old
+            own = {name: numbers[each.customer_id] for name, numbers in found.items()}
+            yield Shown(each, own, new=fresh)
         done += len(some)
-        context.progress("accounts: counting what is shown", done, len(touched))
+        context.progress("accounts: counting what there is to see", done, len(touched))
+
+
+def _counted(
+    keys: Mapping[str, Sequence[tuple[CustomerId, str]]],
+) -> Mapping[str, Mapping[CustomerId, int]]:
+    return {name: Counter(owner for owner, _ in some) for name, some in keys.items()}
 
 
 def _orders(before: Context, after: Context) -> Iterator[OrderEffect]:

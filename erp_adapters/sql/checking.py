@@ -25,7 +25,7 @@ from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
 from erp_adapters.sql.queries import BadRow, Query, Row
 from erp_adapters.sql.samples import SIZE, Samples, in_order, twice
 from erp_adapters.sql.statement import Statement, scan
-from erp_adapters.sql.unique_key import unique_key_finding
+from erp_adapters.sql.unique_key import unique_keys
 from erp_adapters.sql.values import writer
 from sync.errors import AccessDenied, NobodyAnswers, SyncError, TryLater
 from sync.kit.driver_errors import read_error
@@ -170,8 +170,8 @@ class _Checking:
 
             found = self._try(subject, f"correct step {step.name} in {step.place}", explain, sql)
             yield found or Finding(subject, FindingLevel.OK, "names what the database has")
+        yield from unique_keys(self._profile, self._database)
         if self._profile.steps:
-            yield unique_key_finding(self._profile, self._database)
             yield losses_finding(self._profile, self._profile.steps)
 
     def _columns(self, query: Query) -> Sequence[str]:

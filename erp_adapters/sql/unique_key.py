@@ -1,18 +1,20 @@
-"""Does the database itself refuse a second order with the same key?
+"""Does the database itself refuse a second order, customer or credit with the same key?
 
-Exactly-once rests on it when two writers meet. The profile claims it; here the
-claim is held against the indexes of the table that the key is written to.
+Exactly-once rests on it when two writers meet, or when a statement whose answer was
+lost is still under way. Of orders the profile claims it, customers and credits need it;
+here it is held against the indexes of the table that the key is written to.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.profile_model import Profile
+from erp_adapters.sql.profile_model import Profile, Step
 from erp_adapters.sql.statement import Statement
 from sync.ports.erp import Finding, FindingLevel
 
@@ -24,11 +26,57 @@ _INSERT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+_FROM = re.compile(r"(?<!\w)FROM\b", re.IGNORECASE)
+
+
+def unique_keys(profile: Profile, database: Database) -> Iterator[Finding]:
+    """One finding for each kind of record that the profile writes under a key of ours."""
+    if profile.steps:
+        yield unique_key_finding(profile, database)
+    for what, field, steps, remedy in (
+        ("customers", "customer.key", profile.customer_steps, _CUSTOMERS),
+        ("credit requests", "credit.key", profile.credit_steps, _CREDITS),
+    ):
+        if steps:
+            yield _needed_finding(
+                what, _key_column(steps, field, database.dialect), database, remedy
+            )
+
+
+_CUSTOMERS = (
+    "add a unique index on that column, or take create_customer out of the profile: otherwise one"
+    " application could make two customers"
+)
+_CREDITS = (
+    "add a unique index on that column, or take credit_request out of the profile: otherwise one"
+    " refund could be credited twice"
+)
+
+
+def _needed_finding(
+    what: str, place: tuple[str, str] | None, database: Database, remedy: str
+) -> Finding:
+    subject = f"{SUBJECT} of {what}"
+    look = f"look by hand for it; where there is none: {remedy}"
+    if place is None:
+        told = "the profile's steps do not show where the key is kept, which needs a unique index"
+        return Finding(subject, FindingLevel.WARNING, told, look)
+    table, column = place
+    try:
+        unique = _is_unique(database.writer, table, column)
+    except (NoSuchTableError, DBAPIError):
+        told = f"the indexes of {table} cannot be read: does {column} have a unique one?"
+        return Finding(subject, FindingLevel.WARNING, told, look)
+    if unique:
+        return Finding(subject, FindingLevel.OK, f"{table}.{column} has a unique index")
+    told = f"{table}.{column} has no unique index, and {what} need one there"
+    return Finding(subject, FindingLevel.ERROR, told, remedy)
+
 
 def unique_key_finding(profile: Profile, database: Database) -> Finding:
     """Whether the claim ``unique_external_key`` holds, as far as it can be told."""
     claimed = profile.capabilities.unique_external_key
-    place = _key_column(profile, database.dialect)
+    place = _key_column(profile.steps, "order.key", database.dialect)
     if place is None:
         return _untold(claimed, "the profile's steps do not show where the key is kept")
     table, column = place
@@ -56,13 +104,13 @@ def _untold(claimed: bool, why: str) -> Finding:
     return Finding(SUBJECT, level, why, "look by hand for a unique index on the external key")
 
 
-def _key_column(profile: Profile, dialect: str) -> tuple[str, str] | None:
-    """Table and column that the first step to insert ``order.key`` puts it into."""
-    for step in profile.steps:
+def _key_column(steps: Sequence[Step], field: str, dialect: str) -> tuple[str, str] | None:
+    """Table and column that the first step to insert this field puts it into."""
+    for step in steps:
         sql = step.sql.of(dialect)
         for parameter, bound in step.bind.items():
             place = None
-            if bound.field == "order.key" and sql is not None:
+            if bound.field == field and sql is not None:
                 place = _inserted(sql, parameter)
             if place is not None:
                 return place
@@ -88,9 +136,11 @@ def _names(value: str, parameter: str) -> bool:
 
 
 def _top_level(text: str) -> list[str]:
-    """The parts between the commas that stand in no parentheses."""
+    """The parts between the commas that stand in no parentheses, as far as a FROM there."""
     parts, depth = [""], 0
-    for letter in text:
+    for at, letter in enumerate(text):
+        if depth == 0 and _FROM.match(text, at):
+            break
         depth += {"(": 1, ")": -1}.get(letter, 0)
         if depth < 0:
             break

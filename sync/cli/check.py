@@ -115,6 +115,7 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
     found.extend(_settling(line))
+    found.extend(("store", each) for each in _moving(line))
     found.extend(("mapping", each) for each in _live_findings(line, progress))
     return found
 
@@ -131,6 +132,13 @@ def _papers(line: Pipeline) -> list[Finding]:
         told = "there is a place of files, and the ERP's adapter or profile tells of no documents"
         return [_warning("files", told, "Write documents into the profile, or take files out.")]
     return []
+
+
+def _moving(line: Pipeline) -> list[Finding]:
+    from sync.flows.moved import not_found_finding
+
+    finding = not_found_finding(line.erp, line.store)
+    return [] if finding is None else [finding]
 
 
 def _settling(line: Pipeline) -> list[tuple[str, Finding]]:

@@ -16,7 +16,7 @@ from sync.cli.site import opened, site_options
 
 @click.group(epilog="\b\nExample:\n  tradesync explain order W-10482")
 def explain() -> None:
-    """Tell why: which rule routed a user or an order, where a price or invoice comes from."""
+    """Tell why: which rule routed a user or an order, where a price or record comes from."""
 
 
 class Exact(click.ParamType[Decimal]):
@@ -76,6 +76,7 @@ Examples:
 @click.option("--currency", help="Default: the account's own currency.")
 @click.option("--at", type=Moment(), help="A day in the ERP's calendar; default: today.")
 @click.option("--location", help="A site of the account; default with --user: the user's own.")
+@click.option("--warehouse", help="Ships from there, as a channel's warehouse; default: anywhere.")
 @json_option
 @site_options
 def price(
@@ -87,6 +88,7 @@ def price(
     currency: str | None,
     at: Any,
     location: str | None,
+    warehouse: str | None,
     as_json: bool,
     site: str | None,
     pipeline: str | None,
@@ -108,6 +110,7 @@ def price(
         "currency": currency,
         "day": at.date() if at else None,
         "location": location,
+        "warehouse": warehouse,
     }
     with opened(site, pipeline) as line:
         if user:
@@ -134,8 +137,38 @@ def invoice(
         _show(explain_invoice(line.context(), customer, number), as_json)
 
 
+@explain.command(epilog="\b\nExample:\n  tradesync explain document 000101 INV-2001")
+@click.argument("customer")
+@click.argument("number")
+@json_option
+@site_options
+def document(
+    customer: str, number: str, as_json: bool, site: str | None, pipeline: str | None
+) -> None:
+    """Whether the store shows document NUMBER of CUSTOMER, to whom, and where its file lies."""
+    from sync.explaining import explain_document
+
+    with opened(site, pipeline) as line:
+        _show(explain_document(line.context(), customer, number), as_json)
+
+
+@explain.command(epilog="\b\nExample:\n  tradesync explain account 000101")
+@click.argument("customer")
+@json_option
+@site_options
+def account(customer: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
+    """Which invoices, documents, orders, balances and part numbers of CUSTOMER are shown.
+
+    Held against what the ERP has, with those that only one side has.
+    """
+    from sync.explaining import explain_account
+
+    with opened(site, pipeline) as line:
+        _show(explain_account(line.context(), customer), as_json)
+
+
 # People read them in the steps.
-IN_WORDS = ("contexts", "levels")
+IN_WORDS = ("contexts", "levels", "records")
 
 
 def _show(answer: dict[str, Any], as_json: bool) -> None:

@@ -14,7 +14,7 @@ from sync.secrecy import scrubbed
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.domain.mapping import SyncMapping
-    from sync.remapping import MappingPlan
+    from sync.remapping import MappingPlan, Shown
 
 
 def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> None:
@@ -78,7 +78,9 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
                 "gains": [str(who) for who in each.access.gains],
                 "loses": [str(who) for who in each.access.loses],
                 "withdrawn": each.access.withdrawn,
-                "invoices_shown": each.invoices,
+                "invoices_shown": 0 if each.new else each.invoices,
+                "records": dict(each.records),
+                "new_in_store": each.new,
             }
             for each in plan.accounts
         ],
@@ -111,8 +113,8 @@ def _tell(plan: MappingPlan) -> None:
     accounts = []
     for each in plan.accounts:
         who = each.access
-        what = f"{each.invoices} invoices, and its prices and ship-tos"
-        accounts += [f"{who.customer_id}: shown to {one}" for one in who.gains]
+        what = _what(each)
+        accounts += [f"{who.customer_id}: shown to {one} ({what})" for one in who.gains]
         accounts += [f"{who.customer_id}: withdrawn from {one} ({what})" for one in who.loses]
         if who.withdrawn:
             accounts.append(f"{who.customer_id}: leaves the store; nobody is left who may see it")
@@ -132,6 +134,13 @@ def _tell(plan: MappingPlan) -> None:
         click.echo(f"\n{old} as before; `tradesync check mappings` tells all.")
     if plan.empty:
         click.echo("It changes nothing.")
+
+
+def _what(account: Shown) -> str:
+    """ "12 invoices, 1 balance, and its prices and ship-tos": what there is of it to see."""
+    own = [counted(number, name) for name, number in account.records.items() if number]
+    what = ", ".join([*own, "and its prices and ship-tos"]) if own else "its prices and ship-tos"
+    return f"new in the store: {what}" if account.new else what
 
 
 def _section(title: str, lines: list[str]) -> None:

@@ -65,6 +65,12 @@ class AccountOrder:
     key: IdempotencyKey | None = None
     web_order: WebOrderId | None = None
 
+    @property
+    def came_otherwise(self) -> bool:
+        """Whether the ERP says for certain that it came by desk, telephone or EDI."""
+        ours = self.key is not None or self.web_order is not None
+        return not ours and self.source in (OrderSource.DESK, OrderSource.PHONE, OrderSource.EDI)
+
     def __post_init__(self) -> None:
         for line in self.lines:
             for amount in (line.unit_price, line.net):

@@ -118,18 +118,27 @@ class Document:
 _ENDINGS = {MediaType.PDF: ".pdf", MediaType.PNG: ".png", MediaType.JPEG: ".jpg"}
 
 
-def as_seen(document: Document, sees_order: Callable[[WebOrderId | None], bool]) -> Document | None:
+def as_seen(
+    document: Document,
+    sees_order: Callable[[WebOrderId | None], bool],
+    came_otherwise: Callable[[ErpOrderNumber], bool] = lambda order: False,
+) -> Document | None:
     """What a reader of the account sees of it, given which web orders the reader may see.
 
     The confirmation of an order is for those who may see that order (None for
     others); every other document is the whole organisation's, without the link.
     ``sees_order`` is asked about None for an order that is not known here: one of
     another store, one that did not come from the web, or one whose import is not
-    known to have ended.
+    known to have ended. ``came_otherwise`` says of an order of the account that it is
+    shown to its readers and did not come over the web (``AccountOrder.came_otherwise``):
+    its confirmation is the organisation's like the order itself.
     """
     order = document.web_order
     if document.kind is DocumentKind.ORDER_CONFIRMATION:
         told = (order, document.web_reference, document.erp_order)
-        of_an_order = any(each is not None for each in told)
-        return document if not of_an_order or sees_order(order) else None
+        if all(each is None for each in told):
+            return document
+        if told[:2] == (None, None) and told[2] is not None and came_otherwise(told[2]):
+            return document
+        return document if sees_order(order) else None
     return document if order is None or sees_order(order) else replace(document, web_order=None)

@@ -15,11 +15,12 @@ from sync.domain.views import AccountOrderView
 from sync.flows.account_records import AccountRecords, RecordKey, mirror_records, no_place
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import individual, withdraw_retail_groups
+from sync.flows.moved import Numbered
 from sync.planning.account_orders import as_shown
 from sync.planning.plan import Change
 from sync.ports.erp import Feed, ReadsAccountOrders
 from sync.ports.state import ResyncScope
-from sync.ports.store import MirrorsAccountOrders
+from sync.ports.store import FindsShownAccountOrders, MirrorsAccountOrders
 
 
 def mirror_account_orders(
@@ -62,5 +63,15 @@ def mirror_account_orders(
         ]
         store.apply_account_orders(put, gone)
 
-    records = AccountRecords(AccountOrder, wanted, shown, write, retrying, feed=Feed.ACCOUNT_ORDERS)
+    def elsewhere(keys: Collection[RecordKey]) -> Collection[RecordKey]:
+        numbers = sorted({ErpOrderNumber(number) for _, number in keys})
+        found = retrying(finder.shown_account_order_keys, numbers) if finder else ()
+        return [(owner.value, number.value) for owner, number in found]
+
+    finder = store if isinstance(store, FindsShownAccountOrders) else None
+    # The ERP's own number is that of one order, whosever it is.
+    numbered = Numbered(wanted, shown, elsewhere, lambda one, other: True) if finder else None
+    records = AccountRecords(
+        AccountOrder, wanted, shown, write, retrying, feed=Feed.ACCOUNT_ORDERS, numbered=numbered
+    )
     mirror_records(context, result, scope, records, dry_run=dry_run)

@@ -24,6 +24,7 @@ from sync.flows.mirroring import (
     shown_ids,
     take_unreadable,
 )
+from sync.flows.moved import Moved, Numbered, account_of
 from sync.flows.retrying import Retrying
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
@@ -44,6 +45,7 @@ class AccountRecords(Generic[V]):
     together from several of the ERP's. Where one of an account's could not be read, what
     is shown of that account stays as it is. ``feed``: what tells which accounts were
     touched, where the ERP can tell it.
+    ``numbered``: how to find those that moved to another account, where they can.
     """
 
     value: type[V]
@@ -53,6 +55,7 @@ class AccountRecords(Generic[V]):
     retrying: Retrying
     composed: bool = False
     feed: Feed | None = None
+    numbered: Numbered[V] | None = None
 
 
 def no_place(result: FlowResult, what: str) -> None:
@@ -80,6 +83,8 @@ def mirror_records(
     )
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched is None or touched.covers(each)]
+    whole = touched is None or touched.everything
+    moved = Moved(context, result, records.numbered, whole=whole and not scope.narrow)
     apart = Apart(records.retrying, [each for each in ids if each in mapped])
 
     def read(some: Collection[CustomerId]) -> Mapping[RecordKey, V]:
@@ -100,19 +105,15 @@ def mirror_records(
                     for key, value in shown.items()
                     if unreadable.shields(key[0]) and CustomerId(key[0]) in mapped
                 }
-            compare(
-                spool,
-                wanted,
-                shown,
-                lambda key: key,
-                unreadable.keeping(mapped, lambda key: CustomerId(key[0])),
-            )
+            kept = unreadable.keeping(mapped, account_of)
+            compare(spool, wanted, shown, lambda key: key, kept)
+            moved.see(batch, wanted, shown, kept)
             seen += len(batch)
             if context.progress(f"{result.flow}: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
         apart.tell(result)
-        whole = touched is None or touched.everything
+        moved.withdraw(spool)
         write = records.write
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if touched is None:

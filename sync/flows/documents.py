@@ -30,6 +30,7 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
+from sync.flows.moved import Moved, Numbered, account_of
 from sync.flows.retrying import Retrying
 from sync.planning.documents import (
     PlacedOrders,
@@ -42,7 +43,7 @@ from sync.planning.spool import Spool
 from sync.ports.erp import ReadsDocuments
 from sync.ports.files import HoldsFiles
 from sync.ports.state import ResyncScope
-from sync.ports.store import MirrorsDocuments
+from sync.ports.store import FindsShownDocuments, MirrorsDocuments
 
 SpelledKey = tuple[str, ...]
 
@@ -71,6 +72,7 @@ def mirror_documents(
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     wanting = _Wanting(context, result, files, retrying)
     apart = Apart(retrying, [each for each in ids if each in mapped])
+    moved = Moved(context, result, _numbered(context, store, retrying), whole=not scope.narrow)
     with Spool[SpelledKey, Document](tuple[str, ...], Document) as spool:
         seen = 0
         for batch in chunks(ids, context.limits.accounts_per_read):
@@ -79,19 +81,16 @@ def mirror_documents(
             records = apart.read([each for each in batch if each in mapped], wanting.told)
             wanted = wanting.of([record for some in records for record in some], shown)
             unreadable = take_unreadable(context, result).and_of(apart.unread)
-            compare(
-                spool,
-                wanted,
-                shown,
-                lambda key: key,
-                unreadable.keeping(mapped, lambda key: CustomerId(key[0])),
-            )
+            kept = unreadable.keeping(mapped, account_of)
+            compare(spool, wanted, shown, lambda key: key, kept)
+            moved.see(batch, wanted, shown, kept)
             seen += len(batch)
             if context.progress("documents: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
         wanting.tell()
         apart.tell(result)
+        moved.withdraw(spool)
 
         def write(batch: Sequence[Change[SpelledKey, Document]]) -> None:
             for change in batch:
@@ -100,6 +99,31 @@ def mirror_documents(
         # One by one: what a batch would refuse together had to be read again for each half.
         carry_out(context, result, spool, write, scope, dry_run=dry_run, batch=1)
     wanting.see_that_any_was_there()
+
+
+def _numbered(
+    context: Context, store: MirrorsDocuments, retrying: Retrying
+) -> Numbered[Document] | None:
+    """How to find documents that moved; None where the store cannot tell whose one is."""
+    erp = context.erp
+    if not isinstance(store, FindsShownDocuments) or not isinstance(erp, ReadsDocuments):
+        return None
+    finder: FindsShownDocuments = store
+    source: ReadsDocuments = erp
+
+    def told(customer_ids: Collection[CustomerId]) -> Collection[SpelledKey]:
+        records = retrying(source.documents, customer_ids) if customer_ids else ()
+        return [_spelled(each.key) for each in records]
+
+    def shown(customer_ids: Collection[CustomerId]) -> dict[SpelledKey, Document]:
+        held = retrying(store.shown_documents, customer_ids)
+        return {_spelled(key): each for key, each in held.items()}
+
+    def elsewhere(keys: Collection[SpelledKey]) -> Collection[SpelledKey]:
+        papers = {_key(key)[1:] for key in keys}
+        return [_spelled(key) for key in retrying(finder.shown_document_keys, papers)]
+
+    return Numbered(told, shown, elsewhere, lambda one, other: one.issued_on == other.issued_on)
 
 
 def _write(

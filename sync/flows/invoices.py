@@ -22,11 +22,13 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
+from sync.flows.moved import Moved, Numbered, account_of
+from sync.flows.retrying import Retrying
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
 from sync.ports.erp import Feed, ReadsInvoices
 from sync.ports.state import ResyncScope
-from sync.ports.store import MirrorsInvoices
+from sync.ports.store import FindsShownInvoices, MirrorsInvoices
 
 InvoiceKey = tuple[str, ...]
 
@@ -46,6 +48,10 @@ def mirror_invoices(
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
+    whole = touched.everything
+    moved = Moved(
+        context, result, _numbered(erp, store, retrying), whole=whole and not scope.narrow
+    )
     apart = Apart(retrying, [each for each in ids if each in mapped])
 
     def read(some: Collection[CustomerId]) -> Sequence[Invoice]:
@@ -64,19 +70,16 @@ def mirror_invoices(
                 (owner.value, number.value): each for (owner, number), each in held.items()
             }
             unreadable = take_unreadable(context, result).and_of(apart.unread)
-            compare(
-                spool,
-                wanted,
-                shown,
-                lambda key: key,
-                unreadable.keeping(mapped, lambda key: CustomerId(key[0])),
-            )
+            kept = unreadable.keeping(mapped, account_of)
+            compare(spool, wanted, shown, lambda key: key, kept)
+            moved.see(batch, wanted, shown, kept)
             seen += len(batch)
             if context.progress("invoices: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
 
         apart.tell(result)
+        moved.withdraw(spool)
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:
             put = [
@@ -91,7 +94,6 @@ def mirror_invoices(
             ]
             store.apply_invoices(put, gone)
 
-        whole = touched.everything
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
         touched.done(context, result, dry_run=dry_run)
@@ -99,3 +101,32 @@ def mirror_invoices(
         touched.start_over(result)
         everything = replace(scope, everything=True)
         mirror_invoices(context, result, everything, dry_run=dry_run)
+
+
+def _numbered(
+    erp: ReadsInvoices, store: MirrorsInvoices, retrying: Retrying
+) -> Numbered[Invoice] | None:
+    """How to find invoices that moved; None where the store cannot tell whose one is."""
+    if not isinstance(store, FindsShownInvoices):
+        return None
+    finder: FindsShownInvoices = store
+
+    def told(customer_ids: Collection[CustomerId]) -> Collection[InvoiceKey]:
+        found = retrying(erp.invoices, customer_ids) if customer_ids else ()
+        return [(each.sold_to.value, each.number.value) for each in found]
+
+    def shown(customer_ids: Collection[CustomerId]) -> dict[InvoiceKey, Invoice]:
+        held = retrying(store.shown_invoices, customer_ids)
+        return {(owner.value, number.value): each for (owner, number), each in held.items()}
+
+    def elsewhere(keys: Collection[InvoiceKey]) -> Collection[InvoiceKey]:
+        numbers = sorted({InvoiceNumber(number) for _, number in keys})
+        found = retrying(finder.shown_invoice_keys, numbers)
+        return [(owner.value, number.value) for owner, number in found]
+
+    return Numbered(told, shown, elsewhere, _one_and_the_same)
+
+
+def _one_and_the_same(one: Invoice, other: Invoice) -> bool:
+    """Of one number: not what is paid of it, which goes on changing."""
+    return (one.kind, one.invoiced_on, one.total) == (other.kind, other.invoiced_on, other.total)

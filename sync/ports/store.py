@@ -15,12 +15,13 @@ from sync.domain.account import BillTo, ShipTo
 from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
-from sync.domain.document import Document, DocumentKey
+from sync.domain.document import Document, DocumentKey, DocumentKind
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     IdempotencyKey,
     InvoiceNumber,
@@ -302,6 +303,21 @@ class MirrorsInvoices(Protocol):
 
 
 @runtime_checkable
+class FindsShownInvoices(Protocol):
+    """Optional: tells whose invoice of a number is in sight, at about the cost of a look-up.
+
+    A store without it goes on showing an invoice that the ERP moved to another account
+    to the former one's buyers until all accounts are compared.
+    """
+
+    def shown_invoice_keys(
+        self, numbers: Collection[InvoiceNumber]
+    ) -> Collection[tuple[CustomerId, InvoiceNumber]]:
+        """Every key with one of these numbers under which an invoice is shown."""
+        ...
+
+
+@runtime_checkable
 class MirrorsBalances(Protocol):
     """Optional: balances of individual accounts, one for each account and currency.
 
@@ -335,6 +351,17 @@ class MirrorsAccountOrders(Protocol):
         put: Sequence[AccountOrderView],
         remove: Sequence[tuple[CustomerId, ErpOrderNumber]],
     ) -> None: ...
+
+
+@runtime_checkable
+class FindsShownAccountOrders(Protocol):
+    """Optional: as FindsShownInvoices, for a store that shows orders of accounts."""
+
+    def shown_account_order_keys(
+        self, numbers: Collection[ErpOrderNumber]
+    ) -> Collection[tuple[CustomerId, ErpOrderNumber]]:
+        """Every key with one of these numbers under which an order is shown."""
+        ...
 
 
 @runtime_checkable
@@ -377,7 +404,7 @@ class MirrorsDocuments(Protocol):
     """Optional: documents of individual accounts with their files, once for each content.
 
     The store shows them to whom it shows the account's invoices, and the
-    confirmation of an order only to those who may see that order.
+    confirmation of an order only to those who may see that order: ``as_seen`` says it.
     """
 
     def shown_documents(
@@ -403,6 +430,17 @@ class MirrorsDocuments(Protocol):
 
     def document_content(self, sha256: str) -> Iterator[bytes]:
         """The content piece by piece, nothing where the store does not hold it whole."""
+        ...
+
+
+@runtime_checkable
+class FindsShownDocuments(Protocol):
+    """Optional: as FindsShownInvoices, for a store that shows documents."""
+
+    def shown_document_keys(
+        self, papers: Collection[tuple[DocumentKind, DocumentNumber]]
+    ) -> Collection[DocumentKey]:
+        """Every key with one of these kinds and numbers under which a document is shown."""
         ...
 
 

@@ -18,12 +18,13 @@ from sync.domain.account_order import AccountOrder
 from sync.domain.address import Address
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
-from sync.domain.document import Document, DocumentKey
+from sync.domain.document import Document, DocumentKey, DocumentKind
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     IdempotencyKey,
     InvoiceNumber,
@@ -357,6 +358,13 @@ class MemoryStore:
         for view in put:
             self._invoices[view.invoice.sold_to, view.invoice.number] = view.invoice
 
+    def shown_invoice_keys(
+        self, numbers: Collection[InvoiceNumber]
+    ) -> Collection[tuple[CustomerId, InvoiceNumber]]:
+        self._admit()
+        wanted = set(numbers)
+        return [key for key in self._invoices if key[1] in wanted]
+
     def shown_balances(
         self, customer_ids: Collection[CustomerId]
     ) -> Mapping[tuple[CustomerId, str], AccountBalance]:
@@ -390,6 +398,13 @@ class MemoryStore:
             self._account_orders.pop(key, None)
         for view in put:
             self._account_orders[view.order.sold_to, view.order.number] = view.order
+
+    def shown_account_order_keys(
+        self, numbers: Collection[ErpOrderNumber]
+    ) -> Collection[tuple[CustomerId, ErpOrderNumber]]:
+        self._admit()
+        wanted = set(numbers)
+        return [key for key in self._account_orders if key[1] in wanted]
 
     def shown_customer_parts(
         self, customer_ids: Collection[CustomerId]
@@ -458,6 +473,13 @@ class MemoryStore:
         for view in put:
             self._documents[view.document.key] = view.document
         self._drop_contents()
+
+    def shown_document_keys(
+        self, papers: Collection[tuple[DocumentKind, DocumentNumber]]
+    ) -> Collection[DocumentKey]:
+        self._admit()
+        wanted = set(papers)
+        return [key for key in self._documents if key[1:] in wanted]
 
     def document_content(self, sha256: str) -> Iterator[bytes]:
         self._admit()

@@ -88,6 +88,9 @@ from sync.errors import Rejected, SyncError
 from sync.ports.erp import FindingLevel
 from sync.ports.store import (
     CapturesPayments,
+    FindsShownAccountOrders,
+    FindsShownDocuments,
+    FindsShownInvoices,
     ListsStaffAttributes,
     MirrorsAccountOrders,
     MirrorsAccounts,
@@ -1190,6 +1193,31 @@ class StoreContract:
             (a.ACCOUNT, a.an_invoice().number): store_world.told(a.an_invoice())
         }
 
+    @pytest.mark.rule("WA-8")
+    def test_invoices_are_found_by_number_whosever_they_are(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, finder = having(store, MirrorsInvoices), having(store, FindsShownInvoices)
+        _put_accounts(store)
+        number, other = a.an_invoice().number, InvoiceNumber("INV-OTHER")
+        mirror.apply_invoices(
+            [
+                a.an_invoice_view(),
+                a.an_invoice_view(sold_to=OTHER),
+                a.an_invoice_view(number=other),
+            ],
+            [],
+        )
+        asked = [number, InvoiceNumber("INV-NOBODYS"), InvoiceNumber(number.value.lower())]
+        both = {(a.ACCOUNT, number), (OTHER, number)}
+        assert set(finder.shown_invoice_keys(asked)) == both
+        assert list(finder.shown_invoice_keys([])) == []
+        mirror.apply_invoices([], [(a.ACCOUNT, number)])
+        assert set(finder.shown_invoice_keys([number, other])) == {
+            (OTHER, number),
+            (a.ACCOUNT, other),
+        }
+
     # Balances.
 
     @pytest.mark.rule("MI-6", "WA-8")
@@ -1325,6 +1353,31 @@ class StoreContract:
         assert orders.order(order.order_id) == order
 
     # Orders from every source.
+
+    @pytest.mark.rule("WA-8", "MI-5")
+    def test_orders_of_accounts_are_found_by_number_whosever_they_are(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsAccountOrders)
+        finder = having(store, FindsShownAccountOrders)
+        _put_accounts(store)
+        number, other = ErpOrderNumber("9001"), ErpOrderNumber("09001")
+        mirror.apply_account_orders(
+            [
+                a.an_account_order_view("9001"),
+                a.an_account_order_view("9001", sold_to=OTHER),
+                a.an_account_order_view("09001"),
+            ],
+            [],
+        )
+        both = {(a.ACCOUNT, number), (OTHER, number)}
+        assert set(finder.shown_account_order_keys([number])) == both
+        assert list(finder.shown_account_order_keys([])) == []
+        mirror.apply_account_orders([], [(OTHER, number)])
+        assert set(finder.shown_account_order_keys([number, other])) == {
+            (a.ACCOUNT, number),
+            (a.ACCOUNT, other),
+        }
 
     @pytest.mark.rule("MI-5", "WA-8", "WA-9")
     def test_orders_of_an_account_are_shown_as_put_and_are_no_web_orders(
@@ -1517,6 +1570,28 @@ class StoreContract:
         assert list(mirror.shown_restricted_items()) == [a.SKU]
 
     # Documents.
+
+    @pytest.mark.rule("WA-8", "TL-7")
+    def test_documents_are_found_by_kind_and_number_whosever_they_are(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, finder = having(store, MirrorsDocuments), having(store, FindsShownDocuments)
+        _put_accounts(store)
+        note = DocumentKind.DELIVERY_NOTE
+        for view in (
+            a.a_document_view(),
+            a.a_document_view(sold_to=OTHER),
+            a.a_document_view(kind=note),
+        ):
+            mirror.publish_document(view, [a.PDF])
+        number = a.a_document_view().document.number
+        kind = a.a_document_view().document.kind
+        asked = [(kind, number), (kind, DocumentNumber("D-NOBODYS"))]
+        assert set(finder.shown_document_keys(asked)) == {
+            (a.ACCOUNT, kind, number),
+            (OTHER, kind, number),
+        }
+        assert list(finder.shown_document_keys([])) == []
 
     @pytest.mark.rule("TL-7")
     def test_documents_are_shown_as_put(self, store: Store, store_world: StoreWorld) -> None:

@@ -10,12 +10,15 @@ import pytest
 
 from sync.domain.account import Contact
 from sync.domain.decision import Admitted
-from sync.domain.ids import ContactId, LocationId, OrganisationId, Sku
+from sync.domain.document import DocumentKind
+from sync.domain.ids import ContactId, ErpOrderNumber, LocationId, OrganisationId, Sku
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Buyer, Membership, Role
 from sync.domain.pricing import PriceScope
 from sync.explaining import (
     Answer,
+    explain_account,
+    explain_document,
     explain_invoice,
     explain_price,
     explain_user,
@@ -31,6 +34,7 @@ from tests.scenarios.world import (
     MILL,
     RETAIL,
     World,
+    a_paper,
     harbour_order,
     ten,
 )
@@ -201,3 +205,64 @@ def test_an_item_without_a_price_is_said_to_have_none(world: World) -> None:
         quantity=Decimal(1), unit=None, currency=None, day=None,
     )  # fmt: skip
     assert answer["steps"][-1] == "No level has any price of SKU-NO-PRICE."
+
+
+@pytest.mark.rule("OP-3", "TL-7", "WA-8")
+def test_a_document_is_told_with_its_file_and_with_who_may_read_it(world: World) -> None:
+    confirmation = DocumentKind.ORDER_CONFIRMATION
+    order = ErpOrderNumber("9001")
+    world.erp.add_document(a_paper(HARBOUR, 1, kind=confirmation, erp_order=order))
+    world.erp.add_document(a_paper(HARBOUR, 9))
+    world.run("documents")
+
+    told = explain_document(world.context(), HARBOUR.value, "D-1")
+    assert told["shown"] is True
+    assert [each["kind"] for each in told["documents"]] == ["invoice", "order_confirmation"]
+    steps = " ".join(told["steps"])
+    assert "Its file is 'papers/1.pdf', which is there with" in steps
+    assert f"The account is mapped: organisation {HARBOUR_ORG}." in steps
+    assert "The store shows invoice D-1. Everybody who sees the account's invoices" in steps
+    assert "The store shows order_confirmation D-1. It confirms an order that is none" in steps
+
+    missing = explain_document(world.context(), HARBOUR.value, "D-9")
+    assert missing["shown"] is False
+    assert "Its file is 'papers/9.pdf', which is not there." in missing["steps"]
+    assert missing["steps"][-1] == "The store does not show it."
+
+    retail = explain_document(world.context(), RETAIL.value, "D-3")
+    assert retail == {
+        "shown": False,
+        "steps": [f"{RETAIL} is a retail group: its documents go to nobody (WA-8)."],
+    }
+    nobody = explain_document(world.context(), HARBOUR.value, "D-0")
+    assert nobody["steps"][0] == f"The ERP has no document D-0 for {HARBOUR}."
+
+
+@pytest.mark.rule("OP-3", "WA-8")
+def test_a_number_that_another_account_is_shown_too_is_told(world: World) -> None:
+    world.erp.add_invoice(a.an_invoice(sold_to=MILL))
+    world.erp.add_document(a_paper(MILL, 1))
+    world.cycle()
+    hint = f"The store shows one of this number to the buyers of {MILL} too."
+    assert explain_invoice(world.context(), HARBOUR.value, "INV-5001")["steps"][-1] == hint
+    assert explain_document(world.context(), HARBOUR.value, "D-1")["steps"][-1] == hint
+
+
+@pytest.mark.rule("OP-3", "MI-5", "MI-6", "TL-6")
+def test_an_account_is_told_kind_by_kind_with_what_only_one_side_has(world: World) -> None:
+    world.cycle()
+    world.erp.set_account_order(a.an_account_order("9009"))
+    world.erp.remove_invoice(HARBOUR, a.an_invoice().number)
+    told = explain_account(world.context(), HARBOUR.value)
+    assert told["steps"] == [
+        f"The account is mapped: organisation {HARBOUR_ORG}.",
+        "invoices: the ERP has 0, the store shows 1; shown and not in the ERP: INV-5001.",
+        "documents: the ERP has 1, the store shows 1.",
+        "orders: the ERP has 2, the store shows 1; not shown: 9009.",
+        "balances: the ERP has 1, the store shows 1.",
+        "part numbers: the ERP has 1, the store shows 1.",
+    ]
+    assert told["shown"] is True
+    assert {each["kind"]: each["shown"] for each in told["records"]}["balance"] == ["EUR"]
+    retail = explain_account(world.context(), RETAIL.value)["steps"]
+    assert retail == [f"{RETAIL} is a retail group: all that is its own goes to nobody (WA-8)."]

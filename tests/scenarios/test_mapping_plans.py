@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 import pytest
 
 from sync.domain.channel import Channel, RetailGroup
-from sync.domain.ids import ChannelId, CustomerId, WebUserId
+from sync.domain.ids import ChannelId, CustomerId, InvoiceNumber, WebUserId
 from sync.domain.mapping import Assignment
 from sync.ports.state import LedgerState
 from sync.remapping import MappingPlan, plan_mapping
 from sync.testing import builders as a
 from sync.testing.erp import MEMORY_CAPABILITIES
 from sync.testing.faults import Crash, Script
+from tests.scenarios.test_balances import without
 from tests.scenarios.world import (
     ASSIGNMENTS,
     CODES,
@@ -77,6 +79,43 @@ def test_whose_account_changes_and_who_loses_sight_of_it_is_told_and_so_it_happe
     world.remap(assignments=moved)
     world.cycle()
     assert {key for key, _ in world.store.shown_invoices([HARBOUR, MILL])} == {MILL}
+
+
+EVERYTHING = ("invoice", "document", "order", "balance", "part number")
+
+
+@pytest.mark.rule("OP-4", "WA-8", "MI-5", "MI-6", "TL-6", "TL-7")
+def test_how_much_is_withdrawn_and_how_much_comes_into_sight_is_told_by_kind(
+    world: World,
+) -> None:
+    world.remap(assignments=ASSIGNMENTS[:1])
+    world.cycle()
+    world.erp.add_invoice(a.an_invoice(sold_to=MILL, number=InvoiceNumber("INV-6002")))
+
+    [harbour, mill] = planned(world, assignments=ASSIGNMENTS[1:]).accounts
+
+    assert (harbour.new, harbour.records) == (False, dict.fromkeys(EVERYTHING, 1))
+    assert (mill.new, mill.records) == (True, dict.fromkeys(EVERYTHING, 1) | {"invoice": 2})
+    world.remap(assignments=ASSIGNMENTS[1:])
+    world.cycle()
+    shown = world.shown()
+    for name, kind in (
+        ("invoices", "invoice"),
+        ("documents", "document"),
+        ("account_orders", "order"),
+        ("balances", "balance"),
+        ("customer_parts", "part number"),
+    ):
+        assert Counter(key[0] for key in shown[name]) == {MILL: mill.records[kind]}, name
+
+
+@pytest.mark.rule("OP-4", "TL-6")
+def test_nothing_is_promised_that_the_store_has_no_place_for(world: World) -> None:
+    store = without(world.store, "shown_customer_parts")
+    context = dataclasses.replace(world.context(), store=store)
+    plan = plan_mapping(context, a_mapping(version="v2", assignments=ASSIGNMENTS[1:]))
+    [harbour] = plan.accounts
+    assert set(harbour.records) == set(EVERYTHING) - {"part number"}
 
 
 @pytest.mark.rule("OP-4", "WA-2a")

@@ -143,9 +143,11 @@ class Records:
         self._do(Step(claim, write, lambda: self.result.count("closed")))
 
     def quarantined(self, claim: Claim, held: Quarantined) -> None:
+        trail = (*held.trail, f"mapping {self.context.mapping.version} was in force")
+
         def write(ledger: Ledger) -> None:
             now = self.context.clock.now()
-            ledger.record_quarantined(claim, held.problems, now, held.trail, held.customer_id)
+            ledger.record_quarantined(claim, held.problems, now, trail, held.customer_id)
 
         def tell() -> None:
             self.result.count("quarantined")

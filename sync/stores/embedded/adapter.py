@@ -20,12 +20,13 @@ from sync.domain.account import BillTo, ShipTo
 from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
-from sync.domain.document import Document, DocumentKey
+from sync.domain.document import Document, DocumentKey, DocumentKind
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
     BillToId,
     CustomerId,
+    DocumentNumber,
     ErpOrderNumber,
     IdempotencyKey,
     InvoiceNumber,
@@ -372,6 +373,16 @@ class EmbeddedStore:
             queries.insert_rows(connection, schema.invoice_dues, dues)
         self.mirror_writes += len(put) + len(remove)
 
+    # --- FindsShownInvoices ---
+
+    def shown_invoice_keys(
+        self, numbers: Collection[InvoiceNumber]
+    ) -> Collection[tuple[CustomerId, InvoiceNumber]]:
+        with self._reading() as connection:
+            asked = load.texts(numbers)
+            rows = queries.mirrored_keys(connection, schema.invoices, "number", asked)
+        return [(CustomerId(row["customer_id"]), InvoiceNumber(row["number"])) for row in rows]
+
     # --- MirrorsBalances ---
 
     def shown_balances(
@@ -422,6 +433,16 @@ class EmbeddedStore:
                 queries.insert_rows(connection, table, of_table)
         self.mirror_writes += len(put) + len(remove)
 
+    # --- FindsShownAccountOrders ---
+
+    def shown_account_order_keys(
+        self, numbers: Collection[ErpOrderNumber]
+    ) -> Collection[tuple[CustomerId, ErpOrderNumber]]:
+        with self._reading() as connection:
+            asked = load.texts(numbers)
+            rows = queries.mirrored_keys(connection, schema.account_orders, "erp_order", asked)
+        return [(CustomerId(row["customer_id"]), ErpOrderNumber(row["erp_order"])) for row in rows]
+
     # --- MirrorsCustomerParts ---
 
     def shown_customer_parts(
@@ -458,6 +479,14 @@ class EmbeddedStore:
                 queries.delete_rows(connection, table, ["sku"], keys)
                 queries.insert_rows(connection, table, of_table)
         self.mirror_writes += len(put) + len(remove)
+
+    # --- FindsShownDocuments ---
+
+    def shown_document_keys(
+        self, papers: Collection[tuple[DocumentKind, DocumentNumber]]
+    ) -> Collection[DocumentKey]:
+        with self._reading() as connection:
+            return documents.keys_of(connection, papers)
 
     # --- MirrorsDocuments ---
 

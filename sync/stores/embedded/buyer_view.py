@@ -170,14 +170,18 @@ def documents(connection: Connection, visitor: Visitor) -> tuple[Document, ...]:
 
     The confirmation of an order goes to the user who placed it and to those who may
     see the organisation's orders: members who approve or manage. Where it is not known
-    who placed it, to those alone.
+    who placed it, to those alone, unless the ERP says that it did not come over the web.
     """
     account = profile(connection, visitor)
     if account is None:
         return ()
     held = papers.shown(connection, [account.customer_id])
     sees_order = _orders_seen(connection, visitor, held.values())
-    seen = (as_seen(each, sees_order) for each in held.values() if each.version)
+    orders = account_data.orders(connection, [account.customer_id]).values()
+    otherwise = {each.number for each in orders if each.came_otherwise}
+    seen = (
+        as_seen(each, sees_order, otherwise.__contains__) for each in held.values() if each.version
+    )
     return tuple(each for each in seen if each is not None)
 
 

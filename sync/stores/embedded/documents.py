@@ -38,6 +38,19 @@ def shown(
     return found
 
 
+def keys_of(
+    connection: Connection, papers: Collection[tuple[DocumentKind, DocumentNumber]]
+) -> list[DocumentKey]:
+    """Every key with one of these kinds and numbers, whosever it is."""
+    numbers = load.texts({number for _, number in papers})
+    rows = queries.mirrored_keys(connection, schema.documents, "number", numbers)
+    found = [
+        (CustomerId(row["customer_id"]), DocumentKind(row["kind"]), DocumentNumber(row["number"]))
+        for row in rows
+    ]
+    return [key for key in found if key[1:] in papers]
+
+
 def publish(connection: Connection, document: Document, content: Iterable[bytes]) -> None:
     """Put the document with its content. Rejected where that is not what it tells."""
     told = _content(document)

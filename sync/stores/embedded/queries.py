@@ -301,6 +301,17 @@ def by_keys(connection: Connection, table: Table, column: str, keys: Collection[
     return found
 
 
+def mirrored_keys(
+    connection: Connection, table: Table, column: str, numbers: Collection[str]
+) -> list[Row]:
+    """The primary keys of rows whose ``column`` is one of the numbers, whosever they are."""
+    found: list[Row] = []
+    for chunk in chunks(numbers):
+        wanted = select(*table.primary_key.columns).where(table.c[column].in_(chunk))
+        found += rows(connection, wanted.order_by(*table.primary_key.columns))
+    return found
+
+
 def count(connection: Connection, table: Table) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
 

@@ -457,6 +457,7 @@ invoices = Table(
     _text("erp_order"),
     _text("po_number"),
     _text("web_reference"),
+    Index("invoices_by_number", "number"),
 )
 
 invoice_lines = Table(
@@ -520,6 +521,7 @@ account_orders = Table(
     _text("requested_on"),
     _text("po_number"),
     _text("web_order"),
+    Index("account_orders_by_number", "erp_order"),
 )
 
 account_order_lines = Table(
@@ -566,6 +568,7 @@ documents = Table(
     _needed("version"),
     Index("documents_by_order", "order_id"),
     Index("documents_by_content", "sha256"),
+    Index("documents_by_number", "number"),
 )
 
 # One content, however many documents have it, in pieces so that nobody holds it whole.
@@ -674,5 +677,8 @@ REGISTERED: tuple[Table, ...] = (web_users, organisations, memberships)
 
 
 def create_schema(engine: Engine) -> None:
-    """Make whatever table is missing. What is there already stays as it is."""
+    """Make whatever table or index is missing. What is there already stays as it is."""
     metadata.create_all(engine)
+    for table in metadata.sorted_tables:
+        for index in table.indexes:
+            index.create(engine, checkfirst=True)

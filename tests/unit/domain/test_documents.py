@@ -104,3 +104,25 @@ def test_who_may_not_see_an_order_sees_neither_its_confirmation_nor_a_link_to_it
     else:
         assert seen is not None
         assert seen.web_order == (order if sees else None)
+
+
+@pytest.mark.rule("TL-7", "WA-9")
+@pytest.mark.parametrize("order", [ORDER, None])
+@pytest.mark.parametrize("reference", ["W-1", None])
+@pytest.mark.parametrize("erp_order", [ErpOrderNumber("SO-1"), ErpOrderNumber("SO-2"), None])
+def test_confirmation_of_a_telephone_order_is_the_organisations_and_of_no_web_order(
+    order: WebOrderId | None, reference: str | None, erp_order: ErpOrderNumber | None
+) -> None:
+    document = a.a_document(
+        kind=DocumentKind.ORDER_CONFIRMATION,
+        web_order=order,
+        web_reference=reference,
+        erp_order=erp_order,
+    )
+    by_telephone = {ErpOrderNumber("SO-1")}
+
+    seen = as_seen(document, lambda _: False, by_telephone.__contains__)
+
+    no_order = (order, reference, erp_order) == (None, None, None)
+    open_to_all = no_order or (order, reference, erp_order) == (None, None, ErpOrderNumber("SO-1"))
+    assert (seen is not None) == open_to_all

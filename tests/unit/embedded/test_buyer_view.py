@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, update
 
+from sync.domain.account_order import OrderSource
 from sync.domain.channel import CommerceMode, LoginWall
 from sync.domain.document import DocumentKey, DocumentKind
 from sync.domain.entitlement import Entitlement
@@ -38,6 +39,7 @@ from sync.domain.pricing import (
 )
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import (
+    AccountOrderView,
     AccountView,
     DocumentView,
     Exceptional,
@@ -321,6 +323,27 @@ def test_confirmation_of_a_web_order_is_for_its_buyer_and_for_those_who_see_all_
     assert told(boss) == {"by-ben", "of-another-shop", "not-placed-yet", "of-no-order"}
     assert told(other_boss, SECOND) == set()
     assert told(other_boss) == set()
+
+
+@pytest.mark.rule("TL-7", "MI-5", "WA-9")
+def test_confirmation_of_an_order_that_did_not_come_over_the_web_is_the_organisations(
+    town: EmbeddedStore, seen: Shop
+) -> None:
+    came = {"D": OrderSource.DESK, "P": OrderSource.PHONE, "E": OrderSource.EDI}
+    came |= {"W": OrderSource.WEB, "O": OrderSource.OTHER}
+    for number, source in came.items():
+        order = a.an_account_order(number, sold_to=FIRST_ACCOUNT, source=source)
+        town.apply_account_orders([AccountOrderView(a.individual(FIRST_ACCOUNT), order)], [])
+        confirmed(town, number, erp_order=ErpOrderNumber(number))
+    # Another account's order of the number, and one that names a web order, tell nothing.
+    theirs = a.an_account_order("T", sold_to=SECOND_ACCOUNT, source=OrderSource.PHONE)
+    town.apply_account_orders([AccountOrderView(a.individual(SECOND_ACCOUNT), theirs)], [])
+    confirmed(town, "T", erp_order=ErpOrderNumber("T"))
+    confirmed(town, "R", erp_order=ErpOrderNumber("P"), web_reference="W-1")
+
+    documents = seen(buyer_view.documents, Visitor(HYBRID, BEN, FIRST))
+    told = {each.number.value for each in documents if each.kind is not DocumentKind.INVOICE}
+    assert told == {"D", "P", "E"}
 
 
 @pytest.mark.rule("TL-7", "WA-9")

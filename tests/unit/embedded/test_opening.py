@@ -41,11 +41,26 @@ def test_the_store_claims_every_capability_of_the_port(store: EmbeddedStore) -> 
         ports.MirrorsBalances,
         ports.MirrorsAvailability,
         ports.MirrorsCustomerParts,
+        ports.MirrorsDocuments,
+        ports.FindsShownInvoices,
+        ports.FindsShownAccountOrders,
+        ports.FindsShownDocuments,
         ports.MirrorsPrices,
         ports.TakesPriceBatches,
         ports.QuotesPrices,
     ):
         assert isinstance(store, capability), capability
+
+
+def test_creating_the_schema_again_makes_an_index_that_is_missing(tmp_path: Path) -> None:
+    url = store_url("sqlite:///shop.db", {}, tmp_path)
+    create_store(url)
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        shop.execute("DROP INDEX invoices_by_number")
+    create_store(url)
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        plan = shop.execute("EXPLAIN QUERY PLAN SELECT * FROM invoices WHERE number = '1'")
+        assert "invoices_by_number" in str(plan.fetchall())
 
 
 def test_a_relative_file_is_found_under_the_site(tmp_path: Path) -> None:

@@ -127,3 +127,43 @@ def test_a_check_tries_the_steps_without_running_them(erp_with: MakeErp, ledger:
     found = {each.subject: each for each in wrong.check()}
     assert found["create_customer, step contact"].level is FindingLevel.ERROR
     assert rows(ledger) == []
+
+
+# Checking.
+
+
+@pytest.mark.rule("OI-1")
+@pytest.mark.parametrize("table, of", [("customers", "customers"), ("credits", "credit requests")])
+def test_a_check_tells_whether_the_database_refuses_a_second_one_under_one_key(
+    erp_with: MakeErp, ledger: Engine, table: str, of: str
+) -> None:
+    subject = f"unique external key of {of}"
+    found = {each.subject: each for each in erp_with().check()}
+    assert (found[subject].level, found[subject].message) == (
+        FindingLevel.OK,
+        f"{table}.web_key has a unique index",
+    )
+    with ledger.begin() as connection:
+        connection.execute(text(f"CREATE TABLE bare AS SELECT * FROM {table}"))
+        connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text(f"ALTER TABLE bare RENAME TO {table}"))
+    found = {each.subject: each for each in erp_with().check()}
+    assert found[subject].level is FindingLevel.ERROR
+    assert f"{table}.web_key has no unique index" in found[subject].message
+    assert "add a unique index on that column, or take" in found[subject].remedy
+
+
+def test_a_check_that_cannot_see_where_the_key_is_kept_asks_a_person(erp_with: MakeErp) -> None:
+    hidden = (":tax_id, :key)", ":tax_id, :key || :key)")
+    found = {each.subject: each for each in erp_with(hidden).check()}
+    finding = found["unique external key of customers"]
+    # Whatever is made of the key there, it is still the column that it goes into.
+    assert finding.level is FindingLevel.OK
+    elsewhere = (
+        "(customer_no, name, currency, status, tax_id, web_key)\n            VALUES",
+        "\n            VALUES",
+    )
+    found = {each.subject: each for each in erp_with(elsewhere).check()}
+    finding = found["unique external key of customers"]
+    assert finding.level is FindingLevel.WARNING
+    assert "look by hand" in finding.remedy
