@@ -85,7 +85,7 @@ def _marked(several: Iterable[PriceRows], put: int) -> Iterator[pa.Table]:
 
 def _by_copy(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
     with connection.begin():
-        new, changed = _apart(connection, put, remove)
+        new, changed = _apart(connection, put)
         if changed or remove:
             _change(connection, changed, remove)
         if new:
@@ -93,14 +93,13 @@ def _by_copy(connection: Connection, put: Sequence[PriceRows], remove: Sequence[
 
 
 def _apart(
-    connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]
+    connection: Connection, put: Sequence[PriceRows]
 ) -> tuple[list[PriceRows], list[PriceRows]]:
     """What comes where nothing is, which no key can be in the way of; and the rest."""
-    losing = {(each.audience, each.scope) for each in remove}
     new: list[PriceRows] = []
     changed: list[PriceRows] = []
     for each in put:
-        large = len(each.rows) >= STRAIGHT_FROM and (each.audience, each.scope) not in losing
+        large = len(each.rows) >= STRAIGHT_FROM
         (new if large and _nothing_there(connection, each) else changed).append(each)
     return new, changed
 
