@@ -22,6 +22,7 @@ NOT_CLAIMED = frozenset(
     {
         "harbour does not claim CancelsOrders",
         "harbour does not claim FindsOrdersTogether",
+        "harbour does not claim ReadsDocumentFiles",
         "harbour does not claim RequestsCredits",
         "medusa does not claim CapturesPayments",
         "medusa does not claim MirrorsAccountOrders",

@@ -104,3 +104,10 @@ def test_who_may_not_see_an_order_sees_neither_its_confirmation_nor_a_link_to_it
     else:
         assert seen is not None
         assert seen.web_order == (order if sees else None)
+
+
+@pytest.mark.rule("TL-7", "MI-2")
+@pytest.mark.parametrize("beside", [{"version": ""}, {"size": 80}, {"sha256": "0a" * 32}])
+def test_file_that_the_erp_gives_out_is_told_by_its_version_alone(beside: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="by its version alone"):
+        a.a_document_record(**{"version": "7", **beside})
