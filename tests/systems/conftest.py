@@ -42,7 +42,6 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim ReadsAvailability",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
-        "tryton does not claim ReadsDocuments",
         "tryton does not claim RequestsCredits",
         "tryton does not claim changes of account_orders",
     }
