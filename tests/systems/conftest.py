@@ -29,7 +29,6 @@ NOT_CLAIMED = frozenset(
         "medusa does not claim MirrorsAvailability",
         "medusa does not claim MirrorsBalances",
         "medusa does not claim MirrorsCustomerParts",
-        "medusa does not claim MirrorsDocuments",
         "medusa does not claim MirrorsEntitlements",
         "medusa does not claim ReadsRegistrations",
         "medusa does not claim WritesRegistrations",
