@@ -11,6 +11,7 @@ from erp_adapters.tryton import checking, queries, translate
 from erp_adapters.tryton.base import TrytonBase
 from erp_adapters.tryton.finding import ChecksPurchaseOrdersByReference, ReadsOrderStatusByWebId
 from erp_adapters.tryton.groups import SubmitsGroupsOfSales
+from erp_adapters.tryton.papers import GivesOutPapers
 from erp_adapters.tryton.prices import Prices
 from erp_adapters.tryton.queries import ANY_ACTIVE, Row
 from erp_adapters.tryton.session import Rpc
@@ -220,6 +221,7 @@ class TrytonErpAdapter(
     _ReadsItems,
     _ReadsPrices,
     _ReadsInvoices,
+    GivesOutPapers,
     _TellsChanges,
     SubmitsGroupsOfSales,
     ReadsOrderStatusByWebId,

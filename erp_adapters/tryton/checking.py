@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from json import loads
 
+from erp_adapters.tryton.papers import (
+    INVOICES,
+    SALES,
+    SHIPMENTS,
+    papers_there,
+    printed_reports,
+)
 from erp_adapters.tryton.session import Rpc
 from erp_adapters.tryton.settings import Reach, Settings
 from erp_adapters.tryton.site import Places
@@ -16,6 +23,7 @@ READS = (
     "account.invoice",
     "account.invoice.line",
     "account.invoice.payment_term",
+    "account.invoice.report.revision",
     "account.move",
     "account.move.line",
     "account.tax",
@@ -25,6 +33,7 @@ READS = (
     "country.subdivision",
     "currency.currency",
     "currency.currency.rate",
+    "ir.action.report",
     "ir.module",
     "party.category",
     "party.contact_mechanism",
@@ -46,6 +55,11 @@ WRITES = {
     "party.address": ("read", "write", "create"),
     "sale.line": ("read", "write", "create", "delete"),
     "sale.sale": ("read", "write", "create", "delete"),
+}
+_PAPERS = {
+    INVOICES: "new ones",
+    SALES: "order confirmations",
+    SHIPMENTS: "delivery notes",
 }
 CARRIER = "carrier"
 """Read too, where the module is active."""
@@ -72,6 +86,7 @@ def check(settings: Settings, rpc: Rpc, places: Places) -> Sequence[Finding]:
         _shop(settings, rpc, places),
         _price_lists(places),
         _decimals(settings, rpc),
+        _papers(rpc, places),
     ):
         findings.extend(_as_far_as_allowed(more))
     findings.append(
@@ -190,6 +205,18 @@ def _decimals(settings: Settings, rpc: Rpc) -> Iterator[Finding]:
             f" {settings.price_decimals}",
             f"Set price_decimals = {places} in the options.",
         )
+
+
+def _papers(rpc: Rpc, places: Places) -> Iterator[Finding]:
+    """Which papers are mirrored. A site may want none, so this is no warning."""
+    printed = printed_reports(rpc)
+    kept = rpc.read(
+        "model.account.invoice.search_count", list(papers_there(INVOICES, places.site.company))
+    )
+    told = [f"{kept} invoices are kept as PDF"]
+    for model, name in _PAPERS.items():
+        told.append(f"{name} are {'made as PDF' if model in printed else 'not made as PDF'}")
+    yield Finding("documents", FindingLevel.OK, ", ".join(told))
 
 
 def _customers(rpc: Rpc, places: Places) -> str:

@@ -136,7 +136,7 @@ def invoice(row: Row) -> Invoice:
         number=InvoiceNumber(row["number"]),
         sold_to=CustomerId(row["party."]["code"]),
         kind=InvoiceKind.CREDIT if sign < 0 else InvoiceKind.INVOICE,
-        invoiced_on=_day(row["invoice_date"]),
+        invoiced_on=day(row["invoice_date"]),
         total=Money(sign * total, currency),
         tax=Money(sign * row["tax_amount"], currency),
         open_amount=Money(sign * row["amount_to_pay"], currency),
@@ -154,7 +154,7 @@ def invoice(row: Row) -> Invoice:
 def _due(row: Row, currency: str, sign: int) -> DueDate:
     second = (row["second_currency."] or {}).get("code")
     amount = row["amount_second_currency"] if second == currency else row["amount"]
-    return DueDate(_day(row["maturity_date"]), Money(sign * amount, currency))
+    return DueDate(day(row["maturity_date"]), Money(sign * amount, currency))
 
 
 def _invoice_line(number: int, row: Row, currency: str, sign: int) -> InvoiceLine:
@@ -258,7 +258,7 @@ def _stock(quantity: Any, unit: Mapping[str, Any] | None, into: Row) -> Decimal:
     return value if unit is None else value * factor(unit, into)
 
 
-def _day(value: object) -> date:
+def day(value: object) -> date:
     if not isinstance(value, date):
         raise ValueError("a day is missing")
     return value

@@ -121,11 +121,15 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
 
 
 def _papers(line: Pipeline) -> list[Finding]:
-    """Documents need the ERP's word on them and a place of their files; one alone does nothing."""
-    from sync.ports.erp import ReadsDocuments
+    """Documents need the ERP's word on them and a place of their files; one alone does nothing.
+
+    An ERP that gives its files out itself needs no place.
+    """
+    from sync.ports.erp import ReadsDocumentFiles, ReadsDocuments
 
     tells = isinstance(line.erp, ReadsDocuments)
-    if tells and line.files is None:
+    gives = isinstance(line.erp, ReadsDocumentFiles)
+    if tells and line.files is None and not gives:
         told = "the ERP tells of documents, and the settings name no place of files"
         return [_warning("files", told, "Write a system of kind files and name it in files.")]
     if line.files is not None and not tells:

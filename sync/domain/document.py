@@ -38,6 +38,10 @@ class DocumentRecord:
     Nothing in it is trusted: a reader of files refuses what leads elsewhere.
     ``size`` in bytes and ``sha256`` in hexadecimal are what the file must have,
     None where the ERP does not say.
+
+    ``version`` is told by an ERP that gives the file out itself, under ``place``: it
+    is another whenever the file may be another, and the same for as long as it is
+    not, however often the file is made anew. None: the file lies in the place of files.
     """
 
     kind: DocumentKind
@@ -49,10 +53,13 @@ class DocumentRecord:
     web_reference: str | None = None
     size: int | None = None
     sha256: str | None = None
+    version: str | None = None
 
     def __post_init__(self) -> None:
         if not self.place:
             raise ValueError("a document without a file name")
+        if self.version is not None and (not self.version or self.size or self.sha256):
+            raise ValueError("a file that the ERP gives out is told by its version alone")
         if self.size is not None and self.size < 0:
             raise ValueError(f"a file of {self.size} bytes")
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):

@@ -11,15 +11,57 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 from sync.domain.document import Content, Document, MediaType
 from sync.errors import Rejected
-from sync.planning.documents import LONGEST_HEAD, TAIL, is_whole, media_type, told_sha256
+from sync.planning.documents import (
+    LONGEST_HEAD,
+    TAIL,
+    erp_version,
+    is_whole,
+    media_type,
+    told_sha256,
+)
+from sync.ports.erp import ReadsDocumentFiles
 from sync.ports.files import HoldsFiles
 
 IN_MEMORY = 1024 * 1024
 PIECE = 256 * 1024
+
+
+class GivesFiles(Protocol):
+    """Where the file of a document comes from: a place of files, or the ERP."""
+
+    @property
+    def size_limit(self) -> int: ...
+
+    def read_file(self, place: str, version: str) -> Iterator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FilesOfErp:
+    """The ERP as the place of the files that it gives out itself."""
+
+    erp: ReadsDocumentFiles
+
+    @property
+    def size_limit(self) -> int:
+        return self.erp.document_size_limit
+
+    def read_file(self, place: str, version: str) -> Iterator[bytes]:
+        return self.erp.read_document(place, version)
+
+
+def source_of(document: Document, erp: object, files: HoldsFiles | None) -> GivesFiles:
+    """Where the file of the document is to be had. Rejected where there is nobody to ask."""
+    if erp_version(document) is None:
+        if files is not None:
+            return files
+        raise refused(document, "lies in a place of files, and the settings name none")
+    if isinstance(erp, ReadsDocumentFiles):
+        return FilesOfErp(erp)
+    raise refused(document, "is the ERP's own, and its adapter gives out no files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +79,7 @@ class Fetched:
 
 
 @contextmanager
-def fetched(files: HoldsFiles, document: Document) -> Iterator[Fetched]:
+def fetched(files: GivesFiles, document: Document) -> Iterator[Fetched]:
     """The content of the document's file, for as long as the block lasts.
 
     Raises Rejected, naming document and file, for what must not be published: no
@@ -62,10 +104,11 @@ def refused(document: Document, why: str, error: Rejected | None = None) -> Reje
     )
 
 
-def _read(files: HoldsFiles, document: Document, file: IO[bytes]) -> Content:
+def _read(files: GivesFiles, document: Document, file: IO[bytes]) -> Content:
     digest, size, head, tail = hashlib.sha256(), 0, b"", b""
     kind: MediaType | None = None
-    with closing(_closable(files.read_file(document.place, document.version))) as pieces:
+    version = erp_version(document) or document.version
+    with closing(_closable(files.read_file(document.place, version))) as pieces:
         for piece in pieces:
             size += len(piece)
             if size > files.size_limit:

@@ -1,10 +1,11 @@
 """Mirror of documents with their files to the buyers of their own account (TL-7, WA-8).
 
 What is there is compared by what the ERP and the place of files tell of each file,
-so that a run without changes opens none. Only the file of a document that is
-new or changed is read, one after the other, and each is written by itself: a file
-that cannot be published costs its own document only, and the file that was shown of
-that document stays.
+so that a run without changes opens none. Some ERPs give files out themselves: these
+need no place, and are told with the version that they have. Only the file of a document
+that is new or changed is read, one after the other, and each is written by itself: a
+file that cannot be published costs its own document only, and the file that was shown
+of that document stays.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sync.domain.views import DocumentView
 from sync.errors import Rejected, TryLater
 from sync.flows.account_records import no_place
 from sync.flows.apart import Apart
-from sync.flows.contents import fetched
+from sync.flows.contents import fetched, source_of
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
     carry_out,
@@ -40,7 +41,7 @@ from sync.planning.documents import (
 )
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
-from sync.ports.erp import ReadsDocuments
+from sync.ports.erp import ReadsDocumentFiles, ReadsDocuments
 from sync.ports.files import HoldsFiles
 from sync.ports.state import ResyncScope
 from sync.ports.store import FindsShownDocuments, MirrorsDocuments
@@ -57,14 +58,14 @@ def mirror_documents(
     """Make the store show each mapped account exactly its own documents.
 
     Does nothing, and says so, for a store that has no place for them, and where
-    the settings name no place of files. Raises SuspiciousPlan.
+    the settings name no place of files and the ERP gives none out. Raises SuspiciousPlan.
     """
     store, files = context.store, context.files
     withdraw_retail_groups(context, result, dry_run=dry_run)
     if not isinstance(store, MirrorsDocuments):
         no_place(result, "documents")
         return
-    if files is None:
+    if files is None and not isinstance(context.erp, ReadsDocumentFiles):
         result.remarks.append("The settings name no place of files: no documents are mirrored.")
         return
     retrying = context.retrying()
@@ -94,7 +95,7 @@ def mirror_documents(
 
         def write(batch: Sequence[Change[SpelledKey, Document]]) -> None:
             for change in batch:
-                _write(context, store, files, change)
+                _write(context, store, change)
 
         # One by one: what a batch would refuse together had to be read again for each half.
         carry_out(context, result, spool, write, scope, dry_run=dry_run, batch=1)
@@ -129,7 +130,6 @@ def _numbered(
 def _write(
     context: Context,
     store: MirrorsDocuments,
-    files: HoldsFiles,
     change: Change[SpelledKey, Document],
 ) -> None:
     document = change.after
@@ -141,7 +141,8 @@ def _write(
         store.apply_documents([DocumentView(account, document)], [])
         return
     try:
-        with fetched(files, document) as file:
+        source = source_of(document, context.erp, context.files)
+        with fetched(source, document) as file:
             view = DocumentView(account, document.with_content(file.content))
             store.publish_document(view, file)
     except Rejected:
@@ -156,7 +157,7 @@ class _Wanting:
     """What the ERP tells, held against the place of files, without reading one."""
 
     def __init__(
-        self, context: Context, result: FlowResult, files: HoldsFiles, retrying: Retrying
+        self, context: Context, result: FlowResult, files: HoldsFiles | None, retrying: Retrying
     ) -> None:
         self._context, self._result = context, result
         self._files, self._retrying = files, retrying
@@ -200,8 +201,13 @@ class _Wanting:
         version = told_version(record)
         if version is not None:
             return version
+        files = self._files
+        if files is None:
+            told = "lies in a place of files, and the settings name none"
+            self._note("documents_refused", record, told)
+            return None
         try:
-            stamp = self._retrying(self._files.stamp, record.place)
+            stamp = self._retrying(files.stamp, record.place)
         except Rejected as error:
             self._note("documents_refused", record, str(error))
             return None
@@ -214,8 +220,8 @@ class _Wanting:
             told = f"has {stamp.size} bytes, and the ERP tells {record.size}"
             self._note("documents_refused", record, told)
             return None
-        if not 0 < stamp.size <= self._files.size_limit:
-            limit = self._files.size_limit
+        if not 0 < stamp.size <= files.size_limit:
+            limit = files.size_limit
             told = "is empty" if not stamp.size else f"is larger than the limit of {limit} bytes"
             self._note("documents_refused", record, told)
             return None

@@ -16,6 +16,9 @@ LONGEST_HEAD = 8
 TAIL = 1024
 """Bytes at the end of a file among which its end mark must be."""
 
+FROM_ERP = "erp:"
+"""Begins the version of a file that the ERP gives out itself."""
+
 _HEADS = (
     (b"%PDF-", MediaType.PDF),
     (b"\x89PNG\r\n\x1a\n", MediaType.PNG),
@@ -39,11 +42,20 @@ def is_whole(kind: MediaType, tail: bytes) -> bool:
 
 
 def told_version(record: DocumentRecord) -> str | None:
-    """The version of the file where the ERP itself tells its SHA-256.
+    """The version of the file where the ERP itself tells it, or its SHA-256.
 
     Then the file need not be looked at to know that it is the one at hand.
     """
+    if record.version is not None:
+        return FROM_ERP + record.version
     return None if record.sha256 is None else f"sha256:{record.sha256}"
+
+
+def erp_version(document: Document) -> str | None:
+    """The version in the ERP's own words, back from ours; None for what lies elsewhere."""
+    return (
+        document.version.removeprefix(FROM_ERP) if document.version.startswith(FROM_ERP) else None
+    )
 
 
 def told_sha256(document: Document) -> str | None:

@@ -334,6 +334,28 @@ class ReadsDocuments(Protocol):
 
 
 @runtime_checkable
+class ReadsDocumentFiles(Protocol):
+    """Optional: an ERP that gives out files of its documents itself.
+
+    Those documents are told with a version; all others lie in a place of files.
+    """
+
+    @property
+    def document_size_limit(self) -> int:
+        """Bytes that such a file may have."""
+        ...
+
+    def read_document(self, place: str, version: str) -> Iterator[bytes]:
+        """The file in this version, piece by piece; it may be made at this moment.
+
+        Two reads of one version need not be the same bytes: a report tells when it was
+        made. Rejected where there is no such document, or no longer in this version,
+        or where the ERP cannot make the file.
+        """
+        ...
+
+
+@runtime_checkable
 class ReadsAvailability(Protocol):
     """Optional: an ERP that says how much is there. Who may see it, its items say."""
 

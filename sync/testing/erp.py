@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -116,6 +117,10 @@ class MemoryErp:
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
         self._documents: dict[DocumentKey, DocumentRecord] = {}
+        self._document_files: dict[str, tuple[str, bytes]] = {}
+        self._versions = itertools.count(1)
+        self.document_size_limit = 1024 * 1024
+        self.document_reads = 0
         self._account_orders: dict[ErpOrderNumber, AccountOrder] = {}
         self._stock: dict[StockKey, Availability] = {}
         self._orders: list[WrittenRow] = []
@@ -296,6 +301,15 @@ class MemoryErp:
         self._admit()
         wanted = set(customer_ids)
         return [each for each in self._documents.values() if each.sold_to in wanted]
+
+    def read_document(self, place: str, version: str) -> Iterator[bytes]:
+        self._admit()
+        self.document_reads += 1
+        held, file = self._document_files.get(place, ("", b""))
+        if held != version:
+            why = "changed meanwhile" if held else "is not there"
+            raise Rejected(why, code="document_file", remedy="")
+        return (file[at : at + 64] for at in range(0, len(file), 64))
 
     def availability(self, skus: Collection[Sku] | None = None) -> Iterator[Availability]:
         self._admit()
@@ -558,8 +572,15 @@ class MemoryErp:
     def remove_balance(self, customer_id: CustomerId, currency: str) -> None:
         del self._balances[customer_id, currency]
 
-    def add_document(self, record: DocumentRecord) -> None:
-        """Add or replace the document; its file is nobody's business here."""
+    def add_document(self, record: DocumentRecord, file: bytes | None = None) -> None:
+        """Add or replace the document; its file is nobody's business here.
+
+        With ``file`` it is given out by this ERP, in a version of its own.
+        """
+        if file is not None:
+            version = f"v{next(self._versions)}"
+            record = dataclasses.replace(record, size=None, sha256=None, version=version)
+            self._document_files[record.place] = (version, file)
         self._documents[record.key] = record
 
     def remove_document(self, key: DocumentKey) -> None:

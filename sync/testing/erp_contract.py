@@ -80,6 +80,7 @@ from sync.ports.erp import (
     ReadsAvailability,
     ReadsBalances,
     ReadsCustomerParts,
+    ReadsDocumentFiles,
     ReadsDocuments,
     ReadsInvoices,
     ReadsItems,
@@ -103,6 +104,11 @@ OTHER = CustomerId("C-2002")
 OTHER_KEY = IdempotencyKey("shop/order-2")
 NUT = Sku("NUT-M8")
 TRICKY = 'Größe "M" & 50 % of :name\\path, O\'Brien; -- 東京 \U0001f529'
+
+
+def _paper(number: DocumentNumber, words: str = "") -> bytes:
+    """A file that tells which document it is of."""
+    return f"%PDF-1.4 {number} {words}\n%%EOF\n".encode()
 
 
 def having(erp: Erp, capability: type[P]) -> P:
@@ -1394,6 +1400,67 @@ class ErpAdapterContract:
         assert list(reads.documents([])) == []
         everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
         assert len(list(reads.documents([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    @pytest.mark.rule("TL-7")
+    @pytest.mark.parametrize("kind", DocumentKind)
+    def test_a_file_that_the_erp_gives_out_is_read_in_the_version_told(
+        self, erp: Erp, erp_world: ErpWorld, kind: DocumentKind
+    ) -> None:
+        reads, gives = having(erp, ReadsDocuments), having(erp, ReadsDocumentFiles)
+        arrange_customer(erp_world)
+        numbers = [DocumentNumber("INV-5001"), DocumentNumber("INV-5002")]
+        for number in numbers:
+            record = a.a_document_record(kind=kind, number=number, place=f"{number}.pdf")
+            erp_world.add_document(record, _paper(number))
+
+        told = {each.number: each for each in reads.documents([a.ACCOUNT])}
+
+        assert sorted(told) == numbers
+        for number, record in told.items():
+            assert record.version is not None
+            pieces = list(gives.read_document(record.place, record.version))
+            file = b"".join(pieces)
+            assert file.startswith(b"%PDF-")
+            assert b"%%EOF" in file[-1024:]
+            assert [each for each in numbers if each.value.encode() in file] == [number]
+            assert len(file) <= gives.document_size_limit
+            assert all(len(each) <= 1024 * 1024 for each in pieces)
+
+    @pytest.mark.rule("TL-7", "MI-2")
+    @pytest.mark.parametrize("kind", DocumentKind)
+    def test_a_version_stays_until_the_file_is_another(
+        self, erp: Erp, erp_world: ErpWorld, kind: DocumentKind
+    ) -> None:
+        reads, gives = having(erp, ReadsDocuments), having(erp, ReadsDocumentFiles)
+        arrange_customer(erp_world)
+        record = a.a_document_record(kind=kind)
+        erp_world.add_document(record, _paper(record.number))
+        [first] = reads.documents([a.ACCOUNT])
+        assert first.version is not None
+        # Also to have read it, which may mean that it was made, makes no other of it.
+        list(gives.read_document(first.place, first.version))
+        assert list(reads.documents([a.ACCOUNT])) == [first]
+
+        erp_world.add_document(record, _paper(record.number, "corrected"))
+
+        [second] = reads.documents([a.ACCOUNT])
+        assert second.version is not None
+        assert second.version != first.version
+        with pytest.raises(Rejected):
+            list(gives.read_document(first.place, first.version))
+        file = b"".join(gives.read_document(second.place, second.version))
+        assert record.number.value.encode() in file
+
+    @pytest.mark.rule("TL-7", "WA-8")
+    @pytest.mark.parametrize("place", ["", "no such place", "../up.pdf", "account.invoice/999999"])
+    def test_a_file_that_no_document_has_is_not_read(
+        self, erp: Erp, erp_world: ErpWorld, place: str
+    ) -> None:
+        gives = having(erp, ReadsDocumentFiles)
+        arrange_customer(erp_world)
+
+        with pytest.raises(Rejected):
+            list(gives.read_document(place, "1"))
 
     # Availability.
 

@@ -117,8 +117,12 @@ class ErpWorld(Protocol):
         """Insert the account's own number for an item, which is there."""
         ...
 
-    def add_document(self, record: DocumentRecord) -> None:
-        """Insert what the ERP knows of the account's document; its file is elsewhere."""
+    def add_document(self, record: DocumentRecord, file: bytes | None = None) -> None:
+        """Insert what the ERP knows of the account's document; its file is elsewhere.
+
+        With ``file`` the ERP gives it out itself; once more, and it is another file of
+        the same document.
+        """
         ...
 
     def add_availability(self, figure: Availability) -> None:

@@ -46,7 +46,7 @@ READING = frozenset({"captures"})
 
 # A content goes piece by piece: a piece is no page that might come twice, and a call
 # whose sender is gone in the middle of it never arrives.
-IN_PIECES = frozenset({"read_file", "document_content"})
+IN_PIECES = frozenset({"read_file", "read_document", "document_content"})
 TAKES_PIECES = frozenset({"publish_document"})
 
 # The port promises these in an order: their pages and items never come in another.

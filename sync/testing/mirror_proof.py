@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from sync.domain.account import Account, Item
 from sync.domain.channel import Channel, LoginWall
-from sync.domain.document import Document
+from sync.domain.document import Document, DocumentRecord
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind, PriceKey, PriceLevel, PriceScope, PriceValue
 from sync.flows.context import Context, needs
@@ -27,6 +27,7 @@ from sync.ports.erp import (
     ReadsAvailability,
     ReadsBalances,
     ReadsCustomerParts,
+    ReadsDocumentFiles,
     ReadsDocuments,
     ReadsInvoices,
     ReadsItems,
@@ -327,20 +328,19 @@ def _entitlements(context: Context) -> Iterator[str]:
 def _documents(context: Context) -> Iterator[str]:
     mapped = _mapped(context)
     erp = needs(context.erp, ReadsDocuments, "the ERP")
-    files = needs(context.files, HoldsFiles, "the place of files")
     shown = needs(context.store, MirrorsDocuments, "the store").shown_documents(mapped)
     said = {each.key: each for each in erp.documents(mapped)}
     for key in shown.keys() - said.keys():
         yield f"the store shows document {key[2]} of {key[0]}, and the ERP has none"
     for key, record in said.items():
-        stamp = files.stamp(record.place)
-        if stamp is None:
+        held = _file_of(context, record)
+        if held is None:
             continue
-        file = b"".join(files.read_file(record.place, stamp.version))
+        file, version = held
         digest = hashlib.sha256(file).hexdigest()
         if not _is_a_paper(file) or record.sha256 not in (None, digest):
             continue
-        version = stamp.version if record.sha256 is None else f"sha256:{digest}"
+        version = version if record.sha256 is None else f"sha256:{digest}"
         told = shown.get(key)
         if told is None or told.content is None or told.content.sha256 != digest:
             yield f"document {key[2]} of {key[0]} is not shown with its file"
@@ -350,6 +350,19 @@ def _documents(context: Context) -> Iterator[str]:
             version,
         ):
             yield f"document {key[2]} of {key[0]} is not as the ERP tells it"
+
+
+def _file_of(context: Context, record: DocumentRecord) -> tuple[bytes, str] | None:
+    """The file of the document, with its version; None where it is not there."""
+    if record.version is not None:
+        gives = needs(context.erp, ReadsDocumentFiles, "the ERP")
+        file = b"".join(gives.read_document(record.place, record.version))
+        return file, f"erp:{record.version}"
+    files = needs(context.files, HoldsFiles, "the place of files")
+    stamp = files.stamp(record.place)
+    if stamp is None:
+        return None
+    return b"".join(files.read_file(record.place, stamp.version)), stamp.version
 
 
 def _availability(context: Context) -> Iterator[str]:

@@ -265,7 +265,7 @@ class CsvWorld:
     def add_customer_part(self, part: CustomerPart) -> None:
         pytest.skip("the folder has no file of customers' item numbers")
 
-    def add_document(self, record: DocumentRecord) -> None:
+    def add_document(self, record: DocumentRecord, file: bytes | None = None) -> None:
         pytest.skip("the folder has no file of documents")
 
     def add_availability(self, figure: Availability) -> None:

@@ -318,7 +318,7 @@ class HarbourWorld:
             description=part.description,
         )
 
-    def add_document(self, record: DocumentRecord) -> None:
+    def add_document(self, record: DocumentRecord, file: bytes | None = None) -> None:
         self.insert(
             "papers",
             customer_no=record.sold_to.value,

@@ -39,6 +39,7 @@ ERP_PROTOCOLS = [
     erp_ports.ReadsAccountOrders,
     erp_ports.ReadsCustomerParts,
     erp_ports.ReadsDocuments,
+    erp_ports.ReadsDocumentFiles,
     erp_ports.TellsChanges,
     erp_ports.FindsOrders,
     erp_ports.SubmitsOrders,

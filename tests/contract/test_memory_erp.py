@@ -80,8 +80,8 @@ class MemoryWorld:
     def add_customer_part(self, part: CustomerPart) -> None:
         self._erp.add_customer_part(part)
 
-    def add_document(self, record: DocumentRecord) -> None:
-        self._erp.add_document(record)
+    def add_document(self, record: DocumentRecord, file: bytes | None = None) -> None:
+        self._erp.add_document(record, file)
 
     def add_availability(self, figure: Availability) -> None:
         self._erp.set_availability(figure)

@@ -433,14 +433,14 @@ class MirrorSite(Distributor):
         return f"{what} {customer} {key}"
 
     def _paper(self, chance: random.Random, customer: CustomerId, key: str) -> None:
-        """A document, perhaps with its SHA-256, and with a file that may be another."""
+        """A document, perhaps with its SHA-256 and with a file that may be another."""
         file = chance.choice(PAPERS)
         told = hashlib.sha256(file).hexdigest() if chance.random() < 0.5 else None
         place = f"papers/{customer}-{key}.pdf"
         number = DocumentNumber(f"P-{key}")
-        self.erp.add_document(
-            a.a_document_record(sold_to=customer, number=number, place=place, sha256=told)
-        )
+        record = a.a_document_record(sold_to=customer, number=number, place=place, sha256=told)
+        # Some are given out by the ERP itself.
+        self.erp.add_document(record, file if chance.random() < 0.3 else None)
         self.files.put(place, file if chance.random() < 0.6 else chance.choice(PAPERS + SPOILT))
 
     def _file(self, chance: random.Random, customer: CustomerId, key: str, *, gone: bool) -> None:

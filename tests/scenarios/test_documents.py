@@ -12,6 +12,7 @@ from sync.domain.channel import RetailGroup
 from sync.domain.document import Document, DocumentKind, MediaType
 from sync.domain.ids import CustomerId, DocumentNumber, ErpOrderNumber
 from sync.errors import TryLater
+from sync.flows.context import FlowResult
 from sync.flows.cycle import run_flow
 from sync.testing import builders as a
 from sync.testing.faults import Crash, Script
@@ -348,8 +349,9 @@ def test_store_without_a_place_for_documents_is_left_alone_and_told_so(world: Wo
 
 @pytest.mark.rule("TL-7")
 def test_settings_without_a_place_of_files_mirror_none_and_say_so(world: World) -> None:
-    result = run_flow(dataclasses.replace(world.context(), files=None), "documents")
-    assert (result.outcome, result.writes) == ("ok", 0)
+    world.erp_seen = without(world.erp, "read_document")
+    result = run_alone(world)
+    assert (result.outcome, result.counts) == ("ok", {})
     assert "no place of files" in result.remarks[-1]
 
 
@@ -475,3 +477,94 @@ def test_the_fake_counts_what_it_is_asked(world: World) -> None:
     assert isinstance(world.files, MemoryFiles)
     world.run("documents")
     assert (world.files.stamps, world.files.reads) == (2, 2)
+
+
+# Files that the ERP gives out itself.
+
+
+@pytest.fixture
+def own(world: World) -> World:
+    """The ERP gives out the files of each account."""
+    for owner, number in ((HARBOUR, 1), (MILL, 2), (RETAIL, 3)):
+        world.erp.add_document(a_paper(owner, number), a.PDF.replace(b"Catalog", owner_mark(owner)))
+    return world
+
+
+def run_alone(world: World) -> FlowResult:
+    """The flow where the settings name no place of files at all."""
+    return run_flow(dataclasses.replace(world.context(), files=None), "documents")
+
+
+def owner_mark(owner: CustomerId) -> bytes:
+    return f"Paper of {owner}".encode()
+
+
+@pytest.mark.rule("TL-7", "WA-8")
+def test_files_of_the_erp_itself_need_no_place_of_files(own: World) -> None:
+    result = run_alone(own)
+
+    assert (result.outcome, result.counts) == ("ok", {"added": 2})
+    assert {key[0] for key in own.store.shown_documents(BOTH)} == {HARBOUR, MILL}
+    for owner in (HARBOUR, MILL):
+        assert owner_mark(owner) in content(own, shown(own, owner))
+    assert len(own.store.contents) == 2
+
+
+@pytest.mark.rule("TL-7", "MI-2")
+def test_file_of_the_erp_is_read_when_its_version_is_another_and_at_no_other_time(
+    own: World,
+) -> None:
+    run_alone(own)
+    reads, writes = own.erp.document_reads, own.store.writes
+    assert run_alone(own).counts == {"unchanged": 2}
+    assert (own.erp.document_reads, own.store.writes) == (reads, writes)
+
+    own.erp.add_document(a_paper(MILL, 2), PNG)
+
+    assert run_alone(own).counts == {"changed": 1, "unchanged": 1}
+    assert own.erp.document_reads == reads + 1
+    assert content(own, shown(own, MILL)) == PNG
+
+
+@pytest.mark.rule("TL-7")
+@pytest.mark.parametrize("file", [b"", b"<office:document>", a.PDF[:-8], b"%PDF-" + b" " * 2**21])
+def test_file_of_the_erp_that_is_no_whole_paper_costs_its_own_document_only(
+    own: World, file: bytes
+) -> None:
+    run_alone(own)
+    before = shown(own)
+    own.erp.add_document(a_paper(HARBOUR, 1), file)
+    own.erp.add_document(a_paper(MILL, 9), PNG)
+
+    result = run_alone(own)
+
+    assert (result.outcome, result.counts["refused_by_store"]) == ("failed", 1)
+    assert "D-1" in result.message
+    assert shown(own) == before
+    assert content(own, before)
+    assert len(own.store.shown_documents([MILL])) == 2
+
+
+@pytest.mark.rule("TL-7")
+def test_documents_without_a_place_of_files_are_told_beside_those_of_the_erp(own: World) -> None:
+    own.erp.add_document(a_paper(MILL, 8))
+
+    result = run_alone(own)
+
+    assert result.counts == {"added": 2, "documents_refused": 1}
+    assert "the settings name none" in result.remarks[-1]
+
+
+@pytest.mark.rule("TL-7")
+def test_document_that_moves_from_a_place_of_files_into_the_erp_is_read_there(
+    world: World,
+) -> None:
+    world.run("documents")
+    world.erp.add_document(a_paper(HARBOUR, 1), PNG)
+
+    assert world.run("documents").counts == {"changed": 1, "unchanged": 1}
+
+    assert content(world, shown(world)) == PNG
+    world.erp.add_document(a_paper(HARBOUR, 1))
+    assert world.run("documents").counts == {"changed": 1, "unchanged": 1}
+    assert content(world, shown(world)) == a.PDF.replace(b"Catalog", b"Paper 1")

@@ -22,6 +22,7 @@ NOT_CLAIMED = frozenset(
     {
         "harbour does not claim CancelsOrders",
         "harbour does not claim FindsOrdersTogether",
+        "harbour does not claim ReadsDocumentFiles",
         "harbour does not claim RequestsCredits",
         "medusa does not claim CapturesPayments",
         "medusa does not claim FindsShownAccountOrders",
@@ -31,7 +32,6 @@ NOT_CLAIMED = frozenset(
         "medusa does not claim MirrorsAvailability",
         "medusa does not claim MirrorsBalances",
         "medusa does not claim MirrorsCustomerParts",
-        "medusa does not claim MirrorsDocuments",
         "medusa does not claim MirrorsEntitlements",
         "medusa does not claim ReadsRegistrations",
         "medusa does not claim WritesRegistrations",
@@ -45,7 +45,6 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim SupportsPriceBatches",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
-        "tryton does not claim ReadsDocuments",
         "tryton does not claim RequestsCredits",
         "tryton does not claim changes of account_orders",
     }

@@ -15,12 +15,13 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sync.domain.account import BillTo, ShipTo
+from sync.domain.document import Document, DocumentKey
 from sync.domain.ids import (
     BillToId,
     CustomerId,
@@ -40,6 +41,7 @@ from sync.domain.views import (
     AccountProfile,
     AccountView,
     BillToView,
+    DocumentView,
     ImportNotice,
     InvoiceView,
     PublishedPriceKey,
@@ -54,6 +56,7 @@ from sync.ports.store import Delivery, OrderPage, StoreCapabilities
 from sync.stores.medusa import notices, translate
 from sync.stores.medusa.accounts import Accounts
 from sync.stores.medusa.checking import findings
+from sync.stores.medusa.documents import Documents
 from sync.stores.medusa.feed import order_pages
 from sync.stores.medusa.places import Places
 from sync.stores.medusa.price_lists import PriceLists
@@ -63,7 +66,7 @@ from sync.stores.medusa.settings import MedusaSettings, settings_from
 from sync.stores.medusa.translate_orders import order_from
 
 BATCH = 500
-_OF_AN_ACCOUNT = ("account", "ship_to", "bill_to", "invoice")
+_OF_AN_ACCOUNT = ("account", "ship_to", "bill_to", "invoice", "document")
 
 
 def _limiter(settings: MedusaSettings) -> TokenBucket | None:
@@ -100,6 +103,7 @@ class MedusaStore:
         )
         self._queries = Queries(self._http)
         self._accounts = Accounts(self._queries)
+        self._documents = Documents(self._queries)
         self._places = Places(self._queries, self._accounts)
         self._price_lists = PriceLists(
             self._queries,
@@ -321,6 +325,25 @@ class MedusaStore:
             [translate.named("invoice", owner, number.value) for owner, number in remove],
         )
         self.mirror_writes += len(put) + len(remove)
+
+    # --- MirrorsDocuments ---
+
+    def shown_documents(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[DocumentKey, Document]:
+        """As the port says. Misconfigured where the shop has an older module."""
+        return self._documents.shown(customer_ids)
+
+    def publish_document(self, view: DocumentView, content: Iterable[bytes]) -> None:
+        self._documents.publish(view.document, content)
+        self.mirror_writes += 1
+
+    def apply_documents(self, put: Sequence[DocumentView], remove: Sequence[DocumentKey]) -> None:
+        self._documents.apply([view.document for view in put], remove)
+        self.mirror_writes += len(put) + len(remove)
+
+    def document_content(self, sha256: str) -> Iterator[bytes]:
+        return self._documents.content(sha256)
 
     # --- MirrorsPrices and QuotesPrices ---
 

@@ -15,7 +15,7 @@ from sync.ports.erp import Finding, FindingLevel
 from sync.stores.medusa.queries import Queries
 from sync.stores.medusa.settings import MedusaSettings
 
-MODULE_VERSION = 1
+MODULE_VERSION = 2
 _LISTS = {
     "orders": "orders",
     "customers": "customers",

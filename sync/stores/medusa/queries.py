@@ -9,6 +9,7 @@ before it ended with: another one there means that the list moved.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -344,10 +345,51 @@ class Queries:
                 "POST", "/admin/tradesync/records", {"put": list(put), "remove": list(remove)}
             )
 
+    def apply_documents(self, put: Sequence[Json], remove: Sequence[Json]) -> bool:
+        """All of them or none: False where a content is not held whole."""
+        body = {"put": list(put), "remove": list(remove)}
+        return self._write_content("/admin/tradesync/records", body)
+
     def drop_records(self, kinds: Sequence[str], owners: Sequence[str]) -> None:
         with module_needed():
             body = {"kinds": list(kinds), "owners": list(owners)}
             self._write("DELETE", "/admin/tradesync/records", body)
+
+    # Contents of documents, held by our module
+
+    def upload_piece(self, upload: str, position: int, piece: bytes) -> None:
+        """Send one piece of a file. Nobody is shown it before the file is published."""
+        text = base64.b64encode(piece).decode()
+        body = {"upload": upload, "position": position, "piece": text}
+        with module_needed():
+            self._write("POST", "/admin/tradesync/uploads", body)
+
+    def publish_document(self, record: Json, upload: str) -> bool:
+        """Put the record with what was uploaded; False, and nothing done, where that is
+        not the content that it tells."""
+        body = {"upload": upload, "record": record}
+        return self._write_content("/admin/tradesync/documents", body)
+
+    def content_sizes(self, sha256s: Collection[str]) -> dict[str, int]:
+        """Bytes held of each content, of those that are held."""
+        found: dict[str, int] = {}
+        for some in pieces(sorted(sha256s), RECORDS_PER_READ):
+            with module_needed():
+                answer = self._http.read(
+                    "/admin/tradesync/contents/sizes", method="POST", json={"sha256": list(some)}
+                )
+            found |= {each["sha256"]: int(each["size"]) for each in answer.json()["contents"]}
+        return found
+
+    def content(self, sha256: str) -> bytes:
+        """The whole content; nothing where it is not held whole."""
+        path = f"/admin/tradesync/contents/{quote(sha256, safe='')}"
+        answer = self._http.read(path, accept=(404,))
+        return b"" if answer.status == 404 else answer.body
+
+    def _write_content(self, path: str, body: Json) -> bool:
+        with module_needed(), repeatable():
+            return self._http.write("POST", path, json=body, accept=(422,)).status != 422
 
     # Checking
 

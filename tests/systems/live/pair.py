@@ -26,6 +26,12 @@ TAX_CODE, TAX_PERCENT = "TAX10", 10
 # What no list of the ERP has: a shopper who is shown it was shown no price of ours.
 WRONG_PRICE = 999.99
 _LASTING = "[session]\ntimeout = 86400\nmax_age = 86400\n"
+# The seed prints none of its invoices: as if each had been, when it was posted.
+_KEPT_AS_PDF = (
+    "UPDATE account_invoice SET invoice_report_format = 'pdf', invoice_report_cache ="
+    " CAST('%PDF-1.4 ' || number || char(10) || '%%EOF' AS BLOB)"
+    " WHERE state IN ('posted', 'paid')"
+)
 
 Json = dict[str, Any]
 
@@ -81,6 +87,7 @@ def running_pair() -> Iterator[Pair]:
         folder = Path(name)
         file = folder / "erp.sqlite"
         kit.SqliteFile(seeded).copy_to(file)
+        kit.SqliteFile(file).execute(_KEPT_AS_PDF)
         with running((post.url, post.secret)) as server:
             erp = kit.Server(
                 kit.server_python(), folder, f"sqlite://\npath = {folder}", ("erp",), _LASTING

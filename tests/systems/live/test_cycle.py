@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -122,6 +123,32 @@ def test_each_buyer_sees_the_invoices_of_the_own_account_and_nobody_else_any(
     )
     assert held
     assert shown == {(row["number"], row["total_amount"]) for row in held}
+
+
+@pytest.mark.rule("TL-7", "WA-8")
+@pytest.mark.parametrize("who", WHO)
+def test_each_buyer_gets_the_invoices_of_the_own_account_as_files_and_no_other(
+    told: Told, who: str | None
+) -> None:
+    pair = told.live.pair
+    with pair.shop.server.sql() as on:
+        kept = "SELECT id, owner, key FROM tradesync_record WHERE kind = 'document'"
+        there = on.execute(kept).fetchall()
+    files = {}
+    for key, *_ in there:
+        person = told.live.people[who] if who else None
+        answer = pair.shop.as_shopper(person, "GET", f"/store/tradesync/documents/{key}")
+        assert answer.status_code == (401 if who is None else 200 if answer.ok else 404)
+        if answer.ok:
+            files[key] = answer.content
+    own = {key: number for key, owner, number in there if who and owner == ACCOUNTS[who]}
+    assert {owner for _, owner, _ in there} == set(ACCOUNTS.values()) - {RETAIL}
+    assert {key: json.loads(number)[1] for key, number in own.items()} == {
+        key: file.decode().splitlines()[0].removeprefix("%PDF-1.4 ") for key, file in files.items()
+    }
+    if who:
+        shown = pair.shop.seen(told.live.people[who], "documents")
+        assert {each["id"] for each in shown} == own.keys()
 
 
 @pytest.mark.rule("WA-6", "WA-7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,15 @@ from tests.systems.medusa.hints import Hints
 from tests.systems.medusa.server import Medusa, missing, running
 from tests.systems.medusa.shop import Shop
 from tests.systems.medusa.world import MedusaWorld
+
+BUILDING_S = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test is the first here waits for the server and its tables."""
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in here[:1]:
+        item.add_marker(pytest.mark.timeout(BUILDING_S), append=False)
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,20 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
 
 from sync.domain.channel import Channel, CommerceMode, RetailGroup
-from sync.domain.ids import ChannelId, CustomerId, InvoiceNumber, Sku, WebOrderId, WebUserId
+from sync.domain.document import DocumentKind
+from sync.domain.ids import (
+    ChannelId,
+    CustomerId,
+    DocumentNumber,
+    ErpOrderNumber,
+    InvoiceNumber,
+    Sku,
+    WebOrderId,
+    WebUserId,
+)
 from sync.domain.mapping import (
     AccountPolicy,
     Assignment,
@@ -95,6 +106,11 @@ def mapping(mia: Person) -> SyncMapping:
     )
 
 
+def paper(number: str) -> bytes:
+    """A file of more than one piece."""
+    return f"%PDF-1.4 {number}\n".encode() + b"\x00ink" * 300_000 + b"\n%%EOF\n"
+
+
 def fill(erp: MemoryErp, shop: Shop) -> None:
     usd: dict[str, Any] = {"currencies": ("USD",)}
     erp.add_account(a.an_account(customer_id=HARBOUR, price_groups=("GOLD",), **usd))
@@ -114,6 +130,10 @@ def fill(erp: MemoryErp, shop: Shop) -> None:
     erp.add_bill_to(a.a_bill_to(sold_to=HARBOUR, address=a.an_address(country="US")))
     for number, owner in (("INV-1", HARBOUR), ("INV-2", MILL), ("INV-9", RETAIL)):
         erp.add_invoice(a.an_invoice(sold_to=owner, number=InvoiceNumber(number)))
+        record = a.a_document_record(
+            sold_to=owner, number=DocumentNumber(number), place=f"{number}.pdf"
+        )
+        erp.add_document(record, paper(number))
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +152,7 @@ def story(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
 
     clock = ManualClock(datetime.now(UTC))
     erp = MemoryErp(clock)
+    erp.document_size_limit = 2 * len(paper(""))
     fill(erp, shop)
     engine = open_state(f"sqlite:///{tmp_path_factory.mktemp('story') / 'state.sqlite'}")
     store = shop.store()
@@ -241,6 +262,106 @@ def test_each_buyer_sees_the_own_account_and_nothing_else(story: Story) -> None:
     assert shop.price_for(None, sku, 10) == 8.0
 
 
+@pytest.mark.rule("TL-7", "WA-8")
+def test_documents_are_shown_and_served_to_the_buyers_of_their_own_account(story: Story) -> None:
+    seen = {
+        name: {each["number"]: each for each in story.shop.seen(person, "documents")}
+        for name, person in story.people.items()
+    }
+    assert {name: set(each) for name, each in seen.items()} == {
+        "ada": {"INV-1"},
+        "ben": {"INV-1"},
+        "mia": {"INV-2"},
+        "rita": set(),
+        "mallory": set(),
+    }
+    told = seen["ben"]["INV-1"]
+    assert (told["account"], told["kind"], told["issued_on"]) == ("C-1001", "invoice", "2025-03-01")
+    assert (told["media_type"], told["size"]) == ("application/pdf", len(paper("INV-1")))
+    assert not told.keys() & {"place", "version", "sold_to", "sha256", "content"}
+    assert served(story, "ben", told["id"]) == paper("INV-1")
+    assert served(story, "mia", seen["mia"]["INV-2"]["id"]) == paper("INV-2")
+    # By its ID it is there for nobody else; nor is one that never was.
+    for name, other in (("ada", seen["mia"]["INV-2"]["id"]), ("mia", told["id"])):
+        assert served(story, name, other) is None
+    for name in ("rita", "mallory", "ada"):
+        assert served(story, name, "tsrec_01") is None
+    for name in ("rita", "mallory"):
+        assert served(story, name, told["id"]) is None
+    for path in ("documents", f"documents/{told['id']}"):
+        answer = story.shop.as_shopper(None, "GET", f"/store/tradesync/{path}")
+        assert answer.status_code == 401
+        assert b"%PDF" not in answer.content
+
+
+@pytest.mark.rule("TL-7")
+def test_file_is_served_as_what_it_is_and_as_nothing_else(story: Story) -> None:
+    [told] = story.shop.seen(story.people["ada"], "documents")
+    answer = file_of(story, "ada", told["id"])
+    assert answer.headers["content-type"].startswith("application/pdf")
+    assert answer.headers["content-disposition"] == 'attachment; filename="invoice-INV-1.pdf"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "private, no-store"
+    # One bit of it that is another makes it none.
+    flip = "UPDATE tradesync_content SET piece = set_bit(piece, 99, 1 - get_bit(piece, 99))"
+    for there in (None, paper("INV-1")):
+        with story.shop.server.sql() as on:
+            on.execute(flip)
+        assert served(story, "ada", told["id"]) == there
+
+
+@pytest.mark.rule("TL-7", "WA-8", "WA-9")
+def test_confirmation_is_for_whoever_placed_the_order(story: Story) -> None:
+    [row] = [each for each in story.erp.orders if each.order.web_order.value == story.orders["ada"]]
+    kinds = DocumentKind.ORDER_CONFIRMATION, DocumentKind.DELIVERY_NOTE
+    for kind, number, order in (
+        (kinds[0], "AB-1", row.number),
+        (kinds[1], "DN-1", row.number),
+        (kinds[0], "AB-DESK", ErpOrderNumber("SO-DESK")),
+    ):
+        record = a.a_document_record(
+            kind=kind, number=DocumentNumber(number), place=f"{number}.pdf", erp_order=order
+        )
+        story.erp.add_document(record, paper(number))
+    assert run_flow(story.context, "documents").outcome == "ok"
+
+    seen = {
+        name: {each["number"]: each for each in story.shop.seen(story.people[name], "documents")}
+        for name in ("ada", "ben", "mia", "rita")
+    }
+
+    assert {name: set(each) for name, each in seen.items()} == {
+        "ada": {"INV-1", "AB-1", "DN-1"},
+        "ben": {"INV-1", "DN-1"},
+        "mia": {"INV-2"},
+        "rita": set(),
+    }
+    # Ben may see the goods leave, and not whose order it was.
+    assert seen["ada"]["DN-1"]["web_order"] == story.orders["ada"]
+    assert seen["ben"]["DN-1"]["web_order"] is None
+    confirmation = seen["ada"]["AB-1"]["id"]
+    assert served(story, "ada", confirmation) == paper("AB-1")
+    for name in ("ben", "mia", "rita"):
+        assert served(story, name, confirmation) is None
+    with story.shop.server.sql() as on:
+        [desk] = on.execute(
+            "SELECT id FROM tradesync_record WHERE kind = 'document' AND key LIKE '%AB-DESK%'"
+        ).fetchall()
+    assert [served(story, name, desk[0]) for name in story.people] == [None] * len(story.people)
+
+
+def file_of(story: Story, name: str, document: str) -> requests.Response:
+    path = f"/store/tradesync/documents/{document}"
+    return story.shop.as_shopper(story.people[name], "GET", path)
+
+
+def served(story: Story, name: str, document: str) -> bytes | None:
+    """The file as this buyer gets it; None where the shop says that there is none."""
+    answer = file_of(story, name, document)
+    assert answer.status_code in (200, 404), answer.text
+    return answer.content if answer.ok else None
+
+
 @pytest.mark.rule("OI-3", "WA-13")
 def test_the_shop_shows_the_erp_number_and_later_the_shipment(story: Story) -> None:
     world = MedusaWorld(story.shop.server)
@@ -288,7 +409,15 @@ def test_an_account_that_becomes_a_retail_group_is_out_of_sight_at_once(story: S
     )
     context = dataclasses.replace(story.context, mapping=decided, accounts=AccountMap.of(decided))
 
+    [mias] = story.shop.seen(story.people["mia"], "documents")
+
     assert run_flow(context, "accounts").outcome == "ok"
 
     assert story.shop.seen(story.people["mia"], "invoices") == []
+    assert story.shop.seen(story.people["mia"], "documents") == []
+    assert served(story, "mia", mias["id"]) is None
     assert len(story.shop.seen(story.people["ada"], "invoices")) == 1
+    with story.shop.server.sql() as on:
+        held = on.execute("SELECT piece FROM tradesync_content WHERE position = 0").fetchall()
+    assert all(b"INV-2" not in bytes(piece) for (piece,) in held)
+    assert any(b"INV-1" in bytes(piece) for (piece,) in held)

@@ -73,6 +73,8 @@ EMPTIED = (
     "customer_group",
     "tradesync_record",
     "tradesync_checkout",
+    "tradesync_content",
+    "tradesync_upload",
 )
 DEFAULTS = {
     "order_item": [
@@ -233,7 +235,8 @@ class MedusaWorld:
             )
             on.execute(
                 "CREATE OR REPLACE TRIGGER refuses BEFORE INSERT OR UPDATE ON tradesync_record"
-                " FOR EACH ROW WHEN (NEW.owner = '{0}' OR NEW.key = '{0}' OR NEW.about = '{0}')"
+                " FOR EACH ROW WHEN (NEW.owner = '{0}' OR NEW.key = '{0}' OR NEW.about = '{0}'"
+                " OR NEW.key LIKE '[%,\"{0}\"]')"
                 " EXECUTE FUNCTION refuse()".format(key.replace("'", "''"))
             )
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from erp_adapters.tryton.adapter import TrytonErpAdapter
+from erp_adapters.tryton.papers import REPORTS
 from tests.systems.tryton import kit
 from tests.systems.tryton.client import Tryton
 
@@ -72,6 +73,9 @@ class Live:
 
 
 NAMES = ("erp", "orders", "contract")
+WITH_PAPERS = ("orders", "contract")
+"""Whose reports make PDF; those of the untouched seed do not."""
+_REPORTS = ", ".join(f"'{each}'" for each in REPORTS.values())
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +88,13 @@ def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Live]
         kit.SqliteFile(seeded).copy_to(folder / f"{name}.sqlite")
     # A database that is set back has the sessions of that time in it.
     lasting = "[session]\ntimeout = 86400\nmax_age = 86400\n"
-    server = kit.Server(kit.server_python(), folder, f"sqlite://\npath = {folder}", NAMES, lasting)
+    for name in WITH_PAPERS:
+        # As an administrator sets it at the reports of Tryton.
+        kit.SqliteFile(folder / f"{name}.sqlite").execute(
+            f"UPDATE ir_action_report SET extension = 'pdf' WHERE report_name IN ({_REPORTS})"
+        )
+    more = lasting + kit.PRINTING
+    server = kit.Server(kit.server_python(), folder, f"sqlite://\npath = {folder}", NAMES, more)
     yield {
         name: Live(server, name, kit.SqliteFile(folder / f"{name}.sqlite"), manifest)
         for name in NAMES

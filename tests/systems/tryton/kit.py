@@ -31,6 +31,11 @@ KIT = Path(os.environ.get("TRADESYNC_TRYTON_KIT", ROOT.parent / "shared" / "tryt
 BUILD = ROOT / "build" / "tryton"
 ADMIN_PASSWORD = "admin-of-a-test-server"
 START_S = 120.0
+PRINTING = (
+    f"[report]\nconvert_command = {sys.executable} {Path(__file__).with_name('to_pdf.py')}"
+    ' "%(input_path)s" "%(output_path)s"\n'
+)
+"""A section of the server's configuration: it makes PDF without LibreOffice."""
 # All but three seconds of seeding is posting invoices.
 SIZES = ("--customers", "12", "--products", "20", "--invoices", "16", "--seed", "1")
 POSTGRES_SIZES = ("--customers", "4", "--products", "6", "--invoices", "2", "--seed", "1")

@@ -21,7 +21,7 @@ from sync.domain.times import Watermark
 from sync.errors import Rejected
 from sync.ports.erp import FindingLevel
 from tests.systems.tryton.conftest import Live
-from tests.systems.tryton.shop import SKU, a_key, a_retail_order, an_address, usd
+from tests.systems.tryton.shop import RETAIL, SKU, a_key, a_retail_order, an_address, usd
 
 
 def customers(live: Live) -> dict[CustomerId, Any]:
@@ -136,6 +136,9 @@ def test_the_check_finds_nothing_wrong_and_says_which_rights_are_too_many(
     assert [each for each in findings if each.level is FindingLevel.ERROR] == []
     warned = [each.message for each in findings if each.level is FindingLevel.WARNING]
     assert any("account.move" in each for each in warned)
+    [papers] = [each.message for each in findings if each.subject == "documents"]
+    assert papers.startswith("0 invoices are kept as PDF")
+    assert "order confirmations are not made as PDF" in papers
 
 
 @pytest.mark.parametrize(
@@ -227,8 +230,11 @@ def test_the_rights_that_the_check_asks_for_are_enough_for_everything(written: L
         assert adapter.changed_customers(feed, Watermark(datetime(2020, 1, 1, tzinfo=UTC)))[0]
     key = a_key("least")
     order = a_retail_order(written, ship_to=OneOffShipTo(an_address(name="Least")))
-    assert adapter.submit_order(order, key).number is not None
+    number = adapter.submit_order(order, key).number
     assert adapter.order_statuses([key])[key].state is ErpOrderState.OPEN
+    [paper] = [each for each in adapter.documents([RETAIL]) if each.erp_order == number]
+    assert paper.version is not None
+    assert str(number).encode() in b"".join(adapter.read_document(paper.place, paper.version))
     with pytest.raises(Rejected, match="would come to"):
         # What Tryton taxes otherwise is removed again, which takes the right to delete.
         adapter.submit_order(dataclasses.replace(order, total=usd("1.00")), a_key("least"))

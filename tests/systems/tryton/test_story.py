@@ -13,6 +13,7 @@ import pytest
 
 from erp_adapters.tryton.adapter import TrytonErpAdapter
 from sync.domain.channel import RetailGroup
+from sync.domain.document import Document, DocumentKind
 from sync.domain.ids import CustomerId, ShipToId
 from sync.domain.mapping import Assignment
 from sync.domain.money import Money
@@ -23,6 +24,7 @@ from sync.ports.state import LedgerState
 from sync.state import open_state
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
+from sync.testing.faults import Script
 from tests.scenarios.world import (
     HARBOUR_ORG,
     MILL_ORG,
@@ -79,6 +81,29 @@ def placed(order: WebOrder, world: World, price: Decimal, quantity: int, **more:
     )
 
 
+def on_account(written: Live, world: World, number: int) -> WebOrder:
+    """A hundred of an item for the first customer, at the price that the store shows."""
+    [paid] = (
+        value.unit_price
+        for key, value in world.shown()["prices"].items()
+        if key.key.scope.owner == "TIER2" and key.key.sku == SKU and key.key.min_quantity == 100
+    )
+    assert paid is not None
+    customer = next(each for each in written.manifest["customers"] if each["code"] == FIRST.value)
+    ship_to = SelectedShipTo(ShipToId(str(customer["delivery_addresses"][0])))
+    return placed(harbour_order(number), world, paid, 100, ship_to=ship_to)
+
+
+def by_card(world: World, number: int) -> WebOrder:
+    """Two of it for a guest."""
+    typed = dataclasses.replace(
+        a.a_typed_address(), country="US", region="CA", name="Dana Story", city="Reno"
+    )
+    return placed(
+        guest_order(number), world, PRICED, 2, priced_for=RETAIL, ship_to=typed, bill_to=typed
+    )
+
+
 def sales(admin: Tryton, world: World) -> list[dict[str, Any]]:
     """The two orders of the story, as they stand in Tryton."""
     return admin.rows(
@@ -127,21 +152,7 @@ def test_orders_go_in_and_everything_comes_back(
     }
     assert published == wanted
 
-    # A wholesale order on account, and a guest's, paid by card.
-    ship_to = SelectedShipTo(ShipToId(str(manifest[FIRST]["delivery_addresses"][0])))
-    [paid] = (
-        value.unit_price
-        for key, value in sorted(shown["prices"].items(), key=lambda each: each[0].key.min_quantity)
-        if key.key.scope.owner == "TIER2" and key.key.sku == SKU and key.key.min_quantity == 100
-    )
-    assert paid is not None
-    wholesale = placed(harbour_order(1), world, paid, 100, ship_to=ship_to)
-    typed = dataclasses.replace(
-        a.a_typed_address(), country="US", region="CA", name="Dana Story", city="Reno"
-    )
-    retail = placed(
-        guest_order(2), world, PRICED, 2, priced_for=RETAIL, ship_to=typed, bill_to=typed
-    )
+    wholesale, retail = on_account(written, world, 1), by_card(world, 2)
     for order in (wholesale, retail):
         world.store.place_order(order)
     world.import_orders()
@@ -179,3 +190,83 @@ def test_orders_go_in_and_everything_comes_back(
     assert status.state is ErpOrderState.SHIPPED
     assert [(line.sku, line.shipped) for line in status.lines] == [(SKU, Decimal(100))]
     assert len(status.shipments) == 1
+
+
+@pytest.mark.rule("TL-7", "WA-8", "MI-2")
+def test_papers_go_to_their_own_account_as_they_come_about(
+    written: Live, admin: Tryton, world: World
+) -> None:
+    world.cycle()
+    for order in (on_account(written, world, 11), by_card(world, 12)):
+        world.store.place_order(order)
+    world.import_orders()
+    numbers = [world.entry(number).erp_order for number in (11, 12)]
+    found = [admin.find("sale.sale", ("number", "=", str(each)))[0] for each in numbers]
+    world.script = Script()
+
+    def papers() -> dict[DocumentKind, Document]:
+        """What the store shows of the wholesale order; of the guest's it shows nothing."""
+        result = world.run("documents")
+        assert result.outcome == "ok", (result.message, result.remarks)
+        assert world.store.shown_documents([RETAIL]) == {}
+        shown = world.store.shown_documents([FIRST, FOURTH]).values()
+        assert all(each.sold_to == FIRST for each in shown if each.erp_order == numbers[0])
+        assert not any(each.erp_order == numbers[1] for each in shown)
+        assert all(b"Dana Story" not in each for each in world.store.contents.values())
+        return {each.kind: each for each in shown if each.erp_order == numbers[0]}
+
+    # A quotation is no confirmation.
+    assert papers() == {}
+
+    hands = TrytonWorld(written.database, admin, Directory())
+    hands.unwarned("sale.sale.confirm", found)
+    shown = papers()
+    assert {kind: (each.number.value, each.web_order) for kind, each in shown.items()} == {
+        DocumentKind.ORDER_CONFIRMATION: (str(numbers[0]), order_id(11))
+    }
+    assert str(numbers[0]).encode() in file_of(world, shown[DocumentKind.ORDER_CONFIRMATION])
+
+    for row in admin.rows("sale.sale", [("id", "in", found)], "shipments", "invoices"):
+        for button in ("assign_force", "pick", "pack", "do"):
+            hands.unwarned(f"stock.shipment.out.{button}", row["shipments"])
+        today = {"invoice_date": world.clock.now().date()}
+        admin("account.invoice.write", row["invoices"], today)
+        hands.unwarned("account.invoice.post", row["invoices"])
+    before = shown
+    shown = papers()
+    assert shown.keys() == set(DocumentKind)
+    # The order is under way meanwhile, which is no other confirmation.
+    kind = DocumentKind.ORDER_CONFIRMATION
+    assert shown[kind] == before[kind]
+    assert {each.web_order for each in shown.values()} == {order_id(11)}
+    for each in shown.values():
+        assert each.number.value.encode() in file_of(world, each)
+
+    # Again: nothing is printed and nothing is written, also where people touched the records.
+    [row] = admin.rows("sale.sale", [("id", "=", found[0])], "invoices")
+    admin("account.invoice.write", row["invoices"], {"description": "paid by cheque"})
+    printed, writes = world.script.count("erp.read_document"), world.store.writes
+    assert papers() == shown
+    assert (world.script.count("erp.read_document"), world.store.writes) == (printed, writes)
+
+    # Somebody has the invoice printed anew.
+    printed_anew(admin, row["invoices"])
+    after = papers()
+    assert world.script.count("erp.read_document") == printed + 1
+    kind = DocumentKind.INVOICE
+    assert after[kind].content != shown[kind].content
+    assert {**after, kind: None} == {**shown, kind: None}
+
+
+def file_of(world: World, document: Document) -> bytes:
+    assert document.content is not None
+    return b"".join(world.store.document_content(document.content.sha256))
+
+
+def printed_anew(admin: Tryton, invoices: list[int]) -> None:
+    """As the wizard of Tryton's own client does it."""
+    wizard = "wizard.account.invoice.refresh_invoice_report"
+    about = {"active_model": "account.invoice", "active_id": invoices[0], "active_ids": invoices}
+    session, start, _ = admin.raw(f"{wizard}.create", admin.context)
+    admin.raw(f"{wizard}.execute", session, {}, start, {**admin.context, **about})
+    admin.raw("report.account.invoice.execute", invoices, {"ids": invoices}, admin.context)

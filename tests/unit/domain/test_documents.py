@@ -126,3 +126,10 @@ def test_confirmation_of_a_telephone_order_is_the_organisations_and_of_no_web_or
     no_order = (order, reference, erp_order) == (None, None, None)
     open_to_all = no_order or (order, reference, erp_order) == (None, None, ErpOrderNumber("SO-1"))
     assert (seen is not None) == open_to_all
+
+
+@pytest.mark.rule("TL-7", "MI-2")
+@pytest.mark.parametrize("beside", [{"version": ""}, {"size": 80}, {"sha256": "0a" * 32}])
+def test_file_that_the_erp_gives_out_is_told_by_its_version_alone(beside: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="by its version alone"):
+        a.a_document_record(**{"version": "7", **beside})

@@ -65,6 +65,21 @@ module.exports = {
         method: ["POST"],
         bodyParser: { sizeLimit: "16mb" },
       },
+      {
+        matcher: "/admin/tradesync/uploads",
+        method: ["POST"],
+        bodyParser: { sizeLimit: "4mb" },
+      },
+      {
+        matcher: "/admin/tradesync/documents",
+        method: ["POST"],
+        bodyParser: { sizeLimit: "1mb" },
+      },
+      {
+        matcher: "/admin/tradesync/contents/sizes",
+        method: ["POST"],
+        bodyParser: { sizeLimit: "1mb" },
+      },
     ],
   }),
 }

@@ -1,9 +1,9 @@
-const { ContainerRegistrationKeys, generateEntityId } = require("@medusajs/framework/utils")
+const { generateEntityId } = require("@medusajs/framework/utils")
+const contents = require("./contents")
+const { database } = require("./connection")
 
-const KINDS = ["account", "ship_to", "bill_to", "invoice", "price"]
+const KINDS = ["account", "ship_to", "bill_to", "invoice", "document", "price"]
 const ROWS_PER_STATEMENT = 1000
-
-const database = (scope) => scope.resolve(ContainerRegistrationKeys.PG_CONNECTION)
 
 function* chunks(rows, size) {
   for (let start = 0; start < rows.length; start += size) {
@@ -11,9 +11,41 @@ function* chunks(rows, size) {
   }
 }
 
+const keysOf = (rows) => rows.map((row) => [row.kind, row.owner, row.key])
+const ofDocuments = (rows) => rows.filter((row) => row.kind === "document")
+
 // Put and remove records, all of them or none. The last of several records with
-// one key counts. Putting what is there already is harmless.
+// one key counts. Putting what is there already is harmless. False, and nothing
+// done, where a document's content is not held whole.
 async function apply(scope, put, remove) {
+  return await database(scope).transaction(async (trx) => {
+    const documents = ofDocuments([...put, ...remove])
+    if (documents.length) {
+      await contents.lock(trx)
+      const held = await contents.sizes(trx, ofDocuments(put).map((row) => row.sha256))
+      if (!ofDocuments(put).every((row) => held.get(row.sha256) === row.size)) {
+        return false
+      }
+    }
+    await write(trx, put, remove)
+    return true
+  })
+}
+
+// Put a document with the content that was sent for it, both or none. False where
+// that is not what the document tells.
+async function publish(scope, row, upload) {
+  return await database(scope).transaction(async (trx) => {
+    await contents.lock(trx)
+    const taken = await contents.take(trx, upload, row.sha256, row.size)
+    if (taken) {
+      await write(trx, [row], [])
+    }
+    return taken
+  })
+}
+
+async function write(trx, put, remove) {
   const latest = new Map(put.map((row) => [JSON.stringify([row.kind, row.owner, row.key]), row]))
   const rows = [...latest.values()].map((row) => ({
     id: generateEntityId(undefined, "tsrec"),
@@ -21,30 +53,52 @@ async function apply(scope, put, remove) {
     owner: row.owner,
     key: row.key,
     about: row.about ?? null,
+    order_id: row.order_id ?? null,
+    sha256: row.sha256 ?? null,
     document: row.document,
   }))
-  await database(scope).transaction(async (trx) => {
-    for (const some of chunks(remove, ROWS_PER_STATEMENT)) {
-      await trx("tradesync_record")
-        .whereIn(["kind", "owner", "key"], some.map((row) => [row.kind, row.owner, row.key]))
-        .delete()
-    }
-    for (const some of chunks(rows, ROWS_PER_STATEMENT)) {
-      await trx("tradesync_record")
-        .insert(some)
-        .onConflict(["kind", "owner", "key"])
-        .merge({
-          about: trx.raw("excluded.about"),
-          document: trx.raw("excluded.document"),
-          updated_at: trx.fn.now(),
-        })
-    }
-  })
+  const before = await contentsOf(trx, ofDocuments([...rows, ...remove]))
+  for (const some of chunks(remove, ROWS_PER_STATEMENT)) {
+    await trx("tradesync_record").whereIn(["kind", "owner", "key"], keysOf(some)).delete()
+  }
+  for (const some of chunks(rows, ROWS_PER_STATEMENT)) {
+    await trx("tradesync_record")
+      .insert(some)
+      .onConflict(["kind", "owner", "key"])
+      .merge({
+        about: trx.raw("excluded.about"),
+        order_id: trx.raw("excluded.order_id"),
+        sha256: trx.raw("excluded.sha256"),
+        document: trx.raw("excluded.document"),
+        updated_at: trx.fn.now(),
+      })
+  }
+  await contents.dropUnused(trx, before)
+}
+
+// The contents that these documents have now.
+async function contentsOf(trx, rows) {
+  const found = new Set()
+  for (const some of chunks(rows, ROWS_PER_STATEMENT)) {
+    const held = await trx("tradesync_record")
+      .select("sha256")
+      .whereIn(["kind", "owner", "key"], keysOf(some))
+    held.forEach((row) => found.add(row.sha256))
+  }
+  return [...found]
 }
 
 // Everything of these owners, of any kind named.
 async function removeOwners(scope, kinds, owners) {
-  await database(scope)("tradesync_record").whereIn("kind", kinds).whereIn("owner", owners).delete()
+  await database(scope).transaction(async (trx) => {
+    await contents.lock(trx)
+    const gone = await trx("tradesync_record")
+      .whereIn("kind", kinds)
+      .whereIn("owner", owners)
+      .delete("sha256")
+    const held = gone.map((row) => row.sha256).filter((sha256) => sha256 !== null)
+    await contents.dropUnused(trx, [...new Set(held)])
+  })
 }
 
 // Records by owner and key; `after` is the last [owner, key] of the page before.
@@ -67,4 +121,4 @@ async function owners(scope, kinds) {
     .orderBy(["kind", "owner"])
 }
 
-module.exports = { KINDS, apply, database, owners, page, removeOwners }
+module.exports = { KINDS, apply, database, owners, page, publish, removeOwners }

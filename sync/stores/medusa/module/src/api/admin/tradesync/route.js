@@ -5,7 +5,7 @@ const { KINDS } = require("../../../lib/records")
 
 /** That the module is here, and which one. */
 async function GET(_req, res) {
-  res.json({ tradesync: { version: 1, kinds: KINDS } })
+  res.json({ tradesync: { version: 2, kinds: KINDS } })
 }
 
 module.exports = { GET }

@@ -1,8 +1,6 @@
 const records = require("../../../../lib/records")
-const { areTexts, isText, refuse } = require("../../../../lib/refusing")
-
-const named = (row) =>
-  row && records.KINDS.includes(row.kind) && isText(row.owner) && isText(row.key)
+const { areTexts, refuse, refuseContent } = require("../../../../lib/refusing")
+const { isNamed, isRecord } = require("../../../../lib/shapes")
 
 /** Put and remove mirrored records, all of them or none. */
 async function POST(req, res) {
@@ -10,17 +8,17 @@ async function POST(req, res) {
   if (!Array.isArray(put) || !Array.isArray(remove)) {
     return refuse(res, "put and remove are lists of records")
   }
-  const bad = put.findIndex(
-    (row) => !named(row) || !isText(row.document) || !(row.about == null || isText(row.about))
-  )
+  const bad = put.findIndex((row) => !isRecord(row))
   if (bad >= 0) {
     return refuse(res, `put[${bad}] is no record with kind, owner, key and document`)
   }
-  const unnamed = remove.findIndex((row) => !named(row))
+  const unnamed = remove.findIndex((row) => !isNamed(row))
   if (unnamed >= 0) {
     return refuse(res, `remove[${unnamed}] names no record`)
   }
-  await records.apply(req.scope, put, remove)
+  if (!(await records.apply(req.scope, put, remove))) {
+    return refuseContent(res)
+  }
   res.json({ put: put.length, removed: remove.length })
 }
 

@@ -1,4 +1,5 @@
 const { accountsOf } = require("../../../../lib/accounts")
+const documents = require("../../../../lib/documents")
 const records = require("../../../../lib/records")
 
 const SHOWN = {
@@ -6,6 +7,7 @@ const SHOWN = {
   "ship-tos": "ship_to",
   "bill-tos": "bill_to",
   invoices: "invoice",
+  documents: "document",
 }
 // Who else acts for the account is no buyer's business.
 const HIDDEN = ["is", "users", "organisations", "exceptions"]
@@ -22,6 +24,10 @@ async function GET(req, res) {
   const limit = Math.min(Math.max(Number.parseInt(req.query.limit, 10) || 200, 1), 1000)
   const offset = Math.max(Number.parseInt(req.query.offset, 10) || 0, 0)
   const accounts = await accountsOf(req.scope, req.auth_context.actor_id)
+  if (kind === "document") {
+    const page = await documents.page(req.scope, accounts, req.auth_context.actor_id, limit, offset)
+    return res.json({ ...page, limit, offset })
+  }
   const found = () =>
     records.database(req.scope)("tradesync_record").where("kind", kind).whereIn("owner", accounts)
   const [{ count }] = await found().count({ count: "*" })
