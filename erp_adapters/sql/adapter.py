@@ -29,6 +29,7 @@ from erp_adapters.sql.orders import (
     SubmitsOrdersInGroups,
     SubmitsOrdersInSteps,
 )
+from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query, Row
@@ -465,6 +466,7 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("items", _ReadsItems),
     ("restricted_items", _ListsRestrictedItems),
     ("price_scopes", _ReadsPrices),
+    *((name, ReadsPriceFeeds) for name, _ in FEEDS.values()),
     ("invoices", _ReadsInvoices),
     ("balances", _ReadsBalances),
     ("account_orders", _ReadsAccountOrders),
@@ -520,7 +522,7 @@ def _class_for(profile: Profile) -> type[SqlErpBase]:
     # A class that another one contains already would have no place in the order.
     chosen = [
         part
-        for part in parts
+        for part in dict.fromkeys(parts)
         if not any(other is not part and issubclass(other, part) for other in parts)
     ]
     made: type[SqlErpBase] = types.new_class("SqlErp", (*chosen,) or (SqlErpBase,))

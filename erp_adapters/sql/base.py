@@ -41,7 +41,7 @@ class Reading:
 
     def __init__(self, base: SqlErpBase, connection: Connection) -> None:
         self._base = base
-        self._connection = connection
+        self.connection = connection
         self.read_rows = 0
         self.bad: list[BadRow] = []
 
@@ -50,12 +50,12 @@ class Reading:
         query = self._base.queries.get(name)
         if query is None:
             return Answer()
-        return self._noted(query.read(self._connection, given))
+        return self._noted(query.read(self.connection, given))
 
     def rows_each(self, name: str, asked: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """All rows of that statement for each of these questions."""
         query = self._base.queries[name]
-        return [self._noted(answer) for answer in query.read_each(self._connection, asked)]
+        return [self._noted(answer) for answer in query.read_each(self.connection, asked)]
 
     def _noted(self, answer: Answer) -> Answer:
         self.read_rows += len(answer.rows)
@@ -64,7 +64,7 @@ class Reading:
 
     def stream(self, name: str, **given: Any) -> Iterator[Row]:
         query = self._base.queries[name]
-        for row in query.stream(self._connection, given, self.bad.append):
+        for row in query.stream(self.connection, given, self.bad.append):
             self.read_rows += 1
             yield row
 
@@ -123,10 +123,15 @@ class SqlErpBase:
         self._remember(reading)
 
     def _remember(self, reading: Reading) -> None:
-        records = [self._record(bad) for bad in reading.bad]
         unsound = sum(1 for bad in reading.bad if not bad.column)  # read, but no document
-        if len(records) >= MANY and reading.read_rows <= unsound:
-            raise Misconfigured(f"none of {len(records)} rows could be read", (str(records[0]),))
+        if len(reading.bad) >= MANY and reading.read_rows <= unsound:
+            first = str(self._record(reading.bad[0]))
+            raise Misconfigured(f"none of {len(reading.bad)} rows could be read", (first,))
+        self._tell(reading.bad)
+
+    def _tell(self, unreadable: Sequence[BadRow]) -> None:
+        """Let ``take_unreadable`` tell these rows, and the log."""
+        records = [self._record(bad) for bad in unreadable]
         # One entry for each, however often it is read before anybody asks.
         held: dict[UnreadableRecord, None] = getattr(self._unreadable, "records", {})
         for record in records:

@@ -126,6 +126,11 @@ def _prices(name: str, owner: str | None, owners: str | None) -> Read:
     )
 
 
+def _price_feed(name: str, owner: str | None) -> Read:
+    columns = ((_key(owner),) if owner else ()) + _PRICE
+    return Read(name, columns, identity=((owner,) if owner else ()) + _PRICE_IDENTITY)
+
+
 def _of_customers(name: str, columns: tuple[Column, ...], *identity: str) -> Read:
     return Read(name, columns, lists=("customer_ids",), needs=("customer_ids",), identity=identity)
 
@@ -323,6 +328,11 @@ _READS = (
     _prices("prices_account", "customer_id", "customer_ids"),
     _prices("prices_group", "group_code", "group_codes"),
     _prices("prices_default", None, None),
+    _price_feed("price_feed_item", None),
+    _price_feed("price_feed_location", "location_id"),
+    _price_feed("price_feed_account", "customer_id"),
+    _price_feed("price_feed_group", "group_code"),
+    _price_feed("price_feed_default", None),
     _of_customers(
         "invoices",
         (

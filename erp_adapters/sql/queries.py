@@ -58,7 +58,9 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class ReadColumn:
+    """A column of an answer: its place in it, and how its values are read."""
+
     position: int
     name: str
     convert: Convert
@@ -100,7 +102,7 @@ class Query:
             name: writer(PARAMETERS[name], facts, dialect, statement.types.get(name))
             for name in sql.parameters
         }
-        self._columns: dict[tuple[str, ...], tuple[_Column, ...]] = {}
+        self._columns: dict[tuple[str, ...], tuple[ReadColumn, ...]] = {}
 
     def uses(self, parameter: str) -> bool:
         return parameter in self.sql.parameters
@@ -174,7 +176,21 @@ class Query:
                 columns = self.columns(tuple(result.keys()))
                 yield from self._rows(result, columns, on_bad)
 
-    def columns(self, keys: tuple[str, ...]) -> tuple[_Column, ...]:
+    def read_rows(
+        self,
+        names: tuple[str, ...],
+        rows: Iterable[Sequence[Any]],
+        on_bad: Callable[[BadRow], None],
+    ) -> Iterator[Row]:
+        """Rows as a driver told them, with the names of their columns, as ours."""
+        return self._rows(rows, self.columns(names), on_bad)
+
+    @property
+    def constants(self) -> Mapping[str, Any]:
+        """What columns have that the answer lacks, in domain types; None for nothing."""
+        return self._blank
+
+    def columns(self, keys: tuple[str, ...]) -> tuple[ReadColumn, ...]:
         """Which column of the answer is which of ours.
 
         Raises Misconfigured for a column that the statement does not know, or
@@ -195,7 +211,7 @@ class Query:
         for name in names:
             column = read.column(name)
             must = column is not None and column.required and not column.nullable
-            columns.append(_Column(lowered.index(name), name, self._convert[name], must))
+            columns.append(ReadColumn(lowered.index(name), name, self._convert[name], must))
         self._columns[keys] = tuple(columns)
         return self._columns[keys]
 
@@ -226,7 +242,7 @@ class Query:
     def _rows(
         self,
         result: Iterable[Sequence[Any]],
-        columns: Collection[_Column],
+        columns: Collection[ReadColumn],
         on_bad: Callable[[BadRow], None],
     ) -> Iterator[Row]:
         for raw in result:

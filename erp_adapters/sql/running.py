@@ -124,7 +124,7 @@ class _Straight(_AtOnce):
         self, sql: Statement, parameters: Mapping[str, Any], *, wants_id: bool = False
     ) -> None:
         cursor = self._cursor
-        with _as_sqlalchemy_says(self._connection):
+        with as_sqlalchemy_says(self._connection):
             cursor.execute(*_bound(self._connection, sql, parameters))
             if cursor.description is None:
                 reply = Reply(None, (), cursor.rowcount, cursor.lastrowid)
@@ -183,7 +183,7 @@ class _Pipelined:
             self._failed = self._failed or error
         for cursor in sent:
             if not _went_well(cursor):
-                with _as_sqlalchemy_says(self._connection):
+                with as_sqlalchemy_says(self._connection):
                     raise self._failed or AssertionError("a statement has no answer")
             if cursor.description is None:
                 yield Reply(None, (), cursor.rowcount)
@@ -191,7 +191,7 @@ class _Pipelined:
                 yield _with_rows(cursor)
             cursor.close()
         if self._failed is not None:
-            with _as_sqlalchemy_says(self._connection):
+            with as_sqlalchemy_says(self._connection):
                 raise self._failed
 
 
@@ -231,7 +231,7 @@ def _errors(connection: Connection) -> type[BaseException]:
 
 
 @contextmanager
-def _as_sqlalchemy_says(connection: Connection) -> Iterator[None]:
+def as_sqlalchemy_says(connection: Connection) -> Iterator[None]:
     """The driver's errors, told and treated as if SQLAlchemy had met them."""
     dialect = connection.dialect
     driver_error: Any = _errors(connection)

@@ -472,7 +472,10 @@ class TakesPriceBatches(Protocol):
     def apply_price_rows(self, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
         """The same as ``apply_prices`` for these rows, in one transaction; idempotent.
 
-        Of what is removed only the key columns count.
+        As many as there are: no batch limits them. What is removed goes before
+        anything is put; of it only the key columns count. Raises ValueError or
+        Rejected, with nothing changed, for a key that is put twice and for a row
+        that no ``PriceKey`` and ``PriceValue`` could say.
         """
         ...
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from sync.domain.account import Account, BillTo, Contact, Item, Location, ShipTo
 from sync.domain.account_order import AccountOrder, AccountOrderLine, OrderSource
@@ -49,8 +50,18 @@ from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark, utc
 from sync.errors import AccessDenied, Conflict, Rejected
 from sync.ports.clock import Clock
-from sync.ports.erp import ErpCapabilities, Feed, Finding, FindingLevel, TaxQuestion
+from sync.ports.erp import (
+    ErpCapabilities,
+    Feed,
+    Finding,
+    FindingLevel,
+    TaxQuestion,
+    UnreadableRecord,
+)
 from sync.testing.clock import ManualClock
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ALL_FEEDS = frozenset(Feed)
 
@@ -80,7 +91,8 @@ class MemoryErp:
     ``submitted`` counts the calls of ``submit_order``, refused ones included,
     ``cancellations`` those of ``cancel_order``, ``creations`` those of
     ``create_customer``. With ``creates_prospects`` a new customer waits for the
-    ERP's staff; ``refuse_customers`` says why none is made.
+    ERP's staff; ``refuse_customers`` says why none is made. ``feeds`` are the levels
+    that ``price_vectors`` tells.
     """
 
     def __init__(
@@ -98,6 +110,8 @@ class MemoryErp:
         self._bill_tos: dict[tuple[CustomerId, BillToId], BillTo] = {}
         self._items: dict[Sku, Item] = {}
         self._prices: dict[PriceKey, Price] = {}
+        self._damaged: set[PriceKey] = set()
+        self._unreadable: dict[UnreadableRecord, None] = {}
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
@@ -112,6 +126,7 @@ class MemoryErp:
         self._changed: dict[tuple[Feed, CustomerId], datetime] = {}
         self._created: dict[IdempotencyKey, CustomerId] = {}
         self._access_denied = False
+        self.feeds: Collection[PriceLevel] = tuple(PriceLevel)
         self.creations = 0
         self.creates_prospects = False
         self.refuse_customers: str | None = None
@@ -234,13 +249,27 @@ class MemoryErp:
         self._admit()
         wanted = set(scopes)
         named = None if skus is None else set(skus)
-        return iter(
-            [
-                price
-                for key, price in self._prices.items()
-                if key.scope in wanted and (named is None or key.sku in named)
-            ]
-        )
+        told = []
+        for key, price in self._prices.items():
+            if key.scope in wanted and (named is None or key.sku in named):
+                if key in self._damaged:
+                    self._unreadable[_unreadable(key)] = None
+                else:
+                    told.append(price)
+        return iter(told)
+
+    @property
+    def batched_levels(self) -> Collection[PriceLevel]:
+        return self.feeds
+
+    def price_vectors(self, level: PriceLevel) -> Iterator[tuple[PriceScope, pa.Table]]:
+        from sync.columnar.vectors import vector_of
+
+        self._admit()
+        for scope in sorted({key.scope for key in self._prices if key.scope.level is level}):
+            vector = vector_of(self.prices([scope]))
+            if len(vector):
+                yield scope, vector
 
     def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
         self._admit()
@@ -485,9 +514,20 @@ class MemoryErp:
     def set_price(self, price: Price) -> None:
         """Add the entry, or give the entry with that key another value."""
         self._prices[price.key] = price
+        self._damaged.discard(price.key)
         self._touch_prices(price.key)
 
+    def damage_price(self, key: PriceKey) -> None:
+        """From now on nobody can understand this entry, until it is set again."""
+        self._damaged.add(key)
+        self._touch_prices(key)
+
+    def take_unreadable(self) -> Sequence[UnreadableRecord]:
+        told, self._unreadable = tuple(self._unreadable), {}
+        return told
+
     def remove_price(self, key: PriceKey) -> None:
+        self._damaged.discard(key)
         del self._prices[key]
         self._touch_prices(key)
 
@@ -690,3 +730,10 @@ class MemoryErp:
             concerned = scope.level is not PriceLevel.GROUP or scope.owner in account.price_groups
             if concerned:
                 self._touch(Feed.PRICES, account.customer_id)
+
+
+def _unreadable(key: PriceKey) -> UnreadableRecord:
+    scope = key.scope
+    customer = CustomerId(scope.owner) if scope.level is PriceLevel.ACCOUNT else None
+    name = f"{scope}/{key.price_list}/{key.sku}"
+    return UnreadableRecord("prices", name, "currency", "is none", customer)

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from sync.columnar.vectors import fingerprint, prices_of, vector_of
 from sync.domain.account import Account, Contact, CreditStatus, Item
 from sync.domain.account_order import OrderSource
 from sync.domain.address import Address
@@ -88,7 +89,9 @@ from sync.ports.erp import (
     RequestsCredits,
     SubmitsOrders,
     SupportsOrderGroups,
+    SupportsPriceBatches,
     TellsChanges,
+    TellsUnreadable,
 )
 from sync.testing import builders as a
 from sync.testing.erp_world import ErpWorld, OrderRows
@@ -1109,6 +1112,61 @@ class ErpAdapterContract:
 
         assert told == [erp_world.told(self._price())]
 
+    # Prices by whole lists.
+
+    @pytest.mark.rule("WA-6", "WA-7", "VE-12")
+    def test_price_vectors_say_what_prices_say(self, erp: Erp, erp_world: ErpWorld) -> None:
+        reads, batches = having(erp, ReadsPrices), having(erp, SupportsPriceBatches)
+        for entry in _arrange_lists(erp_world):
+            erp_world.add_price(entry)
+        scopes = set(reads.price_scopes())
+
+        for level in batches.batched_levels:
+            told = list(batches.price_vectors(level))
+            assert sorted(scope for scope, _ in told) == sorted(
+                scope for scope in scopes if scope.level is level
+            )
+            for scope, vector in told:
+                alike = vector_of(reads.prices([scope]))
+                assert vector.equals(alike), scope
+                assert fingerprint(vector) == fingerprint(alike)
+
+    def test_no_price_is_no_vector(self, erp: Erp, erp_world: ErpWorld) -> None:
+        batches = having(erp, SupportsPriceBatches)
+        _arrange_priced(erp_world)
+
+        assert [list(batches.price_vectors(level)) for level in batches.batched_levels] == [
+            [] for _ in batches.batched_levels
+        ]
+
+    @pytest.mark.rule("WA-7", "MI-3")
+    def test_a_damaged_price_is_left_out_of_its_vector_and_told(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        batches, tells = having(erp, SupportsPriceBatches), having(erp, TellsUnreadable)
+        level = self.own_scope.level
+        if level not in batches.batched_levels:
+            pytest.skip(f"{erp.capabilities.name} tells no vectors of that level")
+        _arrange_priced(erp_world)
+        whole, damaged = self._price(), self._price("4.2500", sku=NUT)
+        for entry in (whole, damaged, a.a_price("7.7700", scope=self.other_scope)):
+            erp_world.add_price(entry)
+        erp_world.damage_price(damaged)
+        tells.take_unreadable()
+
+        told = {}
+        known_of = {}
+        for scope, vector in batches.price_vectors(level):
+            told[scope] = prices_of(vector, scope)
+            known_of[scope] = list(tells.take_unreadable())
+
+        assert [price.key.sku for price in told[self.own_scope]] == [whole.key.sku]
+        [record] = known_of[self.own_scope]
+        assert NUT.value in record.key
+        assert record.customer in (None, CustomerId(self.own_scope.owner))
+        assert len(told) == 2
+        assert tells.take_unreadable() == ()
+
     # Invoices.
 
     @pytest.mark.rule("WA-8", "MI-6")
@@ -1600,6 +1658,34 @@ def _restricted_items() -> list[Item]:
 def _arrange_priced(world: ErpWorld) -> None:
     arrange_customer(world, a.an_account(price_groups=("GOLD",)))
     arrange_items(world)
+
+
+def _arrange_lists(world: ErpWorld) -> list[Price]:
+    """Entries of every level, with all that an entry can have; none is arranged yet."""
+    _arrange_priced(world)
+    world.add_location(a.a_location())
+    scopes = [
+        ITEM_OVERRIDES,
+        PriceScope.location(LocationId("SITE-1")),
+        PriceScope.account(a.ACCOUNT),
+        PriceScope.account(OTHER),
+        PriceScope.group("GOLD"),
+        PriceScope.group("SILVER"),
+        DEFAULT_LIST,
+    ]
+    entries = []
+    for number, scope in enumerate(scopes):
+        entries += [
+            a.a_price("123456789012.3456", scope=scope, price_list=f"L{number}"),
+            a.a_price("0.0001", scope=scope, min_quantity=Decimal("1000.5")),
+            a.a_price("9.4900", scope=scope, sku=NUT, priority=number, warehouse="W1"),
+            a.a_price("8.0000", scope=scope, valid_from=date(2020, 1, 1)),
+            a.a_price("8.5000", scope=scope, unit="BOX", valid_until=date(2089, 12, 31)),
+            a.a_price("0.0000", scope=scope, sku=NUT, currency="USD"),
+            a.a_price(None, scope=scope, sku=NUT, unit="BOX"),
+        ]
+    # As they lie in a table: those of one owner are not together, nor in any order.
+    return entries[::3] + entries[1::3] + entries[2::3]
 
 
 def _arrange_changing(world: ErpWorld, feed: Feed) -> None:

@@ -139,6 +139,10 @@ class ErpWorld(Protocol):
         """Pad every spelling of this key with trailing spaces, as CHAR columns do."""
         ...
 
+    def damage_price(self, price: Price) -> None:
+        """Let the row of this entry be one that nobody can understand any more."""
+        ...
+
     def refuse_item(self, sku: Sku) -> None:
         """From now on the ERP refuses to write an order line with this item."""
         ...

@@ -79,7 +79,7 @@ from sync.errors import AccessDenied, Rejected
 from sync.kit.hint_body import hinted
 from sync.ports.clock import Clock
 from sync.ports.erp import Finding, FindingLevel
-from sync.ports.store import Delivery, OrderPage, StoreCapabilities
+from sync.ports.store import Delivery, OrderPage, PriceRows, StoreCapabilities
 from sync.testing.clock import ManualClock
 
 
@@ -529,6 +529,18 @@ class MemoryStore:
             self._prices.pop(gone, None)
         self._prices.update(put)
 
+    def apply_price_rows(self, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
+        entries = [each for rows in put for each in _entries(rows)]
+        wanted = dict(entries)
+        if len(wanted) < len(entries):
+            raise ValueError("a price is put twice in one call")
+        gone = [key for rows in remove for key, _ in _entries(rows)]
+        changes = len(entries) + len(gone)
+        self._take([key.key.sku.value for key in wanted], changes, max(1, changes))
+        for key in gone:
+            self._prices.pop(key, None)
+        self._prices.update(wanted)
+
     def open_applications(self) -> Iterator[Application | UnreadableApplication]:
         self._admit()
         waiting = [
@@ -799,6 +811,15 @@ class MemoryStore:
                 remedy="release the record in the store",
             )
         self.writes += max(1, changes)
+
+
+def _entries(rows: PriceRows) -> list[tuple[PublishedPriceKey, PriceValue]]:
+    from sync.columnar.vectors import prices_of
+
+    return [
+        (PublishedPriceKey(rows.audience, price.key), price.value)
+        for price in prices_of(rows.rows, rows.scope)
+    ]
 
 
 def _handed_in(application: Application | UnreadableApplication) -> tuple[str, str]:

@@ -18,6 +18,8 @@ page size cannot be chosen, set ``page_size`` of the class to what it is.
 from __future__ import annotations
 
 import dataclasses
+import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -68,6 +70,7 @@ from sync.domain.pricing import (
     AudienceKind,
     Price,
     PriceScope,
+    PriceValue,
 )
 from sync.domain.registration import AccountKind, Application, Document
 from sync.domain.sales_order import ErpOrderState, OrderStatus, Shipment
@@ -96,6 +99,7 @@ from sync.ports.store import (
     MirrorsInvoices,
     MirrorsPrices,
     MirrorsShipTos,
+    PriceRows,
     QuotesPrices,
     ReadsBuyers,
     ReadsOrdersTogether,
@@ -103,6 +107,7 @@ from sync.ports.store import (
     ReadsWebOrders,
     ShowsImport,
     Store,
+    TakesPriceBatches,
     WritesRegistrations,
 )
 from sync.testing import builders as a
@@ -148,6 +153,44 @@ def read(orders: ReadsWebOrders, since: datetime | None = None) -> list[WebOrder
 
 def published(price: Price, audience: Audience | None = None) -> PublishedPriceKey:
     return PublishedPriceKey(audience or a.account_audience(), price.key)
+
+
+def in_rows(prices: Sequence[Price], audience: Audience | None = None) -> list[PriceRows]:
+    """The same prices as the columns of each of their scopes, for one audience."""
+    from sync.columnar.vectors import vector_of
+
+    scopes = dict.fromkeys(price.key.scope for price in prices)
+    return [
+        PriceRows(
+            audience or a.account_audience(),
+            scope,
+            vector_of(price for price in prices if price.key.scope == scope),
+        )
+        for scope in scopes
+    ]
+
+
+def tricky_prices() -> list[Price]:
+    """Entries with every spelling that a store could get wrong, each with a key of its own."""
+    quantities = ["0", "0.0001", "0.0000000001", "1.0000", "10", "10.50", "100", "12345678.9000"]
+    amounts = [
+        *("0", "0.0000", "0.0000000001", "0.00000012", "0.1", "1.5", "1.5000", "10", "100.00"),
+        *("120.0300", "999999999999999.9999", "9999999999999999999999999999.9999999999", None),
+    ]
+    texts = [TRICKY, "", "1,5", '"', "\\N", "\\.", "tab\there", "two\nlines", "NULL", " x "]
+    days = [None, date(1, 1, 1), date(1969, 12, 31), date(2024, 2, 29), date(9999, 12, 31)]
+    return [
+        *(a.a_price("2", min_quantity=Decimal(each)) for each in quantities if each != "1.0000"),
+        *(a.a_price(each, sku=Sku(f"AMOUNT-{at}")) for at, each in enumerate(amounts)),
+        *(a.a_price("3", price_list=each) for each in texts),
+        *(a.a_price("4", unit=each, sku=NUT) for each in texts),
+        *(a.a_price("5", warehouse=each, sku=NUT) for each in (None, "W2", TRICKY)),
+        *(a.a_price("6", valid_from=each, sku=Sku("FROM")) for each in days),
+        *(a.a_price("7", valid_until=day, sku=Sku(f"TO-{at}")) for at, day in enumerate(days)),
+        *(a.a_price("8", priority=each, sku=Sku("PRIO")) for each in (-(2**31), -1, 0, 2**31 - 1)),
+        *(a.a_price("9", sku=Sku(each)) for each in ("Ölfilter", "000123", "123", "a'b\\c", "%s")),
+        *(a.a_price("10", currency=each, sku=Sku("CUR")) for each in ("USD", "JPY")),
+    ]
 
 
 class StoreContract:
@@ -1888,6 +1931,215 @@ class StoreContract:
             published(listed, everyone): listed.value,
         }
         assert list(quotes.shown_to([])) == []
+
+    # Prices by column.
+
+    @pytest.mark.rule("WA-6", "WA-7")
+    def test_prices_put_in_rows_are_shown_as_those_put_one_by_one(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        mine, theirs = a.account_audience(), a.account_audience(OTHER)
+        prices = tricky_prices()
+        scope = prices[0].key.scope
+        for price in prices:
+            mirror.apply_prices([(published(price, theirs), price.value)], [])
+
+        for _ in range(2):
+            batches.apply_price_rows(in_rows(prices), [])
+            shown = mirror.shown_prices(mine, scope)
+            assert shown == {price.key: price.value for price in prices}
+            assert shown == mirror.shown_prices(theirs, scope)
+
+        mirror.apply_prices([], [published(price) for price in prices[::2]])
+        batches.apply_price_rows([], in_rows(prices[::2], theirs))
+        left = {price.key: price.value for price in prices[1::2]}
+        assert mirror.shown_prices(mine, scope) == mirror.shown_prices(theirs, scope) == left
+        batches.apply_price_rows([], in_rows(prices))
+        mirror.apply_prices([], [published(price, theirs) for price in prices])
+        assert list(mirror.shown_price_partitions()) == []
+
+    @pytest.mark.rule("WA-6", "MI-2")
+    @pytest.mark.parametrize("seed", range(3))
+    def test_any_run_of_changes_ends_alike_in_rows_and_one_by_one(
+        self, store: Store, store_world: StoreWorld, seed: int
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        mine, theirs = a.account_audience(), a.account_audience(OTHER)
+        chance, pool = random.Random(seed), tricky_prices()
+        scope = pool[0].key.scope
+        for _ in range(6):
+            put = [
+                Price(each.key, PriceValue(Decimal(chance.randrange(10**6)).scaleb(-4)))
+                for each in chance.sample(pool, chance.randrange(len(pool)))
+            ]
+            # Some of them are put in the same call, and some are not there.
+            gone = chance.sample(pool, chance.randrange(len(pool)))
+            mirror.apply_prices(
+                [(published(each, theirs), each.value) for each in put],
+                [published(each, theirs) for each in gone],
+            )
+            batches.apply_price_rows(in_rows(put), in_rows(gone))
+
+            shown = mirror.shown_prices(mine, scope)
+            assert shown == mirror.shown_prices(theirs, scope)
+            assert {each.key: each.value for each in put}.items() <= shown.items()
+            assert not {each.key for each in gone} - {each.key for each in put} & shown.keys()
+
+    @pytest.mark.rule("VE-7", "WA-6")
+    def test_rows_of_several_audiences_and_scopes_change_in_one_call(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        quotes = having(store, QuotesPrices)
+        _put_accounts(store)
+        everyone, shoppers = Audience(AudienceKind.ACCOUNTS), a.retail_audience()
+        listed = [
+            a.a_price("12.0000", scope=DEFAULT_LIST),
+            a.a_price("11.0000", scope=ITEM_OVERRIDES),
+        ]
+        own, gold = a.a_price("9.9900"), a.a_price("8.0000", scope=PriceScope.group("GOLD"))
+        audiences = {everyone: listed, shoppers: listed, a.account_audience(): [own, gold]}
+
+        batches.apply_price_rows(
+            [rows for each, prices in audiences.items() for rows in in_rows(prices, each)], []
+        )
+        assert dict(quotes.shown_to(audiences)) == {
+            published(price, each): price.value
+            for each, prices in audiences.items()
+            for price in prices
+        }
+
+        dearer = Price(own.key, PriceValue(Decimal("10.01")))
+        batches.apply_price_rows(
+            [*in_rows([dearer]), *in_rows([own], everyone)],
+            [*in_rows(listed, shoppers), *in_rows([gold, own])],
+        )
+        assert dict(quotes.shown_to(audiences)) == {
+            **{published(price, everyone): price.value for price in (*listed, own)},
+            published(own): dearer.value,
+        }
+        assert set(mirror.shown_price_partitions()) == {
+            *((everyone, price.key.scope) for price in (*listed, own)),
+            (a.account_audience(), own.key.scope),
+        }
+
+    @pytest.mark.rule("WA-7")
+    def test_of_removed_rows_only_the_key_counts(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        price = a.a_price("9.9900", min_quantity=Decimal("10.50"), valid_until=date(2025, 12, 31))
+        same = a.a_price(None, min_quantity=Decimal("10.5"))
+        mirror.apply_prices([(published(price), price.value)], [])
+
+        batches.apply_price_rows([], in_rows([same]))
+
+        assert list(mirror.shown_price_partitions()) == []
+
+    @pytest.mark.rule("WA-7")
+    def test_rows_take_the_place_of_prices_put_one_by_one_and_the_other_way_round(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        first = a.a_price("9.9900", min_quantity=Decimal("10.50"), warehouse="W2")
+        second = a.a_price("8.0000", min_quantity=Decimal("10.5"), warehouse="W2")
+        mirror.apply_prices([(published(first), first.value)], [])
+
+        for price in (second, first):
+            batches.apply_price_rows(in_rows([price]), [])
+            shown = mirror.shown_prices(a.account_audience(), first.key.scope)
+            assert shown == {price.key: price.value}
+        mirror.apply_prices([(published(second), second.value)], [])
+        shown = mirror.shown_prices(a.account_audience(), first.key.scope)
+        assert shown == {second.key: second.value}
+
+    def test_rows_come_in_any_order_and_any_number(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        most = 2 * store.capabilities.prices_at_once + 1
+        prices = [a.a_price(f"{number}.50", sku=Sku(f"ITEM-{number}")) for number in range(most)]
+        [whole] = in_rows(prices)
+        backwards = whole.rows.take(list(reversed(range(most))))
+        # A part of a table does not begin where its memory begins.
+        halves = [backwards.slice(most // 2), backwards.slice(0, most // 2)]
+
+        for put in ([dataclasses.replace(whole, rows=half) for half in halves], [whole]):
+            batches.apply_price_rows(put, [])
+            assert mirror.shown_prices(whole.audience, whole.scope) == {
+                price.key: price.value for price in prices
+            }
+        batches.apply_price_rows([], [dataclasses.replace(whole, rows=halves[0])])
+        assert len(mirror.shown_prices(whole.audience, whole.scope)) == most // 2
+
+    def test_no_rows_at_all_change_nothing(self, store: Store, store_world: StoreWorld) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        [one] = in_rows([a.a_price()])
+        nothing = dataclasses.replace(one, rows=one.rows.slice(1))
+        batches.apply_price_rows([one], [])
+
+        batches.apply_price_rows([], [])
+        batches.apply_price_rows([nothing], [nothing])
+
+        assert len(mirror.shown_prices(one.audience, one.scope)) == 1
+
+    @pytest.mark.rule("WA-7")
+    def test_one_refused_row_leaves_all_others_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        many = [a.a_price(sku=Sku(f"ITEM-{number}")) for number in range(2000)]
+        held, gone = a.a_price("9.9900"), a.a_price("7", sku=NUT)
+        batches.apply_price_rows(in_rows([held, gone]), [])
+        store_world.refuse_record("REFUSED")
+        dearer, refused = a.a_price("10.9900"), a.a_price(sku=Sku("REFUSED"))
+        elsewhere = in_rows([*many, refused], a.account_audience(OTHER))
+
+        for put in (in_rows([dearer, refused]), [*in_rows([dearer, *many]), *elsewhere]):
+            with pytest.raises(SyncError):
+                batches.apply_price_rows(put, in_rows([gone]))
+
+            assert set(mirror.shown_price_partitions()) == {(a.account_audience(), held.key.scope)}
+            assert mirror.shown_prices(a.account_audience(), held.key.scope) == {
+                held.key: held.value,
+                gone.key: gone.value,
+            }
+
+    @pytest.mark.rule("WA-7")
+    @pytest.mark.parametrize(
+        "mistake",
+        [
+            {"unit_price": Decimal(2)},
+            {"sku": "OTHER", "unit_price": Decimal("-0.01")},
+            {"currency": "eur"},
+            {"sku": ""},
+            {"sku": " NUT"},
+        ],
+    )
+    def test_rows_that_no_prices_could_be_are_refused_whole(
+        self, store: Store, store_world: StoreWorld, mistake: dict[str, object]
+    ) -> None:
+        mirror, batches = having(store, MirrorsPrices), having(store, TakesPriceBatches)
+        _put_accounts(store)
+        held, fine = a.a_price("9.9900"), a.a_price("1", sku=NUT)
+        batches.apply_price_rows(in_rows([held]), [])
+        # The types of a price forbid such values; columns come from elsewhere.
+        [rows] = in_rows([fine])
+        columns = rows.rows.to_pylist()
+        both = rows.rows.from_pylist([*columns, columns[0] | mistake], schema=rows.rows.schema)
+
+        with pytest.raises((ValueError, Rejected)):
+            batches.apply_price_rows([dataclasses.replace(rows, rows=both)], in_rows([held]))
+
+        assert mirror.shown_prices(rows.audience, rows.scope) == {held.key: held.value}
 
     # Checking.
 

@@ -94,7 +94,7 @@ LAYERS = (
     Layer(
         "sync.testing",
         (*_PURE, "sync.flows", "sync.kit", "sync.planning", "sync.routing", "sync.admission"),
-        frozenset({"pytest", "hypothesis"}),
+        frozenset({"pytest", "hypothesis", "pyarrow"}),
     ),
 )
 

@@ -313,6 +313,9 @@ class CsvWorld:
                         row[column] = f"{customer_id.value}      "
             self.export(name)
 
+    def damage_price(self, price: Price) -> None:
+        raise NotImplementedError
+
     def refuse_item(self, sku: Sku) -> None:
         pytest.skip("its import refuses later, in an answer; see the tests below the contract")
 

@@ -389,6 +389,16 @@ class HarbourWorld:
             key=customer_id.value,
         )
 
+    def damage_price(self, price: Price) -> None:
+        key = price.key
+        self.execute(
+            "UPDATE prices SET currency = 'euros' WHERE owner = :owner AND item_no = :item_no"
+            " AND min_quantity = :min_quantity",
+            owner=key.scope.owner,
+            item_no=key.sku.value,
+            min_quantity=key.min_quantity,
+        )
+
     def refuse_item(self, sku: Sku) -> None:
         self.execute("UPDATE items SET blocked = 1 WHERE item_no = :sku", sku=sku.value)
 

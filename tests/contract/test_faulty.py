@@ -64,6 +64,7 @@ STORE_PROTOCOLS = [
     store_ports.MirrorsCustomerParts,
     store_ports.MirrorsDocuments,
     store_ports.MirrorsPrices,
+    store_ports.TakesPriceBatches,
     store_ports.QuotesPrices,
     store_ports.ReadsOrdersTogether,
     store_ports.CapturesPayments,

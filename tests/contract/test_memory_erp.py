@@ -98,6 +98,9 @@ class MemoryWorld:
     def pad_keys(self, customer_id: CustomerId) -> None:
         pytest.skip("memory has no CHAR columns: a key cannot be padded")
 
+    def damage_price(self, price: Price) -> None:
+        self._erp.damage_price(price.key)
+
     def refuse_item(self, sku: Sku) -> None:
         self._erp.refuse_item(sku)
 

@@ -37,6 +37,7 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim ListsRestrictedItems",
         "tryton does not claim ReadsAccountOrders",
         "tryton does not claim ReadsAvailability",
+        "tryton does not claim SupportsPriceBatches",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
         "tryton does not claim ReadsDocuments",

@@ -10,8 +10,10 @@ from typing import Protocol, cast
 import pytest
 
 from erp_adapters.sql.adapter import SqlErpAdapter
+from sync.columnar.vectors import vector_of
 from sync.domain.account_order import OrderSource
 from sync.domain.ids import IdempotencyKey, InvoiceNumber
+from sync.domain.pricing import PriceLevel
 from sync.ports.erp import (
     ChecksPurchaseOrders,
     Erp,
@@ -28,6 +30,7 @@ from sync.ports.erp import (
     ReadsItems,
     ReadsPrices,
     ReadsShipTos,
+    SupportsPriceBatches,
     TellsChanges,
 )
 from sync.sample import build_sample
@@ -52,6 +55,7 @@ class SampleErp(
     ReadsShipTos,
     ReadsItems,
     ReadsPrices,
+    SupportsPriceBatches,
     ReadsInvoices,
     ReadsBalances,
     ReadsCustomerParts,
@@ -93,6 +97,18 @@ def _opened(url: str, store: str, folder: Path) -> Iterator[SampleErp]:
 @pytest.mark.rule("OP-4")
 def test_check_finds_nothing_to_object_to(erp: SampleErp) -> None:
     assert [each for each in erp.check() if each.level is not FindingLevel.OK] == []
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+@pytest.mark.parametrize("level", PriceLevel)
+def test_the_feed_of_each_level_is_what_the_statement_by_owner_says(
+    erp: SampleErp, level: PriceLevel
+) -> None:
+    told = dict(erp.price_vectors(level))
+
+    assert told.keys() == {scope for scope in erp.price_scopes() if scope.level is level}
+    for scope, vector in told.items():
+        assert vector.equals(vector_of(erp.prices([scope])))
 
 
 @pytest.mark.rule("WA-1")

@@ -14,7 +14,7 @@ import pytest
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
-from sync.domain.pricing import PriceScope
+from sync.domain.pricing import PriceLevel, PriceScope
 from sync.domain.sales_order import CodedAmount, OneOffShipTo, SalesOrder
 from sync.errors import Conflict, Misconfigured, Rejected
 from sync.ports.erp import (
@@ -35,6 +35,7 @@ from sync.ports.erp import (
     ReadsPrices,
     ReadsShipTos,
     SubmitsOrders,
+    SupportsPriceBatches,
     TellsChanges,
     TellsUnreadable,
 )
@@ -203,6 +204,7 @@ def claims(erp: Erp) -> set[str]:
         ReadsOrderStatus,
         ChecksPurchaseOrders,
         TellsUnreadable,
+        SupportsPriceBatches,
     )
     return {protocol.__name__ for protocol in protocols if isinstance(erp, protocol)}
 
@@ -222,6 +224,21 @@ def test_an_adapter_claims_what_its_profile_serves_and_nothing_else(made: Made) 
         "SubmitsOrders",
         "TellsUnreadable",
     }
+
+
+def test_feeds_of_prices_are_claimed_by_the_levels_that_have_one(made: Made) -> None:
+    feed = """
+  price_feed_account: |
+    SELECT no AS customer_id, 'NET' AS price_list, item AS sku, 1 AS min_quantity,
+           price AS unit_price
+      FROM prices ORDER BY no
+"""
+    erp = made(HEADER, PRICES, feed)
+
+    assert {"ReadsPrices", "SupportsPriceBatches"} <= claims(erp)
+    assert list(erp.batched_levels) == [PriceLevel.ACCOUNT]
+    with pytest.raises(ValueError, match="no statement price_feed_default"):
+        erp.price_vectors(PriceLevel.DEFAULT)
 
 
 def test_an_account_is_read_as_it_is_and_what_is_missing_stays_missing(made: Made) -> None:

@@ -1,0 +1,65 @@
+"""A stretch of an answer as a driver told it, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+ROWS = 50_000
+"""Rows of one batch, where the reader may choose."""
+
+Raw: TypeAlias = "pa.Array[Any] | Sequence[Any]"
+"""A column: of Arrow, or of the values that a driver for rows gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``names`` are the columns' own, in their order, as the database spells them."""
+
+    names: tuple[str, ...]
+    columns: tuple[Raw, ...]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def rows(self, places: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Single rows with the values that a driver for rows would give."""
+        taken = [in_python(column, places) for column in self.columns]
+        return list(zip(*taken, strict=True))
+
+
+def of_rows(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> Batch:
+    return Batch(names, tuple(zip(*rows, strict=True)))
+
+
+def of_arrow(batch: pa.RecordBatch) -> Batch:
+    return Batch(tuple(batch.schema.names), tuple(batch.columns))
+
+
+def is_numeric_text(array: pa.Array[Any]) -> bool:
+    """Whether these are PostgreSQL's numbers, which ADBC tells as text."""
+    kind: Any = array.type
+    return isinstance(kind, pa.OpaqueType) and kind.type_name == "numeric"
+
+
+def in_python(raw: Raw, places: Sequence[int] | None = None) -> list[Any]:
+    """The values, or those at these places, as a driver for rows gives them."""
+    if not isinstance(raw, pa.Array):
+        return list(raw) if places is None else [raw[place] for place in places]
+    chosen = raw if places is None else raw.take(pa.array(places, pa.int64()))
+    values = [_python(scalar) for scalar in chosen]
+    if is_numeric_text(raw):
+        return [None if value is None else Decimal(value) for value in values]
+    return values
+
+
+def _python(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        # A day before the first or after the last of our calendar, such as infinity.
+        return str(scalar)

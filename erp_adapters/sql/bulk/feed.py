@@ -1,0 +1,236 @@
+"""A price feed: batches of an answer as vectors, one for each owner.
+
+Columns are read whole (``values``). A row in which something did not go smoothly is
+read once more by itself, as the statement for single owners would read it: so it is
+either the same entry, or unreadable for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from erp_adapters.sql import translate
+from erp_adapters.sql.bulk.batches import Batch
+from erp_adapters.sql.bulk.values import ValueReader, Values, text_of
+from erp_adapters.sql.queries import BadRow, Query
+from sync.columnar.vectors import AMOUNT, SCHEMA, canonical, vector_of
+from sync.domain.ids import MAX_KEY_LENGTH, Sku
+from sync.domain.money import currency_code
+from sync.domain.pricing import PriceLevel
+from sync.errors import Misconfigured
+from sync.ports.erp import ErpCapabilities
+
+Piece = tuple[Any, pa.Table]
+"""Rows in the order of the answer: whose each is (None: nobody's in particular), and what."""
+
+
+class Feed:
+    """One feed statement, ready to turn its batches into vectors.
+
+    ``owner`` names the column that says whose an entry is; None for lists of everybody.
+    What cannot be read is given to ``on_bad``.
+    """
+
+    def __init__(
+        self,
+        query: Query,
+        facts: ErpCapabilities,
+        level: PriceLevel,
+        owner: str | None,
+        on_bad: Callable[[BadRow], None],
+        cut_floats: bool = False,
+    ) -> None:
+        self._query = query
+        self._facts = facts
+        self._level = level
+        self._owner = owner
+        self._on_bad = on_bad
+        self._cut_floats = cut_floats
+        self._readers: dict[str, ValueReader] = {}
+        self._same: dict[str, pa.Array[Any]] = {}
+        self.read_rows = 0
+
+    def vectors(self, batches: Iterable[Batch]) -> Iterator[tuple[str, pa.Table]]:
+        """Each owner with all its entries, canonical. Raises Misconfigured for one come twice.
+
+        What is bad of an owner is told before its vector comes. An owner of whom nothing
+        can be read does not come.
+        """
+        held: list[pa.Table] = []
+        owner: str | None = None
+        seen: set[str] = set()
+        for batch in batches:
+            for name, rows in _runs(*self._piece(batch)):
+                if name != owner:
+                    if owner is not None:
+                        yield owner, _vector(held)
+                    if name in seen:
+                        raise Misconfigured(self._twice(name))
+                    seen.add(name)
+                    owner, held = name, []
+                held.append(rows)
+        if owner is not None:
+            yield owner, _vector(held)
+
+    def _twice(self, owner: str) -> str:
+        return (
+            f"{self._query.statement.place}: {self._query.name} tells {owner} twice, with others"
+            f" in between; add ORDER BY {self._owner} to it, and compare keys exactly"
+        )
+
+    def _piece(self, batch: Batch) -> Piece:
+        made = self._columns(batch)
+        owners = made[self._owner].array if self._owner else None
+        table = self._table(made, len(batch))
+        odd = self._odd(made, table, owners)
+        if odd is None:
+            self.read_rows += len(batch)
+            return owners, table
+        return self._looked_at(batch, owners, table, odd)
+
+    def _columns(self, batch: Batch) -> dict[str, Values]:
+        made = {}
+        for column in self._query.columns(batch.names):
+            reader = self._readers.get(column.name)
+            if reader is None:
+                reader = self._readers[column.name] = self._reader(column.name, column.convert)
+            made[column.name] = reader.read(batch.columns[column.position])
+        return made
+
+    def _reader(self, name: str, convert: Callable[[Any], Any]) -> ValueReader:
+        statement = self._query.statement
+        column = statement.read.column(name)
+        assert column is not None  # noqa: S101 - the query has found it there
+        return ValueReader(
+            column,
+            convert,
+            self._facts,
+            statement.types.get(name),
+            statement.values.get(name),
+            self._cut_floats,
+        )
+
+    def _table(self, made: dict[str, Values], rows: int) -> pa.Table:
+        arrays = []
+        for field in SCHEMA:
+            array = made[field.name].array if field.name in made else self._constant(field, rows)
+            if field.name == "priority" and array.null_count:
+                array = array.fill_null(0)
+            arrays.append(array)
+        return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+    def _constant(self, field: pa.Field[Any], rows: int) -> pa.Array[Any]:
+        """What the profile says of every row, or that there is nothing."""
+        held = self._same.get(field.name)
+        if held is None or len(held) < rows:
+            value = pa.scalar(self._query.constants[field.name], field.type)
+            held = self._same[field.name] = pa.repeat(value, rows)
+        return held.slice(0, rows)
+
+    def _odd(self, made: dict[str, Values], table: pa.Table, owners: Any) -> Any:
+        """Which rows want a closer look; None for none of them."""
+        odd: list[Any] = [
+            pc.invert(values.sound) for values in made.values() if values.sound is not None
+        ]
+        must: list[Any] = [
+            table.column(field.name).chunk(0) for field in SCHEMA if not field.nullable
+        ]
+        must += [] if owners is None else [owners]
+        odd += [column.is_null() for column in must if column.null_count]
+        odd += _strange_skus(table.column("sku").chunk(0), made)
+        odd += _strange_currencies(table.column("currency").chunk(0))
+        below = pc.less(table.column("unit_price").chunk(0), pa.scalar(0, pa.int32()).cast(AMOUNT))
+        if pc.any(below).as_py():
+            odd.append(below)
+        if not odd:
+            return None
+        found = odd[0].fill_null(False)
+        for more in odd[1:]:
+            found = pc.or_(found, more.fill_null(False))
+        return found
+
+    def _looked_at(self, batch: Batch, owners: Any, table: pa.Table, odd: Any) -> Piece:
+        """The piece without what cannot be read, in the order in which the rows came."""
+        plain = pc.invert(odd)
+        places = pc.indices_nonzero(odd).to_pylist()
+        kept = pc.indices_nonzero(plain).to_pylist()
+        whose, pieces = [], [table.filter(plain)]
+        self.read_rows += len(kept)
+        for place, raw in zip(places, batch.rows(places), strict=True):
+            entry = self._entry(batch.names, raw)
+            if entry is not None:
+                whose.append(entry[0])
+                pieces.append(entry[1])
+                kept.append(place)
+        order = pc.sort_indices(pa.array(kept, pa.int64()))
+        rows = pa.concat_tables(pieces).combine_chunks().take(order)
+        if owners is None:
+            return None, rows
+        every = pa.concat_arrays([owners.filter(plain), pa.array(whose, pa.string())])
+        return every.take(order), rows
+
+    def _entry(self, names: tuple[str, ...], raw: Sequence[Any]) -> tuple[str, pa.Table] | None:
+        """One row read by itself; None and told where it makes no entry."""
+        for row in self._query.read_rows(names, [raw], self._on_bad):
+            self.read_rows += 1
+            owner = row[self._owner] if self._owner else ""
+            try:
+                return owner, vector_of([translate.price(row, self._level, owner)])
+            except (ValueError, OverflowError) as error:
+                key = self._query.key_of(row)
+                self._on_bad(BadRow(self._query.name, row, "", str(error), key))
+        return None
+
+
+def _runs(owners: Any, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of one owner after the other."""
+    if not len(table):
+        return
+    if owners is None:
+        yield "", table
+        return
+    changes = pc.indices_nonzero(pc.not_equal(owners[1:], owners[:-1])).to_pylist()
+    starts = [0, *(change + 1 for change in changes)]
+    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+        yield owners[start].as_py(), table.slice(start, end - start)
+
+
+def _vector(pieces: Sequence[pa.Table]) -> pa.Table:
+    return canonical(pa.concat_tables(pieces) if len(pieces) > 1 else pieces[0])
+
+
+def _strange_skus(skus: Any, made: dict[str, Values]) -> list[Any]:
+    """Texts that the ERP takes for an item and we do not."""
+    lengths: Any = pc.max(pc.binary_length(skus)).as_py()
+    clean = "sku" in made and made["sku"].clean
+    fine = (lengths or 0) <= MAX_KEY_LENGTH and (clean or text_of(skus).isprintable())
+    return [] if fine else [_judged(skus, Sku)]
+
+
+def _strange_currencies(currencies: Any) -> list[Any]:
+    if len(currencies) and currencies[0].is_valid and _all_like_first(currencies):
+        return [] if _sound(currencies[0].as_py(), currency_code) else [pc.is_valid(currencies)]
+    return [_judged(currencies, currency_code)]
+
+
+def _all_like_first(array: Any) -> bool:
+    return bool(pc.all(pc.equal(array, array[0])).as_py())
+
+
+def _judged(texts: Any, make: Callable[[str], object]) -> Any:
+    """Which of them ``make`` refuses; each different text is asked once."""
+    coded: Any = texts.dictionary_encode()
+    odd = [not _sound(text, make) for text in coded.dictionary.to_pylist()]
+    return pa.array(odd, pa.bool_()).take(coded.indices)
+
+
+def _sound(text: str, make: Callable[[str], object]) -> bool:
+    try:
+        make(text)
+    except ValueError:
+        return False
+    return True
