@@ -25,6 +25,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from sync.columnar.vectors import SCHEMA
+
 LISTS = 12
 _CUSTOMERS_OF_LIST = (30, 18, 12, 10, 8, 6, 5, 4, 3, 2, 1, 1)
 _WITH_CONTRACT = 0.3
@@ -293,6 +295,20 @@ class Catalogue:
             pa.array([_STARTS[0]] * count, pa.int32()).cast(pa.date32()),
             pa.nulls(count, pa.date32()),
         )
+
+
+def as_vector(rows: pa.Table) -> pa.Table:
+    """Rows of one customer as the ERP's adapter tells them, in the order in which they are."""
+    same = {"price_list": "CONTRACT", "unit": "EA", "currency": "EUR", "priority": 0}
+    columns: list[Any] = []
+    for each in SCHEMA:
+        if each.name in same:
+            columns.append(pa.repeat(pa.scalar(same[each.name], each.type), len(rows)))
+        elif each.name == "warehouse":
+            columns.append(pa.nulls(len(rows), each.type))
+        else:
+            columns.append(rows["item_no" if each.name == "sku" else each.name].cast(each.type))
+    return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
 def _table(

@@ -63,6 +63,12 @@ class Books:
     def _on_postgresql(self) -> bool:
         return self.url.get_backend_name() == "postgresql"
 
+    def make_tables(self) -> None:
+        with self._work() as (execute, _):
+            execute(_CUSTOMERS.format(**self._types))
+            for name in (FLAT, LISTED, CONTRACTS):
+                execute(_PRICES.format(name=name, key=_KEY, **self._types))
+
     def fill_flat(self) -> None:
         """Every customer with every price."""
         self._fill({FLAT: self._catalogue.flat()}, listed=False)
@@ -79,10 +85,8 @@ class Books:
         self._change(map(self._catalogue.before, edits))
 
     def _fill(self, tables: dict[str, Iterator[pa.Table]], listed: bool) -> None:
-        with self._work() as (execute, insert):
-            execute(_CUSTOMERS.format(**self._types))
-            for name in (FLAT, LISTED, CONTRACTS):
-                execute(_PRICES.format(name=name, key=_KEY, **self._types))
+        self.make_tables()
+        with self._work() as (_, insert):
             insert("customers", self._customers(listed))
             for name, rows in tables.items():
                 insert(name, rows)

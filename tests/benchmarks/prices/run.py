@@ -104,11 +104,52 @@ def flow(site: str) -> Told:
     return {"secs": secs, "rss_mb": own_peak_mb(), "rows": result.writes, "counts": result.counts}
 
 
+def read(site: str) -> Told:
+    """All vectors that the ERP tells, level by level, and nothing done with them."""
+    from sync.bootstrap import adapter_names, open_installation
+    from sync.ports.erp import SupportsPriceBatches
+    from sync.scheduling.clock import SystemClock
+    from sync.settings import load_settings, resolve_site
+
+    settings = load_settings(resolve_site(site, {}), {}, adapter_names)
+    rows = 0
+    with open_installation(settings, SystemClock()) as installation:
+        erp = installation.pipeline(None).erp
+        if not isinstance(erp, SupportsPriceBatches):
+            raise SystemExit("this ERP tells no vectors")
+        begun = time.perf_counter()
+        for level in erp.batched_levels:
+            for _, vector in erp.price_vectors(level):
+                rows += len(vector)
+        secs = time.perf_counter() - begun
+    return {"secs": secs, "rss_mb": own_peak_mb(), "rows": rows}
+
+
+def detect(vectors: str, known: str) -> Told:
+    """Vectors from a file, made canonical and told by their fingerprints from those known."""
+    import pyarrow as pa
+
+    from sync.columnar.vectors import canonical, fingerprint
+
+    before = set(Path(known).read_text().split())
+    rows = new = 0
+    begun = time.perf_counter()
+    with pa.memory_map(vectors) as source, pa.ipc.open_stream(source) as batches:
+        for batch in batches:
+            vector = canonical(pa.Table.from_batches([batch]))
+            new += fingerprint(vector).hex() not in before
+            rows += len(vector)
+    secs = time.perf_counter() - begun
+    return {"secs": secs, "rss_mb": own_peak_mb(), "rows": rows, "new": new}
+
+
 STEPS: dict[str, Callable[..., Told]] = {
     "program": program,
     "pipe": pipe,
     "copy-out": copy_out,
     "flow": flow,
+    "read": read,
+    "detect": detect,
 }
 
 
