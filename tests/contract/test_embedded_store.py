@@ -16,6 +16,7 @@ from sync.domain.ids import (
     CustomerId,
     OrganisationId,
     ShipToId,
+    Sku,
     StoreId,
     WebOrderId,
     WebOrderNumber,
@@ -29,7 +30,7 @@ from sync.stores.embedded import buyer_view, load, queries, schema, writing
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import create_store, store_url, writing_engine
 from sync.testing import builders as a
-from sync.testing.store_contract import StoreContract
+from sync.testing.store_contract import OTHER, StoreContract, in_rows
 from tests.postgres import database
 
 T = TypeVar("T")
@@ -241,6 +242,9 @@ class TestEmbeddedStoreOnPostgresql(_OnADatabase):
             store.apply_prices(
                 [(PublishedPriceKey(a.account_audience(), price.key), price.value)], []
             )
+            many = [a.a_price(sku=Sku(f"ITEM-{number}")) for number in range(600)]
+            store.apply_price_rows(in_rows(many, a.account_audience(OTHER)), in_rows([price]))
+            store.apply_price_rows(in_rows([price]), in_rows(many, a.account_audience(OTHER)))
             store.show_import(a.a_web_order().order_id, ImportNotice(ImportState.PENDING))
             store_world.hand_in(a.an_application())
             store.create_registrant(a.APPLICATION, AccountKind.BUSINESS)

@@ -71,7 +71,7 @@ from sync.errors import Rejected
 from sync.kit.engines import address_of
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
-from sync.ports.store import Delivery, OrderPage, StoreCapabilities
+from sync.ports.store import Delivery, OrderPage, PriceRows, StoreCapabilities
 from sync.stores.embedded import (
     account_data,
     documents,
@@ -570,6 +570,15 @@ class EmbeddedStore:
         names = [column.name for column in schema.prices.primary_key]
         removed = [_price_key_row(key) for key in remove]
         self._apply(schema.prices, rows, [tuple(row[name] for name in names) for row in removed])
+
+    def apply_price_rows(self, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
+        # Arrow is large, and a store whose prices come one by one never needs it.
+        from sync.stores.embedded import price_batches
+
+        family = self.engine.dialect.name
+        with translated(self._database, family, self._address), self.engine.connect() as connection:
+            price_batches.apply(connection, put, remove)
+        self.mirror_writes += sum(len(each.rows) for each in (*put, *remove))
 
     def shown_to(
         self, audiences: Collection[Audience]

@@ -48,6 +48,7 @@ from sync.domain.views import (
 from sync.errors import Conflict, Misconfigured
 from sync.kit.hint_body import hinted
 from sync.kit.http import HttpLimits, HttpSession
+from sync.kit.limiter import TokenBucket
 from sync.ports.erp import Finding
 from sync.ports.store import Delivery, OrderPage, StoreCapabilities
 from sync.stores.medusa import notices, translate
@@ -63,6 +64,17 @@ from sync.stores.medusa.translate_orders import order_from
 
 BATCH = 500
 _OF_AN_ACCOUNT = ("account", "ship_to", "bill_to", "invoice")
+
+
+def _limiter(settings: MedusaSettings) -> TokenBucket | None:
+    if settings.requests_per_s is None:
+        return None
+    return TokenBucket(
+        settings.requests_per_s,
+        settings.threads,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+    )
 
 
 class MedusaStore:
@@ -84,6 +96,7 @@ class MedusaStore:
             ca_bundle=settings.ca_bundle,
             allow_plain=settings.allow_plain_http,
             limits=limits,
+            limiter=_limiter(settings),
         )
         self._queries = Queries(self._http)
         self._accounts = Accounts(self._queries)
@@ -94,6 +107,7 @@ class MedusaStore:
             public_channel=settings.public_channel,
             zone=ZoneInfo(settings.time_zone),
             monotonic=time.monotonic,
+            threads=settings.threads,
         )
         # Groups and address books are read and then written: by one at a time.
         self._writing = threading.RLock()

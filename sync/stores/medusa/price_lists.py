@@ -7,11 +7,11 @@ one period; its description is how it is found again, its metadata what it is.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,7 @@ from sync.domain.pricing import (
     PriceValue,
 )
 from sync.domain.views import PublishedPriceKey
+from sync.kit.pool import together
 from sync.stores.medusa import translate
 from sync.stores.medusa.accounts import Groups
 from sync.stores.medusa.price_bodies import RowKey, changed, new_row, row_key, row_of
@@ -78,6 +79,9 @@ class _Rules:
         self._makes_groups = makes_groups
         self._found: dict[Audience, Json | None] = {}
         self._of: dict[Audience, dict[str, list[str]]] = {}
+        # A group is looked up and then made: by one thread at a time.
+        self._guard = threading.RLock()
+        self._regions: dict[str, list[str]] | None = None
 
     def read_ahead(self, audiences: Collection[Audience]) -> None:
         """Look up the groups of all of these at once."""
@@ -85,29 +89,35 @@ class _Rules:
         self._found.update(dict.fromkeys(grouped))
         self._found.update(self._groups.find(grouped) if grouped else {})
 
-    @cached_property
     def regions(self) -> dict[str, list[str]]:
         """By currency: the regions that sell in it."""
-        found: dict[str, list[str]] = {}
-        for region in self._queries.regions():
-            found.setdefault(str(region["currency_code"]).upper(), []).append(region["id"])
-        return found
+        with self._guard:
+            if self._regions is None:
+                self._regions = {}
+                for region in self._queries.regions():
+                    code = str(region["currency_code"]).upper()
+                    self._regions.setdefault(code, []).append(region["id"])
+            return self._regions
 
     def of(self, audience: Audience) -> dict[str, list[str]]:
         if rank(audience) == 0:
             return {}
-        if audience not in self._of:
-            if audience not in self._found:
-                self.read_ahead([audience])
-            group = self._found[audience]
-            if self._makes_groups:
-                group = self._groups.ensure(audience, group)
-            rules = {"customer.groups.id": [group["id"]] if group is not None else []}
-            if rank(audience) >= 2:
-                # True of every cart; what counts is that it is one rule more.
-                rules["region_id"] = sorted(each for some in self.regions.values() for each in some)
-            self._of[audience] = rules
-        return self._of[audience]
+        with self._guard:
+            if audience not in self._of:
+                self._of[audience] = self._rules_of(audience)
+            return self._of[audience]
+
+    def _rules_of(self, audience: Audience) -> dict[str, list[str]]:
+        if audience not in self._found:
+            self.read_ahead([audience])
+        group = self._found[audience]
+        if self._makes_groups:
+            group = self._groups.ensure(audience, group)
+        rules = {"customer.groups.id": [group["id"]] if group is not None else []}
+        if rank(audience) >= 2:
+            # True of every cart; what counts is that it is one rule more.
+            rules["region_id"] = sorted(each for some in self.regions().values() for each in some)
+        return rules
 
 
 @dataclass(slots=True)
@@ -128,15 +138,18 @@ class PriceLists:
         public_channel: ChannelId | None,
         zone: ZoneInfo,
         monotonic: Callable[[], float],
+        threads: int = 1,
     ) -> None:
-        self._queries, self._monotonic = queries, monotonic
+        self._queries, self._monotonic, self._threads = queries, monotonic, threads
         self._looks: dict[Audience, _Look] = {}
         self._unit, self._public, self._zone = unit, public_channel, zone
 
     def apply(self, put: Entries, remove: Collection[PublishedPriceKey]) -> None:
         """Make the lists say what the records will say once these changes are in them.
 
-        Those that are put are in them already, those to remove still are.
+        Those that are put are in them already, those to remove still are. The lists of
+        several audiences are written at once, those of each in turn; where an audience
+        only loses prices, before any other gains one.
         """
         self._looks.clear()
         touched: dict[Audience, set[str]] = {}
@@ -168,21 +181,18 @@ class PriceLists:
         variants = self._queries.variants(skus)
         rules = _Rules(self._queries, makes_groups=True)
         rules.read_ahead(audiences)
-        for audience in audiences:
+
+        def write(audience: Audience) -> None:
             own = touched[audience]
-            entries = {
-                key: value
-                for key, value in recorded.get(audience, {}).items()
-                if key.key.sku.value in own and key not in gone
-            }
-            entries |= {key: value for key, value in put.items() if key.audience == audience}
-            if audience != ACCOUNTS and audience.kind is not AudienceKind.PUBLIC:
-                everybodys = {**recorded.get(ACCOUNTS, {}), **put}
-                for key in gone:
-                    everybodys.pop(key, None)
-                entries = _with_items(entries, everybodys)
+            entries = _to_be(audience, own, recorded, put, gone)
             for plan in self._plans(audience, entries, own, rules, variants):
                 self._carry_out(audience, plan, rules)
+
+        # What is put for all accounts comes into the list of each.
+        gaining = {key.audience for key in put}
+        losing = [each for each in audiences if each not in gaining and ACCOUNTS not in gaining]
+        for some in (losing, [each for each in audiences if each not in losing]):
+            together(some, write, threads=self._threads)
 
     def shown(self, audience: Audience, scope: PriceScope) -> dict[PriceKey, PriceValue]:
         """What the records say of this scope; an item whose rows say something else ends NEVER.
@@ -296,7 +306,7 @@ class PriceLists:
             price = Price(key.key, value)
             if in_level(audience, price):
                 by_sku.setdefault(key.key.sku.value, []).append(price)
-        regions = rules.regions if audience.kind is AudienceKind.ACCOUNT else {}
+        regions = rules.regions() if audience.kind is AudienceKind.ACCOUNT else {}
         wanted: dict[Period, dict[RowKey, Decimal]] = {}
         for sku, prices in by_sku.items():
             variant = variants.get(sku)
@@ -422,6 +432,28 @@ def _told(entries: Entries, wrong: Collection[str]) -> dict[PriceKey, PriceValue
         key.key: replace(value, valid_until=NEVER) if key.key.sku.value in wrong else value
         for key, value in entries.items()
     }
+
+
+def _to_be(
+    audience: Audience,
+    skus: Collection[str],
+    recorded: Mapping[Audience, Entries],
+    put: Entries,
+    gone: Collection[PublishedPriceKey],
+) -> dict[PublishedPriceKey, PriceValue]:
+    """The entries of these items that this audience's lists are to say."""
+    entries = {
+        key: value
+        for key, value in recorded.get(audience, {}).items()
+        if key.key.sku.value in skus and key not in gone
+    }
+    entries |= {key: value for key, value in put.items() if key.audience == audience}
+    if audience == ACCOUNTS or audience.kind is AudienceKind.PUBLIC:
+        return entries
+    everybodys = {**recorded.get(ACCOUNTS, {}), **put}
+    for key in gone:
+        everybodys.pop(key, None)
+    return _with_items(entries, everybodys)
 
 
 def _with_items(entries: Entries, items: Entries) -> dict[PublishedPriceKey, PriceValue]:

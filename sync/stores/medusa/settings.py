@@ -21,6 +21,7 @@ ROUNDING_MODES = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
 PAGE_SIZE = 100
 # A payment is authorised seconds after its order shows up, and moves no time of change.
 OVERLAP_S = 600.0
+THREADS = 4
 
 
 PLAIN_HTTP = (
@@ -45,7 +46,8 @@ class MedusaSettings:
     ``account_key`` names the metadata of customer groups in which staff write an
     ERP customer ID. ``unit`` is the ERP unit that variants are sold in where
     their metadata says nothing. ``public_channel`` is the channel whose public
-    prices everybody sees. ``rounding`` is a mode of ``decimal``.
+    prices everybody sees. ``rounding`` is a mode of ``decimal``. ``threads`` is how many
+    price lists are written at once, ``requests_per_s`` how often the server may be asked.
     """
 
     url: str
@@ -62,6 +64,8 @@ class MedusaSettings:
     allow_plain_http: bool = False
     ca_bundle: Path | None = None
     hints_secret: str | None = None
+    threads: int = THREADS
+    requests_per_s: float | None = None
 
     def __repr__(self) -> str:
         return f"MedusaSettings({self.url!r}, {self.store_id!r})"
@@ -92,6 +96,8 @@ _KNOWN = frozenset(
         "overlap_s",
         "allow_plain_http",
         "ca_bundle",
+        "threads",
+        "requests_per_s",
         *_TEXTS,
     }
 )
@@ -134,6 +140,7 @@ def settings_from(
             problems.append(f"overlap_s: not a number of seconds: {overlap_s!r}")
         else:
             found["overlap_s"] = float(str(overlap_s))
+    found |= _pace(options, problems)
     bundle = options.get("ca_bundle")
     if bundle is not None:
         if isinstance(bundle, str) and (base / bundle).is_file():
@@ -154,6 +161,22 @@ def settings_from(
         allow_plain_http=allow_plain is True,
         **found,
     )
+
+
+def _pace(options: Mapping[str, object], problems: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    threads, per_s = options.get("threads"), options.get("requests_per_s")
+    if threads is not None:
+        if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 32:
+            problems.append(f"threads: not a whole number from 1 to 32: {threads!r}")
+        found["threads"] = threads
+    if per_s is not None:
+        number = isinstance(per_s, int | float) and not isinstance(per_s, bool)
+        if not number or not 0 < float(str(per_s)) <= 10_000:
+            problems.append(f"requests_per_s: not a number above 0, up to 10000: {per_s!r}")
+        else:
+            found["requests_per_s"] = float(str(per_s))
+    return found
 
 
 def _url_problems(url: object, *, allow_plain: bool) -> list[str]:

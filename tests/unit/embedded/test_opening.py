@@ -42,6 +42,7 @@ def test_the_store_claims_every_capability_of_the_port(store: EmbeddedStore) -> 
         ports.MirrorsAvailability,
         ports.MirrorsCustomerParts,
         ports.MirrorsPrices,
+        ports.TakesPriceBatches,
         ports.QuotesPrices,
     ):
         assert isinstance(store, capability), capability

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import random
 import threading
 
 import pytest
@@ -83,6 +85,71 @@ def test_threads_share_one_rate() -> None:
     for thread in threads:
         thread.join()
     assert sorted(waits) == pytest.approx([turn / 10 for turn in range(1, 200)])
+
+
+class SharedClock:
+    """Virtual time of several threads: it goes on to the next waking when all are asleep."""
+
+    def __init__(self, threads: int) -> None:
+        self._awake, self._now = threads, 0.0
+        self._wakings: list[float] = []
+        self._moved = threading.Condition()
+
+    def monotonic(self) -> float:
+        with self._moved:
+            return self._now
+
+    def sleep(self, seconds: float) -> None:
+        with self._moved:
+            until = self._now + seconds
+            heapq.heappush(self._wakings, until)
+            self._rest()
+            assert self._moved.wait_for(lambda: self._now >= until, timeout=60)
+
+    def leave(self) -> None:
+        """This thread is done with its work."""
+        with self._moved:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._awake -= 1
+        if self._awake == 0 and self._wakings:
+            self._now = self._wakings[0]
+            while self._wakings and self._wakings[0] <= self._now:
+                heapq.heappop(self._wakings)
+                self._awake += 1
+            self._moved.notify_all()
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize("per_second, burst", [(300.0, 8), (300.0, 1), (37.5, 16), (790.0, 1)])
+def test_sixteen_threads_attain_the_rate_and_do_not_exceed_it(
+    per_second: float, burst: int
+) -> None:
+    """Each request takes up to 20 ms, so that the threads could do 800 a second or more."""
+    threads, each = 16, 250
+    clock = SharedClock(threads)
+    bucket = TokenBucket(per_second, burst, monotonic=clock.monotonic, sleep=clock.sleep)
+    went: list[float] = []
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(each):
+            bucket.acquire()
+            went.append(clock.monotonic())
+            clock.sleep(chance.uniform(0.001, 0.02))
+        clock.leave()
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    # The last ones go without the others: the rate is that of when all were at it.
+    in_order = sorted(went)[: threads * each * 9 // 10]
+    attained = (len(in_order) - burst) / (in_order[-1] - in_order[0])
+    assert attained == pytest.approx(per_second, rel=0.01)
 
 
 def test_wait_that_is_too_long_is_tried_later_and_takes_nobodys_turn() -> None:

@@ -99,7 +99,7 @@ class MemoryShop(Queries):
         return [{"id": "reg_1", "currency_code": "eur"}]
 
     def price_lists(self, words: str) -> Iterator[Json]:
-        return iter([each for each in self.lists.values() if words in each["description"]])
+        return iter([each for each in list(self.lists.values()) if words in each["description"]])
 
     def make_price_list(self, body: Json) -> Json:
         self.writes.append("list")

@@ -1,0 +1,195 @@
+"""Many prices at once, as the database takes them soonest.
+
+What changes is laid down in a table of the connection's own; then one statement
+removes every key of it, and one inserts what is to be there. That needs no more than
+a mirror's rights, INSERT and DELETE, and a key that is put twice violates the primary
+key instead of hiding the other one.
+
+PostgreSQL gets it by COPY, and what is put where nothing is yet by COPY straight into
+``prices``. SQLite has one writer at a time, so that everything is spelled and laid
+down before its lock is taken: a checkout waits for the two statements only. Any other
+driver is given chunks of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, delete, insert, select, tuple_
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable
+
+from sync.ports.store import PriceRows
+from sync.stores.embedded import queries, schema, translate
+from sync.stores.embedded.price_columns import NAMES, csv_of, pieces, refuse_impossible, tuples
+
+STRAIGHT_FROM = 500
+"""Of fewer rows nobody asks whether they come where nothing is yet."""
+
+_PRICES = schema.prices
+_KEY = [column.name for column in _PRICES.primary_key]
+
+_CHANGES = Table(
+    "tradesync_price_changes",
+    MetaData(),
+    *(Column(column.name, column.type) for column in _PRICES.columns),
+    Column("put", Integer),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DELETE ROWS",
+)
+"""The connection's own: the changes of one call. ``put`` is 0 for what only goes."""
+
+_MAKE = CreateTable(_CHANGES, if_not_exists=True)
+_REMOVE = delete(_PRICES).where(
+    tuple_(*(_PRICES.c[name] for name in _KEY)).in_(select(*(_CHANGES.c[name] for name in _KEY)))
+)
+_INSERT = insert(_PRICES).from_select(
+    NAMES, select(*(_CHANGES.c[name] for name in NAMES)).where(_CHANGES.c.put == 1)
+)
+
+
+def apply(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
+    """All of it in one transaction, which begins and ends here.
+
+    Raises ValueError for rows that no prices could be, and what the driver raises.
+    """
+    for each in put:
+        refuse_impossible(each)
+    put, remove = _with_rows(put), _with_rows(remove)
+    if put or remove:
+        driver = (connection.dialect.name, connection.dialect.driver)
+        _WAYS.get(driver, _by_parameters)(connection, put, remove)
+
+
+def _with_rows(several: Iterable[PriceRows]) -> list[PriceRows]:
+    return [each for each in several if len(each.rows)]
+
+
+def _nothing_there(connection: Connection, rows: PriceRows) -> bool:
+    partition = {**translate.audience_row(rows.audience), **translate.scope_row(rows.scope)}
+    there = (_PRICES.c[name] == value for name, value in partition.items())
+    return connection.execute(select(_PRICES.c.sku).where(*there).limit(1)).first() is None
+
+
+def _marked(several: Iterable[PriceRows], put: int) -> Iterator[pa.Table]:
+    for rows in several:
+        for piece in pieces(rows):
+            yield piece.append_column("put", pa.repeat(put, len(piece)))
+
+
+# --- PostgreSQL ---
+
+
+def _by_copy(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
+    with connection.begin():
+        new, changed = _apart(connection, put)
+        if changed or remove:
+            _change(connection, changed, remove)
+        if new:
+            _copy(connection, _PRICES, (piece for rows in new for piece in pieces(rows)))
+
+
+def _apart(
+    connection: Connection, put: Sequence[PriceRows]
+) -> tuple[list[PriceRows], list[PriceRows]]:
+    """What comes where nothing is, which no key can be in the way of; and the rest."""
+    new: list[PriceRows] = []
+    changed: list[PriceRows] = []
+    for each in put:
+        large = len(each.rows) >= STRAIGHT_FROM
+        (new if large and _nothing_there(connection, each) else changed).append(each)
+    return new, changed
+
+
+def _change(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
+    connection.execute(_MAKE)
+    _copy(connection, _CHANGES, (*_marked(remove, 0), *_marked(put, 1)))
+    # Otherwise the whole table might be read to find a few keys in it.
+    for statement in (
+        f"ANALYZE {_CHANGES.name}",
+        "SET LOCAL enable_hashjoin = off",
+        "SET LOCAL enable_mergejoin = off",
+    ):
+        connection.exec_driver_sql(statement)
+    connection.execute(_REMOVE)
+    connection.execute(_INSERT)
+
+
+def _copy(connection: Connection, table: Table, several: Iterable[pa.Table]) -> None:
+    raw: Any = connection.connection.driver_connection
+    names = ", ".join(column.name for column in table.columns)
+    statement = f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
+    with (
+        _told_as_errors_of(connection, statement),
+        raw.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        for each in several:
+            copy.write(csv_of(each))
+
+
+# --- SQLite ---
+
+
+def _by_staging(
+    connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]
+) -> None:
+    _lay_down(connection, (*_marked(remove, 0), *_marked(put, 1)))
+    with connection.begin():
+        if remove or not all(_nothing_there(connection, each) for each in put):
+            connection.execute(_REMOVE)
+        connection.execute(_INSERT)
+
+
+def _lay_down(connection: Connection, several: Iterable[pa.Table]) -> None:
+    """Write the changes where no other connection looks: no lock of the database is held."""
+    raw: Any = connection.connection.driver_connection
+    make, clear, fill = (
+        str(each.compile(dialect=connection.dialect))
+        for each in (_MAKE, delete(_CHANGES), insert(_CHANGES))
+    )
+    with _told_as_errors_of(connection, fill):
+        raw.execute(make)
+        raw.execute("BEGIN")
+        try:
+            raw.execute(clear)
+            for each in several:
+                raw.executemany(fill, tuples(each))
+        finally:
+            raw.execute("COMMIT")
+
+
+@contextmanager
+def _told_as_errors_of(connection: Connection, statement: str) -> Iterator[None]:
+    """What the driver raises past SQLAlchemy is wrapped as it would have wrapped it."""
+    dialect = connection.dialect
+    try:
+        yield
+    except dialect.loaded_dbapi.Error as error:
+        raw: Any = connection.connection.driver_connection
+        lost = dialect.is_disconnect(error, raw, None)
+        raise DBAPIError(
+            statement, None, error, hide_parameters=True, connection_invalidated=lost
+        ) from error
+
+
+# --- Any other driver ---
+
+
+def _by_parameters(
+    connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]
+) -> None:
+    with connection.begin():
+        for each in (*remove, *put):
+            for piece in pieces(each):
+                keys = list(tuples(piece.select(_KEY)))
+                queries.delete_rows(connection, schema.prices, _KEY, keys)
+        for each in put:
+            for piece in pieces(each):
+                queries.insert_rows(connection, schema.prices, piece.to_pylist())
+
+
+_WAYS = {("postgresql", "psycopg"): _by_copy, ("sqlite", "pysqlite"): _by_staging}

@@ -1,0 +1,96 @@
+"""Columns of prices as the table ``prices`` spells them, without an object for each row.
+
+Numbers have no trailing zeros here: a column knows how far its numbers may go, not
+how far one was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from sync.columnar.vectors import AMOUNT, SCHEMA
+from sync.domain.money import currency_code, plain
+from sync.ports.store import PriceRows
+from sync.stores.embedded import schema, translate
+
+PIECE = 10_000
+"""Rows that are spelled at once, whatever there is of them."""
+
+NAMES = tuple(column.name for column in schema.prices.columns)
+_NEVER_NULL = ("warehouse", "valid_from")
+_NOTHING = pa.scalar(0, pa.int32())
+_CSV = csv.WriteOptions(include_header=False)
+
+if TYPE_CHECKING:
+    Array = pa.Array[Any]
+
+
+def refuse_impossible(rows: PriceRows) -> None:
+    """ValueError for what no ``PriceKey`` and ``PriceValue`` could say."""
+    table, whose = rows.rows, f"prices of {rows.scope} for {rows.audience}"
+    if table.schema != SCHEMA:
+        raise ValueError(f"{whose}: not the columns of prices: {table.schema}")
+    least = pc.min(table["unit_price"]).as_py()
+    if least is not None and least < 0:
+        raise ValueError(f"{whose}: a negative price: {plain(least)}")
+    for currency in pc.unique(table["currency"]).to_pylist():
+        currency_code(currency)
+    items = table["sku"]
+    bare = pc.utf8_trim_whitespace(items)
+    wrong = pc.or_(pc.not_equal(bare, items), pc.equal(pc.binary_length(items), _NOTHING))
+    if pc.any(wrong).as_py():
+        raise ValueError(f"{whose}: not an item number: {items.filter(wrong)[0].as_py()!r}")
+
+
+def pieces(rows: PriceRows) -> Iterator[pa.Table]:
+    """The rows with the columns ``NAMES``, all of them text but the two whole numbers."""
+    constant = {**translate.audience_row(rows.audience), **translate.scope_row(rows.scope)}
+    for start in range(0, len(rows.rows), PIECE):
+        piece = rows.rows.slice(start, PIECE).combine_chunks()
+        yield pa.table(
+            [
+                pa.repeat(constant[name], len(piece))
+                if name in constant
+                else _spelled(piece.column(name), name)
+                for name in NAMES
+            ],
+            names=list(NAMES),
+        )
+
+
+def csv_of(table: pa.Table) -> memoryview:
+    """CSV in which every text is quoted and nothing is not, in UTF-8."""
+    sink = pa.BufferOutputStream()
+    csv.write_csv(table, sink, _CSV)
+    return memoryview(sink.getvalue())
+
+
+def tuples(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    return zip(*(column.to_pylist() for column in table.columns), strict=True)
+
+
+def _spelled(column: pa.ChunkedArray[Any], name: str) -> Array:
+    values: Array = pa.concat_arrays(column.chunks)
+    if values.type == pa.int32():
+        return values
+    text = plain_texts(values) if values.type == AMOUNT else values.cast(pa.string())
+    return text.fill_null("") if name in _NEVER_NULL else text
+
+
+def plain_texts(amounts: Array) -> Array:
+    """The numbers as ``plain`` spells them; null stays null."""
+    text: Array = amounts.cast(pa.string())
+    trimmed = pc.ascii_rtrim(pc.ascii_rtrim(text, characters="0"), characters=".")
+    # Arrow writes what is below a millionth, zero too, with an exponent.
+    tiny = pc.match_substring(text, "E")
+    if not pc.any(tiny).as_py():
+        return trimmed
+    each: Any = amounts.filter(tiny).to_pylist()
+    spelled: Array = pa.array([plain(amount) for amount in each], pa.string())
+    replaced: Array = pc.replace_with_mask(trimmed, tiny, spelled)
+    return replaced

@@ -1,0 +1,172 @@
+"""Prices by column are written as prices one by one are, and hold up nobody."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import URL, event, make_url, select, text
+
+from sync.columnar.vectors import AMOUNT
+from sync.domain.ids import Sku, StoreId
+from sync.domain.money import plain
+from sync.domain.pricing import Price
+from sync.errors import Misconfigured, Rejected
+from sync.stores.embedded import engine, queries, schema
+from sync.stores.embedded.adapter import EmbeddedStore
+from sync.stores.embedded.price_columns import PIECE, plain_texts
+from sync.testing import builders as a
+from sync.testing.store_contract import in_rows, published, tricky_prices
+from tests.postgres import database
+
+MANY = [a.a_price(f"{number}.5", sku=Sku(f"ITEM-{number:05}")) for number in range(PIECE + 1)]
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "another driver"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedStore]:
+    if request.param == "postgresql":
+        with database() as address:
+            yield from _opened(make_url(address))
+        return
+    for store in _opened(engine.store_url("sqlite:///shop.db", {}, tmp_path)):
+        if request.param == "another driver":
+            store.engine.dialect.driver = "another"
+        yield store
+
+
+def _opened(url: URL) -> Iterator[EmbeddedStore]:
+    engine.create_store(url)
+    store = EmbeddedStore(url, StoreId("shop"))
+    yield store
+    store.close()
+
+
+def _written(store: EmbeddedStore) -> list[dict[str, Any]]:
+    ordered = select(schema.prices).order_by(*schema.prices.primary_key.columns)
+    with store.engine.connect() as connection:
+        return [dict(row) for row in queries.rows(connection, ordered)]
+
+
+def _put_singly(store: EmbeddedStore, prices: Sequence[Price]) -> None:
+    store.apply_prices([(published(price), price.value) for price in prices], [])
+
+
+@given(
+    st.lists(
+        st.none()
+        | st.decimals(-(10**28) + 1, 10**28 - 1, places=10)
+        | st.decimals(0, 1, places=10)
+        | st.integers(0, 10**6).map(Decimal)
+    )
+)
+def test_a_column_of_numbers_is_spelled_as_each_number_is(numbers: list[Decimal | None]) -> None:
+    spelled = plain_texts(pa.array(numbers, AMOUNT)).to_pylist()
+    assert spelled == [None if each is None else plain(each) for each in numbers]
+
+
+@pytest.mark.rule("WA-7", "MI-2")
+def test_rows_are_written_as_prices_one_by_one_are(any_store: EmbeddedStore) -> None:
+    prices = tricky_prices()
+    _put_singly(any_store, prices)
+    singly = _written(any_store)
+
+    for held in ([], prices):
+        any_store.withdraw_account(a.ACCOUNT)
+        _put_singly(any_store, held)
+        any_store.apply_price_rows(in_rows(prices), [])
+
+        for row in singly:
+            if row["unit_price"] is not None:
+                row["unit_price"] = plain(Decimal(row["unit_price"]))
+        assert _written(any_store) == singly
+
+
+@pytest.mark.rule("WA-7")
+@pytest.mark.parametrize("held", [0, 1], ids=["into nothing", "beside another"])
+def test_more_rows_than_are_spelled_at_once_come_whole(any_store: EmbeddedStore, held: int) -> None:
+    other = a.a_price(sku=Sku("OTHER"))
+    _put_singly(any_store, [other][:held])
+
+    for _ in range(2):
+        any_store.apply_price_rows(in_rows(MANY), in_rows(MANY[-20:]))
+    any_store.apply_price_rows(in_rows(MANY[:10]), in_rows(MANY[-10:]))
+
+    shown = any_store.shown_prices(a.account_audience(), other.key.scope)
+    assert len(shown) == len(MANY) - 10 + held
+    assert all(shown[price.key] == price.value for price in MANY[:-10])
+
+
+def test_a_key_put_twice_is_refused_where_nothing_was_and_where_something_was(
+    any_store: EmbeddedStore,
+) -> None:
+    for held in ([], MANY[-1:]):
+        _put_singly(any_store, held)
+        with pytest.raises(Rejected, match="refuses a record"):
+            any_store.apply_price_rows([*in_rows(MANY[:600]), *in_rows(MANY[:1])], [])
+        assert len(_written(any_store)) == len(held)
+
+
+def test_after_a_refused_call_the_next_one_carries_nothing_of_it(
+    any_store: EmbeddedStore,
+) -> None:
+    _put_singly(any_store, MANY[:1])
+    with pytest.raises(Rejected):
+        any_store.apply_price_rows([*in_rows(MANY[:9]), *in_rows(MANY[:1])], in_rows(MANY[:1]))
+
+    any_store.apply_price_rows(in_rows(MANY[9:10]), [])
+
+    assert [row["sku"] for row in _written(any_store)] == ["ITEM-00000", "ITEM-00009"]
+
+
+@pytest.mark.rule("MI-2")
+def test_rows_count_as_the_prices_that_they_are(any_store: EmbeddedStore) -> None:
+    any_store.apply_price_rows(in_rows(MANY[:3]), in_rows(MANY[3:5]))
+    assert any_store.mirror_writes == 5
+    any_store.apply_price_rows([], [])
+    with pytest.raises(Rejected):
+        any_store.apply_price_rows([*in_rows(MANY[:1]), *in_rows(MANY[:1])], [])
+    assert any_store.mirror_writes == 5
+
+
+def test_a_missing_table_is_a_matter_of_the_schema(any_store: EmbeddedStore) -> None:
+    with any_store.engine.begin() as connection:
+        connection.execute(text("DROP TABLE prices"))
+    with pytest.raises(Misconfigured, match="not as its schema says"):
+        any_store.apply_price_rows(in_rows(MANY[:1]), [])
+
+
+def test_shoppers_check_out_while_prices_are_being_laid_down(tmp_path: Path) -> None:
+    """SQLite has one writer at a time: whoever waits for it meets two statements only."""
+    url = engine.store_url("sqlite:///shop.db", {}, tmp_path)
+    engine.create_store(url)
+    store = EmbeddedStore(url, StoreId("shop"))
+    shop = sqlite3.connect(tmp_path / "shop.db", timeout=0, isolation_level=None)
+    placed: list[str] = []
+
+    def look(statement: str) -> None:
+        if statement.startswith("INSERT INTO tradesync_price_changes"):
+            shop.execute("INSERT INTO customer_groups VALUES (?, 'x')", (str(len(placed)),))
+            placed.append(statement)
+
+    event.listen(store.engine, "connect", lambda raw, _: raw.set_trace_callback(look))
+    store.apply_price_rows(in_rows(MANY[:5]), in_rows(MANY[5:7]))
+    shop.close()
+
+    assert len(placed) == 7
+    assert len(_written(store)) == 5
+    store.close()
+
+
+def test_a_store_without_such_prices_does_without_arrow() -> None:
+    asked = "import sys, sync.stores.embedded.adapter; print('pyarrow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
