@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from sync.domain.ids import Sku
-from sync.domain.money import exact
+from sync.domain.money import exact, plain
 from sync.domain.pricing import Price, PriceKey, PriceScope, PriceValue
 
 PLACES = 10
@@ -91,7 +91,10 @@ def vector_of(prices: Iterable[Price]) -> pa.Table:
 
 
 def prices_of(rows: pa.Table, scope: PriceScope) -> list[Price]:
-    """The entries that the rows of this scope stand for, in the order of the rows."""
+    """The entries that the rows of this scope stand for, in the order of the rows.
+
+    Their numbers have no more places than they need.
+    """
     return [_price(row, scope) for row in rows.to_pylist()]
 
 
@@ -152,9 +155,15 @@ def _price(row: dict[str, Any], scope: PriceScope) -> Price:
         sku=Sku(row["sku"]),
         unit=row["unit"],
         currency=row["currency"],
-        min_quantity=row["min_quantity"],
+        min_quantity=_short(row["min_quantity"]),
         valid_from=row["valid_from"],
         priority=row["priority"],
         warehouse=row["warehouse"],
     )
-    return Price(key, PriceValue(row["unit_price"], row["valid_until"]))
+    price = row["unit_price"]
+    return Price(key, PriceValue(None if price is None else _short(price), row["valid_until"]))
+
+
+def _short(number: Decimal) -> Decimal:
+    """Without the zeros that only fill the column."""
+    return Decimal(plain(number))

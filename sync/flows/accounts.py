@@ -16,6 +16,7 @@ from sync.flows.mirroring import (
     carry_out,
     chunks,
     compare,
+    forget_prices,
     individual,
     members_of_accounts,
     shown_ids,
@@ -163,6 +164,13 @@ def _write(
     if any(_people_moved(change) for change in batch):
         look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES, Feed.ACCOUNT_ORDERS))
     for change in batch:
+        if _people_moved(change):
+            sites = {
+                each.location_id
+                for profile in (change.before, change.after)
+                for each in (profile.locations if profile is not None else ())
+            }
+            forget_prices(context, change.key, sites)
         if change.after is None:
             store.withdraw_account(change.key)
     views = [

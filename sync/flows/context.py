@@ -67,12 +67,17 @@ class OrderLimits:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Guard rails per flow, order timing, and how patient reads and writes are."""
+    """Guard rails per flow, order timing, and how patient reads and writes are.
+
+    After ``full_price_check_h`` hours a run compares all prices with the store itself,
+    whatever the store had confirmed.
+    """
 
     orders: OrderLimits = field(default_factory=OrderLimits)
     guards: Mapping[str, Guard] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     accounts_per_read: int = 200
+    full_price_check_h: float = 24.0
 
     def guard(self, flow: str) -> Guard:
         return self.guards.get(flow, Guard())

@@ -11,7 +11,7 @@ import structlog
 
 from sync.applying import apply_changes
 from sync.domain.account import IndividualAccount
-from sync.domain.ids import CustomerId
+from sync.domain.ids import CustomerId, LocationId
 from sync.errors import SuspiciousPlan
 from sync.flows.changes import look_at_everything
 from sync.flows.context import Context, FlowResult, needs
@@ -90,6 +90,7 @@ def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: boo
             with withdrawals.each(f"{customer_id} is a retail group and still shown"):
                 if not dry_run:
                     look_at_everything(context, Feed)
+                    forget_prices(context, customer_id)
                     retrying(mirror.withdraw_account, customer_id)
                     told = {"customer": customer_id.value, "reason": "retail group"}
                     log.warning("account.withdrawn", **told)
@@ -97,6 +98,17 @@ def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: boo
                     f"{customer_id} is a retail group: what was shown is withdrawn."
                 )
                 result.count("withdrawn")
+
+
+def forget_prices(
+    context: Context, customer_id: CustomerId, sites: Collection[LocationId] | None = None
+) -> None:
+    """What the store shows of an account's prices is not known from now on.
+
+    ``sites`` are those of the account; None where they are not known.
+    """
+    with context.state.transaction() as state:
+        state.price_memory.forget_account(customer_id, sites)
 
 
 def shown_ids(context: Context, scope: ResyncScope) -> list[CustomerId]:
@@ -204,6 +216,25 @@ def carry_out(
     Raises SuspiciousPlan where the guard rails refuse it and nobody confirmed
     exactly this plan.
     """
+
+    def writing() -> None:
+        if spool.tally.writes:
+            _write(context, result, spool, write, batch or context.store.capabilities.batch)
+
+    return carry_out_by(context, result, spool, writing, scope, dry_run=dry_run, whole=whole)
+
+
+def carry_out_by(
+    context: Context,
+    result: FlowResult,
+    spool: Spool[K, V],
+    writing: Callable[[], None],
+    scope: ResyncScope,
+    *,
+    dry_run: bool,
+    whole: bool = True,
+) -> bool:
+    """The same for a flow that writes in a way of its own, also where nothing differs."""
     tally = spool.tally
     if not whole and needs_the_whole(tally, context.limits.guard(result.flow)):
         return False
@@ -218,8 +249,7 @@ def carry_out(
         result.count("would_remove", tally.removed)
         return True
     result.count("unchanged", tally.wanted - tally.added - tally.changed)
-    if tally.writes:
-        _write(context, result, spool, write, batch or context.store.capabilities.batch)
+    writing()
     if reason is not None or not scope.narrow:
         # Also where nothing differs any more: a plan that is still held could be
         # confirmed later and let the next empty answer through.

@@ -4,60 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-import structlog
-
 from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId, Sku
-from sync.domain.mapping import SyncMapping
-from sync.domain.pricing import (
-    Audience,
-    AudienceKind,
-    Price,
-    PriceKey,
-    PriceLevel,
-    PriceScope,
-    PriceValue,
-)
+from sync.domain.pricing import Price, PriceLevel, PriceScope
+from sync.domain.times import Watermark
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     Unreadable,
-    carry_out,
+    carry_out_by,
     chunks,
     members_of_accounts,
     take_unreadable,
     withdraw_retail_groups,
 )
+from sync.flows.price_batches import (
+    PriceBatches,
+    full_check_due,
+    levels_in_batches,
+    note_full_check,
+)
+from sync.flows.price_confirming import Confirming
+from sync.flows.price_run import PriceRun, asked, partition_order
+from sync.flows.price_writing import write_prices
 from sync.flows.retrying import Retrying
 from sync.flows.screening import Screening
 from sync.flows.withdrawing import Withdrawals, all_withdrawn
 from sync.planning.entitlements import Buyers
-from sync.planning.guards import price_moved
-from sync.planning.plan import Change, plan_mirror
-from sync.planning.prices import (
-    Entitled,
-    audiences_of,
-    shopper_audience,
-    shopper_audiences,
-    shopper_currencies,
-    wanted_prices,
-)
+from sync.planning.price_spool import PriceSpool
+from sync.planning.prices import Entitled, shopper_audiences, shopper_currencies
 from sync.planning.restricted_prices import Restricted
-from sync.planning.spool import Spool
-from sync.ports.erp import Finding, ReadsAccounts, ReadsPrices
+from sync.ports.erp import Finding, ReadsAccounts, ReadsPrices, SupportsPriceBatches
+from sync.ports.price_memory import Partition
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsPrices, TellsShoppersApart
 
-Partition = tuple[Audience, PriceScope]
-
 # Scopes of single owners are small and many: one statement reads several.
 OWNERS_PER_READ = 50
-
-# Items that a remark names; a list may have thousands without a price.
-CALLS_NAMED = 20
-
-log = structlog.get_logger()
 
 
 def mirror_prices(
@@ -73,87 +57,66 @@ def mirror_prices(
     erp = needs(context.erp, ReadsPrices, "the ERP")
     store = needs(context.store, MirrorsPrices, "the store")
     retrying = context.retrying()
+    began = Watermark(context.clock.now())
     with all_withdrawn(result, dry_run=dry_run) as withdrawals:
         with withdrawals.each():
             withdraw_retail_groups(context, result, dry_run=dry_run)
         shown = retrying(lambda: set(store.shown_price_partitions()))
         shown -= _withdraw_hidden(context, result, store, retrying, shown, withdrawals)
     entitled = _entitled(context, retrying)
-    scopes = [each for each in retrying(lambda: sorted(erp.price_scopes())) if _asked(each, scope)]
+    levels = levels_in_batches(context, scope)
+    scopes = _scopes(erp, retrying, scope, levels)
     unclear = take_unreadable(context, result)
-    for each in scopes:
-        if len(entitled.sites(each)) > 1:
-            result.remarks.append(f"Several accounts have the {each}: its prices go to nobody.")
-    audiences = {each: audiences_of(each, context.mapping, entitled) for each in scopes}
-    wanted = {(audience, each) for each in scopes for audience in audiences[each]}
     restricted = _restricted(context, entitled, unclear)
     screening = Screening.of(context, result, restricted)
     _refuse_mixed_shoppers(context)
-    apart = {each for each in shown - wanted if audiences.get(each[1]) and _stands_apart(*each)}
-    with Spool[PublishedPriceKey, PriceValue](PublishedPriceKey, PriceValue) as spool:
-        for audience, each in sorted(shown - wanted - apart, key=_partition_order):
-            if _asked(each, scope) and _on_channel(audience, scope):
-                whole = not _may_be_entitled(audience, context.mapping, entitled, unclear)
-                gone = (audience, each)
-                _plan(context, spool, gone, {}, store, retrying, scope, whole=whole)
-        published = [each for each in scopes if audiences[each]]
-        done = 0
-        for batch in _batches(published):
-            entries = retrying(_read, erp, batch, scope)
-            unreadable = take_unreadable(context, result)
-            screening.look_at({each.key.sku for found in entries.values() for each in found})
-            for each in batch:
-                for_some = restricted.by_audience(each, entries.get(each, ()))
-                also = {audience for audience, of_scope in apart if of_scope == each}
-                ordinary = audiences[each]
-                others = _in_order((for_some.keys() | also) - set(ordinary))
-                for audience in (*ordinary, *others):
-                    if not _on_channel(audience, scope):
-                        continue
-                    own = for_some.get(audience, [])
-                    if audience in ordinary:
-                        own = [*own, *_for_all(entries.get(each, ()), restricted)]
-                    prices = wanted_prices(own, audience, context.mapping, context.today())
-                    _tell_of_calls(context, result, audience, prices)
-                    whole = not unreadable.shields(entitled.owner(each))
-                    planned = (context, spool, (audience, each), prices, store, retrying, scope)
-                    _plan(*planned, whole=whole, restricted=restricted)
-            done += len(batch)
-            if context.progress("prices: comparing", done, len(published)):
-                result.outcome = "cancelled"
-                return
-
-        def write(batch: Sequence[Change[PublishedPriceKey, PriceValue]]) -> None:
-            store.apply_prices(
-                [(change.key, change.after) for change in batch if change.after is not None],
-                [change.key for change in batch if change.after is None],
-            )
-
-        at_once = context.store.capabilities.prices_at_once
-        carry_out(context, result, spool, write, scope, dry_run=dry_run, batch=at_once)
+    in_columns = isinstance(erp, SupportsPriceBatches)
+    with PriceSpool(in_columns=in_columns) as spool:
+        confirming = Confirming(context, spool)
+        seen = (entitled, unclear, restricted, screening, shown)
+        run = PriceRun(context, result, scope, store, retrying, *seen, spool, confirming)
+        # Somebody who asks has a reason to doubt what is remembered.
+        full = bool(levels) and (scope.everything or dry_run or full_check_due(context))
+        batches = PriceBatches(run, levels, full=full)
+        if not _plan_by_row(run, erp, scopes) or (levels and not batches.plan()):
+            result.outcome = "cancelled"
+            return
+        for gone in run.gone():
+            plan_gone = batches.plan_gone if gone[1].level in levels else run.plan_gone
+            plan_gone(gone)
+        batches.tell()
+        carry_out_by(context, result, spool, lambda: write_prices(run), scope, dry_run=dry_run)
+    if full and not dry_run and result.outcome == "ok":
+        note_full_check(context, began)
 
 
-def _tell_of_calls(
-    context: Context, result: FlowResult, audience: Audience, prices: Mapping[PriceKey, PriceValue]
-) -> None:
-    """Name what this audience should call for and is shown another price of (WA-10).
+def _scopes(
+    erp: ReadsPrices, retrying: Retrying, scope: ResyncScope, levels: Collection[PriceLevel]
+) -> list[PriceScope]:
+    """The scopes that are read by row."""
+    if levels and not set(PriceLevel) - set(levels):
+        return []
+    told = retrying(lambda: sorted(erp.price_scopes()))
+    return [each for each in told if asked(each, scope) and each.level not in levels]
 
-    No run puts that right, so every run says it.
-    """
-    if context.store.capabilities.call_for_pricing:
-        return
-    items = sorted({key.sku.value for key, value in prices.items() if value.unit_price is None})
-    if not items:
-        return
-    result.count("call_for_pricing_not_shown", len(items))
-    named = ", ".join(items[:CALLS_NAMED]) + (" and others" if len(items) > CALLS_NAMED else "")
-    name = context.store.capabilities.name
-    log.warning("price.call_not_shown", store=name, audience=str(audience), items=len(items))
-    result.remarks.append(
-        f"{name} has no call for pricing: {audience} has to call for {named}, and is shown what"
-        " a lower level or the store itself says. Hide these items from them in the store, or"
-        " give them a price in the ERP."
-    )
+
+def _plan_by_row(run: PriceRun, erp: ReadsPrices, scopes: Sequence[PriceScope]) -> bool:
+    """Plan these scopes; False where somebody stopped it."""
+    for each in scopes:
+        run.tell_of_shared(each)
+    published = [each for each in scopes if run.audiences(each)]
+    done = 0
+    for batch in _batches(published):
+        entries = run.retrying(_read, erp, batch, run.scope)
+        unreadable = take_unreadable(run.context, run.result)
+        run.screening.look_at({each.key.sku for found in entries.values() for each in found})
+        for each in batch:
+            whole = not unreadable.shields(run.entitled.owner(each))
+            run.plan_scope(each, entries.get(each, ()), whole=whole)
+        done += len(batch)
+        if run.context.progress("prices: comparing", done, len(published)):
+            return False
+    return True
 
 
 def _withdraw_hidden(
@@ -173,10 +136,12 @@ def _withdraw_hidden(
     hidden = {each for each in shown if each[0].channel is not None and each[0] not in declared}
 
     def write(keys: Sequence[PublishedPriceKey]) -> None:
+        with context.state.transaction() as state:
+            state.price_memory.forget({(each.audience, each.key.scope) for each in keys})
         retrying(store.apply_prices, [], keys)
 
     size = context.store.capabilities.prices_at_once
-    for audience, scope in sorted(hidden, key=_partition_order):
+    for audience, scope in sorted(hidden, key=partition_order):
         failure = f"{scope} is hidden from {audience} and still shown"
         with withdrawals.each(failure):
             keys = [
@@ -226,40 +191,6 @@ def _restricted(context: Context, entitled: Entitled, unclear: Unreadable) -> Re
     return Restricted(buyers, context.mapping, entitled)
 
 
-def _stands_apart(audience: Audience, scope: PriceScope) -> bool:
-    """Whether only prices of restricted items are published so: out of a list that many
-    share, to single accounts and to those with a tag."""
-    shared = scope.level in (PriceLevel.ITEM, PriceLevel.GROUP, PriceLevel.DEFAULT)
-    return shared and audience.kind in (AudienceKind.ACCOUNT, AudienceKind.TAG)
-
-
-def _for_all(entries: Sequence[Price], restricted: Restricted) -> Sequence[Price]:
-    if not restricted:
-        return entries
-    return [each for each in entries if each.key.sku not in restricted]
-
-
-def _in_order(audiences: Collection[Audience]) -> list[Audience]:
-    return sorted(audiences, key=lambda each: each.order)
-
-
-def _may_be_entitled(
-    audience: Audience, mapping: SyncMapping, entitled: Entitled, unclear: Unreadable
-) -> bool:
-    """Whether only an unreadable account or site keeps us from knowing it entitled."""
-    if audience.channel is not None:
-        channel = mapping.channels.get(audience.channel)
-        declared = channel is not None and any(
-            shopper_audience(channel, group.customer_id) == audience
-            for group in channel.retail_groups
-        )
-        return declared and unclear.shields(audience.key)
-    if audience.kind is AudienceKind.ACCOUNT:
-        return CustomerId(audience.key) in entitled.mapped and unclear.shields(audience.key)
-    # Nobody can say which groups and sites the unreadable account has.
-    return bool(unclear)
-
-
 def _read(
     erp: ReadsPrices, scopes: Collection[PriceScope], scope: ResyncScope
 ) -> Mapping[PriceScope, list[Price]]:
@@ -270,58 +201,8 @@ def _read(
     return found
 
 
-def _plan(
-    context: Context,
-    spool: Spool[PublishedPriceKey, PriceValue],
-    partition: Partition,
-    wanted: Mapping[PriceKey, PriceValue],
-    store: MirrorsPrices,
-    retrying: Retrying,
-    scope: ResyncScope,
-    *,
-    whole: bool = True,
-    restricted: Restricted | None = None,
-) -> None:
-    """Plan one partition; with ``whole=False`` an entry that is not wanted stays.
-
-    One of an item that is not for this audience does not.
-    """
-    audience, of_scope = partition
-    shown = retrying(store.shown_prices, audience, of_scope)
-    if scope.sku is not None:
-        shown = {key: value for key, value in shown.items() if key.sku.value == scope.sku}
-    tally, step = spool.tally, context.limits.guard("prices").price_step
-    tally.shown += len(shown)
-    tally.wanted += len(wanted)
-    for change in plan_mirror(wanted, shown, lambda key: key.order):
-        barred = restricted is not None and restricted.bars(audience, change.key)
-        if change.after is None and not whole and not barred:
-            tally.wanted += 1
-            continue
-        if change.before is not None and change.after is not None:
-            old, new = change.before.unit_price, change.after.unit_price
-            tally.prices_moved += price_moved(old, new, step)
-        key = PublishedPriceKey(audience, change.key)
-        spool.add(Change(key, change.before, change.after))
-
-
 def _batches(scopes: Sequence[PriceScope]) -> Iterator[list[PriceScope]]:
     """Lists that everybody shares one by one, those of single owners together."""
     single = (PriceLevel.ACCOUNT, PriceLevel.LOCATION)
     yield from ([each] for each in scopes if each.level not in single)
     yield from chunks([each for each in scopes if each.level in single], OWNERS_PER_READ)
-
-
-def _asked(each: PriceScope, scope: ResyncScope) -> bool:
-    return scope.customer is None or each.owner == scope.customer
-
-
-def _on_channel(audience: Audience, scope: ResyncScope) -> bool:
-    if scope.channel is None:
-        return True
-    return audience.channel is not None and audience.channel.value == scope.channel
-
-
-def _partition_order(partition: Partition) -> tuple[object, ...]:
-    audience, scope = partition
-    return (audience.kind is not AudienceKind.PUBLIC, audience.order, scope)

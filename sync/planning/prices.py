@@ -76,7 +76,7 @@ def shopper_audiences(mapping: SyncMapping) -> frozenset[Audience]:
 def shopper_currencies(mapping: SyncMapping) -> dict[Audience, frozenset[str]]:
     """Every audience of shoppers, with the currencies that its retail group prices."""
     return {
-        audience: _shopper_currencies(audience, mapping) or frozenset()
+        audience: currencies_of(audience, mapping) or frozenset()
         for audience in shopper_audiences(mapping)
     }
 
@@ -123,7 +123,7 @@ def wanted_prices(
     left out. A zero becomes "call for pricing" where the mapping says that zero
     is no price (WA-10). Shoppers get the currencies that their group prices.
     """
-    currencies = _shopper_currencies(audience, mapping)
+    currencies = currencies_of(audience, mapping)
     wanted: dict[PriceKey, PriceValue] = {}
     for entry in entries:
         if currencies is not None and entry.key.currency not in currencies:
@@ -153,7 +153,8 @@ def _rank(value: PriceValue) -> tuple[bool, Decimal, int]:
     return (price is None, price if price is not None else Decimal(0), -last.toordinal())
 
 
-def _shopper_currencies(audience: Audience, mapping: SyncMapping) -> frozenset[str] | None:
+def currencies_of(audience: Audience, mapping: SyncMapping) -> frozenset[str] | None:
+    """The currencies that this audience is shown prices in; None for all of them."""
     if audience.channel is None:
         return None
     channel = mapping.channels[audience.channel]

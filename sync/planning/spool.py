@@ -61,18 +61,29 @@ class Spool(Generic[K, V]):
         (urgent if self._first(change) else rest).add(change, in_memory=in_memory)
         self.tally.count(change)
         if len(self.samples) < SAMPLES:
-            self.samples.append(_told(change))
+            self.samples.append(told(change))
 
     def __iter__(self) -> Iterator[Change[K, V]]:
-        for queue in self._queues:
-            yield from queue.held
-            for line in queue.lines():
-                key, before, after = json.loads(line)
-                yield Change(
-                    decode(self._key, key),
-                    None if before is None else decode(self._value, before),
-                    None if after is None else decode(self._value, after),
-                )
+        yield from self.urgent()
+        yield from self.rest()
+
+    def urgent(self) -> Iterator[Change[K, V]]:
+        """Those that come first."""
+        return self._changes(self._queues[0])
+
+    def rest(self) -> Iterator[Change[K, V]]:
+        """Those that come after them."""
+        return self._changes(self._queues[1])
+
+    def _changes(self, queue: _Queue[K, V]) -> Iterator[Change[K, V]]:
+        yield from queue.held
+        for line in queue.lines():
+            key, before, after = json.loads(line)
+            yield Change(
+                decode(self._key, key),
+                None if before is None else decode(self._value, before),
+                None if after is None else decode(self._value, after),
+            )
 
     @property
     def digest(self) -> str:
@@ -133,7 +144,8 @@ def _line(change: Change[Any, Any]) -> str:
     return line + "\n"
 
 
-def _told(change: Change[Any, Any]) -> str:
+def told(change: Change[Any, Any]) -> str:
+    """The change in a few words, without its values."""
     key = encode(change.key)
     name = " ".join(str(part) for part in _flat(key))
     if change.before is None:

@@ -25,6 +25,7 @@ from sync.domain.order import StoreOrder
 from sync.domain.sales_order import OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice
+from sync.ports.price_memory import PriceMemory
 from sync.ports.registrations import Registrations
 from sync.ports.settlements import Settlements
 from sync.ports.systems import Systems
@@ -701,6 +702,9 @@ class Transaction(Protocol):
 
     @property
     def registrations(self) -> Registrations: ...
+
+    @property
+    def price_memory(self) -> PriceMemory: ...
 
     @property
     def systems(self) -> Systems:

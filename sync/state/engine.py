@@ -27,6 +27,8 @@ WAIT_FOR_LOCK_S = 30.0
 # No transaction of ours waits for anything but the database. One that does nothing
 # for so long belongs to a process that is frozen, and would lock out its successor.
 IDLE_IN_TRANSACTION_S = 60.0
+# What the log keeps of its room once all of it is in the state itself.
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 def open_state(
@@ -163,6 +165,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _set_up_sqlite(connection: Any) -> None:
     # The driver's own implicit BEGIN comes too late, and is never IMMEDIATE.
     connection.isolation_level = None
+    # Only a file that is still empty takes it; an older one is written anew by VACUUM.
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode not in ("wal", "memory"):
         raise Misconfigured(
@@ -170,6 +174,7 @@ def _set_up_sqlite(connection: Any) -> None:
             " keep the state on a local disk"
         )
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={LOG_LIMIT_BYTES}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 

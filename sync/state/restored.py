@@ -9,12 +9,22 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, and_, create_engine, insert, literal, select, update
+from sqlalchemy import Connection, and_, create_engine, delete, insert, literal, select, update
 from sqlalchemy.pool import NullPool
 
 from sync.domain.times import utc
 from sync.ports.state import LedgerState, RequestState
-from sync.state.schema import REVISION, audit, ledger, ledger_events, plans, requests, watermarks
+from sync.state.schema import (
+    REVISION,
+    audit,
+    ledger,
+    ledger_events,
+    plans,
+    price_partitions,
+    price_vectors,
+    requests,
+    watermarks,
+)
 from sync.state.soundness import connected
 
 _MAY_BE_IN = (
@@ -56,6 +66,7 @@ def mark(file: Path, backup: Path, now: datetime, actor: str) -> Marked:
                     select(watermarks.c.at).order_by(watermarks.c.at).limit(1)
                 ),
             )
+            _forget_prices(connection)
             _note(connection, backup, now, actor)
             connection.exec_driver_sql("COMMIT")
     finally:
@@ -100,6 +111,12 @@ def _take_back_confirmations(connection: Connection) -> int:
     return connection.execute(
         update(plans).where(confirmed).values(confirmed_by=None, confirmed_at=None)
     ).rowcount
+
+
+def _forget_prices(connection: Connection) -> None:
+    """The store was told other prices since: each run would take its word for these."""
+    connection.execute(delete(price_partitions))
+    connection.execute(delete(price_vectors))
 
 
 def _note(connection: Connection, backup: Path, now: datetime, actor: str) -> None:

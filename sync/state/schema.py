@@ -17,11 +17,13 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Date,
     DateTime,
     Dialect,
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -35,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -386,3 +388,30 @@ Index(
     registration_events.c.application,
     registration_events.c.id,
 )
+
+price_partitions = Table(
+    "price_partitions",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("audience", String(16), primary_key=True),
+    Column("audience_key", _KEY, primary_key=True),
+    Column("channel", _KEY, primary_key=True, comment="empty: none"),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("owner", _KEY, primary_key=True),
+    Column("store_id", _KEY, nullable=False),
+    Column("vector", LargeBinary(16), nullable=False),
+    Column("rules", LargeBinary(16), nullable=False),
+    Column("day", Date, nullable=False, comment="in the ERP's calendar"),
+    Column("shown", Integer, nullable=False, comment="entries in the store"),
+)
+Index("ix_price_partitions_vector", price_partitions.c.pipeline, price_partitions.c.vector)
+
+price_vectors = Table(
+    "price_vectors",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("fingerprint", LargeBinary(16), primary_key=True),
+    Column("base", LargeBinary(16), comment="what it is a difference from"),
+    Column("content", LargeBinary, nullable=False),
+)
+Index("ix_price_vectors_base", price_vectors.c.pipeline, price_vectors.c.base)

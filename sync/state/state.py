@@ -19,6 +19,7 @@ from sync.state.errors import translated
 from sync.state.ledger import SqlLedger
 from sync.state.mappings import SqlMappingVersions
 from sync.state.plans import SqlPlans
+from sync.state.price_memory import SqlPriceMemory
 from sync.state.registrations import SqlRegistrations
 from sync.state.requests import SqlRequests
 from sync.state.runs import SqlRuns
@@ -45,6 +46,7 @@ class SqlTransaction:
     systems: SqlSystems
     erasure: SqlErasure
     registrations: SqlRegistrations
+    price_memory: SqlPriceMemory
 
 
 class SqlState:
@@ -100,4 +102,5 @@ class SqlState:
             systems=SqlSystems(connection),
             erasure=SqlErasure(connection, self._pipeline, self._store_id),
             registrations=SqlRegistrations(connection, self._pipeline, self._store_id),
+            price_memory=SqlPriceMemory(connection, self._pipeline, self._store_id),
         )

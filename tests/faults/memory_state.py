@@ -13,11 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sync.domain.ids import ApplicationId, CustomerId, IdempotencyKey, StoreId, WebOrderId
+from sync.domain.ids import (
+    ApplicationId,
+    CustomerId,
+    IdempotencyKey,
+    LocationId,
+    StoreId,
+    WebOrderId,
+)
 from sync.domain.order import StoreOrder
+from sync.domain.pricing import AudienceKind
 from sync.domain.times import Watermark
 from sync.errors import Conflict, FencedOff
 from sync.ports.clock import Clock
+from sync.ports.price_memory import Confirmed, PackedVector, Partition
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
@@ -47,6 +56,8 @@ class Tables:
     registrations: dict[ApplicationId, RegistrationEntry] = field(default_factory=dict)
     settlements: dict[tuple[str, str, str], Settlement] = field(default_factory=dict)
     steps: tuple[tuple[ApplicationId, LedgerEvent], ...] = ()
+    confirmed: dict[Partition, Confirmed] = field(default_factory=dict)
+    vectors: dict[bytes, PackedVector] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         return Tables(
@@ -57,6 +68,8 @@ class Tables:
             dict(self.registrations),
             dict(self.settlements),
             self.steps,
+            dict(self.confirmed),
+            dict(self.vectors),
         )
 
 
@@ -313,6 +326,55 @@ class MemoryRegistrations:
         return [event for key, event in self._tables.steps if key == application_id]
 
 
+class MemoryPriceMemory:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def confirmed(self) -> Mapping[Partition, Confirmed]:
+        return dict(self._tables.confirmed)
+
+    def vectors(self, fingerprints: Collection[bytes]) -> Mapping[bytes, PackedVector]:
+        held = self._tables.vectors
+        asked = {each: held[each] for each in fingerprints if each in held}
+        bases = {each.base for each in asked.values() if each.base is not None}
+        return asked | {each: held[each] for each in bases}
+
+    def keep(self, vectors: Sequence[PackedVector]) -> None:
+        for each in vectors:
+            self._tables.vectors.setdefault(each.fingerprint, each)
+
+    def confirm(self, partitions: Mapping[Partition, Confirmed]) -> None:
+        for each in partitions.values():
+            assert each.vector in self._tables.vectors, "its vector is not kept"
+        self._tables.confirmed.update(partitions)
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        for each in partitions:
+            self._tables.confirmed.pop(each, None)
+
+    def forget_account(
+        self, customer_id: CustomerId, sites: Collection[LocationId] | None = None
+    ) -> None:
+        for each in list(self._tables.confirmed):
+            kind, key = each[0].kind, each[0].key
+            own = kind is AudienceKind.ACCOUNT and key == customer_id.value
+            named = sites is None or LocationId(key or "-") in sites
+            if own or (kind is AudienceKind.LOCATION and named):
+                del self._tables.confirmed[each]
+
+    def forget_all(self) -> None:
+        self._tables.confirmed.clear()
+
+    def tidy(self) -> int:
+        held = self._tables.vectors
+        needed = {each.vector for each in self._tables.confirmed.values()}
+        needed |= {base for each in needed if (base := held[each].base) is not None}
+        unneeded = held.keys() - needed
+        for each in unneeded:
+            del held[each]
+        return len(unneeded)
+
+
 class NoRuns:
     """Runs are told to nobody here."""
 
@@ -336,6 +398,7 @@ class MemoryTransaction:
     plans: MemoryPlans
     runs: NoRuns
     registrations: MemoryRegistrations
+    price_memory: MemoryPriceMemory
 
 
 class MemoryState:
@@ -362,6 +425,7 @@ class MemoryState:
                 MemoryPlans(tables.plans),
                 NoRuns(),
                 MemoryRegistrations(tables),
+                MemoryPriceMemory(tables),
             )
             self._tables = tables
         finally:

@@ -1,0 +1,106 @@
+"""What is remembered of partitions, kept true whatever breaks off.
+
+Before the first write to a partition its memory is forgotten, in a transaction that is
+committed before the store is called. It comes back, as it is now, when the store has
+confirmed the last of its changes. A run that dies in between leaves a partition that
+nothing is known of: it is compared with the store by the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from sync.flows.context import Context
+from sync.planning.price_spool import Kept, PriceSpool
+from sync.ports.price_memory import Confirmed, PackedVector, Partition
+
+# Partitions that are confirmed in one transaction of the state.
+TOGETHER = 200
+
+
+class Confirming:
+    """Follows a plan while it is written. With nothing to remember it only forgets."""
+
+    def __init__(self, context: Context, spool: PriceSpool) -> None:
+        self._context, self._spool = context, spool
+        with context.state.transaction() as state:
+            self._held = dict(state.price_memory.confirmed())
+        self._vectors: dict[bytes, tuple[bytes | None, Kept]] = {}
+        self._wanted: dict[Partition, Confirmed] = {}
+        self._done: list[Partition] = []
+        self._touched = False
+
+    @property
+    def held(self) -> Mapping[Partition, Confirmed]:
+        """What the store had confirmed when it was last told something."""
+        return self._held
+
+    def keeps(self, fingerprint: bytes) -> bool:
+        """Whether the vector was put aside in this run."""
+        return fingerprint in self._vectors
+
+    def keep(self, fingerprint: bytes, base: bytes | None, content: bytes) -> None:
+        """Put a packed vector aside, for partitions that are made of it."""
+        self._vectors[fingerprint] = (base, self._spool.keep_bytes(content))
+
+    def expect(self, partition: Partition, confirmed: Confirmed) -> None:
+        """So the partition will be, once all that was put aside for it is written."""
+        self._wanted[partition] = confirmed
+
+    def begin(self, stale: Iterable[Partition]) -> None:
+        """Before anything is written: what needs no write is confirmed, ``stale`` forgotten."""
+        self._forget([each for each in stale if each in self._held])
+        for partition, confirmed in self._wanted.items():
+            needs_none = not self._spool.outstanding.get(partition)
+            if needs_none and self._held.get(partition) != confirmed:
+                self._finish(partition)
+
+    def before(self, partitions: Iterable[Partition]) -> None:
+        """These are written next."""
+        self._forget({each for each in partitions if each in self._held})
+
+    def written(self, partition: Partition, changes: int = 1) -> None:
+        """The store has confirmed so many changes of the partition."""
+        outstanding = self._spool.outstanding
+        outstanding[partition] -= changes
+        if not outstanding[partition] and partition in self._wanted:
+            self._finish(partition)
+
+    def end(self) -> None:
+        """Nothing more is written."""
+        self._commit([])
+        if self._touched:
+            with self._context.state.transaction() as state:
+                state.price_memory.tidy()
+
+    def _finish(self, partition: Partition) -> None:
+        self._done.append(partition)
+        if len(self._done) >= TOGETHER:
+            self._commit([])
+
+    def _forget(self, partitions: Collection[Partition]) -> None:
+        if partitions:
+            self._commit(partitions)
+
+    def _commit(self, forgotten: Collection[Partition]) -> None:
+        """What is confirmed by now, and what no longer is."""
+        if not forgotten and not self._done:
+            return
+        confirmed = {each: self._wanted[each] for each in self._done}
+        with self._context.state.transaction() as state:
+            state.price_memory.forget(forgotten)
+            state.price_memory.keep(self._packed({each.vector for each in confirmed.values()}))
+            state.price_memory.confirm(confirmed)
+        self._touched = True
+        for each in forgotten:
+            del self._held[each]
+        self._held |= confirmed
+        self._done.clear()
+
+    def _packed(self, fingerprints: Collection[bytes]) -> list[PackedVector]:
+        found = []
+        for each in sorted(fingerprints):
+            if each in self._vectors:
+                base, kept = self._vectors[each]
+                found.append(PackedVector(each, base, self._spool.bytes_of(kept)))
+        return found

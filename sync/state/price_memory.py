@@ -1,0 +1,170 @@
+"""What the store has confirmed of prices: a row for each partition, and the vectors once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+)
+
+from sync.domain.ids import ChannelId, CustomerId, LocationId, StoreId
+from sync.domain.pricing import Audience, AudienceKind, PriceLevel, PriceScope
+from sync.ports.price_memory import Confirmed, PackedVector, Partition
+from sync.state.schema import price_partitions, price_vectors
+
+_TOGETHER = 200
+_KEY = ("audience", "audience_key", "channel", "level", "owner")
+
+
+class SqlPriceMemory:
+    def __init__(self, connection: Connection, pipeline: str, store_id: StoreId) -> None:
+        self._connection, self._pipeline, self._store_id = connection, pipeline, store_id
+
+    def confirmed(self) -> Mapping[Partition, Confirmed]:
+        """What another store had confirmed under this pipeline's name is not told."""
+        query = select(price_partitions).where(
+            self._own, price_partitions.c.store_id == self._store_id.value
+        )
+        rows = self._connection.execute(query).mappings()
+        return {_partition(row): _confirmed(row) for row in rows}
+
+    def vectors(self, fingerprints: Collection[bytes]) -> Mapping[bytes, PackedVector]:
+        found = self._vectors(fingerprints)
+        bases = {each.base for each in found.values() if each.base is not None}
+        return found | self._vectors(bases - found.keys())
+
+    def keep(self, vectors: Sequence[PackedVector]) -> None:
+        held: set[bytes] = set()
+        for some in _chunks([each.fingerprint for each in vectors]):
+            query = select(price_vectors.c.fingerprint).where(
+                price_vectors.c.pipeline == self._pipeline, price_vectors.c.fingerprint.in_(some)
+            )
+            held.update(self._connection.scalars(query))
+        rows: list[dict[str, Any]] = []
+        for each in vectors:
+            if each.fingerprint not in held:
+                held.add(each.fingerprint)
+                told = {"fingerprint": each.fingerprint, "base": each.base}
+                rows.append({"pipeline": self._pipeline, **told, "content": each.content})
+        if rows:
+            self._connection.execute(insert(price_vectors), rows)
+
+    def confirm(self, partitions: Mapping[Partition, Confirmed]) -> None:
+        if not partitions:
+            return
+        self.forget(partitions)
+        rows = [
+            {
+                "pipeline": self._pipeline,
+                **_key(partition),
+                "store_id": self._store_id.value,
+                "vector": each.vector,
+                "rules": each.rules,
+                "day": each.day,
+                "shown": each.shown,
+            }
+            for partition, each in partitions.items()
+        ]
+        self._connection.execute(insert(price_partitions), rows)
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Whichever store had confirmed them."""
+        columns = tuple_(*(price_partitions.c[name] for name in _KEY))
+        for some in _chunks([tuple(_key(each).values()) for each in partitions]):
+            self._connection.execute(delete(price_partitions).where(self._own, columns.in_(some)))
+
+    def forget_account(
+        self, customer_id: CustomerId, sites: Collection[LocationId] | None = None
+    ) -> None:
+        key = price_partitions.c.audience_key
+        account = and_(
+            price_partitions.c.audience == AudienceKind.ACCOUNT.value, key == customer_id.value
+        )
+        of_sites = price_partitions.c.audience == AudienceKind.LOCATION.value
+        if sites is not None:
+            of_sites = and_(of_sites, key.in_([each.value for each in sites]))
+        self._connection.execute(delete(price_partitions).where(self._own, or_(account, of_sites)))
+
+    def forget_all(self) -> None:
+        self._connection.execute(delete(price_partitions).where(self._own))
+
+    def tidy(self) -> int:
+        other_store = price_partitions.c.store_id != self._store_id.value
+        self._connection.execute(delete(price_partitions).where(self._own, other_store))
+        differing = price_vectors.alias()
+        needed_by_one = select(differing.c.base).where(
+            differing.c.pipeline == self._pipeline,
+            differing.c.base.is_not(None),
+            differing.c.fingerprint.in_(self._shown()),
+        )
+        unneeded = and_(
+            price_vectors.c.pipeline == self._pipeline,
+            price_vectors.c.fingerprint.not_in(self._shown()),
+            price_vectors.c.fingerprint.not_in(needed_by_one),
+        )
+        gone = self._connection.execute(delete(price_vectors).where(unneeded)).rowcount
+        if gone and self._connection.dialect.name == "sqlite":
+            self._give_back()
+        return gone
+
+    def _give_back(self) -> None:
+        """The pages of the file that became free, where the file was made for it."""
+        cursor = self._connection.connection.cursor()
+        (free,) = cursor.execute("PRAGMA freelist_count").fetchone()
+        # The driver takes one step of it, which is one page.
+        for _ in range(free):
+            cursor.execute("PRAGMA incremental_vacuum")
+        cursor.close()
+
+    def _shown(self) -> Any:
+        return select(price_partitions.c.vector).where(self._own)
+
+    @property
+    def _own(self) -> ColumnElement[bool]:
+        return price_partitions.c.pipeline == self._pipeline
+
+    def _vectors(self, fingerprints: Collection[bytes]) -> dict[bytes, PackedVector]:
+        found: dict[bytes, PackedVector] = {}
+        for some in _chunks(sorted(fingerprints)):
+            query = select(price_vectors).where(
+                price_vectors.c.pipeline == self._pipeline, price_vectors.c.fingerprint.in_(some)
+            )
+            for row in self._connection.execute(query).mappings():
+                fingerprint = row["fingerprint"]
+                found[fingerprint] = PackedVector(fingerprint, row["base"], row["content"])
+        return found
+
+
+def _key(partition: Partition) -> dict[str, Any]:
+    audience, scope = partition
+    return {
+        "audience": audience.kind.value,
+        "audience_key": audience.key,
+        "channel": audience.channel.value if audience.channel else "",
+        "level": int(scope.level),
+        "owner": scope.owner,
+    }
+
+
+def _partition(row: RowMapping) -> Partition:
+    channel = ChannelId(row["channel"]) if row["channel"] else None
+    audience = Audience(AudienceKind(row["audience"]), row["audience_key"], channel)
+    return audience, PriceScope(PriceLevel(row["level"]), row["owner"])
+
+
+def _confirmed(row: RowMapping) -> Confirmed:
+    return Confirmed(row["vector"], row["rules"], row["day"], row["shown"])
+
+
+def _chunks(values: Sequence[Any]) -> list[Sequence[Any]]:
+    return [values[at : at + _TOGETHER] for at in range(0, len(values), _TOGETHER)]
