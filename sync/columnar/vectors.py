@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pyarrow as pa
@@ -52,8 +53,7 @@ _FIELDS: list[pa.Field[Any]] = [
 SCHEMA = pa.schema(_FIELDS)
 """The columns of a vector. Null is None of ``PriceKey`` and ``PriceValue``."""
 
-# The stubs do not know the third part yet: where nothing goes.
-_ORDER: Any = [(name, "ascending", "at_start") for name in (*KEY_COLUMNS, *VALUE_COLUMNS)]
+_EVERY = (*KEY_COLUMNS, *VALUE_COLUMNS)
 
 
 def canonical(rows: pa.Table) -> pa.Table:
@@ -62,10 +62,105 @@ def canonical(rows: pa.Table) -> pa.Table:
     Text is ordered by its UTF-8 bytes and nothing comes before everything, which no
     database's collation decides. Raises ValueError where the columns are not ``SCHEMA``.
     """
-    if rows.schema != SCHEMA:
-        raise ValueError(f"not the columns of prices: {rows.schema}")
-    order = pc.sort_indices(rows, sort_keys=_ORDER)
-    return rows.take(order).combine_chunks()
+    return Sorter().canonical(rows)
+
+
+class Sorter:
+    """Makes vectors canonical, one after the other.
+
+    Customers of one list have the same keys, and a database tells them in the same order:
+    so it is remembered how those of the last vector had to be put in order.
+    """
+
+    def __init__(self) -> None:
+        self._keys: pa.Table | None = None
+        self._order: Any = None
+
+    def canonical(self, rows: pa.Table) -> pa.Table:
+        """What the function ``canonical`` gives."""
+        if rows.schema != SCHEMA:
+            raise ValueError(f"not the columns of prices: {rows.schema}")
+        rows = _whole(rows)
+        keys = rows.select(KEY_COLUMNS)
+        if self._keys is None or not keys.equals(self._keys):
+            self._learn(keys, rows)
+        return rows if self._order is None else _whole(rows.take(self._order))
+
+    def _learn(self, keys: pa.Table, rows: pa.Table) -> None:
+        found = _in_order(keys)
+        # Of two rows with one key the values decide, and those are others each time.
+        if found is _Order.TIED:
+            found = _in_order(rows)
+            strict = False
+        else:
+            strict = found is _Order.STRICT
+        self._order = _sorted(rows) if found is _Order.NONE else None
+        if self._order is not None:
+            strict = _in_order(keys.take(self._order)) is _Order.STRICT
+        self._keys = keys if strict else None
+
+
+class _Order(Enum):
+    """How rows lie: each after the one before, or some like it, or in no order."""
+
+    STRICT = 1
+    TIED = 2
+    NONE = 3
+
+
+def _whole(rows: pa.Table) -> pa.Table:
+    return rows if all(column.num_chunks == 1 for column in rows.columns) else _joined(rows)
+
+
+def _joined(rows: pa.Table) -> pa.Table:
+    arrays = [
+        pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        for column in rows.columns
+    ]
+    return pa.Table.from_arrays(arrays, schema=rows.schema)
+
+
+def _sorted(rows: pa.Table) -> Any:
+    """The places of the rows, in order."""
+    varying = [name for name in _EVERY if not _same(rows.column(name).chunk(0))]
+    # The stubs do not know the third part yet: where nothing goes.
+    keys: Any = [(name, "ascending", "at_start") for name in varying]
+    return pc.sort_indices(rows, sort_keys=keys)
+
+
+def _in_order(rows: pa.Table) -> _Order:
+    """Whether each row comes after the one before it, by the first column that differs."""
+    tied: Any = None  # which rows are like the one before them so far; None: all
+    for column in rows.columns:
+        array: Any = column.chunk(0)
+        if len(array) < 2:
+            return _Order.STRICT
+        if _same(array):
+            continue
+        less, equal = _compared(array[:-1], array[1:])
+        if tied is not None:
+            less, equal = pc.or_(less, pc.invert(tied)), pc.and_(tied, equal)
+        if not pc.all(pc.or_(less, equal)).as_py():
+            return _Order.NONE
+        tied = equal
+        if not pc.any(tied).as_py():
+            return _Order.STRICT
+    return _Order.TIED
+
+
+def _same(array: Any) -> bool:
+    """Whether all values are one."""
+    return len(array) < 2 or array.null_count == len(array) or array[:-1].equals(array[1:])
+
+
+def _compared(before: Any, after: Any) -> tuple[Any, Any]:
+    """Where ``before`` is less, and where they are equal; nothing is less than anything."""
+    less, equal = pc.less(before, after), pc.equal(before, after)
+    if before.null_count or after.null_count:
+        absent, also = before.is_null(), after.is_null()
+        less = pc.or_(less.fill_null(False), pc.and_not(absent, also))
+        equal = pc.or_(equal.fill_null(False), pc.and_(absent, also))
+    return less, equal
 
 
 def vector_of(prices: Iterable[Price]) -> pa.Table:
@@ -115,7 +210,9 @@ def fingerprint(vector: pa.Table) -> bytes:
     digest = xxhash.xxh3_128()
     digest.update(len(vector).to_bytes(8, "big"))
     for column in vector.columns:
-        for piece in _pieces(column):
+        pieces = _pieces(column)
+        digest.update(len(pieces).to_bytes(8, "big"))
+        for piece in pieces:
             digest.update(len(piece).to_bytes(8, "big"))
             digest.update(piece)
     return digest.digest()
@@ -124,12 +221,16 @@ def fingerprint(vector: pa.Table) -> bytes:
 def _pieces(column: pa.ChunkedArray[Any]) -> list[memoryview]:
     """What a column holds, independent of how it came to lie in memory."""
     array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    missing = array.is_null().cast(pa.uint8())
-    values: pa.Array[Any] = array.fill_null(_FILLED[array.type]) if array.null_count else array
+    if array.null_count == len(array):
+        return [memoryview(b"nothing")]
+    values, missing = array, memoryview(b"")
+    if array.null_count:
+        values = array.fill_null(_FILLED[array.type])
+        (missing,) = _fixed(array.is_null().cast(pa.uint8()))
     if isinstance(values, pa.StringArray):
         # Lengths and bytes apart, so that no two rows of texts look like one another.
-        return [*_fixed(pc.binary_length(values)), *_text(values), *_fixed(missing)]
-    return [*_fixed(values), *_fixed(missing)]
+        return [*_fixed(pc.binary_length(values)), *_text(values), missing]
+    return [*_fixed(values), missing]
 
 
 def _fixed(values: pa.Array[Any]) -> list[memoryview]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
 from sync.domain.account import Account, Item, ShipTo
@@ -18,6 +19,7 @@ from sync.domain.pricing import (
     Audience,
     AudienceKind,
     Price,
+    PriceLevel,
     PriceQuestion,
     PriceScope,
     PriceValue,
@@ -171,6 +173,13 @@ class OddErp(MemoryErp):
     def _left_out(self, source: str) -> None:
         if source == self.odd_row:
             self._untold.append(UnreadableRecord(source, "?", "customer_id", "is missing"))
+
+    def price_vectors(self, level: PriceLevel) -> Iterator[tuple[PriceScope, pa.Table]]:
+        for scope, vector in super().price_vectors(level):
+            if scope == self.odd_scope:
+                self._untold.append(UnreadableRecord("price_scopes", "?", "owner", "is odd"))
+            else:
+                yield scope, vector
 
     def price_scopes(self) -> Iterator[PriceScope]:
         for scope in super().price_scopes():

@@ -12,6 +12,9 @@ import pyarrow as pa
 ROWS = 50_000
 """Rows of one batch, where the reader may choose."""
 
+BEYOND = "(beyond the calendar)"
+"""Stands for a day before the first or after the last that Python knows, as infinity is."""
+
 Raw: TypeAlias = "pa.Array[Any] | Sequence[Any]"
 """A column: of Arrow, or of the values that a driver for rows gives."""
 
@@ -61,5 +64,4 @@ def _python(scalar: Any) -> Any:
     try:
         return scalar.as_py()
     except (OverflowError, ValueError):
-        # A day before the first or after the last of our calendar, such as infinity.
-        return str(scalar)
+        return BEYOND

@@ -1,8 +1,7 @@
 """A price feed: batches of an answer as vectors, one for each owner.
 
-Columns are read whole (``values``). A row in which something did not go smoothly is
-read once more by itself, as the statement for single owners would read it: so it is
-either the same entry, or unreadable for the same reason.
+Columns are read whole (``values``). A row that makes no entry is read once more by
+itself, as the statement for single owners would read it, and so told in the same words.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from erp_adapters.sql import translate
 from erp_adapters.sql.bulk.batches import Batch
 from erp_adapters.sql.bulk.values import ValueReader, Values, text_of
 from erp_adapters.sql.queries import BadRow, Query
-from sync.columnar.vectors import AMOUNT, SCHEMA, canonical, vector_of
+from sync.columnar.vectors import AMOUNT, SCHEMA, Sorter, vector_of
 from sync.domain.ids import MAX_KEY_LENGTH, Sku
 from sync.domain.money import currency_code
 from sync.domain.pricing import PriceLevel
@@ -52,6 +51,7 @@ class Feed:
         self._cut_floats = cut_floats
         self._readers: dict[str, ValueReader] = {}
         self._same: dict[str, pa.Array[Any]] = {}
+        self._sorter = Sorter()
         self.read_rows = 0
 
     def vectors(self, batches: Iterable[Batch]) -> Iterator[tuple[str, pa.Table]]:
@@ -67,14 +67,17 @@ class Feed:
             for name, rows in _runs(*self._piece(batch)):
                 if name != owner:
                     if owner is not None:
-                        yield owner, _vector(held)
+                        yield owner, self._vector(held)
                     if name in seen:
                         raise Misconfigured(self._twice(name))
                     seen.add(name)
                     owner, held = name, []
                 held.append(rows)
         if owner is not None:
-            yield owner, _vector(held)
+            yield owner, self._vector(held)
+
+    def _vector(self, pieces: Sequence[pa.Table]) -> pa.Table:
+        return self._sorter.canonical(pa.concat_tables(pieces) if len(pieces) > 1 else pieces[0])
 
     def _twice(self, owner: str) -> str:
         return (
@@ -90,7 +93,7 @@ class Feed:
         if odd is None:
             self.read_rows += len(batch)
             return owners, table
-        return self._looked_at(batch, owners, table, odd)
+        return self._without(batch, owners, table, odd)
 
     def _columns(self, batch: Batch) -> dict[str, Values]:
         made = {}
@@ -153,37 +156,26 @@ class Feed:
             found = pc.or_(found, more.fill_null(False))
         return found
 
-    def _looked_at(self, batch: Batch, owners: Any, table: pa.Table, odd: Any) -> Piece:
-        """The piece without what cannot be read, in the order in which the rows came."""
+    def _without(self, batch: Batch, owners: Any, table: pa.Table, odd: Any) -> Piece:
+        """The piece without what cannot be read, of which it is told why."""
+        for raw in batch.rows(pc.indices_nonzero(odd).to_pylist()):
+            self._tell_of(batch.names, raw)
         plain = pc.invert(odd)
-        places = pc.indices_nonzero(odd).to_pylist()
-        kept = pc.indices_nonzero(plain).to_pylist()
-        whose, pieces = [], [table.filter(plain)]
+        kept = table.filter(plain).combine_chunks()
         self.read_rows += len(kept)
-        for place, raw in zip(places, batch.rows(places), strict=True):
-            entry = self._entry(batch.names, raw)
-            if entry is not None:
-                whose.append(entry[0])
-                pieces.append(entry[1])
-                kept.append(place)
-        order = pc.sort_indices(pa.array(kept, pa.int64()))
-        rows = pa.concat_tables(pieces).combine_chunks().take(order)
-        if owners is None:
-            return None, rows
-        every = pa.concat_arrays([owners.filter(plain), pa.array(whose, pa.string())])
-        return every.take(order), rows
+        return None if owners is None else owners.filter(plain), kept
 
-    def _entry(self, names: tuple[str, ...], raw: Sequence[Any]) -> tuple[str, pa.Table] | None:
-        """One row read by itself; None and told where it makes no entry."""
+    def _tell_of(self, names: tuple[str, ...], raw: Sequence[Any]) -> None:
+        """Why this row makes no entry, in the words of whoever reads it by itself."""
         for row in self._query.read_rows(names, [raw], self._on_bad):
             self.read_rows += 1
             owner = row[self._owner] if self._owner else ""
+            why = "is an entry by itself, and among others it is none"
             try:
-                return owner, vector_of([translate.price(row, self._level, owner)])
+                vector_of([translate.price(row, self._level, owner)])
             except (ValueError, OverflowError) as error:
-                key = self._query.key_of(row)
-                self._on_bad(BadRow(self._query.name, row, "", str(error), key))
-        return None
+                why = str(error)
+            self._on_bad(BadRow(self._query.name, row, "", why, self._query.key_of(row)))
 
 
 def _runs(owners: Any, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
@@ -197,10 +189,6 @@ def _runs(owners: Any, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     starts = [0, *(change + 1 for change in changes)]
     for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
         yield owners[start].as_py(), table.slice(start, end - start)
-
-
-def _vector(pieces: Sequence[pa.Table]) -> pa.Table:
-    return canonical(pa.concat_tables(pieces) if len(pieces) > 1 else pieces[0])
 
 
 def _strange_skus(skus: Any, made: dict[str, Values]) -> list[Any]:

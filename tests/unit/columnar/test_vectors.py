@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.columnar.vectors import SCHEMA, canonical, fingerprint, prices_of, vector_of
+from sync.columnar.vectors import SCHEMA, Sorter, canonical, fingerprint, prices_of, vector_of
 from sync.domain.ids import Sku
 from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope, PriceValue
 
@@ -96,6 +98,54 @@ def test_different_entries_have_different_fingerprints(
 ) -> None:
     same = sorted(map(repr_of, some)) == sorted(map(repr_of, others))
     assert (fingerprint(vector_of(some)) == fingerprint(vector_of(others))) == same
+
+
+def told_order(row: dict[str, Any]) -> tuple[tuple[bool, Any], ...]:
+    """What rows are ordered by: nothing first, text by its bytes."""
+    values = (row[field.name] for field in SCHEMA)
+    return tuple(
+        (value is not None, value.encode() if isinstance(value, str) else value or 0)
+        if not isinstance(value, date)
+        else (True, value.toordinal())
+        for value in values
+    )
+
+
+@given(
+    st.lists(st.lists(entries, max_size=8), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=8),
+    st.randoms(use_true_random=False),
+)
+def test_vectors_sorted_one_after_the_other_are_as_if_each_were_alone(
+    lists: list[list[Price]], told: list[tuple[int, int]], chance: random.Random
+) -> None:
+    sorter = Sorter()
+    orders: dict[tuple[int, int], list[int]] = {}
+    for number, turn in told:
+        prices = lists[number % len(lists)]
+        order = orders.setdefault(
+            (number, turn), chance.sample(range(len(prices)), len(prices)) if turn else []
+        )
+        # The same keys with other prices, in an order that comes again.
+        amounts = [chance.choice([None, Decimal(1), Decimal("2.5")]) for _ in prices]
+        changed = [
+            dataclasses.replace(price, value=PriceValue(amount, price.value.valid_until))
+            for price, amount in zip(prices, amounts, strict=True)
+        ]
+        vector = vector_of(changed)
+        given = vector.take(pa.array(order, pa.int64())) if order else vector
+        sorted_rows = sorter.canonical(given)
+        assert sorted_rows.equals(vector)
+        assert sorted_rows.to_pylist() == sorted(given.to_pylist(), key=told_order)
+        assert all(column.num_chunks == 1 for column in sorted_rows.columns)
+
+
+def test_of_two_rows_with_one_key_the_values_decide_each_time() -> None:
+    sorter = Sorter()
+    for amounts in (["1", "2"], ["2", "1"], ["1", "2"]):
+        rows = pa.concat_tables([vector_of([priced(amount)]) for amount in amounts])
+        told = sorter.canonical(rows).column("unit_price").to_pylist()
+        assert told == [Decimal(1), Decimal(2)]
 
 
 def test_nothing_and_an_empty_text_are_two_things() -> None:
