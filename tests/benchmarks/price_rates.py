@@ -126,22 +126,22 @@ class _Bench:
 
     def flat_round(self, *, odbc: bool) -> None:
         self._bare()
-        with self._a_site(site.FLAT, self._flat) as place:
+        with self._a_site(site.FLAT, self._flat) as (place, shop):
             self._settle()
             told = self._rounds.step(FIRST, "flow", str(place.folder))
             assert told["rows"] == self._rates.size.rows
-            self._equal(place)
+            self._equal(shop)
             self._rates.state_bytes[FIRST] = place.state_bytes
-            self._looked_at(place.store)
+            self._looked_at(shop)
             self._rounds.step(READING, "read", str(place.folder))
             found = self._rounds.step(DETECTION, "detect", str(self._vectors), str(self._known))
             assert (found["rows"], found["new"]) == (self._rates.size.rows, 0)
             for variant in Variant:
-                self._there_and_back(place, variant, list(self._catalogue.edits(variant)))
+                self._there_and_back(place, shop, variant, list(self._catalogue.edits(variant)))
             if odbc:
                 place.use(self._by_odbc())
                 self._rounds.step(ODBC.format(READING), "read", str(place.folder))
-                self._mirror(place, ODBC.format(SAME), 0)
+                self._mirror(place, shop, ODBC.format(SAME), 0)
 
     def _bare(self) -> None:
         rounds, books = self._rounds, plain(self._flat.url)
@@ -160,35 +160,35 @@ class _Bench:
             rounds.step(COPIED_SHOP, "pipe", psql, books, _AS_SHOWN, plain(shop), _SHOWN)
 
     def _there_and_back(
-        self, place: site.PriceSite, variant: Variant, edits: Sequence[Edit]
+        self, place: site.PriceSite, shop: URL, variant: Variant, edits: Sequence[Edit]
     ) -> None:
         rows = sum(each.rows for each in edits)
         for change in (self._flat.edit, self._flat.undo) if edits else (self._flat.edit,):
             change(edits)
-            self._mirror(place, variant.value, rows)
+            self._mirror(place, shop, variant.value, rows)
             self._rates.state_bytes[variant.value] = place.state_bytes
 
-    def _mirror(self, place: site.PriceSite, label: str, rows: int) -> None:
+    def _mirror(self, place: site.PriceSite, shop: URL, label: str, rows: int) -> None:
         self._settle()
         told = self._rounds.step(label, "flow", str(place.folder))
         assert told["rows"] == rows, f"{label}: {told} written, {rows} changed"
-        self._equal(place)
+        self._equal(shop)
 
-    def _equal(self, place: site.PriceSite) -> None:
-        assert truth.assert_equal(self._flat.url, place.store, erp.FLAT) > 0
+    def _equal(self, shop: URL) -> None:
+        assert truth.assert_equal(self._flat.url, shop, erp.FLAT) > 0
 
     # The same prices as lists and contracts
 
     def listed_round(self) -> None:
         tables = (erp.LISTED, erp.CONTRACTS)
-        with self._a_site(site.LISTS, self._listed) as place:
+        with self._a_site(site.LISTS, self._listed) as (place, shop):
             self._settle()
             first = self._rounds.step(LISTED.format(FIRST), "flow", str(place.folder))
-            rows = truth.assert_equal(self._listed.url, place.store, *tables)
+            rows = truth.assert_equal(self._listed.url, shop, *tables)
             assert first["rows"] == rows
             self._rates.listed_rows = rows
             self._rates.state_bytes[LISTED.format(FIRST)] = place.state_bytes
-            self._looked_at(place.store)
+            self._looked_at(shop)
             self._rounds.step(LISTED.format(READING), "read", str(place.folder))
             again = self._rounds.step(LISTED.format(SAME), "flow", str(place.folder))
             assert again["rows"] == 0
@@ -245,10 +245,11 @@ class _Bench:
     # Databases
 
     @contextmanager
-    def _a_site(self, profile: Path, books: Books) -> Iterator[site.PriceSite]:
+    def _a_site(self, profile: Path, books: Books) -> Iterator[tuple[site.PriceSite, URL]]:
+        """One that was never run, and its store."""
         folder = self._folder / f"site-{next(self._numbers)}"
         with self._a_database() as shop:
-            yield site.PriceSite.made(folder, profile, books.url, shop, self._catalogue)
+            yield site.PriceSite.made(folder, profile, books.url, shop, self._catalogue), shop
         shutil.rmtree(folder)
 
     @contextmanager

@@ -104,6 +104,31 @@ def flow(site: str) -> Told:
     return {"secs": secs, "rss_mb": own_peak_mb(), "rows": result.writes, "counts": result.counts}
 
 
+def flow_http(site: str) -> Told:
+    """The same into the store of ``http_store``, which registers as other authors' stores do."""
+    import sync.stores
+
+    sync.stores.REGISTRY["bench_http"] = "tests.benchmarks.prices.http_store:HttpShop"
+    return flow(site)
+
+
+def post(url: str, count: str, threads: str, per_second: str) -> Told:
+    """So many requests of a hundred made-up rows, and nothing else done beside it."""
+    from sync.kit.pool import together
+    from tests.benchmarks.prices.http_store import ROWS, a_session
+
+    session = a_session(url, int(threads), float(per_second) or None)
+    rows = {f"C000000|ITEM-{n}|1": f"{n}.2500" for n in range(ROWS)}
+    body = {"put": rows, "remove": []}
+    begun = time.perf_counter()
+    together(
+        range(int(count)),
+        lambda _: session.write("POST", "/prices", json=body),
+        threads=int(threads),
+    )
+    return {"secs": time.perf_counter() - begun, "rss_mb": own_peak_mb(), "rows": int(count) * ROWS}
+
+
 def read(site: str) -> Told:
     """All vectors that the ERP tells, level by level, and nothing done with them."""
     from sync.bootstrap import adapter_names, open_installation
@@ -148,6 +173,8 @@ STEPS: dict[str, Callable[..., Told]] = {
     "pipe": pipe,
     "copy-out": copy_out,
     "flow": flow,
+    "flow-http": flow_http,
+    "post": post,
     "read": read,
     "detect": detect,
 }

@@ -27,16 +27,23 @@ statement_timeout_s = 3600
 
 [systems.store]
 kind = "store"
-adapter = "embedded"
-[systems.store.options]
-store_id = "bench"
-url = {store}
+{store}
 
 [pipelines.main]
 erp = "erp"
 store = "store"
 mappings = "mappings"
 """
+_EMBEDDED = """\
+adapter = "embedded"
+[systems.store.options]
+store_id = "bench"
+url = {url}"""
+_HTTP = """\
+adapter = "bench_http"
+[systems.store.options]
+url = {url}
+threads = {threads}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +51,30 @@ class PriceSite:
     """The folder of a site that was never run."""
 
     folder: Path
-    store: URL
 
     @classmethod
     def made(
         cls, folder: Path, profile: Path, erp: URL, store: URL, catalogue: Catalogue
     ) -> PriceSite:
+        """With an embedded store in this database, which is made too."""
         create_store(store)
+        return cls._made(folder, profile, erp, _EMBEDDED.format(url=_text(store)), catalogue)
+
+    @classmethod
+    def on_http(
+        cls, folder: Path, erp: URL, shop: str, threads: int, catalogue: Catalogue
+    ) -> PriceSite:
+        """With the flat ERP and ``http_store`` for a store."""
+        store = _HTTP.format(url=json.dumps(shop), threads=threads)
+        return cls._made(folder, FLAT, erp, store, catalogue)
+
+    @classmethod
+    def _made(
+        cls, folder: Path, profile: Path, erp: URL, store: str, catalogue: Catalogue
+    ) -> PriceSite:
         (folder / "config").mkdir(parents=True)
         (folder / "mappings").mkdir()
-        told = {"profile": str(profile), "erp": _text(erp), "store": _text(store)}
-        settings = _SETTINGS.format(**{name: json.dumps(value) for name, value in told.items()})
+        settings = _SETTINGS.format(profile=json.dumps(str(profile)), erp=_text(erp), store=store)
         (folder / "config" / "tradesync.toml").write_text(settings)
         (folder / "mappings" / "channels.yaml").write_text(
             "channels:\n  trade:\n    commerce_mode: b2b\n    login_wall: login_required\n"
@@ -63,14 +83,14 @@ class PriceSite:
             lines.write("customer_id,organisation\n")
             for n in range(catalogue.size.customers):
                 lines.write(f"{catalogue.customer_no(n)},org-{n}\n")
-        return cls(folder, store)
+        return cls(folder)
 
     def use(self, erp: URL) -> None:
         """From now on read the ERP at this address: the same database by another driver."""
         path = self.folder / "config" / "tradesync.toml"
         head, erp_part, rest = path.read_text().partition("[systems.erp.options]")
         lines = [
-            f"url = {json.dumps(_text(erp))}" if line.startswith("url = ") else line
+            f"url = {_text(erp)}" if line.startswith("url = ") else line
             for line in rest.split("[systems.store]")[0].splitlines()
         ]
         store_part = rest[rest.index("[systems.store]") :]
@@ -84,4 +104,4 @@ class PriceSite:
 
 
 def _text(url: URL) -> str:
-    return url.render_as_string(hide_password=False)
+    return json.dumps(url.render_as_string(hide_password=False))
