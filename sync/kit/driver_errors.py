@@ -1,4 +1,4 @@
-"""Finds the codes in what the drivers raise: psycopg, PyMySQL, pyodbc, sqlite3.
+"""Finds the codes in what the drivers raise: psycopg, PyMySQL, pyodbc, sqlite3, ADBC.
 
 Each driver keeps them elsewhere. No driver is imported for it; the attributes
 and arguments say enough.
@@ -39,6 +39,8 @@ def read_error(original: BaseException, family: str) -> DatabaseError:
         return _sqlite(original)
     if hasattr(original, "diag"):
         return _psycopg(original)
+    if hasattr(original, "status_code") and hasattr(original, "details"):
+        return _adbc(original)
     arguments = original.args
     if len(arguments) >= 2 and isinstance(arguments[0], int):
         return DatabaseError(family, None, arguments[0], str(arguments[1]))
@@ -60,6 +62,16 @@ def _psycopg(error: BaseException) -> DatabaseError:
     if state is None and not text:
         # libpq keeps no SQLSTATE of a connection that was never made.
         state = _never_connected(str(error))
+    return DatabaseError("postgresql", state, None, text)
+
+
+def _adbc(error: BaseException) -> DatabaseError:
+    state = getattr(error, "sqlstate", None)
+    details = dict(getattr(error, "details", None) or ())
+    text = str(details.get(b"PG_DIAG_MESSAGE_PRIMARY", b""), "utf-8", "replace")
+    if state is None:
+        words = str(error)
+        state = _never_connected(words) if "Failed to connect" in words else "08006"
     return DatabaseError("postgresql", state, None, text)
 
 

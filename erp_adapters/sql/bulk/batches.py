@@ -8,6 +8,9 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 import pyarrow as pa
+from sqlalchemy.exc import ResourceClosedError
+
+from erp_adapters.sql.queries import Query
 
 ROWS = 50_000
 """Rows of one batch, where the reader may choose."""
@@ -39,12 +42,21 @@ def of_rows(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> Batch:
     return Batch(names, tuple(zip(*rows, strict=True)))
 
 
-def of_arrow(batch: pa.RecordBatch) -> Batch:
-    return Batch(tuple(batch.schema.names), tuple(batch.columns))
+def names_of(query: Query, description: Any) -> tuple[str, ...]:
+    """The columns of an answer, as PEP 249 describes them."""
+    if description is None:
+        raise ResourceClosedError(f"{query.name} answers no rows")
+    return tuple(column[0] for column in description)
+
+
+def as_numeric_text(array: pa.Array[Any]) -> pa.Array[Any]:
+    """Texts that are numbers: where a driver for rows gives a Decimal."""
+    kind = pa.opaque(pa.string(), "numeric", "PostgreSQL")
+    return pa.ExtensionArray.from_storage(kind, array.cast(pa.string()))
 
 
 def is_numeric_text(array: pa.Array[Any]) -> bool:
-    """Whether these are PostgreSQL's numbers, which ADBC tells as text."""
+    """Whether these are numbers that the database has told as text."""
     kind: Any = array.type
     return isinstance(kind, pa.OpaqueType) and kind.type_name == "numeric"
 

@@ -6,20 +6,22 @@ Whatever the way, an answer that breaks off raises, and never looks like an end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import ResourceClosedError
 
-from erp_adapters.sql.bulk.batches import ROWS, Batch, of_rows
+from erp_adapters.sql.bulk.batches import ROWS, Batch, names_of, of_rows
+from erp_adapters.sql.bulk.postgresql import by_adbc, by_psycopg
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
 
 
 def batches(connection: Connection, query: Query) -> Iterator[Batch]:
     """All rows of that statement, within the transaction of this connection."""
-    if (connection.dialect.name, connection.dialect.driver) == ("sqlite", "pysqlite"):
-        return _by_sqlite(connection, query)
+    match connection.dialect.name, connection.dialect.driver:
+        case "sqlite", "pysqlite":
+            return _by_sqlite(connection, query)
+        case "postgresql", "psycopg":
+            return by_adbc(connection, query) or by_psycopg(connection, query)
     return _through_sqlalchemy(connection, query)
 
 
@@ -28,7 +30,7 @@ def _by_sqlite(connection: Connection, query: Query) -> Iterator[Batch]:
     try:
         with as_sqlalchemy_says(connection):
             cursor.execute(query.sql.with_nulls())
-        names = _names(query, cursor.description)
+        names = names_of(query, cursor.description)
         while True:
             with as_sqlalchemy_says(connection):
                 rows = cursor.fetchmany(ROWS)
@@ -37,12 +39,6 @@ def _by_sqlite(connection: Connection, query: Query) -> Iterator[Batch]:
             yield of_rows(names, rows)
     finally:
         cursor.close()
-
-
-def _names(query: Query, description: Any) -> tuple[str, ...]:
-    if description is None:
-        raise ResourceClosedError(f"{query.name} answers no rows")
-    return tuple(column[0] for column in description)
 
 
 def _through_sqlalchemy(connection: Connection, query: Query) -> Iterator[Batch]:

@@ -1,0 +1,162 @@
+"""Feeds out of PostgreSQL: by ADBC where it is installed, otherwise by psycopg.
+
+ADBC reads a binary COPY straight into Arrow. Two things are not left to it. Numbers with
+decimal places it would turn into text itself, digit by digit: the server does that
+quicker, and as exactly. And of a type that psycopg tells in another way (money, arrays and
+the like) it tells nothing here: a statement that answers one is read by psycopg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from erp_adapters.sql.bulk.ahead import ahead
+from erp_adapters.sql.bulk.batches import ROWS, Batch, as_numeric_text, names_of, of_rows
+from erp_adapters.sql.queries import Query
+from erp_adapters.sql.running import as_sqlalchemy_says
+
+_ALIKE = frozenset(
+    {
+        *("text", "varchar", "bpchar", "name", "int2", "int4", "int8", "float8"),
+        *("date", "timestamp", "timestamptz", "uuid", "bool", "numeric"),
+    }
+)
+"""Types that both drivers tell alike."""
+
+_BATCH_BYTES = 4 * 1024 * 1024
+
+
+def by_adbc(connection: Connection, query: Query) -> Iterator[Batch] | None:
+    """None where it cannot be read so. ``connection`` tells where and as whom to connect."""
+    try:
+        import adbc_driver_postgresql.dbapi as adbc
+        from adbc_driver_manager._reader import AdbcRecordBatchReader
+    except ImportError:
+        return None
+    raw: Any = connection.connection.driver_connection
+    if raw.info.parameter_status("server_encoding") == "SQL_ASCII":
+        return None
+    opened = _opened(adbc, _address(raw.info))
+    try:
+        wrapped = _wrapped(opened, query)
+    except BaseException:
+        opened.close()
+        raise
+    if wrapped is None:
+        opened.close()
+        return None
+    # Unlike Arrow's own, this reader tells an error in the middle with its SQLSTATE.
+    return _streamed(opened, AdbcRecordBatchReader, *wrapped)
+
+
+def by_psycopg(connection: Connection, query: Query) -> Iterator[Batch]:
+    """Through a cursor of the server's, within the transaction of this connection."""
+    raw: Any = connection.connection.driver_connection
+    cursor = raw.cursor(name="tradesync_feed")
+    with closing(cursor):
+        with as_sqlalchemy_says(connection):
+            cursor.execute(query.sql.with_nulls())
+        names = names_of(query, cursor.description)
+        while True:
+            with as_sqlalchemy_says(connection):
+                rows = cursor.fetchmany(ROWS)
+            if not rows:
+                return
+            yield of_rows(names, rows)
+
+
+def _address(info: Any) -> str:
+    """Where that connection goes to, as whom and with which settings.
+
+    The server's clock for a statement is off: a COPY lasts until everything has been
+    looked at, however long that takes. Whether the other side is there, TCP finds out.
+    """
+    from psycopg.conninfo import make_conninfo
+
+    given = info.get_parameters()
+    given["options"] = f"{given.get('options', '')} -c statement_timeout=0".strip()
+    given.setdefault("keepalives_idle", "30")
+    given.setdefault("tcp_user_timeout", "60000")
+    if info.password:
+        given["password"] = info.password
+    return make_conninfo("", **{**given, "client_encoding": "UTF8"})
+
+
+def _opened(adbc: Any, address: str) -> Any:
+    with _as_sqlalchemy_says():
+        return adbc.connect(address)
+
+
+def _wrapped(opened: Any, query: Query) -> tuple[str, tuple[str, ...], frozenset[str]] | None:
+    """The statement with its numbers as text, its columns, and those that are numbers."""
+    sql = query.sql.with_nulls()
+    with _as_sqlalchemy_says(), opened.cursor() as cursor:
+        cursor.execute(_out_of("*", sql, "LIMIT 0"))
+        schema = cursor.fetch_record_batch().schema
+    names = tuple(schema.names)
+    query.columns(names)
+    types = {field.name: _type_of(field) for field in schema}
+    if not _ALIKE.issuperset(types.values()):
+        return None
+    numbers = frozenset(name for name, kind in types.items() if kind == "numeric")
+    told = (f"{_quoted(name)}{'::text' if name in numbers else ''}" for name in names)
+    return _out_of(", ".join(told), sql), names, numbers
+
+
+def _out_of(columns: str, sql: str, end: str = "") -> str:
+    # The statement is the profile's own; it may end in a comment.
+    return f"SELECT {columns} FROM (\n{sql}\n) AS feed {end}"  # noqa: S608
+
+
+def _type_of(field: Any) -> str:
+    told = (field.metadata or {}).get(b"POSTGRESQL:type", b"")
+    return str(told, "utf-8").strip("'")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _streamed(
+    opened: Any, kind: Any, sql: str, names: tuple[str, ...], numbers: frozenset[str]
+) -> Iterator[Batch]:
+    with closing(opened), opened.cursor() as cursor:
+        option = {"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
+        cursor.adbc_statement.set_options(**option)
+        with _as_sqlalchemy_says():
+            cursor.execute(sql)
+            answer = cursor.fetch_arrow()
+            reader = kind._import_from_c(answer.address)
+            for batch in ahead(_batches(reader), cursor.adbc_cancel):
+                if len(batch):
+                    yield Batch(names, tuple(_told(names, batch, numbers)))
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    while True:
+        try:
+            yield reader.read_next_batch()
+        except StopIteration:
+            return
+
+
+def _told(names: tuple[str, ...], batch: Any, numbers: frozenset[str]) -> Iterator[Any]:
+    for name, column in zip(names, batch.columns, strict=True):
+        yield as_numeric_text(column) if name in numbers else column
+
+
+@contextmanager
+def _as_sqlalchemy_says() -> Iterator[None]:
+    """ADBC's errors, told as if SQLAlchemy had met them."""
+    import adbc_driver_manager
+
+    try:
+        yield
+    except adbc_driver_manager.Error as error:
+        raise DBAPIError(None, None, error, hide_parameters=True) from error
