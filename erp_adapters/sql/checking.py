@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.catalogue import Kind
@@ -29,6 +29,8 @@ from erp_adapters.sql.unique_key import unique_key_finding
 from erp_adapters.sql.values import writer
 from sync.errors import AccessDenied, SyncError, TryLater
 from sync.kit.driver_errors import read_error
+from sync.kit.engines import given_keywords
+from sync.kit.odbc import names_its_own
 from sync.ports.erp import Finding, FindingLevel
 
 NOBODY = "~nobody~"
@@ -72,6 +74,7 @@ def check(profile: Profile, database: Database, queries: Mapping[str, Query]) ->
     findings.extend(checking.openings())
     findings.extend(checking.reads())
     findings.extend(checking.restrictions())
+    findings.extend(checking.feeds())
     if profile.writes:
         findings.extend(checking.writes())
     return tuple(findings)
@@ -134,6 +137,14 @@ class _Checking:
         yield Finding(
             "restricted items", FindingLevel.WARNING, told, "write the statement restricted_items"
         )
+
+    def feeds(self) -> Iterator[Finding]:
+        """Drivers that would keep ten million prices in memory before they tell the first."""
+        if not any(name.startswith("price_feed_") for name in self._profile.reads):
+            return
+        keeps = whole_answer_finding(self._database.settings.url)
+        if keeps is not None:
+            yield keeps
 
     def writes(self) -> Iterator[Finding]:
         named = [(f"step {step.name}", step) for step in self._profile.steps]
@@ -336,6 +347,36 @@ class _Checking:
 
 def _is_uuid(stored: StoredAs | None) -> bool:
     return stored is not None and stored.storage is Storage.UUID
+
+
+def whole_answer_finding(url: URL) -> Finding | None:
+    """What to say of a driver of ODBC that keeps a whole answer in memory."""
+    if url.drivername == "sqlite+pyodbc":
+        return Finding(
+            "price feeds",
+            FindingLevel.WARNING,
+            "SQLite's ODBC driver keeps a whole answer in memory: 2 GB for ten million prices",
+            "name the file without ODBC in url, such as sqlite:///erp.db",
+        )
+    if url.drivername in ("mariadb+pyodbc", "mysql+pyodbc"):
+        return Finding(
+            "price feeds",
+            FindingLevel.WARNING,
+            "MariaDB's ODBC driver keeps a whole answer in memory",
+            "use mariadb+pymysql:// in url, which needs no ODBC (pip install 'tradesync[mariadb]')",
+        )
+    if url.drivername != "postgresql+pyodbc":
+        return None
+    said = given_keywords(url).get("usedeclarefetch", set())
+    if said == {"1"} or not (said or names_its_own(url)):
+        return None
+    return Finding(
+        "price feeds",
+        FindingLevel.WARNING,
+        "PostgreSQL's ODBC driver keeps a whole answer in memory (2.5 GB for ten million prices)"
+        " unless it is told UseDeclareFetch=1, which url does not",
+        "add UseDeclareFetch=1 to url, beside the data source's name or in the connection string",
+    )
 
 
 def losses_finding(profile: Profile, keepers: Sequence[Keeper]) -> Finding:

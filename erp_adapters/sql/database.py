@@ -142,22 +142,21 @@ class Database:
         for engine in self._engines:
             engine.dispose()
 
-    def _engine(self, url: URL, read_only: bool) -> Engine:
+    def options(self, *, read_only: bool) -> EngineOptions:
         settings = self.settings
-        engine = engine_for(
-            url,
-            EngineOptions(
-                read_only=read_only,
-                pool_size=settings.pool_size,
-                login_timeout_s=settings.login_timeout_s,
-                statement_timeout_s=settings.statement_timeout_s,
-                schema=settings.schema,
-                time_zone=self.time_zone,
-                insecure_trust_any_certificate="insecure_trust_any_certificate"
-                in settings.insecure,
-                insecure_no_encryption="insecure_no_encryption" in settings.insecure,
-            ),
+        return EngineOptions(
+            read_only=read_only,
+            pool_size=settings.pool_size,
+            login_timeout_s=settings.login_timeout_s,
+            statement_timeout_s=settings.statement_timeout_s,
+            schema=settings.schema,
+            time_zone=self.time_zone,
+            insecure_trust_any_certificate="insecure_trust_any_certificate" in settings.insecure,
+            insecure_no_encryption="insecure_no_encryption" in settings.insecure,
         )
+
+    def _engine(self, url: URL, read_only: bool) -> Engine:
+        engine = engine_for(url, self.options(read_only=read_only))
         self._engines.append(engine)
         return engine
 

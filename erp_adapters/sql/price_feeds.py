@@ -58,7 +58,7 @@ class ReadsPriceFeeds(SqlErpBase):
 
             facts, cut_floats = self.profile.capabilities, self.database.cut_floats
             feed = Feed(query, facts, level, owner, on_bad, cut_floats)
-            for whose, vector in feed.vectors(batches(reading.connection, query)):
+            for whose, vector in feed.vectors(batches(reading.connection, query, self.database)):
                 self._tell(reading.bad)
                 told += len(reading.bad)
                 reading.bad.clear()

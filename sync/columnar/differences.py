@@ -16,6 +16,9 @@ import pyarrow.compute as pc
 
 from sync.columnar.vectors import KEY_COLUMNS
 
+FEW = 100
+"""So few rows are compared one by one: each step on columns has its price too."""
+
 _SHORT, _LONG = 1024, 65_536
 """Rows that are compared at once: few behind a place where rows came or went."""
 
@@ -36,6 +39,8 @@ class Difference:
 
 def difference(old: pa.Table, new: pa.Table) -> Difference:
     """How ``new`` comes from ``old``: both canonical, of the key columns at least."""
+    if len(old) + len(new) <= FEW:
+        return _of_few(old, new)
     walk = _Walk(old, new)
     walk.go()
     return Difference(_joined(walk.gone), _joined(walk.come))
@@ -65,6 +70,35 @@ def same_key_as_before(rows: pa.Table) -> pa.Array[Any]:
     last = max(len(rows) - 1, 0)
     keys = [_one_piece(rows, name) for name in KEY_COLUMNS]
     return _all_of([_equal(each.slice(1), each.slice(0, last)) for each in keys])
+
+
+def same_rows(some: pa.Table, others: pa.Table) -> pa.Array[Any]:
+    """Of each row whether the other table has the same at the same place."""
+    pairs = [(_one_piece(some, name), _one_piece(others, name)) for name in some.column_names]
+    return _all_of([_equal(one, other) for one, other in pairs])
+
+
+def _of_few(old: pa.Table, new: pa.Table) -> Difference:
+    before, after = _sortable(old), _sortable(new)
+    gone, come = [], []
+    at = to = 0
+    while at < len(before) and to < len(after):
+        if before[at] == after[to]:
+            at, to = at + 1, to + 1
+        elif before[at] < after[to]:
+            gone.append(at)
+            at += 1
+        else:
+            come.append(to)
+            to += 1
+    gone.extend(range(at, len(before)))
+    come.extend(range(to, len(after)))
+    return Difference(pa.array(gone, pa.int64()), pa.array(come, pa.int64()))
+
+
+def _sortable(rows: pa.Table) -> list[tuple[Any, ...]]:
+    columns = [[(each is not None, each) for each in column.to_pylist()] for column in rows.columns]
+    return list(zip(*columns, strict=True))
 
 
 class _Walk:

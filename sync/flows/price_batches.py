@@ -113,6 +113,7 @@ class PriceBatches:
         self._restricted: dict[bytes, tuple[int, tuple[Sku, ...]]] = {}
         self._kept_from: dict[tuple[bytes, frozenset[Sku]], bytes] = {}
         self._screened: set[bytes] = set()
+        self._asked: set[str] = set()
         self._calls: dict[tuple[bytes, bytes], list[Sku]] = {}
         self._ended: dict[tuple[bytes, date], bool] = {}
         self._seen: dict[PriceScope, bytes] = {}
@@ -291,7 +292,9 @@ class PriceBatches:
 
         # What the ERP could not read of prices is not to be taken for an item's.
         self._note_unreadable()
-        self._run.screening.look_at(items_of(rows))
+        new = items_of(rows, self._asked)
+        self._asked.update(each.value for each in new)
+        self._run.screening.look_at(new)
 
     def _screen_news(self, partition: Partition, told: _Told) -> None:
         """Ask of the items of all that the partition would be told and did not show."""
@@ -447,9 +450,9 @@ class PriceBatches:
             return spool.keep_delta(vectors.all_removed(old, rules, held.day), 0)
         found = self._vectors.difference(held.vector, old, told)
         delta = vectors.delta(old, told.rows, found, rules, held.day, self._today)
-        if self._asks:
-            self._look_at(delta.after)
-            self._look_at(delta.added)
+        for rows in (delta.after, delta.added):
+            if self._asks and len(rows):
+                self._look_at(rows)
         return spool.keep_delta(delta, vectors.moved(delta, step))
 
     def _rules_of(self, audience: Audience) -> _Rules:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -243,6 +243,18 @@ def _postgresql_odbc(url: URL, options: EngineOptions) -> Engine:
         # Otherwise it keeps the whole answer in memory: 2.5 GB for ten million prices.
         keywords |= {"UseDeclareFetch": "1", "Fetch": "2000"}
     engine = _odbc_engine(odbc.with_port(odbc.with_defaults(url, keywords)), options)
+    session = _postgresql_session(options)
+
+    def prepare(connection: Any, record: object) -> None:
+        for statement in session:
+            connection.execute(statement).close()
+        connection.commit()
+
+    event.listen(engine, "connect", prepare)
+    return odbc.prepare(engine, "postgresql")
+
+
+def _postgresql_session(options: EngineOptions) -> list[str]:
     settings = {
         **_postgresql_settings(options),
         "TimeZone": options.time_zone,
@@ -250,16 +262,27 @@ def _postgresql_odbc(url: URL, options: EngineOptions) -> Engine:
     }
     if options.read_only:
         settings["default_transaction_isolation"] = "repeatable read"
+    made = []
+    for name, value in settings.items():
+        # In a search path the commas part; its names are not to be quoted as one.
+        given = value if name == "search_path" else "'" + value.replace("'", "''") + "'"
+        made.append(f"SET SESSION {name} = {given}")
+    return made
 
-    def prepare(connection: Any, record: object) -> None:
-        for name, value in settings.items():
-            # In a search path the commas part; its names are not to be quoted as one.
-            given = value if name == "search_path" else "'" + value.replace("'", "''") + "'"
-            connection.execute(f"SET SESSION {name} = {given}").close()
-        connection.commit()
 
-    event.listen(engine, "connect", prepare)
-    return odbc.prepare(engine, "postgresql")
+def odbc_session(url: URL, options: EngineOptions) -> Sequence[str]:
+    """What a connection that reads a long answer begins with, beside the engine's own ones.
+
+    Without a limit for a whole statement, where the server would count our own time too.
+    """
+    match url.get_backend_name():
+        case "postgresql":
+            return _postgresql_session(options)
+        case "mysql" | "mariadb":
+            return ["SET SESSION TRANSACTION READ ONLY"] if options.read_only else []
+        case "mssql":
+            return [f"SET LOCK_TIMEOUT {int(options.statement_timeout_s * 500)}"]
+    return []
 
 
 def _escaped(value: str) -> str:
@@ -345,7 +368,7 @@ def _mssql_secured(url: URL, options: EngineOptions) -> URL:
             " so that orders and passwords might travel in the clear; use mssql+pyodbc, or say"
             " insecure_no_encryption = true"
         )
-    given = _given(url)
+    given = given_keywords(url)
     trusts = given.get("trustservercertificate", set())
     encrypts = given.get("encrypt", set())
     if trusts & _YES and not options.insecure_trust_any_certificate:
@@ -379,7 +402,7 @@ _NO = frozenset({"no", "false", "0", "optional"})
 _KEYWORD = re.compile(r"\s*(?P<name>[^=;]*)=\s*(?P<value>\{(?:[^}]|\}\})*\}|[^;]*)[^;]*;?")
 
 
-def _given(url: URL) -> dict[str, set[str]]:
+def given_keywords(url: URL) -> dict[str, set[str]]:
     """What the URL says to the driver, in small letters; one of two may be what counts."""
     found: dict[str, set[str]] = {}
     for name, said in url.query.items():

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from sync.planning.price_vectors import Delta
 
 
+MANY = 500
+"""Of fewer rows nobody asks whether they are in the file already."""
+
+
 class Kind(Enum):
     """What becomes of rows; the words are those that a result counts."""
 
@@ -76,7 +80,7 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
         super().__init__(PublishedPriceKey, PriceValue)
         self._in_columns = in_columns
         self._deltas: list[tuple[Partition, KeptDelta]] = []
-        self._tables: dict[bytes, Kept] = {}
+        self._tables: dict[bytes | None, Kept] = {}
         # Closed by __exit__: a spool is used in a with statement.
         self._content: Any = None
         self._size = 0
@@ -177,11 +181,14 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
         from sync.columnar.packing import pack_quickly
         from sync.columnar.vectors import fingerprint
 
-        found = fingerprint(rows)
-        if found not in self._tables:
-            kept = self.keep_bytes(pack_quickly(rows))
-            self._tables[found] = Kept(kept.start, kept.length, len(rows))
-        return self._tables[found]
+        found = fingerprint(rows) if len(rows) >= MANY else None
+        if found in self._tables:
+            return self._tables[found]
+        at = self.keep_bytes(pack_quickly(rows))
+        kept = Kept(at.start, at.length, len(rows))
+        if found is not None:
+            self._tables[found] = kept
+        return kept
 
     def _parts(self, wanted: Any) -> Iterator[Part]:
         for partition, delta in self._deltas:

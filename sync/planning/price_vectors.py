@@ -17,7 +17,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sync.columnar.differences import Difference, difference, same_key_as_before, without
+from sync.columnar.differences import (
+    Difference,
+    difference,
+    same_key_as_before,
+    same_rows,
+    without,
+)
 from sync.columnar.vectors import AMOUNT, KEY_COLUMNS, SCHEMA, canonical
 from sync.domain.ids import Sku
 from sync.domain.mapping import SyncMapping
@@ -153,10 +159,10 @@ def without_items(vector: pa.Table, skus: Collection[Sku]) -> pa.Table:
     return vector.filter(kept).combine_chunks()
 
 
-def items_of(vector: pa.Table) -> list[Sku]:
-    """The items that the vector has rows of, each once."""
+def items_of(vector: pa.Table, known: Collection[str] = ()) -> list[Sku]:
+    """The items that the vector has rows of, each once, without those that are known."""
     numbers: Any = pc.unique(vector.column("sku"))
-    return [Sku(each) for each in numbers.to_pylist()]
+    return [Sku(each) for each in numbers.to_pylist() if each not in known]
 
 
 def called_for(shown: pa.Table) -> list[Sku]:
@@ -234,20 +240,34 @@ def _twins(
     """The rows with the keys of those at ``places``, but for ``without_these``."""
     if not len(places):
         return NOTHING
-    wanted = places
-    if len(rows) > 1:
-        again = same_key_as_before(rows)
-        if pc.any(again).as_py():
-            groups: Any = pc.cumulative_sum(pc.invert(again).cast(pa.int64()))
-            groups = pa.concat_arrays([pa.array([0], pa.int64()), groups])
-            same: Any = pc.is_in(groups, value_set=groups.take(places))
-            wanted = pc.indices_nonzero(same)
-        elif not themselves:
+    if _alone(rows, places):
+        if not themselves:
             return NOTHING
-    wanted = wanted.cast(pa.int64())
+        wanted = places
+    else:
+        begins = pc.invert(same_key_as_before(rows)).cast(pa.int64())
+        groups: Any = pc.cumulative_sum(pa.concat_arrays([pa.array([0], pa.int64()), begins]))
+        same: Any = pc.indices_nonzero(pc.is_in(groups, value_set=groups.take(places)))
+        wanted = same.cast(pa.int64())
     if len(without_these):
         wanted = wanted.filter(pc.invert(pc.is_in(wanted, value_set=without_these)))
     return rows.take(wanted)
+
+
+def _alone(rows: pa.Table, places: pa.Array[Any]) -> bool:
+    """Whether each of these rows surely has a key that neither of its neighbours has."""
+    # Hardly ever both are a neighbour's, and then all of the key is looked at.
+    keys, last = rows.select(["sku", "min_quantity"]), len(rows) - 1
+    here = keys.take(places)
+    for step in (-1, 1):
+        beside: Any = pc.add(places, step)
+        low: Any = pc.greater_equal(beside, 0)
+        high: Any = pc.less_equal(beside, last)
+        inside = pc.and_(low, high)
+        there = keys.take(beside.filter(inside))
+        if pc.any(same_rows(here.filter(inside), there)).as_py():
+            return False
+    return True
 
 
 def _put_together(rows: pa.Table, shared: pa.Table) -> pa.Table:

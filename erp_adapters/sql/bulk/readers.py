@@ -10,18 +10,26 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from erp_adapters.sql.bulk.batches import ROWS, Batch, names_of, of_rows
+from erp_adapters.sql.bulk.odbc import by_arrow_odbc
 from erp_adapters.sql.bulk.postgresql import by_adbc, by_psycopg
+from erp_adapters.sql.database import Database
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
+from sync.kit.engines import odbc_session
 
 
-def batches(connection: Connection, query: Query) -> Iterator[Batch]:
-    """All rows of that statement, within the transaction of this connection."""
+def batches(connection: Connection, query: Query, database: Database) -> Iterator[Batch]:
+    """All rows of that statement, as a reading connection of that database sees them."""
     match connection.dialect.name, connection.dialect.driver:
         case "sqlite", "pysqlite":
             return _by_sqlite(connection, query)
         case "postgresql", "psycopg":
             return by_adbc(connection, query) or by_psycopg(connection, query)
+        case name, "pyodbc" if name != "sqlite":
+            session = odbc_session(database.settings.url, database.options(read_only=True))
+            found = by_arrow_odbc(connection, query, session)
+            if found is not None:
+                return found
     return _through_sqlalchemy(connection, query)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.columnar.differences import changed, difference
+from sync.columnar.differences import FEW, changed, difference
 from sync.columnar.packing import pack, pack_difference, unpack
 from sync.columnar.vectors import KEY_COLUMNS, fingerprint, prices_of, vector_of
 from sync.domain.ids import Sku
@@ -126,11 +126,13 @@ def test_delta_is_the_plan_between_what_was_and_what_is_published(
     assert found.before.select(names).equals(found.after.select(names))
 
 
-@given(two_vectors())
+@given(two_vectors(), st.booleans())
 def test_difference_makes_the_new_vector_of_the_old_one(
-    told: tuple[list[Price], list[Price]],
+    told: tuple[list[Price], list[Price]], long: bool
 ) -> None:
-    old, new = vector_of(told[0]), vector_of(told[1])
+    # Of few rows each is looked at, of many the columns.
+    shared = [_entry(f"Z{number}", "1") for number in range(FEW if long else 0)]
+    old, new = vector_of(told[0] + shared), vector_of(shared + told[1])
     found = difference(old, new)
     again = changed(old, found.gone, new.take(found.come), found.come)
     assert again.equals(new)
