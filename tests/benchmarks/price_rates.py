@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,25 +80,39 @@ class PriceRates:
 
 
 def measure(
-    size: Size, count: int, folder: Path, log: Path, *, peer_rounds: int, odbc: bool
+    size: Size, count: int, folder: Path, log: Path, *, peer_rounds: int, sides: Collection[str]
 ) -> PriceRates:
-    """Every side, ``count`` times in turn. Fails where a store does not equal its ERP."""
+    """Every side, ``count`` times in turn. Fails where a store does not equal its ERP.
+
+    ``sides``: flat, odbc (of flat), lists, peers.
+    """
     with running() as server:
         rates = PriceRates(size, Rounds(log), server.version)
-        bench = _Bench(server, Catalogue(size), rates, folder)
+        bench = _Bench(server, Catalogue(size), rates, folder, sides)
         bench.fill()
         for number in range(count):
-            bench.flat_round(odbc=odbc)
-            bench.listed_round()
-            if number < peer_rounds:
+            if "flat" in sides:
+                # A change of a tenth has no goal, and takes as long as all others: once is enough.
+                bench.flat_round(
+                    [each for each in Variant if each is not Variant.TENTH or not number]
+                )
+            if "lists" in sides:
+                bench.listed_round()
+            if "peers" in sides and number < peer_rounds:
                 bench.peers_round()
         return rates
 
 
 class _Bench:
     def __init__(
-        self, server: Server, catalogue: Catalogue, rates: PriceRates, folder: Path
+        self,
+        server: Server,
+        catalogue: Catalogue,
+        rates: PriceRates,
+        folder: Path,
+        sides: Collection[str],
     ) -> None:
+        self._sides = sides
         self._server, self._catalogue, self._folder = server, catalogue, folder
         self._rates, self._rounds = rates, rates.rounds
         self._numbers = itertools.count(1)
@@ -124,7 +138,7 @@ class _Bench:
 
     # Prices of every customer
 
-    def flat_round(self, *, odbc: bool) -> None:
+    def flat_round(self, variants: Iterable[Variant]) -> None:
         self._bare()
         with self._a_site(site.FLAT, self._flat) as (place, shop):
             self._settle()
@@ -136,9 +150,9 @@ class _Bench:
             self._rounds.step(READING, "read", str(place.folder))
             found = self._rounds.step(DETECTION, "detect", str(self._vectors), str(self._known))
             assert (found["rows"], found["new"]) == (self._rates.size.rows, 0)
-            for variant in Variant:
+            for variant in variants:
                 self._there_and_back(place, shop, variant, list(self._catalogue.edits(variant)))
-            if odbc:
+            if "odbc" in self._sides:
                 place.use(self._by_odbc())
                 self._rounds.step(ODBC.format(READING), "read", str(place.folder))
                 self._mirror(place, shop, ODBC.format(SAME), 0)
@@ -294,9 +308,11 @@ def told(rates: PriceRates) -> dict[str, Any]:
     }
 
 
-def environment() -> tuple[Size, int, int]:
-    """Size, rounds, rounds with peers, as ``BENCH_…`` says."""
+def environment() -> tuple[Size, int, int, Collection[str]]:
+    """Size, rounds, rounds with peers, and what to measure, as ``BENCH_…`` says."""
     customers = int(os.environ.get("BENCH_CUSTOMERS", "100"))
     points = int(os.environ.get("BENCH_POINTS", "1000"))
     count = int(os.environ.get("BENCH_ROUNDS", "3"))
-    return Size(customers, points), count, int(os.environ.get("BENCH_PEER_ROUNDS", str(count)))
+    peer_rounds = int(os.environ.get("BENCH_PEER_ROUNDS", str(count)))
+    sides = os.environ.get("BENCH_SIDES", "flat,odbc,lists,peers").split(",")
+    return Size(customers, points), count, peer_rounds, sides
