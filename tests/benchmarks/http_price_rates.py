@@ -60,6 +60,7 @@ def measure(size: Size, rounds: int, folder: Path, log: Path) -> HttpRates:
     books.fill_flat()
     count, agreed_count = size.rows // ROWS, round(RATE * 8)
     for number in range(rounds):
+        rates.rounds.number = number
         with a_shop(SLOTS, SERVICE_MS) as url:
             rates.rounds.step(BARE, "post", url, str(count), str(THREADS), "0")
             _add(rates, BARE, url, count)

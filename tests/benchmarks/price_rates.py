@@ -91,6 +91,7 @@ def measure(
         bench = _Bench(server, Catalogue(size), rates, folder, sides)
         bench.fill()
         for number in range(count):
+            rates.rounds.number = number
             if "flat" in sides:
                 # A change of a tenth has no goal, and takes as long as all others: once is enough.
                 bench.flat_round(

@@ -18,12 +18,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(slots=True)
 class Rounds:
-    """What each label took, a figure for each round, and why others were left out.
+    """What each label took in each round, and why others were left out.
 
     Everything is also written to ``log`` as it comes, a line of JSON each.
     """
 
     log: Path
+    number: int = 0
     figures: dict[str, list[Told]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -43,13 +44,14 @@ class Rounds:
         return told
 
     def add(self, label: str, told: Told) -> None:
+        told = {"label": label, "round": self.number, **told}
         self.figures.setdefault(label, []).append(told)
         with self.log.open("a") as out:
-            out.write(json.dumps({"label": label, **told}) + "\n")
+            out.write(json.dumps(told) + "\n")
 
     def secs(self, label: str) -> float:
         """The median."""
-        return self._median(label, "secs")
+        return statistics.median(float(each["secs"]) for each in self.figures[label])
 
     def peak_mb(self, label: str) -> float:
         """The most of all rounds."""
@@ -57,17 +59,18 @@ class Rounds:
 
     def ratio(self, label: str, other: str) -> float:
         """The median, over the rounds that have both, of one's time to the other's."""
-        pairs = zip(self.figures[label], self.figures[other], strict=False)
-        return statistics.median(float(one["secs"]) / float(two["secs"]) for one, two in pairs)
+        ours, theirs = self._by_round(label), self._by_round(other)
+        return statistics.median(ours[each] / theirs[each] for each in ours.keys() & theirs.keys())
 
-    def value(self, label: str, name: str) -> float:
-        return self._median(label, name)
+    def _by_round(self, label: str) -> dict[int, float]:
+        """Seconds; the median of those that came several times in a round."""
+        secs: dict[int, list[float]] = {}
+        for each in self.figures[label]:
+            secs.setdefault(each["round"], []).append(float(each["secs"]))
+        return {number: statistics.median(some) for number, some in secs.items()}
 
     def has(self, *labels: str) -> bool:
         return all(label in self.figures for label in labels)
-
-    def _median(self, label: str, name: str) -> float:
-        return statistics.median(float(each[name]) for each in self.figures[label])
 
     def table(self, rows: Mapping[str, int], reference: str) -> str:
         """Every label with seconds, rows a second, memory, and its ratio to the reference."""
