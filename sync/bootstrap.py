@@ -226,6 +226,7 @@ def limits_of(settings: PipelineSettings) -> Limits:
             patience.attempts, patience.first_s, patience.longest_s, patience.budget_s
         ),
         accounts_per_read=settings.accounts_per_read,
+        full_price_check_s=settings.full_price_check_s,
     )
 
 

@@ -212,7 +212,7 @@ def as_date(value: Any, form: str | None, zone: ZoneInfo) -> date | None:
     the ERP's.
     """
     if isinstance(value, datetime):
-        return value.astimezone(zone).date() if value.tzinfo else value.date()
+        return _day_in(value, zone)
     if isinstance(value, date):
         return value
     word = as_text(value)
@@ -227,7 +227,14 @@ def as_date(value: Any, form: str | None, zone: ZoneInfo) -> date | None:
                 " make NULL in the statement (NULLIF)"
             ) from None
         raise ValueError("not a date; say its form under types, such as date(%Y%m%d)") from None
-    return told.astimezone(zone).date() if told.tzinfo else told.date()
+    return _day_in(told, zone)
+
+
+def _day_in(moment: datetime, zone: ZoneInfo) -> date:
+    try:
+        return moment.astimezone(zone).date() if moment.tzinfo else moment.date()
+    except OverflowError:
+        raise ValueError("not a date: it falls before the first or after the last") from None
 
 
 def as_moment(value: Any, form: str | None, zone: ZoneInfo) -> datetime | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ MAPPINGS = "mappings"
 
 @click.command(
     epilog="\b\nExamples:\n  tradesync plan prices --customer 000101\n"
+    "  tradesync plan prices --on 2026-01-01\n"
     "  tradesync plan mappings --draft ~/mappings-new"
 )
 @click.argument("flow", type=click.Choice([*FLOW_NAMES, "all", MAPPINGS]))
@@ -26,12 +29,19 @@ MAPPINGS = "mappings"
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="With mappings: the folder with the edited files. Default: the site's own.",
 )
+@click.option(
+    "--on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="With prices: the plan for this day in the ERP's calendar, such as tomorrow.",
+)
 @scope_options
 @json_option
 @site_options
 def plan(
     flow: str,
     draft: Path | None,
+    on: datetime | None,
     as_json: bool,
     site: str | None,
     pipeline: str | None,
@@ -48,17 +58,20 @@ def plan(
     if flow == MAPPINGS:
         from sync.cli.plan_mappings import show_mapping_plan
 
-        if any(scope.values()):
+        if any(scope.values()) or on is not None:
             raise click.UsageError("plan mappings looks at everything; leave out the scope")
         with opened(site, pipeline) as line:
             show_mapping_plan(line, draft, as_json=as_json)
         return
     if draft is not None:
         raise click.UsageError("--draft goes with plan mappings only")
+    if on is not None and flow != "prices":
+        raise click.UsageError("--on goes with plan prices only: prices alone have a calendar")
     wanted = scope_from(scope)
     flows = flows_within(flow, wanted)
     with opened(site, pipeline) as line:
-        results = [run_flow(line.context(), each, wanted, dry_run=True) for each in flows]
+        context = replace(line.context(), as_of=on.date() if on is not None else None)
+        results = [run_flow(context, each, wanted, dry_run=True) for each in flows]
     if as_json:
         click.echo(json.dumps([as_record(result) for result in results], indent=2))
         return

@@ -24,6 +24,9 @@ PLACES = 10
 
 AMOUNT = pa.decimal128(38, PLACES)
 
+Vector = pa.Table
+"""For those who hand vectors on without knowing Arrow."""
+
 KEY_COLUMNS = (
     "price_list",
     "sku",

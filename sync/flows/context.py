@@ -69,7 +69,7 @@ class OrderLimits:
 class Limits:
     """Guard rails per flow, order timing, and how patient reads and writes are.
 
-    After ``full_price_check_h`` hours a run compares all prices with the store itself,
+    After ``full_price_check_s`` a run compares all prices with the store itself,
     whatever the store had confirmed.
     """
 
@@ -77,7 +77,7 @@ class Limits:
     guards: Mapping[str, Guard] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     accounts_per_read: int = 200
-    full_price_check_h: float = 24.0
+    full_price_check_s: float = 86_400.0
 
     def guard(self, flow: str) -> Guard:
         return self.guards.get(flow, Guard())
@@ -89,6 +89,7 @@ class Context:
 
     ``assignments`` are the files behind it, where a flow may write into them.
     ``files`` is where the files of documents lie, None where the settings name no place.
+    ``as_of`` is a day in the ERP's calendar that something is planned for, as if it were today.
     """
 
     pipeline: str
@@ -102,13 +103,16 @@ class Context:
     progress: Progress = silent
     assignments: AssignsCustomers | None = None
     files: HoldsFiles | None = None
+    as_of: date | None = None
 
     def retrying(self) -> Retrying:
         """A budget of retries for one run."""
         return Retrying(self.limits.patience, self.clock)
 
     def today(self) -> date:
-        """The day in the ERP's calendar."""
+        """The day in the ERP's calendar, or the one that a plan is asked for."""
+        if self.as_of is not None:
+            return self.as_of
         zone = ZoneInfo(self.erp.capabilities.time_zone)
         return self.clock.now().astimezone(zone).date()
 

@@ -35,9 +35,8 @@ from sync.ports.price_memory import Confirmed, Partition
 from sync.ports.state import ResyncScope
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from sync.columnar.differences import Difference
+    from sync.columnar.vectors import Vector
     from sync.planning.price_vectors import Rules
 
 FULL_CHECK = "prices:full"
@@ -60,7 +59,7 @@ def full_check_due(context: Context) -> bool:
     """Whether everything is to be compared with the store itself again."""
     with context.state.transaction() as state:
         last = state.watermarks.get(FULL_CHECK)
-    every = timedelta(hours=context.limits.full_price_check_h)
+    every = timedelta(seconds=context.limits.full_price_check_s)
     return last is None or context.clock.now() - last.at >= every
 
 
@@ -74,12 +73,12 @@ class _Told:
     """A vector as it may be published to some: without the items that they may not see."""
 
     fingerprint: bytes
-    whole: pa.Table
+    whole: Vector
     barred: frozenset[Sku] = frozenset()
-    _rows: pa.Table | None = field(default=None, repr=False)
+    _rows: Vector | None = field(default=None, repr=False)
 
     @property
-    def rows(self) -> pa.Table:
+    def rows(self) -> Vector:
         if not self.barred:
             return self.whole
         if self._rows is None:
@@ -174,7 +173,7 @@ class PriceBatches:
             else f"The store does not show {prices} any more that it had confirmed."
         )
 
-    def _read(self) -> Iterator[tuple[PriceScope, pa.Table]]:
+    def _read(self) -> Iterator[tuple[PriceScope, Vector]]:
         erp = needs(self._run.context.erp, SupportsPriceBatches, "the ERP")
         for level in sorted(self._levels):
             yield from self._run.retrying(erp.price_vectors, level)
@@ -191,7 +190,7 @@ class PriceBatches:
 
     # One scope.
 
-    def _take(self, scope: PriceScope, vector: pa.Table) -> None:
+    def _take(self, scope: PriceScope, vector: Vector) -> None:
         from sync.columnar.vectors import fingerprint, prices_of
 
         run = self._run
@@ -287,7 +286,7 @@ class PriceBatches:
             self._screened.add(told.fingerprint)
             self._look_at(told.rows)
 
-    def _look_at(self, rows: pa.Table) -> None:
+    def _look_at(self, rows: Vector) -> None:
         from sync.planning.price_vectors import items_of
 
         # What the ERP could not read of prices is not to be taken for an item's.
@@ -480,16 +479,16 @@ class _Vectors:
     def __init__(self, run: PriceRun, held: Mapping[Partition, Confirmed]) -> None:
         self._run = run
         self._kept = {each.vector for each in held.values()}
-        self._at_hand: OrderedDict[bytes, tuple[bytes | None, pa.Table]] = OrderedDict()
+        self._at_hand: OrderedDict[bytes, tuple[bytes | None, Vector]] = OrderedDict()
         self._rows = 0
         self._last: tuple[bytes, bytes, Difference] | None = None
 
-    def rows(self, fingerprint: bytes) -> pa.Table | None:
+    def rows(self, fingerprint: bytes) -> Vector | None:
         """The vector; None where it is not kept, or not as it was put there."""
         found = self._found(fingerprint)
         return found[1] if found is not None else None
 
-    def difference(self, old: bytes, rows: pa.Table, told: _Told) -> Difference:
+    def difference(self, old: bytes, rows: Vector, told: _Told) -> Difference:
         """What differs between a kept vector and one that was told; the last is at hand."""
         from sync.columnar.differences import difference
 
@@ -515,7 +514,7 @@ class _Vectors:
                 return
         confirming.keep(told.fingerprint, None, pack(told.rows))
 
-    def _found(self, fingerprint: bytes) -> tuple[bytes | None, pa.Table] | None:
+    def _found(self, fingerprint: bytes) -> tuple[bytes | None, Vector] | None:
         if fingerprint in self._at_hand:
             self._at_hand.move_to_end(fingerprint)
             return self._at_hand[fingerprint]
@@ -539,8 +538,8 @@ class _Vectors:
         fingerprint: bytes,
         base: bytes | None,
         content: bytes,
-        below: tuple[bytes | None, pa.Table] | None,
-    ) -> pa.Table | None:
+        below: tuple[bytes | None, Vector] | None,
+    ) -> Vector | None:
         from sync.columnar.packing import unpack
         from sync.columnar.vectors import fingerprint as fingerprint_of
 

@@ -17,8 +17,7 @@ from sync.ports.price_memory import Partition
 from sync.ports.store import PriceRows, TakesPriceBatches
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from sync.columnar.vectors import Vector
 PriceChange = Change[PublishedPriceKey, PriceValue]
 
 ROWS_PER_CALL = 50_000
@@ -42,7 +41,7 @@ class _Slice:
     """Some rows of a part."""
 
     part: Part
-    rows: pa.Table
+    rows: Vector
 
     def halves(self) -> tuple[_Slice, _Slice]:
         middle = len(self.rows) // 2

@@ -261,9 +261,9 @@ def _alone(rows: pa.Table, places: pa.Array[Any]) -> bool:
     here = keys.take(places)
     for step in (-1, 1):
         beside: Any = pc.add(places, step)
-        low: Any = pc.greater_equal(beside, 0)
-        high: Any = pc.less_equal(beside, last)
-        inside = pc.and_(low, high)
+        low: Any = pc.greater_equal(beside, pa.scalar(0))
+        high: Any = pc.less_equal(beside, pa.scalar(last))
+        inside: Any = pc.and_(low, high)
         there = keys.take(beside.filter(inside))
         if pc.any(same_rows(here.filter(inside), there)).as_py():
             return False

@@ -181,6 +181,7 @@ class _Loader:
                     store=store,
                     mappings=mappings,
                     accounts_per_read=entry.accounts_per_read,
+                    full_price_check_s=entry.full_price_check_s,
                     schedule=entry.schedule,
                     guards={flow: entry.guards.of(flow) for flow in MIRRORS},
                     orders=entry.orders,

@@ -247,7 +247,8 @@ class PatienceSettings(Part):
 class PipelineEntry(Part):
     """One ERP and one store. ``mappings`` is a folder, from the site's own.
 
-    ``files`` is the system in which the files of documents lie, empty: none.
+    ``files`` is the system in which the files of documents lie, empty: none. After
+    ``full_price_check_s`` all prices are compared with the store itself.
     """
 
     erp: Name
@@ -255,6 +256,7 @@ class PipelineEntry(Part):
     files: Name | None = None
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
+    full_price_check_s: Seconds = 86_400.0
     schedule: ScheduleSettings = ScheduleSettings()
     guards: GuardsEntry = GuardsEntry()
     orders: OrderSettings = OrderSettings()
@@ -295,6 +297,7 @@ class PipelineSettings:
     store: SystemSettings
     mappings: Path
     accounts_per_read: int
+    full_price_check_s: float
     schedule: ScheduleSettings
     guards: Mapping[str, GuardSettings]
     orders: OrderSettings

@@ -165,8 +165,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _set_up_sqlite(connection: Any) -> None:
     # The driver's own implicit BEGIN comes too late, and is never IMMEDIATE.
     connection.isolation_level = None
-    # Only a file that is still empty takes it; an older one is written anew by VACUUM.
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+        # So that room can be given back. An older file takes it when it is purged.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
     if mode not in ("wal", "memory"):
         raise Misconfigured(

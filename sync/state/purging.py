@@ -41,6 +41,7 @@ def copies_of(url: URL) -> list[Path]:
 def _purge_sqlite(engine: Engine) -> None:
     # Below the engine's transactions: within one there is no VACUUM.
     with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         told = cursor.fetchone()

@@ -26,7 +26,14 @@ from sync.state.engine import make_engine, sqlite_file, state_url
 from sync.state.errors import translated
 from sync.state.owner import require_owner
 from sync.state.rows import Row
-from sync.state.schema import REVISION, ledger, ledger_events, watermarks
+from sync.state.schema import (
+    REVISION,
+    ledger,
+    ledger_events,
+    price_partitions,
+    price_vectors,
+    watermarks,
+)
 from sync.state.soundness import complaints, connected
 
 _SHOWN = 5
@@ -192,6 +199,7 @@ def _contents(engine: Engine, pipelines: Collection[str]) -> list[Finding]:
             found.extend(_entries(connection))
             found.extend(_keys(connection))
             found.extend(_histories(connection))
+            found.append(_prices(connection))
         connection.rollback()
     return found
 
@@ -287,6 +295,24 @@ def _histories(connection: Connection) -> Iterator[Finding]:
         yield Finding("history", FindingLevel.ERROR, told, _RESTORE)
     if not without and not lost:
         yield Finding("history", FindingLevel.OK, "each order has one")
+
+
+def _prices(connection: Connection) -> Finding:
+    """What is missing here costs a run that compares with the store, and nothing else."""
+    base = price_vectors.alias()
+    own = price_vectors.c.pipeline == price_partitions.c.pipeline
+    same = price_vectors.c.fingerprint == price_partitions.c.vector
+    below = (base.c.pipeline == price_vectors.c.pipeline) & (
+        base.c.fingerprint == price_vectors.c.base
+    )
+    there = price_vectors.c.base.is_(None) | select(base.c.base).where(below).exists()
+    lost = ~select(price_vectors.c.base).where(own, same, there).exists()
+    total = connection.scalar(select(func.count()).select_from(price_partitions)) or 0
+    missing = connection.scalar(select(func.count()).select_from(price_partitions).where(lost))
+    if missing:
+        told = f"of {missing} of {total} partitions it is not kept what they are made of"
+        return Finding("prices", FindingLevel.WARNING, told, "tradesync resync prices")
+    return Finding("prices", FindingLevel.OK, f"{total} partitions, each with what it is made of")
 
 
 def _decided(row: Row) -> bool:

@@ -10,13 +10,14 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from sync.domain.channel import LoginWall
 from sync.domain.ids import Sku, WebOrderId
 from sync.domain.order import OrderState
-from sync.domain.pricing import PriceScope
+from sync.domain.pricing import PriceScope, PriceValue
 from sync.domain.sales_order import SalesOrder
 from sync.flows.context import Limits
 from sync.flows.cycle import run_flow
@@ -33,7 +34,7 @@ from sync.testing.enumerating import (
 )
 from sync.testing.erp import MemoryErp
 from sync.testing.faults import Call, Fault
-from sync.testing.mirror_proof import forbidden
+from sync.testing.mirror_proof import differing, forbidden
 from sync.testing.schedules import play
 from tests.faults.money import MoneySite, refunded, shipped
 from tests.faults.registrations import (
@@ -47,6 +48,7 @@ from tests.faults.registrations import (
 from tests.faults.sites import GROUPS, NOTHING, SPOILT, SWAPPED, MirrorSite, OrderSite
 from tests.faults.trials import (
     LATER,
+    FlowTrial,
     OrderTrial,
     a_group,
     mirror,
@@ -54,7 +56,9 @@ from tests.faults.trials import (
     two_orders,
 )
 from tests.scenarios.world import (
+    FUSE,
     HARBOUR,
+    MILL,
     WEB,
     a_channel,
     a_paper,
@@ -394,6 +398,80 @@ def walls_and_groups() -> str | None:
     return None
 
 
+def what_is_told_tomorrow() -> str | None:
+    """A price ends, and zero becomes a price or none: no row of the ERP changes."""
+    site = MirrorSite(flows=("prices",))
+    site.limits = replace(site.limits, full_price_check_s=1e9)
+    scope = PriceScope.account(HARBOUR)
+    today = site.context().today()
+    site.erp.set_price(a.a_price("4.0000", scope=scope, sku=NUT, valid_until=today))
+    site.erp.set_price(a.a_price("0.0000", scope=scope, sku=NUT, min_quantity=Decimal(10)))
+    for zero in (True, False, True):
+        site.remap(zero_price_means_call=zero)
+        run_flow(site.context(), "prices")
+        if found := differing(site.context(), ["prices"]):
+            return f"zero means call {zero}: {found[0]}"
+        site.clock.advance(90_000)
+        run_flow(site.context(), "prices")
+        if found := differing(site.context(), ["prices"]):
+            return f"a day later: {found[0]}"
+    return None
+
+
+def what_came_half_way() -> str | None:
+    """The process dies between what goes and what comes, and the ERP takes both back."""
+    site = MirrorSite(flows=("prices",))
+    site.limits = replace(site.limits, full_price_check_s=1e9)
+    scope = PriceScope.account(HARBOUR)
+    first = a.a_price("4.0000", scope=scope, sku=NUT)
+    other = a.a_price("4.0000", scope=scope, sku=FUSE)
+    site.erp.set_price(first)
+    site.erp.set_price(other)
+    run_flow(site.context(), "prices")
+    site.erp.remove_price(first.key)
+    site.erp.set_price(replace(other, value=PriceValue(Decimal(5))))
+    trial = FlowTrial(site, "prices")
+    trial.script.crash_before("store.apply_price_rows", at=2)
+    trial.run()
+    assert not trial.script.unused
+    site.erp.set_price(first)
+    site.erp.set_price(other)
+    trial.recover()
+    return _first(trial.violations())
+
+
+class ForgetfulErp(MemoryErp):
+    """Its list of restricted items is empty from some moment on; the items still say it."""
+
+    forgets = False
+
+    def restricted_items(self) -> Iterator[Sku]:
+        return iter(()) if self.forgets else super().restricted_items()
+
+
+def what_nobody_told() -> str | None:
+    """A list of restricted items becomes empty, and then the store: neither is believed."""
+    site = MirrorSite(flows=("prices",), erp_kind=ForgetfulErp)
+    site.limits = replace(site.limits, full_price_check_s=1e9)
+    assert isinstance(site.erp, ForgetfulErp)
+    scope = PriceScope.account(HARBOUR)
+    for sku in (FUSE, NUT):
+        site.erp.add_item(a.an_item(sku=sku))
+        site.erp.set_price(a.a_price("4.0000", scope=scope, sku=sku))
+    site.erp.add_item(a.an_item(sku=NUT, allowed_to=frozenset({MILL})))
+    run_flow(site.context(), "prices")
+    site.erp.forgets = True
+    run_flow(site.context(), "prices")
+    if found := differing(site.context(), ["prices"]):
+        return f"nothing is restricted any more: {found[0]}"
+    for key in dict(site.store.prices):
+        site.store.apply_prices([], [key])
+    run_flow(site.context(), "prices")
+    if found := differing(site.context(), ["prices"]):
+        return f"the store was emptied: {found[0]}"
+    return None
+
+
 def files_that_lie() -> str | None:
     """A file that is no paper, or not the one that the ERP tells, is shown to nobody (TL-7)."""
     for file, told in ((SPOILT[0], None), (SPOILT[1], None), (a.PDF, "0a" * 32)):
@@ -604,6 +682,14 @@ class Checks:
         yield "schedules of money", partial(schedules, site, 0, self.seeds)
         for name, trial in trials if self.thorough else ():
             yield f"single faults once {name}", partial(_enumerated, trial, every_fault)
+
+    def prices(self) -> Iterator[tuple[str, Check]]:
+        """Of what is remembered of prices: no check that looks at everything heals it."""
+        yield "what is told tomorrow", what_is_told_tomorrow
+        yield "what nobody told", what_nobody_told
+        yield "what came half way", what_came_half_way
+        make = partial(mirror, "prices", first=False)
+        yield "single faults of prices", partial(_enumerated, make, every_fault)
 
     def mirrors(self) -> Iterator[tuple[str, Check]]:
         yield "sources that dry up", sources_that_dry_up

@@ -42,6 +42,7 @@ from sync.flows import (
     invoices,
     mirroring,
     order_status,
+    price_run,
     prices,
     ship_tos,
 )
@@ -53,15 +54,19 @@ from sync.flows.orders.records import LaterRecords
 from sync.flows.orders.sending import Sending
 from sync.flows.orders.settling import over
 from sync.flows.orders.work import OrderWork
+from sync.flows.price_batches import PriceBatches
+from sync.flows.price_confirming import Confirming
 from sync.flows.registrations import desk
 from sync.flows.registrations.desk import Desk
 from sync.planning import availability as planned_stock
-from sync.planning import membership
+from sync.planning import membership, price_vectors
 from sync.planning import prices as planned_prices
 from sync.planning.documents import wanted_document
 from sync.planning.membership import Members
+from sync.planning.price_vectors import Rules
 from sync.planning.prices import shopper_audiences
 from sync.ports.notices import notice_for
+from sync.ports.price_memory import Confirmed, Partition
 from sync.ports.registrations import ENDED, Happened, RegistrationEntry
 from sync.ports.settlements import SettlementState
 from sync.ports.state import Claim, LedgerState
@@ -592,6 +597,20 @@ def seen_to_without_a_look(self: Any, entry: Any, refund: Any) -> None:
     self._ask(self.context.erp, entry, replace(refund, key=key))
 
 
+def confirmed_before_it_is_written(self: Confirming, stale: Any) -> None:
+    self._done.extend(self._wanted)
+    self._commit([])
+    self._wanted.clear()
+
+
+def nothing_ended(vector: Any, one: Any, other: Any) -> Any:
+    return vector.column("sku").combine_chunks().slice(0, 0).cast("int64")
+
+
+def whatever_is_remembered(self: PriceBatches, partition: Partition) -> Confirmed | None:
+    return None if self._full else self._held.get(partition)
+
+
 MUTANTS = (
     # Money after the import.
     Mutant(
@@ -824,11 +843,44 @@ MUTANTS = (
         both(
             replacing((prices, "_withdraw_hidden", nothing_is_hidden)),
             replacing(
-                (prices, "shopper_audience", everybody_is_public),
+                (price_run, "shopper_audience", everybody_is_public),
                 (planned_prices, "shopper_audience", everybody_is_public),
             ),
         ),
         of="mirrors",
+    ),
+    Mutant(
+        "prices are taken for confirmed before the store has them",
+        replacing(
+            (Confirming, "begin", confirmed_before_it_is_written),
+            (Confirming, "before", lambda self, partitions: None),
+        ),
+        of="prices",
+    ),
+    Mutant(
+        "what is remembered of prices stays while they are written",
+        replacing((Confirming, "before", lambda self, partitions: None)),
+        of="prices",
+    ),
+    Mutant(
+        "a price that ended is not looked at",
+        replacing((price_vectors, "ended_between", nothing_ended)),
+        of="prices",
+    ),
+    Mutant(
+        "prices are published by other rules, and nobody sees it",
+        replacing((Rules, "fingerprint", property(lambda self: bytes(16)))),
+        of="prices",
+    ),
+    Mutant(
+        "an item that is news to nobody is published unasked",
+        replacing((PriceBatches, "_look_at", lambda self, rows: None)),
+        of="prices",
+    ),
+    Mutant(
+        "what a store that was emptied had shown is believed",
+        replacing((PriceBatches, "_trusted", whatever_is_remembered)),
+        of="prices",
     ),
     Mutant(
         "public stock behind a login wall",

@@ -27,11 +27,14 @@ from tests.faults.checks import (
     submit_path,
     told_by_the_next_run,
     walls_and_groups,
+    what_came_half_way,
+    what_is_told_tomorrow,
+    what_nobody_told,
     zombies,
 )
 from tests.faults.money import refunded, shipped
 from tests.faults.sites import GROUPS
-from tests.faults.trials import a_group, mirror, one_order, statuses, two_orders
+from tests.faults.trials import FlowTrial, a_group, mirror, one_order, statuses, two_orders
 
 # On this way the others come to the same as one of these (``enumerating.distinct``).
 FIRST_FAULTS = [each for each in Fault if each not in (Fault.CRASH_BEFORE, Fault.REORDER)]
@@ -154,6 +157,31 @@ SITUATIONS: list[Callable[[], str | None]] = [
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda each: str(each.__name__))
 def test_order_ends_where_it_belongs(situation: Callable[[], str | None]) -> None:
     assert situation() is None
+
+
+@pytest.mark.rule("WA-6", "WA-7", "VE-5", "OP-1")
+@pytest.mark.parametrize(
+    "situation",
+    [what_is_told_tomorrow, what_nobody_told, what_came_half_way],
+    ids=lambda each: str(each.__name__),
+)
+def test_what_is_remembered_of_prices_is_what_the_store_shows(
+    situation: Callable[[], str | None],
+) -> None:
+    assert situation() is None
+
+
+@pytest.mark.rule("MI-1", "MI-2", "OP-1")
+@pytest.mark.parametrize("first", [True, False], ids=["into an empty store", "with news"])
+def test_prices_that_are_read_by_row_are_shown_whatever_fails(first: bool) -> None:
+    def make() -> FlowTrial:
+        trial = mirror("prices", first=first)
+        trial.site.erp.feeds = ()
+        return trial
+
+    done = every_fault(make)
+    assert done.cases > 100
+    assert not done.found, told(done)
 
 
 @pytest.mark.rule("MI-3")

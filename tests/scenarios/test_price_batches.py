@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,7 +33,7 @@ from sync.planning.guards import Guard
 from sync.ports.state import ResyncScope
 from sync.ports.store import PriceRows, StoreCapabilities
 from sync.testing import builders as a
-from sync.testing.erp import MemoryErp
+from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from sync.testing.store import MemoryStore
 from tests.faults.sites import BELIEVE, MirrorSite, in_memory
 from tests.scenarios.world import (
@@ -213,7 +214,7 @@ def test_store_shows_the_same_as_after_reading_row_by_row(
     first: list[Event], runs: list[list[Event]]
 ) -> None:
     site = Site()
-    site.limits = replace(site.limits, full_price_check_h=1e9)
+    site.limits = replace(site.limits, full_price_check_s=1e9)
     for happened in (first, *runs):
         for event in happened:
             event(site)
@@ -488,3 +489,43 @@ def test_vectors_that_nothing_needs_are_given_up() -> None:
         held = state.price_memory.vectors(needed)
         assert state.price_memory.tidy() == 0
     assert needed <= held.keys()
+
+
+@pytest.mark.rule("WA-6")
+@pytest.mark.parametrize(
+    "change", [datetime(2025, 3, 30, tzinfo=UTC), datetime(2025, 10, 26, tzinfo=UTC)]
+)
+def test_price_ends_with_the_day_of_the_erp_also_when_the_clocks_change(change: datetime) -> None:
+    """That day has 23 or 25 hours in Berlin, and ends at 22 or at 23 o'clock in UTC."""
+    berlin = replace(MEMORY_CAPABILITIES, time_zone="Europe/Berlin")
+    site = a_site(capabilities=berlin)
+    site.clock.advance((change - site.clock.now()).total_seconds())
+    ends = date(change.year, change.month, change.day)
+    site.erp.set_price(a.a_price("4", sku=SKUS[2], valid_until=ends))
+    site.erp.set_price(a.a_price("3", sku=SKUS[2], valid_from=ends + timedelta(days=2)))
+    site.run()
+    over = datetime(change.year, change.month, change.day, tzinfo=ZoneInfo("Europe/Berlin"))
+    midnight = (over + timedelta(days=1)).astimezone(UTC)
+    site.clock.advance((midnight - site.clock.now()).total_seconds() - 1)
+    assert site.run().writes == 0
+    site.clock.advance(1)
+    # From today on there is a gap, and the price of the day after is there with its date.
+    assert site.run().counts["removed"] == 1
+    left = [key for key in site.store.shown_prices(*OWN) if key.sku == SKUS[2]]
+    assert [key.valid_from for key in left] == [ends + timedelta(days=2)]
+
+
+@pytest.mark.rule("OP-2", "WA-6")
+def test_plan_for_another_day_tells_what_ends_until_then_and_writes_nothing() -> None:
+    site = a_site()
+    site.erp.set_price(a.a_price("4", sku=SKUS[2], valid_until=site.today))
+    site.run()
+    before = site.store.writes
+
+    def plan(day: date) -> FlowResult:
+        return run_flow(replace(site.context(), as_of=day), "prices", dry_run=True)
+
+    assert plan(site.today).counts == {}
+    tomorrow = plan(site.today + timedelta(days=1))
+    assert tomorrow.counts == {"would_remove": 1}
+    assert (site.store.writes, site.run().writes) == (before, 0)

@@ -12,8 +12,8 @@ from sqlalchemy.exc import ResourceClosedError
 
 from erp_adapters.sql.queries import Query
 
-ROWS = 50_000
-"""Rows of one batch, where the reader may choose."""
+ROWS = 5_000
+"""Rows that a driver for rows is asked for at a time: more of them cost more each."""
 
 BEYOND = "(beyond the calendar)"
 """Stands for a day before the first or after the last that Python knows, as infinity is."""

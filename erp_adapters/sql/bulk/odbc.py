@@ -19,13 +19,14 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from erp_adapters.sql.bulk.batches import ROWS, Batch, as_numeric_text
+from erp_adapters.sql.bulk.batches import Batch, as_numeric_text
 from erp_adapters.sql.queries import Query
 from sync.errors import Misconfigured
 
 TEXT_BYTES = 1024
 """As much of a text is bound: four bytes for each character of the longest key."""
 
+_BATCH_ROWS = 50_000
 _BATCH_BYTES = 32 * 1024 * 1024
 _RECORD = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
 _TOO_LONG = "too large to be written into the allocated buffer"
@@ -82,7 +83,7 @@ def _reader(
             opened.execute(statement)
         return opened.read_arrow_batches(
             query.sql.with_nulls(),
-            batch_size=ROWS,
+            batch_size=_BATCH_ROWS,
             max_bytes_per_batch=_BATCH_BYTES,
             max_text_size=TEXT_BYTES,
             map_schema=with_numbers_as_text,

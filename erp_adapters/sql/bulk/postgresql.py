@@ -8,7 +8,7 @@ the like) it tells nothing here: a statement that answers one is read by psycopg
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.bulk.ahead import ahead
-from erp_adapters.sql.bulk.batches import ROWS, Batch, as_numeric_text, names_of, of_rows
+from erp_adapters.sql.bulk.batches import ROWS, Batch, as_numeric_text, names_of
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
 
@@ -29,6 +29,10 @@ _ALIKE = frozenset(
 )
 """Types that both drivers tell alike."""
 
+_NUMERIC = 1700
+"""The type's number in every PostgreSQL."""
+
+_CURSOR = "tradesync_feed"
 _BATCH_BYTES = 4 * 1024 * 1024
 
 
@@ -58,17 +62,30 @@ def by_adbc(connection: Connection, query: Query) -> Iterator[Batch] | None:
 def by_psycopg(connection: Connection, query: Query) -> Iterator[Batch]:
     """Through a cursor of the server's, within the transaction of this connection."""
     raw: Any = connection.connection.driver_connection
-    cursor = raw.cursor(name="tradesync_feed")
-    with closing(cursor):
+    sql = query.sql.with_nulls()
+    with as_sqlalchemy_says(connection), raw.cursor(name=_CURSOR) as told:
+        told.execute(sql)
+        names = names_of(query, told.description)
+        kinds = [column.type_code for column in told.description]
+    query.columns(names)
+    numbers = frozenset(name for name, kind in zip(names, kinds, strict=True) if kind == _NUMERIC)
+    if numbers:
+        # A text is made quicker than a Decimal, for which it would be taken apart anyway.
+        sql = _out_of(_with_text(names, numbers), sql)
+    with closing(raw.cursor(name=_CURSOR)) as cursor:
         with as_sqlalchemy_says(connection):
-            cursor.execute(query.sql.with_nulls())
-        names = names_of(query, cursor.description)
+            cursor.execute(sql)
         while True:
             with as_sqlalchemy_says(connection):
                 rows = cursor.fetchmany(ROWS)
             if not rows:
                 return
-            yield of_rows(names, rows)
+            columns = zip(names, zip(*rows, strict=True), strict=True)
+            yield Batch(names, tuple(_number(c) if n in numbers else c for n, c in columns))
+
+
+def _number(values: Any) -> Any:
+    return as_numeric_text(pa.array(values, pa.string()))
 
 
 def _address(info: Any) -> str:
@@ -105,8 +122,12 @@ def _wrapped(opened: Any, query: Query) -> tuple[str, tuple[str, ...], frozenset
     if not _ALIKE.issuperset(types.values()):
         return None
     numbers = frozenset(name for name, kind in types.items() if kind == "numeric")
-    told = (f"{_quoted(name)}{'::text' if name in numbers else ''}" for name in names)
-    return _out_of(", ".join(told), sql), names, numbers
+    return _out_of(_with_text(names, numbers), sql), names, numbers
+
+
+def _with_text(names: Sequence[str], numbers: Collection[str]) -> str:
+    told = ((_quoted(name), name in numbers) for name in names)
+    return ", ".join(f"{name}::text AS {name}" if number else name for name, number in told)
 
 
 def _out_of(columns: str, sql: str, end: str = "") -> str:

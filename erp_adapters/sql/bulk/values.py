@@ -79,7 +79,9 @@ class ValueReader:
             made = self._quickly(array)
             if made is not None:
                 return made
-        return self._by_value(raw)
+        # A float may have been a whole number, and a Decimal had places of its own.
+        changed = pa.types.is_floating(array.type) or pa.types.is_decimal(array.type)
+        return self._by_value(raw if changed else array)
 
     def _as_arrow(self, values: Sequence[Any]) -> pa.Array[Any] | None:
         """The values as Arrow, where they are of one kind that loses nothing by it."""

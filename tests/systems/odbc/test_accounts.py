@@ -105,7 +105,9 @@ def test_a_check_with_both_accounts_finds_nothing_missing(base: Base, erp: Any) 
 
     wrong = [f for f in erp.check() if f.level is not FindingLevel.OK]
 
-    assert wrong == []
+    # Of a driver that keeps whole answers it is said each time, whoever signs in.
+    kept = ["price feeds"] if erp.database.settings.url.drivername == "mariadb+pyodbc" else []
+    assert [finding.subject for finding in wrong] == kept
 
 
 RIGHTS = [

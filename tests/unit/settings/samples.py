@@ -70,6 +70,7 @@ SAMPLE: dict[str, Any] = {
             "files": "papers",
             "mappings": "mappings",
             "accounts_per_read": Raw("10"),
+            "full_price_check_s": Raw("3600"),
             "schedule": _SCHEDULE,
             "guards": {
                 **_GUARD,

@@ -229,3 +229,5 @@ def test_exactly_the_flows_that_exist_can_be_scheduled_and_guarded() -> None:
 def test_settings_and_engine_agree_on_the_size_of_a_read() -> None:
     default = PipelineEntry.model_fields["accounts_per_read"].default
     assert default == Limits().accounts_per_read
+    default = PipelineEntry.model_fields["full_price_check_s"].default
+    assert default == Limits().full_price_check_s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -332,6 +334,21 @@ def test_a_day_beyond_the_calendar_is_told_and_no_other_row_suffers(
     assert (column, "not a date" in message) == ("valid_from", True)
 
 
+def test_a_moment_before_the_first_day_is_told_both_ways(
+    queried: Callable[[str, bool], Query],
+) -> None:
+    first = datetime(1, 1, 1, tzinfo=UTC)  # in Chicago it is still the day before
+    rows = [("C-1", *ENTRY), ("C-1", "L2", *ENTRY[1:6], first, *ENTRY[7:])]
+    query = queried("plain", False)
+
+    told = by_column(query, pieces(rows, 2))
+
+    assert [(column, message[:10]) for _, column, message in told.bad] == [
+        ("valid_from", "not a date")
+    ]
+    same(told, by_row(query, NAMES, rows))
+
+
 def test_moments_are_days_of_the_erp(queried: Callable[[str, bool], Query]) -> None:
     late = datetime(2026, 3, 2, 4, 30, tzinfo=UTC)
     table = {name: [value] for name, value in zip(NAMES, ("C-1", *ENTRY), strict=True)}
@@ -343,3 +360,12 @@ def test_moments_are_days_of_the_erp(queried: Callable[[str, bool], Query]) -> N
 
     (row,) = told.vectors["C-1"].to_pylist()
     assert (row["valid_from"], row["valid_until"]) == (date(2026, 3, 1), date(2026, 3, 2))
+
+
+def test_who_has_no_feed_does_not_wait_for_arrow() -> None:
+    ask = (
+        "import sys, erp_adapters.sql.adapter, sync.testing.erp, sync.cli.main;"
+        " print({'pyarrow', 'arrow_odbc', 'adbc_driver_manager'} & sys.modules.keys())"
+    )
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"

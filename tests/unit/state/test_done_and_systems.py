@@ -25,6 +25,12 @@ from tests.unit.state.steps import ORDER, SO_1, UNMAPPED, Steps, later
 
 DAY = 86400.0
 
+# Those that later versions brought.
+LATER_TABLES = (
+    *("registrations", "registration_events", "settlements"),
+    *("price_partitions", "price_vectors"),
+)
+
 
 def shown(steps: Steps) -> None:
     with steps.state.transaction() as on:
@@ -190,7 +196,7 @@ def test_mappings_that_were_kept_before_their_counts_were_are_brought_along(
         for name in ("counts", "size"):
             connection.execute(f"ALTER TABLE mapping_versions DROP COLUMN {name}")
         connection.execute("ALTER TABLE runs DROP COLUMN narrow")
-        for name in ("registrations", "registration_events", "settlements"):
+        for name in LATER_TABLES:
             connection.execute(f"DROP TABLE {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
     engine = open_state(f"sqlite:///{file}")
@@ -228,7 +234,7 @@ def test_a_state_of_the_version_before_is_brought_up_to_date_with_its_orders(
             connection.execute(f"ALTER TABLE mapping_versions DROP COLUMN {name}")
         connection.execute("DROP TABLE systems")
         connection.execute("ALTER TABLE runs DROP COLUMN narrow")
-        for name in ("registrations", "registration_events", "settlements"):
+        for name in LATER_TABLES:
             connection.execute(f"DROP TABLE {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     engine = open_state(f"sqlite:///{file}")

@@ -65,7 +65,8 @@ def test_sound_state_is_found_sound_also_while_it_is_in_use(filled: Engine, file
         found = verify_state(f"sqlite:///{file}", pipelines=["p"])
     assert [each.level for each in found] == [FindingLevel.OK] * len(found)
     subjects = {each.subject for each in found}
-    assert {"file", "structure", "foreign keys", "schema", "ledger", "keys", "history"} == subjects
+    of_file = {"file", "structure", "foreign keys", "schema"}
+    assert of_file | {"ledger", "keys", "history", "prices"} == subjects
     assert any("7 orders" in each.message for each in found)
 
 
@@ -78,11 +79,11 @@ def test_verifying_changes_nothing(filled: Engine, file: Path) -> None:
 
 def test_state_on_a_server_is_verified_too(postgres_engine: Engine, clock: ManualClock) -> None:
     with postgres_engine.begin() as connection:
-        for table in ("ledger", "ledger_events", "watermarks"):
+        for table in ("ledger", "ledger_events", "watermarks", "price_partitions"):
             connection.execute(text(f"DELETE FROM {table}"))
     fill(Steps(state_on(postgres_engine, clock), clock))
     found = verify_state(postgres_engine.url.render_as_string(hide_password=False))
-    assert [each.level for each in found] == [FindingLevel.OK] * 4
+    assert [each.level for each in found] == [FindingLevel.OK] * 5
     with postgres_engine.begin() as connection:
         connection.execute(text("UPDATE ledger SET decision = NULL WHERE order_id = 'order-1'"))
     found = verify_state(postgres_engine.url.render_as_string(hide_password=False))
