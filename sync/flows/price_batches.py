@@ -46,6 +46,9 @@ ROWS_AT_HAND = 250_000
 
 SCOPES_PER_STEP = 50
 
+LIKE = 0.3
+"""Share of its rows that another vector must seem to have to be worth a closer look."""
+
 
 def levels_in_batches(context: Context, scope: ResyncScope) -> frozenset[PriceLevel]:
     """The levels that a run reads in vectors; none for a part of the prices."""
@@ -503,16 +506,29 @@ class _Vectors:
             return
         from sync.columnar.packing import pack, pack_difference
 
-        found = self._found(near) if near is not None else None
-        base = near if found is None or found[0] is None else found[0]
-        rows = self.rows(base) if base is not None else None
-        if base is not None and rows is not None:
+        for base, rows in self._bases(told, near):
             differing = self.difference(base, rows, told)
             # One that is another in a third of its rows begins anew.
             if 3 * len(differing) <= len(told.rows):
-                confirming.keep(told.fingerprint, base, pack_difference(differing, told.rows))
+                content = pack_difference(differing, told.rows)
+                confirming.keep(told.fingerprint, base, content)
                 return
         confirming.keep(told.fingerprint, None, pack(told.rows))
+        self._hold(told.fingerprint, None, told.rows)
+
+    def _bases(self, told: _Told, near: bytes | None) -> Iterator[tuple[bytes, Vector]]:
+        """Whole vectors that it may differ little from: what was shown before, and the likest."""
+        from sync.columnar.differences import alike
+
+        found = self._found(near) if near is not None else None
+        own = near if found is None or found[0] is None else found[0]
+        if own is not None and (rows := self.rows(own)) is not None:
+            yield own, rows
+        whole = [(each, rows) for each, (base, rows) in self._at_hand.items() if base is None]
+        shares = [(alike(rows, told.rows), each, rows) for each, rows in whole if each != own]
+        share, each, rows = max(shares, key=lambda found: found[0], default=(0.0, b"", told.rows))
+        if share > LIKE:
+            yield each, rows
 
     def _found(self, fingerprint: bytes) -> tuple[bytes | None, Vector] | None:
         if fingerprint in self._at_hand:
@@ -549,9 +565,12 @@ class _Vectors:
             return None
         if fingerprint_of(rows) != fingerprint:
             return None
+        self._hold(fingerprint, base, rows)
+        return rows
+
+    def _hold(self, fingerprint: bytes, base: bytes | None, rows: Vector) -> None:
         self._at_hand[fingerprint] = (base, rows)
         self._rows += len(rows)
         while self._rows > ROWS_AT_HAND and len(self._at_hand) > 2:
             _, (_, gone) = self._at_hand.popitem(last=False)
             self._rows -= len(gone)
-        return rows

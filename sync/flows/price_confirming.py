@@ -98,9 +98,11 @@ class Confirming:
         self._done.clear()
 
     def _packed(self, fingerprints: Collection[bytes]) -> list[PackedVector]:
+        own = {each for each in fingerprints if each in self._vectors}
+        # A difference is worth nothing without what it differs from.
+        own |= {base for each in own if (base := self._vectors[each][0]) in self._vectors}
         found = []
-        for each in sorted(fingerprints):
-            if each in self._vectors:
-                base, kept = self._vectors[each]
-                found.append(PackedVector(each, base, self._spool.bytes_of(kept)))
+        for each in sorted(own):
+            base, kept = self._vectors[each]
+            found.append(PackedVector(each, base, self._spool.bytes_of(kept)))
         return found

@@ -479,6 +479,25 @@ def test_account_that_was_withdrawn_and_comes_back_is_shown_its_prices_again() -
     assert len(site.store.shown_prices(*OWN)) > 4
 
 
+def test_vectors_that_are_nearly_the_same_are_kept_as_one_and_what_differs() -> None:
+    site = a_site()
+    for number in range(60):
+        for scope in SCOPES[:2]:
+            site.erp.set_price(a.a_price(str(number + 1), sku=Sku(f"S{number:02}"), scope=scope))
+    site.run()
+    with site.state.transaction() as state:
+        confirmed = state.price_memory.confirmed()
+        mine = [each.vector for (_, scope), each in confirmed.items() if scope in SCOPES[:2]]
+        held = state.price_memory.vectors(mine)
+    assert len(set(mine)) == 2
+    assert sorted(held[each].base is None for each in mine) == [False, True]
+    # And read back as what they are.
+    site.erp.set_price(a.a_price("99", sku=Sku("S30"), scope=SCOPES[0]))
+    site.erp.set_price(a.a_price("99", sku=Sku("S31"), scope=SCOPES[1]))
+    assert site.run().counts["changed"] == 2
+    assert site.asks() == 0
+
+
 def test_vectors_that_nothing_needs_are_given_up() -> None:
     site = a_site()
     for number in range(4):
