@@ -5,9 +5,11 @@ publish a price. So the list only says what is restricted: that an item is open,
 itself says, and the store keeps it for nobody in particular. The ERP alone is not enough
 for that: the mirror of ``entitlements`` and its guard rails decide when an item opens.
 
-What it costs: the items of all lists are read in each run, each once, a few hundred in a
-read. To look only at those whose prices change was turned down: an item that becomes
-restricted changes no price.
+What it costs: where prices are read row by row, the items of all lists are read in each
+run, each once, a few hundred in a read. To look only at those whose prices change would
+miss an item that becomes restricted, which changes no price. Where an ERP tells whole
+vectors and lists what is restricted, that list is what tells such an item, and the ERP is
+asked only of items with a price that would be published and was not (``price_batches``).
 """
 
 from __future__ import annotations
