@@ -116,9 +116,7 @@ def _within(found: float, most: float) -> str:
 
 
 def _is_ours(label: str) -> bool:
-    return "COPY" not in label and not label.startswith((of.INGESTR, "dlt")) and label not in (
-        of.DETECTION,
-    )  # fmt: skip
+    return "COPY" not in label and not label.startswith((of.INGESTR, "dlt", of.DETECTION))
 
 
 def _chart(rates: PriceRates) -> str:
