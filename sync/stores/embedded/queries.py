@@ -20,6 +20,8 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
+    tuple_,
     union,
 )
 
@@ -122,13 +124,14 @@ def key_page(connection: Connection, table: Table, after: str | None, limit: int
 def mirrored_customers(connection: Connection) -> list[str]:
     """Customer IDs with anything mirrored under them, also prices and stock to them alone."""
     of_tables = [select(table.c.customer_id) for table in schema.MIRRORED_BY_CUSTOMER]
-    prices = schema.prices
-    priced = select(prices.c.audience_key).where(prices.c.audience == "account")
+    starts = starts_of_key(connection, schema.prices, PARTITION[:2])
+    priced = {each["audience_key"] for each in starts if each["audience"] == "account"}
     stock = schema.availability
     told = select(stock.c.audience_key).where(stock.c.audience == "account")
     kept = schema.item_audiences
     kept_for = select(kept.c.audience_key).where(kept.c.audience == "account")
-    return sorted(connection.execute(union(*of_tables, priced, told, kept_for)).scalars())
+    others = connection.execute(union(*of_tables, told, kept_for)).scalars()
+    return sorted(priced.union(others))
 
 
 def accounts_of(connection: Connection, web_user: str, organisation: str | None) -> list[str]:
@@ -177,8 +180,7 @@ PARTITION = ("audience", "audience_key", "audience_channel", "level", "owner")
 
 
 def price_partitions(connection: Connection) -> list[Row]:
-    columns = [schema.prices.c[name] for name in PARTITION]
-    return rows(connection, select(*columns).distinct().order_by(*columns))
+    return starts_of_key(connection, schema.prices, PARTITION)
 
 
 def stock_audiences(connection: Connection) -> list[Row]:
@@ -290,6 +292,26 @@ def drop_unused(connection: Connection, contents: Collection[str]) -> None:
 
 def rows(connection: Connection, statement: Any) -> list[Row]:
     return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def starts_of_key(connection: Connection, table: Table, names: Sequence[str]) -> list[Row]:
+    """Every different start of the table's key, ascending; ``names`` are its first columns.
+
+    On PostgreSQL by a leap from each to the next, so that it costs as much as there are of
+    them. DISTINCT reads the whole table, which may have millions of rows. SQLite has no
+    subquery that looks at the row beside it, and one that is behind a key reads all of its rows.
+    """
+    columns = [table.c[name] for name in names]
+    if connection.dialect.name == "sqlite":
+        return rows(connection, select(*columns).distinct().order_by(*columns))
+    first = select(*columns).order_by(*columns).limit(1).subquery()
+    found = select(first).cte("found", recursive=True)
+    beside = table.alias("other")
+    other = [beside.c[name] for name in names]
+    behind = tuple_(*other) > tuple_(*found.c)
+    after = select(*other).where(behind).order_by(*other).limit(1).lateral("after")
+    found = found.union_all(select(after).select_from(found.join(after, true())))
+    return rows(connection, select(found).order_by(*found.c))
 
 
 def by_keys(connection: Connection, table: Table, column: str, keys: Collection[str]) -> list[Row]:
