@@ -349,7 +349,8 @@ class PriceBatches:
         from sync.columnar.vectors import prices_of
 
         run, (audience, scope) = self._run, partition
-        shown = run.shown_of(partition)
+        # A first load has tens of thousands of partitions that the store has nothing of.
+        shown = run.shown_of(partition) if partition in run.shown else {}
         before = self._held.get(partition)
         if not shown:
             delta = self._addition(told, rules)

@@ -8,6 +8,7 @@ whichever of their companies they act for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -266,7 +267,8 @@ def test_whoever_changes_the_organisation_sees_and_orders_what_is_the_other_ones
     one, other = sight(world, as_harbour), sight(world, as_mill)
     assert (one.ship_tos, one.invoices) == ({"MAIN"}, {"INV-5001"})
     assert (other.ship_tos, other.invoices) == ({"GATE"}, {"INV-6001"})
-    assert (str(price(world, as_harbour)), str(price(world, as_mill))) == ("9.9900", "7.5000")
+    seen = (price(world, as_harbour), price(world, as_mill))
+    assert seen == (Decimal("9.9900"), Decimal("7.5000"))
 
     world.store.place_order(harbour_order(1))
     world.store.place_order(for_mill(2, **ten("7.5000")))
