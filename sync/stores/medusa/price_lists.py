@@ -93,10 +93,12 @@ class _Rules:
         """By currency: the regions that sell in it."""
         with self._guard:
             if self._regions is None:
-                self._regions = {}
+                found: dict[str, list[str]] = {}
                 for region in self._queries.regions():
                     code = str(region["currency_code"]).upper()
-                    self._regions.setdefault(code, []).append(region["id"])
+                    found.setdefault(code, []).append(region["id"])
+                # Not before all are known: a list without them would be for nobody.
+                self._regions = found
             return self._regions
 
     def of(self, audience: Audience) -> dict[str, list[str]]:

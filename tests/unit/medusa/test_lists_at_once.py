@@ -118,6 +118,29 @@ def test_after_a_refusal_no_other_list_is_begun_and_the_call_may_be_repeated(thr
     assert len(shop.lists) == len(ACCOUNTS), "no list is there twice"
 
 
+class Silent(WatchedShop):
+    """It does not tell its regions at the next question."""
+
+    silent = False
+
+    def regions(self) -> list[Any]:
+        if self.silent:
+            self.silent = False
+            raise TryLater("the shop rests")
+        return super().regions()
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_regions_that_are_not_told_to_one_are_not_taken_for_none_by_the_others() -> None:
+    shop = Silent()
+    put(shop.store(threads=4), [entry(each) for each in ACCOUNTS])
+    shop.silent = True
+    with pytest.raises(TryLater, match="rests"):
+        put(shop.store(threads=4), [entry(each, "8.88") for each in ACCOUNTS])
+    assert [len(rows) for rows in shop.rows.values()] == [1] * len(ACCOUNTS)
+    assert {tuple(each["rules"]["region_id"]) for each in shop.lists.values()} == {("reg_1",)}
+
+
 @pytest.mark.rule("WA-6", "MI-1")
 def test_whoever_only_loses_prices_has_lost_them_before_others_gain_any() -> None:
     shop = WatchedShop()
