@@ -127,6 +127,12 @@ class PriceBatches:
 
     def plan(self) -> bool:
         """Plan all that the ERP tells; False where somebody stopped it."""
+        try:
+            return self._plan_all()
+        finally:
+            self._run.confirming.forget_doubted()
+
+    def _plan_all(self) -> bool:
         run = self._run
         done, expected = 0, len({scope for _, scope in run.shown if scope.level in self._levels})
         for scope, vector in self._read():
@@ -362,7 +368,10 @@ class PriceBatches:
         run.compare(partition, wanted, shown)
         self._expect(partition, told, rules, len(wanted), before)
         if before is not None and before.rules == rules.fingerprint:
-            self.missed += self._overlooked(partition, told, rules, before, shown)
+            overlooked = self._overlooked(partition, told, rules, before, shown)
+            self.missed += overlooked
+            if overlooked:
+                run.confirming.doubt(partition)
 
     def _overlooked(
         self,

@@ -21,13 +21,14 @@ TOGETHER = 200
 class Confirming:
     """Follows a plan while it is written. With nothing to remember it only forgets."""
 
-    def __init__(self, context: Context, spool: PriceSpool) -> None:
-        self._context, self._spool = context, spool
+    def __init__(self, context: Context, spool: PriceSpool, *, dry_run: bool = False) -> None:
+        self._context, self._spool, self._dry_run = context, spool, dry_run
         with context.state.transaction() as state:
             self._held = dict(state.price_memory.confirmed())
         self._vectors: dict[bytes, tuple[bytes | None, Kept]] = {}
         self._wanted: dict[Partition, Confirmed] = {}
         self._done: list[Partition] = []
+        self._doubted: set[Partition] = set()
         self._touched = False
 
     @property
@@ -46,6 +47,21 @@ class Confirming:
     def expect(self, partition: Partition, confirmed: Confirmed) -> None:
         """So the partition will be, once all that was put aside for it is written."""
         self._wanted[partition] = confirmed
+
+    def doubt(self, partition: Partition) -> None:
+        """The store does not show it as it had confirmed it.
+
+        That is believed no more whatever becomes of this run: it may be refused, or break
+        off before it comes to this partition. ``forget_doubted`` says the last of them.
+        """
+        if partition in self._held and not self._dry_run:
+            self._doubted.add(partition)
+        if len(self._doubted) >= TOGETHER:
+            self.forget_doubted()
+
+    def forget_doubted(self) -> None:
+        self._forget(self._doubted)
+        self._doubted = set()
 
     def begin(self, stale: Iterable[Partition]) -> None:
         """Before anything is written: what needs no write is confirmed, ``stale`` forgotten."""

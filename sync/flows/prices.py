@@ -73,7 +73,7 @@ def mirror_prices(
     _refuse_mixed_shoppers(context)
     in_columns = isinstance(erp, SupportsPriceBatches)
     with PriceSpool(in_columns=in_columns) as spool:
-        confirming = Confirming(context, spool)
+        confirming = Confirming(context, spool, dry_run=dry_run)
         seen = (entitled, unclear, restricted, screening, shown)
         run = PriceRun(context, result, scope, store, retrying, *seen, spool, confirming)
         # Somebody who asks has a reason to doubt what is remembered.
