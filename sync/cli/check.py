@@ -111,6 +111,7 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
             found.extend((where, each) for each in system.check())
         except SyncError as error:
             found.append((where, _error(where, str(error), "See whether the system is up.")))
+    found.extend(("erp", each) for each in _feeds(line))
     found.extend(("files", each) for each in _papers(line))
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
@@ -136,6 +137,16 @@ def _papers(line: Pipeline) -> list[Finding]:
         told = "there is a place of files, and the ERP's adapter or profile tells of no documents"
         return [_warning("files", told, "Write documents into the profile, or take files out.")]
     return []
+
+
+def _feeds(line: Pipeline) -> list[Finding]:
+    from sync.flows.feed_findings import feed_findings
+
+    try:
+        return feed_findings(line.erp)
+    except SyncError as error:
+        told = f"not compared with the statements for single owners: {error}"
+        return [_error("price feeds", told, "See what is said of these statements, and of the ERP")]
 
 
 def _moving(line: Pipeline) -> list[Finding]:

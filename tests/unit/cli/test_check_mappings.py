@@ -182,3 +182,10 @@ def test_what_does_not_go_together_is_wrong_usage(fresh: Operator, words: tuple[
     told = fresh(*words)
     assert told.code == Exit.USAGE
     assert told.out == ""
+
+
+@pytest.mark.rule("WA-6", "OP-4")
+def test_check_of_everything_reads_some_prices_both_ways(fresh: Operator) -> None:
+    found = {each["subject"]: each["level"] for each in fresh("check", "--json").json}
+    feeds = {subject: level for subject, level in found.items() if "price feed " in subject}
+    assert (len(feeds), set(feeds.values())) == (5, {"ok"})

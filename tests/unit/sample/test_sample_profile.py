@@ -14,6 +14,7 @@ from sync.columnar.vectors import vector_of
 from sync.domain.account_order import OrderSource
 from sync.domain.ids import IdempotencyKey, InvoiceNumber
 from sync.domain.pricing import PriceLevel
+from sync.flows.feed_findings import feed_findings
 from sync.ports.erp import (
     ChecksPurchaseOrders,
     Erp,
@@ -109,6 +110,13 @@ def test_the_feed_of_each_level_is_what_the_statement_by_owner_says(
     assert told.keys() == {scope for scope in erp.price_scopes() if scope.level is level}
     for scope, vector in told.items():
         assert vector.equals(vector_of(erp.prices([scope])))
+
+
+@pytest.mark.rule("WA-6", "OP-4")
+def test_check_finds_each_feed_to_tell_the_same(erp: SampleErp) -> None:
+    found = [(each.subject, each.level) for each in feed_findings(erp)]
+    levels = [f"price feed {level.name.lower()}" for level in PriceLevel]
+    assert found == [(each, FindingLevel.OK) for each in levels]
 
 
 @pytest.mark.rule("WA-1")
