@@ -77,7 +77,8 @@ def mirror_prices(
         seen = (entitled, unclear, restricted, screening, shown)
         run = PriceRun(context, result, scope, store, retrying, *seen, spool, confirming)
         # Somebody who asks has a reason to doubt what is remembered.
-        full = bool(levels) and (scope.everything or dry_run or full_check_due(context))
+        doubted = scope.everything or dry_run or not context.store.capabilities.prices_stay
+        full = bool(levels) and (doubted or full_check_due(context))
         batches = PriceBatches(run, levels, full=full)
         if not _plan_by_row(run, erp, scopes) or (levels and not batches.plan()):
             result.outcome = "cancelled"

@@ -79,11 +79,15 @@ class StoreCapabilities:
     not, the ERP account that a user is mapped to is the user's organisation.
     ``call_for_pricing``: an entry without a price hides the prices of the levels
     below it from its audience; where the store cannot do that, each run says so.
+    ``prices_stay``: a price that the store took is shown until somebody changes it there.
+    False where that hangs on what else the store has, such as an item that it sells only
+    later: each run compares all prices with it then.
     """
 
     name: str
     organisations: bool = True
     call_for_pricing: bool = True
+    prices_stay: bool = True
     overlap_s: float = 600.0
     batch: int = 500
     price_batch: int | None = None

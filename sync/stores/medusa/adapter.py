@@ -119,6 +119,7 @@ class MedusaStore:
             name="medusa",
             organisations=False,
             call_for_pricing=False,
+            prices_stay=False,
             overlap_s=settings.overlap_s,
             batch=BATCH,
             price_batch=PRICES_PER_WRITE,
