@@ -3,16 +3,18 @@
 Before the first write to a partition its memory is forgotten, in a transaction that is
 committed before the store is called. It comes back, as it is now, when the store has
 confirmed the last of its changes. A run that dies in between leaves a partition that
-nothing is known of: it is compared with the store by the next run.
+nothing is known of: it is compared with the store by the next run. Nor is anything
+confirmed of an account that another flow has withdrawn meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from sync.domain.pricing import AudienceKind
 from sync.flows.context import Context
 from sync.planning.price_spool import Kept, PriceSpool
-from sync.ports.price_memory import Confirmed, PackedVector, Partition
+from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition
 
 # Partitions that are confirmed in one transaction of the state.
 TOGETHER = 200
@@ -25,6 +27,7 @@ class Confirming:
         self._context, self._spool, self._dry_run = context, spool, dry_run
         with context.state.transaction() as state:
             self._held = dict(state.price_memory.confirmed())
+            self._forgotten = state.price_memory.forgotten()
         self._vectors: dict[bytes, tuple[bytes | None, Kept]] = {}
         self._wanted: dict[Partition, Confirmed] = {}
         self._done: list[Partition] = []
@@ -102,14 +105,15 @@ class Confirming:
         """What is confirmed by now, and what no longer is."""
         if not forgotten and not self._done:
             return
-        confirmed = {each: self._wanted[each] for each in self._done}
         with self._context.state.transaction() as state:
+            taken = dict(state.price_memory.forgotten().items() - self._forgotten.items())
+            confirmed = {each: self._wanted[each] for each in self._done if not _is_of(each, taken)}
             state.price_memory.forget(forgotten)
             state.price_memory.keep(self._packed({each.vector for each in confirmed.values()}))
             state.price_memory.confirm(confirmed)
         self._touched = True
         for each in forgotten:
-            del self._held[each]
+            self._held.pop(each, None)
         self._held |= confirmed
         self._done.clear()
 
@@ -122,3 +126,10 @@ class Confirming:
             base, kept = self._vectors[each]
             found.append(PackedVector(each, base, self._spool.bytes_of(kept)))
         return found
+
+
+def _is_of(partition: Partition, taken: Collection[Forgotten]) -> bool:
+    """Whether somebody else has it taken away from the store since the run began."""
+    audience = partition[0]
+    all_sites = audience.kind is AudienceKind.LOCATION and (AudienceKind.LOCATION, "") in taken
+    return all_sites or (audience.kind, audience.key) in taken

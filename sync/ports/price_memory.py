@@ -12,9 +12,12 @@ from datetime import date
 from typing import Protocol
 
 from sync.domain.ids import CustomerId, LocationId
-from sync.domain.pricing import Audience, PriceScope
+from sync.domain.pricing import Audience, AudienceKind, PriceScope
 
 Partition = tuple[Audience, PriceScope]
+
+Forgotten = tuple[AudienceKind, str]
+"""ACCOUNT or LOCATION and its key; an empty key stands for all sites."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,15 @@ class PriceMemory(Protocol):
     def forget_account(
         self, customer_id: CustomerId, sites: Collection[LocationId] | None = None
     ) -> None:
-        """The same for the account and these sites; for all sites where none are named."""
+        """The same for the account and these sites; for all sites where none are named.
+
+        Until ``tidy`` it is told by ``forgotten``, so that a run which is writing does not
+        confirm what somebody else has taken away meanwhile.
+        """
+        ...
+
+    def forgotten(self) -> Mapping[Forgotten, bytes]:
+        """Accounts and sites that were forgotten, each with other bytes every time."""
         ...
 
     def forget_all(self) -> None: ...

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,10 +21,16 @@ from sqlalchemy import (
 
 from sync.domain.ids import ChannelId, CustomerId, LocationId, StoreId
 from sync.domain.pricing import Audience, AudienceKind, PriceLevel, PriceScope
-from sync.ports.price_memory import Confirmed, PackedVector, Partition
+from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition
 from sync.state.schema import price_partitions, price_vectors
 
 _TOGETHER = 200
+_MARKS = {kind: f"~{kind.value}" for kind in (AudienceKind.ACCOUNT, AudienceKind.LOCATION)}
+_KINDS = {word: kind for kind, word in _MARKS.items()}
+
+IS_MARK = price_partitions.c.audience.in_(sorted(_KINDS))
+"""Instead of an audience: what ``forget_account`` leaves until ``tidy``."""
+
 _KEY = ("audience", "audience_key", "channel", "level", "owner")
 
 
@@ -33,7 +41,9 @@ class SqlPriceMemory:
     def confirmed(self) -> Mapping[Partition, Confirmed]:
         """What another store had confirmed under this pipeline's name is not told."""
         query = select(price_partitions).where(
-            self._own, price_partitions.c.store_id == self._store_id.value
+            self._own,
+            price_partitions.c.store_id == self._store_id.value,
+            ~IS_MARK,
         )
         rows = self._connection.execute(query).mappings()
         return {_partition(row): _confirmed(row) for row in rows}
@@ -94,13 +104,45 @@ class SqlPriceMemory:
         if sites is not None:
             of_sites = and_(of_sites, key.in_([each.value for each in sites]))
         self._connection.execute(delete(price_partitions).where(self._own, or_(account, of_sites)))
+        keys = [""] if sites is None else sorted({each.value for each in sites})
+        marks = [(AudienceKind.LOCATION, key) for key in keys]
+        self._mark([(AudienceKind.ACCOUNT, customer_id.value), *marks])
+
+    def forgotten(self) -> Mapping[Forgotten, bytes]:
+        query = select(price_partitions).where(self._own, IS_MARK)
+        rows = self._connection.execute(query).mappings()
+        return {(_KINDS[row["audience"]], row["audience_key"]): row["vector"] for row in rows}
+
+    def _mark(self, forgotten: Sequence[Forgotten]) -> None:
+        columns = price_partitions.c.audience, price_partitions.c.audience_key
+        for some in _chunks([(_MARKS[kind], key) for kind, key in forgotten]):
+            before = tuple_(*columns).in_(some)
+            self._connection.execute(delete(price_partitions).where(self._own, before))
+        rows = [
+            {
+                "pipeline": self._pipeline,
+                "audience": _MARKS[kind],
+                "audience_key": key,
+                "channel": "",
+                "level": 0,
+                "owner": "",
+                "store_id": self._store_id.value,
+                "vector": uuid4().bytes,
+                "rules": bytes(16),
+                "day": date.min,
+                "shown": 0,
+            }
+            for kind, key in forgotten
+        ]
+        self._connection.execute(insert(price_partitions), rows)
 
     def forget_all(self) -> None:
         self._connection.execute(delete(price_partitions).where(self._own))
 
     def tidy(self) -> int:
         other_store = price_partitions.c.store_id != self._store_id.value
-        self._connection.execute(delete(price_partitions).where(self._own, other_store))
+        unneeded_rows = or_(other_store, IS_MARK)
+        self._connection.execute(delete(price_partitions).where(self._own, unneeded_rows))
         differing = price_vectors.alias()
         needed_by_one = select(differing.c.base).where(
             differing.c.pipeline == self._pipeline,

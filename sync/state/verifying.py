@@ -25,6 +25,7 @@ from sync.state import rows
 from sync.state.engine import make_engine, sqlite_file, state_url
 from sync.state.errors import translated
 from sync.state.owner import require_owner
+from sync.state.price_memory import IS_MARK
 from sync.state.rows import Row
 from sync.state.schema import (
     REVISION,
@@ -307,8 +308,9 @@ def _prices(connection: Connection) -> Finding:
     )
     there = price_vectors.c.base.is_(None) | select(base.c.base).where(below).exists()
     lost = ~select(price_vectors.c.base).where(own, same, there).exists()
-    total = connection.scalar(select(func.count()).select_from(price_partitions)) or 0
-    missing = connection.scalar(select(func.count()).select_from(price_partitions).where(lost))
+    counted = select(func.count()).select_from(price_partitions).where(~IS_MARK)
+    total = connection.scalar(counted) or 0
+    missing = connection.scalar(counted.where(lost))
     if missing:
         told = f"of {missing} of {total} partitions it is not kept what they are made of"
         return Finding("prices", FindingLevel.WARNING, told, "tradesync resync prices")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from sync.domain.ids import (
     ApplicationId,
@@ -26,7 +27,7 @@ from sync.domain.pricing import AudienceKind
 from sync.domain.times import Watermark
 from sync.errors import Conflict, FencedOff
 from sync.ports.clock import Clock
-from sync.ports.price_memory import Confirmed, PackedVector, Partition
+from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
@@ -58,6 +59,7 @@ class Tables:
     steps: tuple[tuple[ApplicationId, LedgerEvent], ...] = ()
     confirmed: dict[Partition, Confirmed] = field(default_factory=dict)
     vectors: dict[bytes, PackedVector] = field(default_factory=dict)
+    forgotten: dict[Forgotten, bytes] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         return Tables(
@@ -70,6 +72,7 @@ class Tables:
             self.steps,
             dict(self.confirmed),
             dict(self.vectors),
+            dict(self.forgotten),
         )
 
 
@@ -361,11 +364,19 @@ class MemoryPriceMemory:
             named = sites is None or LocationId(key or "-") in sites
             if own or (kind is AudienceKind.LOCATION and named):
                 del self._tables.confirmed[each]
+        keys = [""] if sites is None else [each.value for each in sites]
+        marks = [(AudienceKind.ACCOUNT, customer_id.value)]
+        for mark in (*marks, *((AudienceKind.LOCATION, key) for key in keys)):
+            self._tables.forgotten[mark] = uuid4().bytes
+
+    def forgotten(self) -> Mapping[Forgotten, bytes]:
+        return dict(self._tables.forgotten)
 
     def forget_all(self) -> None:
         self._tables.confirmed.clear()
 
     def tidy(self) -> int:
+        self._tables.forgotten.clear()
         held = self._tables.vectors
         needed = {each.vector for each in self._tables.confirmed.values()}
         needed |= {base for each in needed if (base := held[each].base) is not None}

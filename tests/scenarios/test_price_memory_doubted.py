@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from sync.planning.guards import Guard
 from sync.ports.price_memory import Partition
 from sync.ports.state import ResyncScope
 from sync.testing import builders as a
+from tests.faults.sites import BELIEVE
 from tests.scenarios.test_price_batches import (
     OWN,
     SKUS,
@@ -22,7 +24,7 @@ from tests.scenarios.test_price_batches import (
     Site,
     a_site,
 )
-from tests.scenarios.world import MILL
+from tests.scenarios.world import ASSIGNMENTS, MILL
 
 MILLS = (Audience(AudienceKind.ACCOUNT, MILL.value), PriceScope.account(MILL))
 
@@ -77,4 +79,37 @@ def test_resync_that_breaks_off_leaves_nothing_believed_that_it_saw_to_be_wrong(
     assert site.run(scope=ResyncScope(everything=True)).outcome == "try_later"
     site.store.calls = 10**9
     assert site.run().outcome == "ok"
+    assert dict(site.store.prices) == site.by_row_from_scratch()
+
+
+class Meanwhile(AskedStore):
+    """Something happens while a price is written, once."""
+
+    happens: Callable[[], object] | None = None
+
+    def apply_price_rows(self, put: Any, remove: Any) -> None:
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        super().apply_price_rows(put, remove)
+
+
+@pytest.mark.rule("WA-8", "MI-1")
+def test_account_withdrawn_while_its_prices_are_written_is_shown_all_when_it_is_back() -> None:
+    site = a_site(flows=("accounts", "prices"), store_kind=Meanwhile)
+    site.limits = Limits(guards=dict.fromkeys(("accounts", "prices"), BELIEVE))
+    assert isinstance(site.store, Meanwhile)
+    assert site.run("accounts").outcome == "ok"
+    site.run()
+
+    def leaves_and_comes_back() -> None:
+        for mapped in (ASSIGNMENTS[1:], ASSIGNMENTS):
+            site.remap(assignments=mapped)
+            assert site.run("accounts").outcome == "ok"
+
+    site.erp.set_price(a.a_price("6", sku=SKUS[0], min_quantity=Decimal(2)))
+    site.store.happens = leaves_and_comes_back
+    site.run()
+    assert site.store.happens is None
+    site.run()
     assert dict(site.store.prices) == site.by_row_from_scratch()

@@ -157,7 +157,28 @@ def test_partition_without_its_vector_is_found(tmp_path: Path, clock: ManualCloc
     with state.transaction() as on:
         on.price_memory.keep([PackedVector(name(2), name(7), b"a difference from nothing")])
         on.price_memory.confirm({OWN: confirmed(2), SITE: confirmed(9)})
+        # What it leaves is no partition.
+        on.price_memory.forget_account(CustomerId("C-9"), [])
     engine.dispose()
     found = {each.subject: each for each in verify_file(file)}["prices"]
     assert found.level is FindingLevel.WARNING
     assert "2 of 4" in found.message
+
+
+def test_account_that_was_forgotten_is_told_until_it_is_tidy(state: SqlState) -> None:
+    fill(state)
+    account, site = (AudienceKind.ACCOUNT, "C-1"), (AudienceKind.LOCATION, "S-1")
+    with state.transaction() as on:
+        on.price_memory.forget_account(C1, [LocationId("S-1")])
+        first = dict(on.price_memory.forgotten())
+        on.price_memory.forget_account(C1, [LocationId("S-1")])
+        again = dict(on.price_memory.forgotten())
+    assert first.keys() == again.keys() == {account, site}
+    assert not first.items() & again.items()
+    assert held(state) == {OTHER, EVERYBODY}
+    with state.transaction() as on:
+        on.price_memory.forget_account(C1)
+        assert (AudienceKind.LOCATION, "") in on.price_memory.forgotten()
+        on.price_memory.tidy()
+        assert not on.price_memory.forgotten()
+    assert held(state) == {OTHER, EVERYBODY}
