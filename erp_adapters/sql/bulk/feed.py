@@ -47,11 +47,13 @@ class Feed:
         self._facts = facts
         self._level = level
         self._owner = owner
-        self._on_bad = on_bad
+        self._tells_bad = on_bad
         self._cut_floats = cut_floats
         self._readers: dict[str, ValueReader] = {}
         self._same: dict[str, pa.Array[Any]] = {}
         self._sorter = Sorter()
+        self._now: str | None = None
+        self._seen: set[str] = set()
         self.read_rows = 0
 
     def vectors(self, batches: Iterable[Batch]) -> Iterator[tuple[str, pa.Table]]:
@@ -61,20 +63,28 @@ class Feed:
         can be read does not come.
         """
         held: list[pa.Table] = []
-        owner: str | None = None
-        seen: set[str] = set()
         for batch in batches:
             for name, rows in _runs(*self._piece(batch)):
-                if name != owner:
-                    if owner is not None:
-                        yield owner, self._vector(held)
-                    if name in seen:
-                        raise Misconfigured(self._twice(name))
-                    seen.add(name)
-                    owner, held = name, []
+                if name != self._now:
+                    if self._now is not None:
+                        yield self._now, self._vector(held)
+                    self._refuse_again(name)
+                    self._seen.add(name)
+                    self._now, held = name, []
                 held.append(rows)
-        if owner is not None:
-            yield owner, self._vector(held)
+        if self._now is not None:
+            yield self._now, self._vector(held)
+
+    def _refuse_again(self, name: str) -> None:
+        if name in self._seen:
+            raise Misconfigured(self._twice(name))
+
+    def _on_bad(self, bad: BadRow) -> None:
+        """Tell of it, unless it is an owner's whose vector was told as if it were whole."""
+        whose = bad.known.get(self._owner) if self._owner else None
+        if whose is not None and whose != self._now:
+            self._refuse_again(whose)
+        self._tells_bad(bad)
 
     def _vector(self, pieces: Sequence[pa.Table]) -> pa.Table:
         return self._sorter.canonical(pa.concat_tables(pieces) if len(pieces) > 1 else pieces[0])

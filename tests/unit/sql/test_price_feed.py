@@ -301,6 +301,20 @@ def test_an_owner_that_comes_twice_is_a_wrong_statement(
             by_column(queried("plain", False), pieces(rows, size))
 
 
+@pytest.mark.rule("MI-3")
+def test_an_owner_that_comes_again_with_a_row_that_cannot_be_read_is_a_wrong_statement(
+    queried: Callable[[str, bool], Query],
+) -> None:
+    """Its vector is out by then, and looked as if it were all that there is."""
+    good = [(owner, *ENTRY) for owner in ("C-1", "C-2", "C-3")]
+    bad = ("C-1", *ENTRY[:5], "dear", *ENTRY[6:])
+    later = [of_rows(NAMES, good[:2]), of_rows(NAMES, [good[2], bad])]
+    with pytest.raises(Misconfigured, match=r"price_feed_account tells C-1 twice.*ORDER BY"):
+        by_column(queried("plain", False), later)
+    together = by_column(queried("plain", False), [of_rows(NAMES, [*good, bad])])
+    assert (len(together.vectors), len(together.bad)) == (3, 1)
+
+
 def test_a_row_of_nobody_is_told_and_the_others_come(
     queried: Callable[[str, bool], Query],
 ) -> None:
