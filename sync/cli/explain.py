@@ -64,7 +64,7 @@ def user(
 PRICE = """\b
 Examples:
   tradesync explain price 000101 SKU-0001 --qty 12
-  tradesync explain price SKU-0001 --user u-17 --organisation o-3 --at 2026-01-31"""
+  tradesync explain price SKU-0001 --user u-17 --organisation o-3 --on 2026-01-31"""
 
 
 @explain.command(epilog=PRICE)
@@ -74,7 +74,9 @@ Examples:
 @click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
 @click.option("--unit", help="Unit of the quantity; default: the item's first price unit.")
 @click.option("--currency", help="Default: the account's own currency.")
-@click.option("--at", type=Moment(), help="A day in the ERP's calendar; default: today.")
+@click.option(
+    "--on", "--at", "at", type=Moment(), help="A day in the ERP's calendar; default: today."
+)
 @click.option("--location", help="A site of the account; default with --user: the user's own.")
 @click.option("--warehouse", help="Ships from there, as a channel's warehouse; default: anywhere.")
 @json_option

@@ -422,6 +422,20 @@ def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
         assert operator("explain", "price", *wrong).code == 2
 
 
+@pytest.mark.rule("OP-3")
+@pytest.mark.parametrize("word", ["--on", "--at"])
+def test_a_price_of_another_day_is_asked_for_by_the_word_of_plan_prices_or_the_older_one(
+    operator: Operator, word: str
+) -> None:
+    ((sku, first, last),) = operator.site.rows(
+        operator.site.database("erp"),
+        "SELECT item_no, valid_from, valid_until FROM special ORDER BY item_no LIMIT 1",
+    )
+    for day, decides in ((first, True), (last, True), ("1999-01-01", False)):
+        steps = operator("explain", "price", "000101", sku, word, day, "--json").json["steps"]
+        assert ("item: decides" in steps) is decides, steps
+
+
 @pytest.mark.rule("OP-3", "WA-8")
 def test_explain_tells_to_whom_an_invoice_is_shown(operator: Operator) -> None:
     found = operator.site.rows(
