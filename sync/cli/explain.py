@@ -182,9 +182,18 @@ def _show(answer: dict[str, Any], as_json: bool) -> None:
             continue
         if isinstance(value, list):
             click.echo(f"{name}:" if value else f"{name}: none")
-            for line in value:
-                click.echo(f"  {line}")
+            for each in value:
+                click.echo("\n".join(_item(each)))
         elif isinstance(value, dict):
             click.echo("\n".join([f"{name}:", *document_lines(value, "  ")]))
         elif value is not None:
-            click.echo(f"{name}: {value}")
+            said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+            click.echo(f"{name}: {said}")
+
+
+def _item(each: Any) -> list[str]:
+    """A step of the answer, or a document with a dash before its first field."""
+    if not isinstance(each, dict):
+        return [f"  {each}"]
+    first, *others = document_lines(each, "    ")
+    return [f"  - {first.strip()}", *others]

@@ -447,9 +447,23 @@ def test_explain_tells_to_whom_an_invoice_is_shown(operator: Operator) -> None:
     shown = operator("explain", "invoice", "000101", numbers["000101"], "--json").json
     assert shown["shown"] is True
     assert "The account is mapped: organisation org-101." in shown["steps"]
+    assert "shown: yes" in operator("explain", "invoice", "000101", numbers["000101"]).out
     retail = operator("explain", "invoice", "RETAIL-US", numbers["RETAIL-US"], "--json").json
     assert retail["shown"] is False
     assert "goes to nobody" in retail["steps"][0] or "go to nobody" in retail["steps"][0]
+
+
+@pytest.mark.rule("OP-3", "TL-7")
+def test_explain_tells_a_document_in_lines_for_a_person(operator: Operator) -> None:
+    ((customer, number),) = operator.site.rows(
+        operator.site.database("store"),
+        "SELECT customer_id, number FROM documents WHERE kind = 'invoice' LIMIT 1",
+    )
+    said = operator("explain", "document", customer, number).out
+    documents = said.partition("documents:\n")[2].splitlines()
+    assert "  - kind: invoice" in documents
+    assert f"    number: {number}" in documents
+    assert "{" not in said
 
 
 @pytest.mark.rule("OP-2")
