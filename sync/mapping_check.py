@@ -116,8 +116,29 @@ def doubts_about(context: Context, assignment: Assignment) -> Doubts:
             *_contacts(alone.mapping, accounts),
             *(each for each in people if each.remedy not in strangers),
             *findings_about(context, assignment),
+            *organisations_beside(context, assignment),
         ),
     )
+
+
+def organisations_beside(context: Context, assignment: Assignment) -> Iterator[Finding]:
+    """The organisations for which a user of an assignment of their own acts as well.
+
+    What they buy for one of these goes by the organisation's account, so whoever means to
+    move the user altogether has not done so yet. Raises what the store raises.
+    """
+    directory = context.store
+    if assignment.organisation is not None or not isinstance(directory, ReadsBuyers):
+        return
+    user = context.retrying()(directory.buyer, assignment.user, None).user
+    for each in user.memberships if user is not None else ():
+        organisation = each.organisation
+        said = (
+            "this counts where they buy for themselves; when they act for organisation"
+            f" {organisation}, its account counts"
+        )
+        remedy = f"To move them there too, say --organisation {organisation} as well."
+        yield _about(assignment, f"user {assignment.user}", said, remedy)
 
 
 class _ErpKeys:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from erp_adapters.sql.base import SqlErpBase
@@ -45,7 +46,10 @@ class ReadsPriceFeeds(SqlErpBase):
         from erp_adapters.sql.bulk.readers import batches
 
         query = self.queries[name]
-        with self._read(name) as reading:
+        with (
+            self._read(name) as reading,
+            closing(batches(reading.connection, query, self.database)) as answer,
+        ):
             told = 0
 
             def on_bad(bad: BadRow) -> None:
@@ -58,7 +62,7 @@ class ReadsPriceFeeds(SqlErpBase):
 
             facts, cut_floats = self.profile.capabilities, self.database.cut_floats
             feed = Feed(query, facts, level, owner, on_bad, cut_floats)
-            for whose, vector in feed.vectors(batches(reading.connection, query, self.database)):
+            for whose, vector in feed.vectors(answer):
                 self._tell(reading.bad)
                 told += len(reading.bad)
                 reading.bad.clear()

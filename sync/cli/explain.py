@@ -64,7 +64,7 @@ def user(
 PRICE = """\b
 Examples:
   tradesync explain price 000101 SKU-0001 --qty 12
-  tradesync explain price SKU-0001 --user u-17 --organisation o-3 --at 2026-01-31"""
+  tradesync explain price SKU-0001 --user u-17 --organisation o-3 --on 2026-01-31"""
 
 
 @explain.command(epilog=PRICE)
@@ -74,7 +74,9 @@ Examples:
 @click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
 @click.option("--unit", help="Unit of the quantity; default: the item's first price unit.")
 @click.option("--currency", help="Default: the account's own currency.")
-@click.option("--at", type=Moment(), help="A day in the ERP's calendar; default: today.")
+@click.option(
+    "--on", "--at", "at", type=Moment(), help="A day in the ERP's calendar; default: today."
+)
 @click.option("--location", help="A site of the account; default with --user: the user's own.")
 @click.option("--warehouse", help="Ships from there, as a channel's warehouse; default: anywhere.")
 @json_option
@@ -180,9 +182,18 @@ def _show(answer: dict[str, Any], as_json: bool) -> None:
             continue
         if isinstance(value, list):
             click.echo(f"{name}:" if value else f"{name}: none")
-            for line in value:
-                click.echo(f"  {line}")
+            for each in value:
+                click.echo("\n".join(_item(each)))
         elif isinstance(value, dict):
             click.echo("\n".join([f"{name}:", *document_lines(value, "  ")]))
         elif value is not None:
-            click.echo(f"{name}: {value}")
+            said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+            click.echo(f"{name}: {said}")
+
+
+def _item(each: Any) -> list[str]:
+    """A step of the answer, or a document with a dash before its first field."""
+    if not isinstance(each, dict):
+        return [f"  {each}"]
+    first, *others = document_lines(each, "    ")
+    return [f"  - {first.strip()}", *others]

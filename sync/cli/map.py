@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sync.bootstrap import Pipeline
+    from sync.domain.mapping import SyncMapping
     from sync.mapping.editing import Edit
     from sync.ports.erp import Finding
 
@@ -150,8 +151,10 @@ def _carry_out(
     from sync.mapping.editing import edited
 
     if dry_run:
-        after = edited(read_texts(line.mapping.folder), edit)
-        show_mapping_draft(line, mapping_from_texts(after), as_json=as_json)
+        wanted = mapping_from_texts(edited(read_texts(line.mapping.folder), edit))
+        show_mapping_draft(line, wanted, as_json=as_json)
+        if not as_json:
+            _tell_of_organisations(line, edit, wanted)
         return
     what = f"{edit.who} -> {edit.customer_id or 'no account of their own'}"
 
@@ -175,6 +178,17 @@ def _carry_out(
         for each in doubts:
             click.echo(f"Look at this: {_told(each)}")
     raise click.exceptions.Exit(Exit.DONE)
+
+
+def _tell_of_organisations(line: Pipeline, edit: Edit, wanted: SyncMapping) -> None:
+    """For whom the user acts as well, which the plan of one line cannot show."""
+    from sync.mapping.editing import assignment_of
+    from sync.mapping_check import organisations_beside
+
+    assignment = assignment_of(wanted, edit)
+    if assignment is not None:
+        for each in organisations_beside(line.context_on(wanted), assignment):
+            click.echo(f"Look at this: {_told(each)}")
 
 
 def _one_line(text: str) -> str:

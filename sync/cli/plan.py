@@ -33,7 +33,7 @@ MAPPINGS = "mappings"
     "--on",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="With prices: the plan for this day in the ERP's calendar, such as tomorrow.",
+    help="With prices: the plan for this day in the ERP's calendar, written as 2026-01-31.",
 )
 @scope_options
 @json_option

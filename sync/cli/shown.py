@@ -88,7 +88,7 @@ def show_result(result: FlowResult, *, lines: int = 12) -> None:
         click.echo(f"    ... and {len(told) - lines} more (--json shows them)")
     unchanged = unchanged_text(result.counts)
     if unchanged:
-        click.echo(f"    Unchanged: {unchanged}.")
+        click.echo(f"    Unchanged, of those that a run would read: {unchanged}.")
 
 
 def exit_for(results: Sequence[FlowResult]) -> Exit:

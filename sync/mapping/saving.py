@@ -336,14 +336,28 @@ def _copy(content: bytes, target: Path) -> Path:
 
 
 def _like(target: Path, beside: Path) -> None:
-    """Rights, and where that is allowed owner and group, of the file that it replaces."""
+    """Rights, owner and group of the file that it replaces.
+
+    Who edits may own the file and be no member of its group. Where that group may do no
+    more than everybody, the new file has the editor's own; otherwise Misconfigured, for
+    somebody would lose the right to read it.
+    """
     if not target.exists():
         beside.chmod(0o644)
         return
     shutil.copymode(target, beside)
-    held = target.stat()
-    if (held.st_uid, held.st_gid) != (beside.stat().st_uid, beside.stat().st_gid):
+    held, made = target.stat(), beside.stat()
+    if (held.st_uid, held.st_gid) == (made.st_uid, made.st_gid):
+        return
+    try:
         os.chown(beside, held.st_uid, held.st_gid)
+    except PermissionError:
+        of_group, of_all = (held.st_mode >> 3) & 0o7, held.st_mode & 0o7
+        if held.st_uid != made.st_uid or of_group != of_all:
+            raise Misconfigured(
+                f"{target} belongs to user {held.st_uid} and group {held.st_gid}, and this account"
+                " cannot make a file of theirs; edit as that user, as a member of that group"
+            ) from None
 
 
 @contextmanager

@@ -54,7 +54,14 @@ class Move:
     def __str__(self) -> str:
         if self.after is None:
             return f"{self.actor}: no longer {self.before}; {_WITHOUT[self.actor.kind]}"
-        return f"{self.actor}: {self.before or 'nobody'} -> {self.after}"
+        return f"{self.actor}: {self.before or _BEFORE[self.actor.kind]} -> {self.after}"
+
+
+_BEFORE = {
+    ActorKind.ORGANISATION: "nobody",
+    ActorKind.USER: "nobody",
+    ActorKind.EXCEPTION: "as the organisation",
+}
 
 
 _WITHOUT = {

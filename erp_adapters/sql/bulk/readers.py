@@ -5,7 +5,7 @@ Whatever the way, an answer that breaks off raises, and never looks like an end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from sqlalchemy import Connection
 
@@ -18,8 +18,19 @@ from erp_adapters.sql.running import as_sqlalchemy_says
 from sync.kit.engines import odbc_session
 
 
-def batches(connection: Connection, query: Query, database: Database) -> Iterator[Batch]:
-    """All rows of that statement, as a reading connection of that database sees them."""
+def batches(
+    connection: Connection, query: Query, database: Database
+) -> Generator[Batch, None, None]:
+    """All rows of that statement, as a reading connection of that database sees them.
+
+    To be closed before the connection is, by whoever does not read it to its end.
+    """
+    yield from _by_the_quickest_way(connection, query, database)
+
+
+def _by_the_quickest_way(
+    connection: Connection, query: Query, database: Database
+) -> Iterator[Batch]:
     match connection.dialect.name, connection.dialect.driver:
         case "sqlite", "pysqlite":
             return _by_sqlite(connection, query)

@@ -107,6 +107,22 @@ def test_what_is_doubtful_about_an_assignment_is_told_and_nothing_of_the_others(
     assert site("map", "u-retail-02", "000102", "--reason", "x", "--json").json["doubts"] == []
 
 
+@pytest.mark.rule("OP-4", "WA-2")
+def test_who_acts_for_an_organisation_too_is_not_moved_there_by_an_assignment_of_their_own(
+    site: Operator,
+) -> None:
+    own = ("map", "u-120-2", "000101", "--reason", "moved")
+    hint = "user u-120-2: this counts where they buy for themselves; when they act for org"
+    way_out = "say --organisation org-120 as well."
+
+    for said in (site(*own, "--dry-run"), site(*own)):
+        assert said.code == Exit.DONE, said
+        [told] = [each for each in said.out.splitlines() if hint in each]
+        assert told.endswith(way_out)
+    within = site(*own, "--organisation", "org-120")
+    assert (within.code, "Look at this" in within.out) == (Exit.DONE, False), within
+
+
 @pytest.mark.rule("OP-4")
 def test_a_system_that_is_away_does_not_keep_an_assignment_from_the_files(site: Operator) -> None:
     site.site.database("erp").unlink()

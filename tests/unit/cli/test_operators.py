@@ -239,7 +239,10 @@ def test_status_asks_for_a_person_where_only_one_can_help(
 def test_a_plan_of_orders_tells_changes_and_the_rest_in_one_line(operator: Operator) -> None:
     said = operator("plan", "orders").out.splitlines()
     assert said[0].split() == ["orders", "nothing", "to", "do"]
-    assert re.fullmatch(r"    Unchanged: \d+ acknowledged, \d+ quarantined.*\.", said[-1])
+    unchanged = (
+        r"    Unchanged, of those that a run would read: \d+ acknowledged, \d+ quarantined.*\."
+    )
+    assert re.fullmatch(unchanged, said[-1])
     assert len(said) == 2
 
 
@@ -419,6 +422,20 @@ def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
         assert operator("explain", "price", *wrong).code == 2
 
 
+@pytest.mark.rule("OP-3")
+@pytest.mark.parametrize("word", ["--on", "--at"])
+def test_a_price_of_another_day_is_asked_for_by_the_word_of_plan_prices_or_the_older_one(
+    operator: Operator, word: str
+) -> None:
+    ((sku, first, last),) = operator.site.rows(
+        operator.site.database("erp"),
+        "SELECT item_no, valid_from, valid_until FROM special ORDER BY item_no LIMIT 1",
+    )
+    for day, decides in ((first, True), (last, True), ("1999-01-01", False)):
+        steps = operator("explain", "price", "000101", sku, word, day, "--json").json["steps"]
+        assert ("item: decides" in steps) is decides, steps
+
+
 @pytest.mark.rule("OP-3", "WA-8")
 def test_explain_tells_to_whom_an_invoice_is_shown(operator: Operator) -> None:
     found = operator.site.rows(
@@ -430,9 +447,23 @@ def test_explain_tells_to_whom_an_invoice_is_shown(operator: Operator) -> None:
     shown = operator("explain", "invoice", "000101", numbers["000101"], "--json").json
     assert shown["shown"] is True
     assert "The account is mapped: organisation org-101." in shown["steps"]
+    assert "shown: yes" in operator("explain", "invoice", "000101", numbers["000101"]).out
     retail = operator("explain", "invoice", "RETAIL-US", numbers["RETAIL-US"], "--json").json
     assert retail["shown"] is False
     assert "goes to nobody" in retail["steps"][0] or "go to nobody" in retail["steps"][0]
+
+
+@pytest.mark.rule("OP-3", "TL-7")
+def test_explain_tells_a_document_in_lines_for_a_person(operator: Operator) -> None:
+    ((customer, number),) = operator.site.rows(
+        operator.site.database("store"),
+        "SELECT customer_id, number FROM documents WHERE kind = 'invoice' LIMIT 1",
+    )
+    said = operator("explain", "document", customer, number).out
+    documents = said.partition("documents:\n")[2].splitlines()
+    assert "  - kind: invoice" in documents
+    assert f"    number: {number}" in documents
+    assert "{" not in said
 
 
 @pytest.mark.rule("OP-2")

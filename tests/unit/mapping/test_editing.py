@@ -202,6 +202,51 @@ def test_a_file_is_replaced_as_a_whole_with_its_rights_and_its_mark(folder: Path
     ]
 
 
+def not_of_the_group(monkeypatch: pytest.MonkeyPatch, table: Path) -> None:
+    """The file belongs to a group that who edits is no member of."""
+    true = Path.stat
+
+    def stat_of(path: Path, **how: Any) -> os.stat_result:
+        seen = true(path, **how)
+        if path.name != table.name:
+            return seen
+        return os.stat_result((*seen[:5], seen.st_gid + 1, *seen[6:]))
+
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "stat", stat_of)
+    monkeypatch.setattr(os, "chown", refused)
+
+
+@pytest.mark.rule("OP-4")
+def test_a_group_with_no_right_of_its_own_is_let_go_by_who_may_not_give_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = folder / "customers.csv"
+    table.chmod(0o644)
+    not_of_the_group(monkeypatch, table)
+
+    edit_in_place(folder, add)
+
+    assert table.read_text() == TABLE + ";u-8;;;000105\n"
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize("rights", [0o640, 0o664])
+def test_a_group_that_would_lose_a_right_stops_the_edit_and_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, rights: int
+) -> None:
+    table = folder / "customers.csv"
+    table.chmod(rights)
+    not_of_the_group(monkeypatch, table)
+
+    with pytest.raises(Misconfigured, match=r"customers\.csv belongs to .*a member of that group"):
+        edit_in_place(folder, add)
+    assert table.read_text() == TABLE
+    assert not list(folder.glob(".*.new"))
+
+
 @pytest.mark.rule("OP-4")
 def test_what_a_person_saves_meanwhile_stays(folder: Path) -> None:
     theirs = YAML + "  - {user: u-2, customer_id: '000109'}\n"

@@ -437,6 +437,9 @@ def test_versions_differ_by_who_is_assigned_where_and_never_by_the_order_of_line
         "user u-2: nobody -> C-2",
         "user u-2 acting for organisation o-1: no longer C-1",
     ]
+    assert str(assignments_moved(other, one)[-1]) == (
+        "user u-2 acting for organisation o-1: as the organisation -> C-1"
+    )
     assert contacts_changed(one, other) == ("organisation o-2: contact nothing -> K-1",)
     assert assignments_moved(one, a_mapping(assignments=before[::-1])) == ()
     assert contacts_changed(one, a_mapping(assignments=before[::-1])) == ()

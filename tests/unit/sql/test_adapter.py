@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -239,6 +241,29 @@ def test_feeds_of_prices_are_claimed_by_the_levels_that_have_one(made: Made) -> 
     assert list(erp.batched_levels) == [PriceLevel.ACCOUNT]
     with pytest.raises(ValueError, match="no statement price_feed_default"):
         erp.price_vectors(PriceLevel.DEFAULT)
+
+
+def test_a_feed_that_is_not_read_to_its_end_is_closed_before_its_connection(
+    made: Made, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for no in ("C-2", "C-1001", "C-2"):
+        run("INSERT INTO prices (no, item, price) VALUES (?, 'S-1', '9.9900')", no)
+    unheard: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unheard.append)
+    feed = """
+  price_feed_account: |
+    SELECT no AS customer_id, 'NET' AS price_list, item AS sku, 1 AS min_quantity,
+           price AS unit_price
+      FROM prices ORDER BY rowid
+"""
+    erp = made(HEADER, PRICES, feed)
+    with pytest.raises(Misconfigured, match="tells C-2 twice") as refused:
+        list(erp.price_vectors(PriceLevel.ACCOUNT))
+
+    erp.close()
+    del refused
+    gc.collect()
+    assert unheard == []
 
 
 def test_an_account_is_read_as_it_is_and_what_is_missing_stays_missing(made: Made) -> None:
