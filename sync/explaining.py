@@ -83,7 +83,7 @@ def explain_order(context: Context, name: str) -> Answer:
         if entry.waiting_sentence:
             steps.append(f"It waits: {entry.waiting_sentence}")
         steps.extend(
-            f"{each.rule} {each.code}: {each.sentence} Way out: {each.remedy}"
+            f"{each.rule} {each.code}: {each.sentence.rstrip('.')}. Way out: {each.remedy}"
             for each in entry.problems
         )
         steps.extend(entry.trail if entry.decision is None else ())

@@ -20,6 +20,7 @@ from sync.explaining import (
     explain_account,
     explain_document,
     explain_invoice,
+    explain_order,
     explain_price,
     explain_user,
     explain_users_price,
@@ -266,3 +267,14 @@ def test_an_account_is_told_kind_by_kind_with_what_only_one_side_has(world: Worl
     assert {each["kind"]: each["shown"] for each in told["records"]}["balance"] == ["EUR"]
     retail = explain_account(world.context(), RETAIL.value)["steps"]
     assert retail == [f"{RETAIL} is a retail group: all that is its own goes to nobody (WA-8)."]
+
+
+@pytest.mark.rule("OP-3")
+def test_the_erps_own_words_end_before_the_way_out_of_an_order_begins(world: World) -> None:
+    world.erp.refuse_item(a.SKU, "item is blocked for sale")
+    world.store.place_order(harbour_order())
+    world.import_orders()
+
+    [told] = [each for each in explain_order(world.context(), "W-1")["steps"] if "Way out" in each]
+
+    assert "item is blocked for sale. Way out: " in told

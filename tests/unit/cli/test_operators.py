@@ -388,7 +388,7 @@ def test_explain_tells_which_rule_decided_an_order(operator: Operator) -> None:
     assert any("Decided for" in step for step in imported["steps"])
     held = operator("explain", "order", QUARANTINED, "--json").json
     assert held["state"] == "quarantined"
-    assert any("Way out:" in step for step in held["steps"])
+    assert any(". Way out:" in step for step in held["steps"])
     assert held["now"][0].startswith("Now it would be quarantined")
     unknown = operator("explain", "order", "W-0", "--json").json
     assert unknown["steps"] == ["The ledger does not know this order."]
