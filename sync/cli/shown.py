@@ -21,6 +21,8 @@ COUNTS_NAMES = {
     "status_shown": "order statuses shown",
     "shown": "notices shown",
     "accounts_touched": "accounts touched in the ERP",
+    "groups": "groups written as one",
+    "groups_refused": "groups refused and tried in parts",
     "would_be_admitted": "would be imported",
     "would_be_quarantined": "would go into quarantine",
     "would_be_waits": "would wait",
@@ -35,6 +37,9 @@ ONE_OF_THEM = {
     "status_shown": "order status shown",
     "shown": "notice shown",
     "accounts_touched": "account touched in the ERP",
+    "groups": "group written as one",
+    "groups_refused": "group refused and tried in parts",
+    "documents_missing": "document missing",
 }
 
 

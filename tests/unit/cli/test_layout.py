@@ -73,6 +73,9 @@ def test_one_is_told_as_one_and_every_flow_fits_its_column(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert counts_text({"shown": 1, "status_shown": 2}) == "1 notice shown, 2 order statuses shown"
+    assert counts_text({"groups": 2, "groups_refused": 1, "documents_missing": 1}) == (
+        "2 groups written as one, 1 group refused and tried in parts, 1 document missing"
+    )
     for flow in FLOW_NAMES:
         show_result(FlowResult(flow))
     places = {line.index("nothing to do") for line in capsys.readouterr().out.splitlines()}
