@@ -129,7 +129,10 @@ def import_(
         click.echo(f"{file.name} says what the files say already.")
     else:
         click.echo(_said(imported))
-        click.echo(f"Mapping {before} becomes {after}, within seconds in force.")
+        click.echo(
+            f"Mapping {before} becomes {after};"
+            " the service, where it runs, takes it up within seconds."
+        )
     raise click.exceptions.Exit(Exit.DONE)
 
 

@@ -174,7 +174,10 @@ def _carry_out(
     elif before == after_version:
         click.echo(f"The mapping files say so already: {what}.")
     else:
-        click.echo(f"{what}: mapping {before} becomes {after_version}, within seconds in force.")
+        click.echo(
+            f"{what}: mapping {before} becomes {after_version};"
+            " the service, where it runs, takes it up within seconds."
+        )
         for each in doubts:
             click.echo(f"Look at this: {_told(each)}")
     raise click.exceptions.Exit(Exit.DONE)

@@ -185,7 +185,10 @@ def restore(
     elif before == after:
         click.echo(f"The files are those of mapping {version} already.")
     else:
-        click.echo(f"Mapping {version} is back in place, within seconds in force.")
+        click.echo(
+            f"Mapping {version} is back in place;"
+            " the service, where it runs, takes it up within seconds."
+        )
         if after != version:
             click.echo(f"Files that it did not have were emptied, so that it counts as {after}.")
     raise click.exceptions.Exit(Exit.DONE)
