@@ -73,6 +73,9 @@ def test_one_is_told_as_one_and_every_flow_fits_its_column(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert counts_text({"shown": 1, "status_shown": 2}) == "1 notice shown, 2 order statuses shown"
+    assert counts_text({"would_add": 1, "would_change": 2, "would_remove": 3}) == (
+        "1 would be added, 2 would be changed, 3 would be removed"
+    )
     assert counts_text({"groups": 2, "groups_refused": 1, "documents_missing": 1}) == (
         "2 groups written as one, 1 group refused and tried in parts, 1 document missing"
     )
