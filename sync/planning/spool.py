@@ -22,6 +22,8 @@ from types import TracebackType
 from typing import IO, Any, Generic, TypeVar
 
 from sync.domain.codec import decode, encode
+from sync.domain.money import plain
+from sync.domain.views import PublishedPriceKey
 from sync.planning.plan import Change, Tally
 
 K = TypeVar("K")
@@ -146,11 +148,28 @@ def _line(change: Change[Any, Any]) -> str:
 
 def told(change: Change[Any, Any]) -> str:
     """The change in a few words, without its values."""
-    key = encode(change.key)
-    name = " ".join(str(part) for part in _flat(key))
+    key = change.key
+    name = _price(key) if isinstance(key, PublishedPriceKey) else _joined(key)
     if change.before is None:
         return f"add {name}"
     return f"remove {name}" if change.after is None else f"change {name}"
+
+
+def _price(published: PublishedPriceKey) -> str:
+    """The item first, then who sees it, then where in the ERP the entry is."""
+    key = published.key
+    since = f", valid from {key.valid_from}" if key.valid_from else ""
+    place = f", shipped from {key.warehouse}" if key.warehouse else ""
+    priority = f", priority {key.priority}" if key.priority else ""
+    return (
+        f"{key.sku} for {published.audience}: {key.scope}, list {key.price_list or '-'}, "
+        f"{key.currency} per {key.unit} from {plain(key.min_quantity)}"
+        f"{since}{place}{priority}"
+    )
+
+
+def _joined(key: Any) -> str:
+    return " ".join(str(part) for part in _flat(encode(key)))
 
 
 def _flat(value: Any) -> Iterator[Any]:

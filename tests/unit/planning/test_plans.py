@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.applying import apply_changes
+from sync.domain.pricing import Audience, AudienceKind
+from sync.domain.views import PublishedPriceKey
 from sync.errors import Rejected, TryLater
 from sync.planning.guards import Guard, price_moved, suspicion
 from sync.planning.plan import Change, Tally, plan_mirror
-from sync.planning.spool import SAMPLES, Spool
+from sync.planning.spool import SAMPLES, Spool, told
 from sync.testing import builders as a
 
 keys = st.text("abcde", min_size=1, max_size=2)
@@ -103,6 +106,20 @@ def test_spool_gives_back_what_was_put_in_as_often_as_it_is_asked_withdrawals_fi
         assert list(spool) == list(spool) == in_order()
         assert (spool.tally.added, spool.tally.changed, spool.tally.removed) == (1, 1, 1)
         assert spool.samples == ["add C-1 INV-1", "change C-1 INV-2", "remove C-2 INV-3"]
+
+
+def test_a_price_is_told_by_its_item_then_who_sees_it_then_its_entry_in_the_erp() -> None:
+    price = a.a_price(valid_from=date(2026, 11, 15), min_quantity=Decimal("100.00"))
+    key = PublishedPriceKey(Audience(AudienceKind.ACCOUNTS), price.key)
+    assert told(Change(key, price.value, None)) == (
+        f"remove {a.SKU} for accounts: account {a.ACCOUNT}, list CONTRACT, EUR per EA from 100,"
+        " valid from 2026-11-15"
+    )
+    plain_one = a.a_price(price_list="", warehouse="CHI", priority=2).key
+    assert told(Change(PublishedPriceKey(key.audience, plain_one), None, price.value)) == (
+        f"add {a.SKU} for accounts: account {a.ACCOUNT}, list -, EUR per EA from 1,"
+        " shipped from CHI, priority 2"
+    )
 
 
 @pytest.mark.parametrize("in_memory", [0, 1, 2, 3])
