@@ -15,6 +15,7 @@ from sync.domain.codec import fingerprint
 from sync.domain.ids import CustomerId
 from sync.domain.times import Watermark
 from sync.flows.context import Context, FlowResult
+from sync.flows.everybody import everybody
 from sync.planning.membership import Members
 from sync.ports.erp import Feed, TellsChanges
 from sync.ports.state import ResyncScope
@@ -84,10 +85,13 @@ def touched_accounts(
     since then, when the ERP's clock was set back, and once a day.
     """
     erp = context.erp
-    people = fingerprint([[each, members[each]] for each in sorted(members)])
-    people = f"{people[:16]}-{fingerprint(context.mapping.retail_groups)[:8]}"
+    people = _people(context, members)
     able = isinstance(erp, TellsChanges) and feed in erp.capabilities.change_feeds
-    if not isinstance(erp, TellsChanges) or not able or scope.narrow or scope.everything:
+    if not isinstance(erp, TellsChanges) or not able:
+        return Touched(feed, None, None, people)
+    if scope.narrow or scope.everything:
+        if not dry_run:
+            _not_for_these_alone(context, feed, scope, people)
         return Touched(feed, None, None, people)
     with context.state.transaction() as state:
         watermark = state.watermarks.get(feed.value)
@@ -112,6 +116,27 @@ def touched_accounts(
     counts, remarks = dict(result.counts), len(result.remarks)
     result.count("accounts_touched", len(customer_ids))
     return Touched(feed, frozenset(customer_ids), reached, people, counts, remarks)
+
+
+def _not_for_these_alone(context: Context, feed: Feed, scope: ResyncScope, people: str) -> None:
+    """A run that a person asked for, under another mapping than the last full run.
+
+    It leaves no mark of its own. Should the mapping go back to what it was, the next run
+    would take the store to show what the last full run left, while it shows what this one
+    wrote: whoever was assigned in between would keep the account.
+    """
+    if scope.customer is not None:
+        people = _people(context, everybody(context))
+    with context.state.transaction() as state:
+        full = state.watermarks.get(_full(feed))
+        same = full == state.watermarks.get(_full_for(feed, people))
+    if full is not None and not same:
+        look_at_everything(context, [feed])
+
+
+def _people(context: Context, members: Mapping[CustomerId, Members]) -> str:
+    people = fingerprint([[each, members[each]] for each in sorted(members)])
+    return f"{people[:16]}-{fingerprint(context.mapping.retail_groups)[:8]}"
 
 
 def look_at_everything(context: Context, feeds: Iterable[Feed]) -> None:

@@ -15,15 +15,16 @@ from sync.domain.ids import CustomerId, LocationId
 from sync.errors import SuspiciousPlan
 from sync.flows.changes import look_at_everything
 from sync.flows.context import Context, FlowResult, needs
+from sync.flows.everybody import everybody
 from sync.flows.retrying import Retrying
 from sync.flows.withdrawing import all_withdrawn
 from sync.planning.guards import needs_the_whole, suspicion
-from sync.planning.membership import Members, mapped_accounts
+from sync.planning.membership import Members
 from sync.planning.plan import Change, plan_mirror
 from sync.planning.spool import Spool
 from sync.ports.erp import Feed, ReadsAccounts, TellsUnreadable
 from sync.ports.state import HeldPlan, ResyncScope
-from sync.ports.store import ListsStaffAttributes, MirrorsAccounts
+from sync.ports.store import MirrorsAccounts
 
 log = structlog.get_logger()
 
@@ -44,13 +45,7 @@ def members_of_accounts(context: Context, scope: ResyncScope) -> Mapping[Custome
 
     Raises what the store raises: a directory that cannot be read is no empty one.
     """
-    source = context.store
-    attributes = (
-        context.retrying()(lambda: list(source.with_staff_attribute()))
-        if isinstance(source, ListsStaffAttributes)
-        else []
-    )
-    found = mapped_accounts(context.mapping, context.accounts, attributes)
+    found = everybody(context)
     if scope.customer is None:
         return found
     wanted = CustomerId(scope.customer)

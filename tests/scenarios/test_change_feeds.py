@@ -12,6 +12,7 @@ import pytest
 from sync.domain.account import Account, BillTo, ShipTo
 from sync.domain.channel import RetailGroup
 from sync.domain.ids import CustomerId, InvoiceNumber, ShipToId, WebUserId
+from sync.domain.mapping import Assignment
 from sync.domain.times import Watermark
 from sync.domain.views import AccountView
 from sync.ports.erp import Feed
@@ -26,6 +27,8 @@ from tests.scenarios.world import (
     DOCK,
     HARBOUR,
     MILL,
+    MILL_BUYER,
+    MILL_ORG,
     RETAIL,
     WEB,
     MakeWorld,
@@ -372,3 +375,23 @@ class WithoutHarbour(MemoryErp):
 
     def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
         return super().accounts([each for each in customer_ids if each != HARBOUR])
+
+
+@pytest.mark.rule("MI-1", "WA-8", "OP-2")
+@pytest.mark.parametrize("asked_for", [{"everything": True}, {"customer": "C-1001"}])
+def test_mapping_that_goes_back_after_a_run_that_a_person_asked_for_withdraws_what_that_showed(
+    watched: World, asked_for: dict[str, Any]
+) -> None:
+    """Somebody is assigned by mistake, shown at once by a resync, and taken out again."""
+    watched.run("accounts")
+    before = watched.store.shown_accounts([HARBOUR])
+    watched.clock.advance(HOUR)
+    mapping = watched.mapping
+    watched.remap(assignments=(*ASSIGNMENTS, Assignment(HARBOUR, MILL_BUYER, MILL_ORG)))
+    watched.run("accounts", **asked_for)
+    assert watched.store.shown_accounts([HARBOUR]) != before
+
+    watched.mapping = mapping
+    watched.run("accounts")
+
+    assert watched.store.shown_accounts([HARBOUR]) == before
