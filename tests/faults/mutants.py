@@ -39,6 +39,7 @@ from sync.flows import (
     customer_parts,
     documents,
     entitlements,
+    everybody,
     invoices,
     mirroring,
     order_status,
@@ -524,7 +525,7 @@ NO_LOOK_UP = replacing((OrderWork, "_find", no_look_up), (Keeping, "found", no_l
 NO_LOOK_OF_HANDS = replacing((Keeping, "found", no_look_together))
 REFUSES_TWO = "the ERP refuses a second order under one key"
 RETAIL_SHOWN = both(
-    replacing((mirroring, "mapped_accounts", groups_are_members)),
+    replacing((everybody, "mapped_accounts", groups_are_members)),
     wherever("withdraw_retail_groups", no_withdrawal),
     in_each(
         (*_MIRRORS, balances, customer_parts, documents, account_orders), "individual", anybody
