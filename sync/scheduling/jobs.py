@@ -6,6 +6,7 @@ anything. What was due while no daemon ran is known from the runs in the state.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
@@ -198,14 +199,19 @@ def _release_after(
 ) -> None:
     """Start what waits as soon as the first run of that job ended, however it did."""
 
-    def release(event: JobExecutionEvent) -> None:
-        if event.job_id != leader:
-            return
-        scheduler.remove_listener(release)
+    def start() -> None:
         for job_id, planned in held.items():
             job = scheduler.get_job(job_id)
             if job is not None and job.next_run_time == planned:
                 job.modify(next_run_time=clock.now())
+
+    def release(event: JobExecutionEvent) -> None:
+        if event.job_id != leader:
+            return
+        scheduler.remove_listener(release)
+        # Not in the thread of the run: a scheduler that shuts down waits for that one
+        # and keeps its jobs locked meanwhile, so that neither would ever end.
+        threading.Thread(target=start, name="release", daemon=True).start()
 
     scheduler.add_listener(release, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED)
 

@@ -34,6 +34,7 @@ NOT_CLAIMED = frozenset(
         "medusa does not claim MirrorsCustomerParts",
         "medusa does not claim MirrorsEntitlements",
         "medusa does not claim ReadsRegistrations",
+        "medusa does not claim TakesPriceBatches",
         "medusa does not claim WritesRegistrations",
         "medusa has no organisations",
         "tryton does not claim CancelsOrders",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -164,6 +165,37 @@ def test_after_a_start_accounts_come_first_then_the_orders_and_the_rest_right_be
         ("begins", "orders"),
         ("ends", "orders"),
     ]
+
+
+class Slow(Runner):
+    """Its runs end when they are let."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        super().__init__(pulse, threading.Event())
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def scheduled(self, pipeline: Pipeline, flow: str) -> None:
+        self.begun.set()
+        assert self.may_end.wait(30)
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize("off", [(), ("accounts",)], ids=["accounts", "orders"])
+def test_what_leads_at_the_start_may_end_while_the_service_stops(
+    pulse: Pulse, line_of: Callable[..., Line], off: tuple[str, ...]
+) -> None:
+    slow = Slow(pulse)
+    scheduler = scheduler_for([line_of(off=list(off)).pipeline], slow, SystemClock(), threads=4)
+    scheduler.start()
+    assert slow.begun.wait(30)
+    stopping = threading.Thread(target=scheduler.shutdown, daemon=True)
+    stopping.start()
+    while scheduler.running:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    slow.may_end.set()
+    stopping.join(20)
+    assert not stopping.is_alive(), "the run and the scheduler wait for each other"
 
 
 def test_what_is_due_at_the_start_waits_for_no_accounts_and_no_orders_that_hang(
