@@ -283,13 +283,20 @@ def _write(
         return context.progress(f"{result.flow}: writing", count, spool.tally.writes)
 
     applied = apply_changes(spool, written, batch=size, after_batch=told)
-    result.count("refused_by_store", len(applied.refused))
-    result.remarks.extend(f"{key}: {reason}" for key, reason in applied.refused)
-    if applied.refused:
+    tell_of_writing(result, applied.refused, stopped=applied.stopped)
+
+
+def tell_of_writing(
+    result: FlowResult, refused: Sequence[tuple[str, str]], *, stopped: bool
+) -> None:
+    """Tell what the store refused, each with its reason, and whether a person stopped it."""
+    result.count("refused_by_store", len(refused))
+    result.remarks.extend(f"{key}: {reason}" for key, reason in refused)
+    if refused:
         result.outcome = "failed"
-        first = applied.refused[0][1]
-        result.message = f"{len(applied.refused)} changes were refused, the first: {first}"
-    if applied.stopped:
+        first = refused[0][1]
+        result.message = f"{len(refused)} changes were refused, the first: {first}"
+    if stopped:
         result.outcome = "cancelled"
 
 

@@ -10,6 +10,7 @@ from sync.applying import apply_changes
 from sync.domain.pricing import PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Refusal, SyncError
+from sync.flows.mirroring import tell_of_writing
 from sync.flows.price_run import PriceRun
 from sync.planning.plan import Change
 from sync.planning.price_spool import Kind, Part
@@ -68,15 +69,7 @@ class _Writing:
         self._parts(spool.withdrawals())
         self._singles(spool.rest())
         self._parts(spool.gains())
-        result = run.result
-        result.count("refused_by_store", len(self._refused))
-        result.remarks.extend(f"{key}: {reason}" for key, reason in self._refused)
-        if self._refused:
-            result.outcome = "failed"
-            first = self._refused[0][1]
-            result.message = f"{len(self._refused)} changes were refused, the first: {first}"
-        if self._stopped:
-            result.outcome = "cancelled"
+        tell_of_writing(run.result, self._refused, stopped=self._stopped)
 
     def _told(self) -> bool:
         total = self._run.spool.tally.writes
