@@ -579,8 +579,9 @@ class _Vectors:
         return rows
 
     def _hold(self, fingerprint: bytes, base: bytes | None, rows: Vector) -> None:
+        if fingerprint not in self._at_hand:
+            self._rows += len(rows)
         self._at_hand[fingerprint] = (base, rows)
-        self._rows += len(rows)
         while self._rows > ROWS_AT_HAND and len(self._at_hand) > 2:
             _, (_, gone) = self._at_hand.popitem(last=False)
             self._rows -= len(gone)

@@ -31,6 +31,29 @@ _KINDS = {word: kind for kind, word in _MARKS.items()}
 IS_MARK = price_partitions.c.audience.in_(sorted(_KINDS))
 """Instead of an audience: what ``forget_account`` leaves until ``tidy``."""
 
+_BELOW = price_vectors.alias()
+_USABLE = or_(
+    price_vectors.c.base.is_(None),
+    select(_BELOW.c.fingerprint)
+    .where(
+        _BELOW.c.pipeline == price_vectors.c.pipeline,
+        _BELOW.c.fingerprint == price_vectors.c.base,
+    )
+    .exists(),
+)
+"""A vector that is a difference is worth nothing without what it differs from."""
+
+IS_LOST = ~(
+    select(price_vectors.c.fingerprint)
+    .where(
+        price_vectors.c.pipeline == price_partitions.c.pipeline,
+        price_vectors.c.fingerprint == price_partitions.c.vector,
+        _USABLE,
+    )
+    .exists()
+)
+"""A partition of which it is not kept what it is made of."""
+
 _KEY = ("audience", "audience_key", "channel", "level", "owner")
 
 
@@ -39,11 +62,16 @@ class SqlPriceMemory:
         self._connection, self._pipeline, self._store_id = connection, pipeline, store_id
 
     def confirmed(self) -> Mapping[Partition, Confirmed]:
-        """What another store had confirmed under this pipeline's name is not told."""
+        """What another store had confirmed under this pipeline's name is not told.
+
+        Nor is a partition of which the vector is not kept: it is compared with the store
+        then, and kept anew.
+        """
         query = select(price_partitions).where(
             self._own,
             price_partitions.c.store_id == self._store_id.value,
             ~IS_MARK,
+            ~IS_LOST,
         )
         rows = self._connection.execute(query).mappings()
         return {_partition(row): _confirmed(row) for row in rows}
@@ -56,10 +84,11 @@ class SqlPriceMemory:
     def keep(self, vectors: Sequence[PackedVector]) -> None:
         held: set[bytes] = set()
         for some in _chunks([each.fingerprint for each in vectors]):
-            query = select(price_vectors.c.fingerprint).where(
+            these = and_(
                 price_vectors.c.pipeline == self._pipeline, price_vectors.c.fingerprint.in_(some)
             )
-            held.update(self._connection.scalars(query))
+            self._connection.execute(delete(price_vectors).where(these, ~_USABLE))
+            held.update(self._connection.scalars(select(price_vectors.c.fingerprint).where(these)))
         rows: list[dict[str, Any]] = []
         for each in vectors:
             if each.fingerprint not in held:

@@ -25,14 +25,13 @@ from sync.state import rows
 from sync.state.engine import make_engine, sqlite_file, state_url
 from sync.state.errors import translated
 from sync.state.owner import require_owner
-from sync.state.price_memory import IS_MARK
+from sync.state.price_memory import IS_LOST, IS_MARK
 from sync.state.rows import Row
 from sync.state.schema import (
     REVISION,
     ledger,
     ledger_events,
     price_partitions,
-    price_vectors,
     watermarks,
 )
 from sync.state.soundness import complaints, connected
@@ -300,17 +299,9 @@ def _histories(connection: Connection) -> Iterator[Finding]:
 
 def _prices(connection: Connection) -> Finding:
     """What is missing here costs a run that compares with the store, and nothing else."""
-    base = price_vectors.alias()
-    own = price_vectors.c.pipeline == price_partitions.c.pipeline
-    same = price_vectors.c.fingerprint == price_partitions.c.vector
-    below = (base.c.pipeline == price_vectors.c.pipeline) & (
-        base.c.fingerprint == price_vectors.c.base
-    )
-    there = price_vectors.c.base.is_(None) | select(base.c.base).where(below).exists()
-    lost = ~select(price_vectors.c.base).where(own, same, there).exists()
     counted = select(func.count()).select_from(price_partitions).where(~IS_MARK)
     total = connection.scalar(counted) or 0
-    missing = connection.scalar(counted.where(lost))
+    missing = connection.scalar(counted.where(IS_LOST))
     if missing:
         told = f"of {missing} of {total} partitions it is not kept what they are made of"
         return Finding("prices", FindingLevel.WARNING, told, "tradesync resync prices")

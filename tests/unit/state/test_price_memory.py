@@ -165,6 +165,23 @@ def test_partition_without_its_vector_is_found(tmp_path: Path, clock: ManualCloc
     assert "2 of 4" in found.message
 
 
+def test_partition_without_its_vector_is_not_told_and_its_vector_can_be_kept_anew(
+    state: SqlState,
+) -> None:
+    fill(state)
+    orphan = PackedVector(name(2), name(7), b"a difference from nothing")
+    with state.transaction() as on:
+        on.price_memory.keep([orphan])
+        on.price_memory.confirm({OWN: confirmed(2), SITE: confirmed(9)})
+    assert held(state) == {OTHER, EVERYBODY}
+    with state.transaction() as on:
+        on.price_memory.keep([whole(2), whole(9)])
+        on.price_memory.confirm({OWN: confirmed(2), SITE: confirmed(9)})
+    assert held(state) == set(ALL)
+    with state.transaction() as on:
+        assert on.price_memory.vectors([name(2)]) == {name(2): whole(2)}
+
+
 def test_account_that_was_forgotten_is_told_until_it_is_tidy(state: SqlState) -> None:
     fill(state)
     account, site = (AudienceKind.ACCOUNT, "C-1"), (AudienceKind.LOCATION, "S-1")
