@@ -122,21 +122,9 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
 
 
 def _papers(line: Pipeline) -> list[Finding]:
-    """Documents need the ERP's word on them and a place of their files; one alone does nothing.
+    from sync.flows.documents import place_findings
 
-    An ERP that gives its files out itself needs no place.
-    """
-    from sync.ports.erp import ReadsDocumentFiles, ReadsDocuments
-
-    tells = isinstance(line.erp, ReadsDocuments)
-    gives = isinstance(line.erp, ReadsDocumentFiles)
-    if tells and line.files is None and not gives:
-        told = "the ERP tells of documents, and the settings name no place of files"
-        return [_warning("files", told, "Write a system of kind files and name it in files.")]
-    if line.files is not None and not tells:
-        told = "there is a place of files, and the ERP's adapter or profile tells of no documents"
-        return [_warning("files", told, "Write documents into the profile, or take files out.")]
-    return []
+    return place_findings(line.erp, line.files)
 
 
 def _feeds(line: Pipeline) -> list[Finding]:

@@ -41,7 +41,7 @@ from sync.planning.documents import (
 )
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
-from sync.ports.erp import ReadsDocumentFiles, ReadsDocuments
+from sync.ports.erp import Erp, Finding, FindingLevel, ReadsDocumentFiles, ReadsDocuments
 from sync.ports.files import HoldsFiles
 from sync.ports.state import ResyncScope
 from sync.ports.store import FindsShownDocuments, MirrorsDocuments
@@ -100,6 +100,23 @@ def mirror_documents(
         # One by one: what a batch would refuse together had to be read again for each half.
         carry_out(context, result, spool, write, scope, dry_run=dry_run, batch=1)
     wanting.see_that_any_was_there()
+
+
+def place_findings(erp: Erp, files: HoldsFiles | None) -> list[Finding]:
+    """Documents need the ERP's word on them and a place of their files; one alone does nothing.
+
+    An ERP that gives its files out itself needs no place.
+    """
+    tells = isinstance(erp, ReadsDocuments)
+    if tells and files is None and not isinstance(erp, ReadsDocumentFiles):
+        told = "the ERP tells of documents, and the settings name no place of files"
+        remedy = "Write a system of kind files and name it in files."
+    elif files is not None and not tells:
+        told = "there is a place of files, and the ERP's adapter or profile tells of no documents"
+        remedy = "Write documents into the profile, or take files out."
+    else:
+        return []
+    return [Finding("files", FindingLevel.WARNING, told, remedy)]
 
 
 def _numbered(
