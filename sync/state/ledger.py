@@ -36,8 +36,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select
 
 from sync.domain import codec, erasure
 from sync.domain.decision import Closing, Decision, Problem
@@ -47,11 +46,11 @@ from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
 from sync.domain.views import ImportNotice, ImportState
 from sync.errors import FencedOff
 from sync.ports.state import Claim, Discovery, LedgerState, ShownOrder
-from sync.state import erased_rows, rows, versions
+from sync.state import erased_rows, ledger_statements, rows, versions
 from sync.state.ledger_reads import LedgerReads
 from sync.state.reducing import reduce_rows
 from sync.state.rows import NOT_DECIDED, NOTHING_WRONG, Row
-from sync.state.schema import ledger, ledger_events
+from sync.state.schema import ledger
 
 DAEMON = "daemon"
 
@@ -613,15 +612,9 @@ class SqlLedger(LedgerReads):
         if self._at_hand(before["order_id"]):
             self._stepped[before["order_id"]] = after
             return
-        done = self._connection.execute(
-            update(ledger)
-            .where(
-                self._one(before["order_id"]),
-                ledger.c.lease_token == before["lease_token"],
-                ledger.c.state == before["state"],
-            )
-            .values(changes)
-        )
+        statement = ledger_statements.change(tuple(changes), _FENCE)
+        values = {f"set_{name}": value for name, value in changes.items()}
+        done = self._connection.execute(statement, self._its(before) | values)
         if done.rowcount != 1:
             raise FencedOff(f"order {before['order_id']}: another worker has taken it over")
 
@@ -632,9 +625,9 @@ class SqlLedger(LedgerReads):
             "store_id": self._store_id.value,
             **rows.discovered(order, self._key_for(order), now, modified_at),
         }
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         done = self._connection.execute(
-            dialect.insert(ledger).values(row).on_conflict_do_nothing(),
+            ledger_statements.discover(self._connection.dialect.name),
+            row,
             execution_options={"preserve_rowcount": True},
         )
         if done.rowcount != 1:
@@ -655,7 +648,7 @@ class SqlLedger(LedgerReads):
         if self._at_hand(order_id):
             self._told.append(told)
         else:
-            self._connection.execute(insert(ledger_events), told)
+            self._connection.execute(ledger_statements.TELL, told)
 
     # Many rows
 
@@ -669,14 +662,9 @@ class SqlLedger(LedgerReads):
         return self._read is not None and order_id in self._read
 
     def _rows(self, order_ids: Sequence[str]) -> dict[str, Row]:
-        """These rows, locked. In one order, so that two workers cannot block each other."""
-        query = (
-            select(ledger)
-            .where(self._mine, ledger.c.order_id.in_(order_ids))
-            .order_by(ledger.c.order_id)
-            .with_for_update()
-        )
-        rows = self._connection.execute(query).mappings()
+        """These rows, locked."""
+        asked = self._whose | {"order_ids": order_ids}
+        rows = self._connection.execute(ledger_statements.SOME_LOCKED, asked).mappings()
         return {row["order_id"]: dict(row) for row in rows}
 
     def _write_together(self, read: dict[str, Row]) -> None:
@@ -686,33 +674,26 @@ class SqlLedger(LedgerReads):
             names = tuple(name for name, value in after.items() if value != before[name])
             if names:
                 values = {f"set_{name}": after[name] for name in names}
-                mine = {f"was_{name}": before[name] for name in ("order_id", *_FENCE)}
-                kinds.setdefault(names, []).append({**values, **mine})
+                kinds.setdefault(names, []).append(self._its(before) | values)
         for names, changes in kinds.items():
-            statement = (
-                update(ledger)
-                .where(
-                    self._mine,
-                    *(ledger.c[name] == bindparam(f"was_{name}") for name in ("order_id", *_FENCE)),
-                )
-                .values({name: bindparam(f"set_{name}") for name in names})
-            )
-            done = self._connection.execute(statement, changes)
+            done = self._connection.execute(ledger_statements.change(names, _FENCE), changes)
             if 0 <= done.rowcount < len(changes):
                 # They are locked since they were read: nobody can have been faster.
                 raise FencedOff("an order was taken over within a transaction")
         if self._told:
-            self._connection.execute(insert(ledger_events), self._told)
+            self._connection.execute(ledger_statements.TELL, self._told)
 
     def _row(self, order_id: WebOrderId) -> Row | None:
         if self._at_hand(order_id.value):
             return dict(self._stepped[order_id.value])
-        query = select(ledger).where(self._one(order_id.value)).with_for_update()
-        row = self._connection.execute(query).mappings().one_or_none()
+        asked = self._whose | {"its_order_id": order_id.value}
+        found = self._connection.execute(ledger_statements.ONE_LOCKED, asked)
+        row = found.mappings().one_or_none()
         return None if row is None else dict(row)
 
-    def _one(self, order_id: str) -> ColumnElement[bool]:
-        return and_(self._mine, ledger.c.order_id == order_id)
+    def _its(self, before: Row) -> Row:
+        """What a change names the row by, and what it must still be."""
+        return self._whose | {f"was_{name}": before[name] for name in ("order_id", *_FENCE)}
 
 
 def _and_still(row: Row, sentences: tuple[str, ...]) -> tuple[str, ...]:

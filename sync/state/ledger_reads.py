@@ -18,7 +18,7 @@ from sync.ports.state import (
     PlacedOrder,
     ShownOrder,
 )
-from sync.state import rows, versions
+from sync.state import ledger_statements, rows, versions
 from sync.state.reducing import done_before
 from sync.state.schema import ledger, ledger_events, ledger_of
 
@@ -33,24 +33,17 @@ class LedgerReads:
         self._pipeline = pipeline
         self._store_id = store_id
         self._mine = ledger_of(pipeline, store_id.value)
+        self._whose = {"its_pipeline": pipeline, "its_store_id": store_id.value}
 
     def due(self, now: datetime, limit: int) -> Sequence[WebOrderId]:
-        query = (
-            select(ledger.c.order_id)
-            .where(self._mine, ledger.c.due_at.is_not(None), ledger.c.due_at <= now)
-            .order_by(ledger.c.placed_at, ledger.c.order_id)
-            .limit(limit)
-        )
-        return [WebOrderId(order_id) for order_id in self._connection.scalars(query)]
+        asked = self._whose | {"now": now, "most": limit}
+        found = self._connection.scalars(ledger_statements.DUE, asked)
+        return [WebOrderId(order_id) for order_id in found]
 
     def unchanged(self, orders: Collection[StoreOrder]) -> Collection[WebOrderId]:
-        query = select(
-            ledger.c.order_id,
-            ledger.c.modified_at,
-            ledger.c.fingerprint,
-            ledger.c.newer_fingerprint,
-        ).where(self._mine, ledger.c.order_id.in_([each.order_id.value for each in orders]))
-        known = {row.order_id: row for row in self._connection.execute(query)}
+        asked = self._whose | {"order_ids": [each.order_id.value for each in orders]}
+        held = self._connection.execute(ledger_statements.UNCHANGED, asked)
+        known = {row.order_id: row for row in held}
         found = []
         for order in orders:
             row = known.get(order.order_id.value)
@@ -111,9 +104,9 @@ class LedgerReads:
         return self._shown(query, ledger.c.order_id, limit=limit)
 
     def entry(self, order_id: WebOrderId) -> LedgerEntry | None:
-        query = select(ledger).where(self._mine, ledger.c.order_id == order_id.value)
-        found = self._entries(query)
-        return found[0] if found else None
+        asked = self._whose | {"its_order_id": order_id.value}
+        row = self._connection.execute(ledger_statements.ONE, asked).mappings().one_or_none()
+        return None if row is None else rows.entry(dict(row))
 
     def entries(self, wanted: LedgerFilter) -> Sequence[LedgerEntry]:
         query = select(ledger).where(self._mine)

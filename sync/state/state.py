@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Connection, Engine
 
@@ -31,22 +31,70 @@ from sync.state.watermarks import SqlWatermarks
 _open_here = threading.local()
 
 
-@dataclass(frozen=True, slots=True)
 class SqlTransaction:
-    """Everything that one transaction may read and write."""
+    """Everything that one transaction may read and write; most need one part or two of it."""
 
-    ledger: SqlLedger
-    settlements: SqlSettlements
-    watermarks: SqlWatermarks
-    runs: SqlRuns
-    requests: SqlRequests
-    plans: SqlPlans
-    mappings: SqlMappingVersions
-    audit: SqlAudit
-    systems: SqlSystems
-    erasure: SqlErasure
-    registrations: SqlRegistrations
-    price_memory: SqlPriceMemory
+    def __init__(
+        self,
+        connection: Connection,
+        pipeline: str,
+        store_id: StoreId,
+        key_for: Callable[[StoreOrder], IdempotencyKey],
+        now: Callable[[], datetime] | None,
+    ) -> None:
+        self._connection = connection
+        self._pipeline = pipeline
+        self._store_id = store_id
+        self._key_for = key_for
+        self._now = now
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        return SqlLedger(self._connection, self._pipeline, self._store_id, self._key_for, self._now)
+
+    @cached_property
+    def settlements(self) -> SqlSettlements:
+        return SqlSettlements(self._connection, self._pipeline, self._store_id)
+
+    @cached_property
+    def watermarks(self) -> SqlWatermarks:
+        return SqlWatermarks(self._connection, self._pipeline)
+
+    @cached_property
+    def runs(self) -> SqlRuns:
+        return SqlRuns(self._connection, self._pipeline)
+
+    @cached_property
+    def requests(self) -> SqlRequests:
+        return SqlRequests(self._connection, self._pipeline)
+
+    @cached_property
+    def plans(self) -> SqlPlans:
+        return SqlPlans(self._connection, self._pipeline)
+
+    @cached_property
+    def mappings(self) -> SqlMappingVersions:
+        return SqlMappingVersions(self._connection, self._pipeline)
+
+    @cached_property
+    def audit(self) -> SqlAudit:
+        return SqlAudit(self._connection, self._pipeline)
+
+    @cached_property
+    def systems(self) -> SqlSystems:
+        return SqlSystems(self._connection)
+
+    @cached_property
+    def erasure(self) -> SqlErasure:
+        return SqlErasure(self._connection, self._pipeline, self._store_id)
+
+    @cached_property
+    def registrations(self) -> SqlRegistrations:
+        return SqlRegistrations(self._connection, self._pipeline, self._store_id)
+
+    @cached_property
+    def price_memory(self) -> SqlPriceMemory:
+        return SqlPriceMemory(self._connection, self._pipeline, self._store_id)
 
 
 class SqlState:
@@ -85,22 +133,8 @@ class SqlState:
         mine.add(id(self._engine))
         try:
             with translated(), self._engine.begin() as connection:
-                yield self._within(connection)
+                yield SqlTransaction(
+                    connection, self._pipeline, self._store_id, self._key_for, self._now
+                )
         finally:
             mine.discard(id(self._engine))
-
-    def _within(self, connection: Connection) -> SqlTransaction:
-        return SqlTransaction(
-            ledger=SqlLedger(connection, self._pipeline, self._store_id, self._key_for, self._now),
-            settlements=SqlSettlements(connection, self._pipeline, self._store_id),
-            watermarks=SqlWatermarks(connection, self._pipeline),
-            runs=SqlRuns(connection, self._pipeline),
-            requests=SqlRequests(connection, self._pipeline),
-            plans=SqlPlans(connection, self._pipeline),
-            mappings=SqlMappingVersions(connection, self._pipeline),
-            audit=SqlAudit(connection, self._pipeline),
-            systems=SqlSystems(connection),
-            erasure=SqlErasure(connection, self._pipeline, self._store_id),
-            registrations=SqlRegistrations(connection, self._pipeline, self._store_id),
-            price_memory=SqlPriceMemory(connection, self._pipeline, self._store_id),
-        )

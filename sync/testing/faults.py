@@ -27,10 +27,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from sync.errors import OutcomeUnknown, SyncError, TryLater
 from sync.testing.past import Past, other_order
@@ -120,8 +119,7 @@ _BEFORE = (Fault.LOST_REQUEST, Fault.CRASH_BEFORE)
 _AFTER = (Fault.LOST_REPLY, Fault.CRASH_AFTER)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One passage through a point: its number counts passages of that point.
 
     ``fault`` is the one that was injected, ``arguments`` are those of the call.

@@ -147,13 +147,21 @@ class _Worker:
             played,
             self.process.name,
             late=self._late if stalls else None,
-            turn=self.process.pass_point,
+            # One that has the site to itself hands over to nobody.
+            turn=self.process.pass_point if stalls else None,
             past=site.past,
         )
         self._run: Callable[[str], object] | None = None
 
     def begin(self, flow: str) -> None:
         self.process.begin(lambda: self._work(flow))
+
+    def work_alone(self, flow: str) -> None:
+        """From beginning to end: nobody else works meanwhile."""
+        try:
+            self._work(flow)
+        except Exception as error:  # noqa: BLE001 - told as one of a process of its own
+            self.process.error = error
 
     def kill(self) -> None:
         self.script.dead = True
@@ -206,9 +214,7 @@ def _play(site: Site, chance: random.Random, played: Played, steps: int, process
         site.heal()
         site.clock.advance(seconds)
         for flow in site.flows:
-            last.begin(flow)
-            while last.process.busy:
-                last.process.go_on(1_000_000)
+            last.work_alone(flow)
     played.violations.extend(_errors([*workers, last]))
     played.violations.extend(site.violations())
 

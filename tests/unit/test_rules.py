@@ -111,9 +111,14 @@ def test_passes_and_cannot_clean_up(broken):
 """
 
 
+PLUGINS = ("-p", "xdist", "-p", "tests.rule_report")
+
+
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # What else is installed takes longer to import than these tests to run.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini("[pytest]\nmarkers = rule\n")
     return pytester
 
@@ -121,7 +126,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Py
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_report_turns_markers_round_into_proofs(run: pytest.Pytester, workers: str) -> None:
     run.makepyfile(test_marked=MARKED)
-    run.runpytest_subprocess("-p", "tests.rule_report", "-n", workers, "--rule-report", "out")
+    run.runpytest_subprocess(*PLUGINS, "-n", workers, "--rule-report", "out")
     report = json.loads((run.path / "out" / "rules.json").read_text())
     states = {rule["id"]: rule["state"] for rule in report["rules"]}
     assert list(states) == list(RULES)
@@ -150,7 +155,7 @@ def test_a_marker_without_a_known_rule_stops_the_collection(
     wrong = {"unknown": '"WA-99"', "nothing": "", "by_name": 'id="WA-1"'}
     marked = "import pytest\n\n@pytest.mark.rule({})\ndef test_it():\n    pass\n"
     run.makepyfile(**{f"test_{name}": marked.format(given) for name, given in wrong.items()})
-    result = run.runpytest_subprocess("-p", "tests.rule_report", "-n", workers)
+    result = run.runpytest_subprocess(*PLUGINS, "-n", workers)
     result.assert_outcomes(errors=len(wrong))
     assert "rule" in result.stdout.str()
     assert result.ret != 0
@@ -158,5 +163,5 @@ def test_a_marker_without_a_known_rule_stops_the_collection(
 
 def test_no_report_is_written_unless_asked_for(run: pytest.Pytester) -> None:
     run.makepyfile(test_marked=MARKED)
-    run.runpytest_subprocess("-p", "tests.rule_report")
+    run.runpytest_subprocess(*PLUGINS)
     assert not list(run.path.glob("**/rules.*"))

@@ -21,12 +21,16 @@ from sync.domain.ids import Sku, StoreId
 from sync.domain.money import plain
 from sync.domain.pricing import Price
 from sync.errors import Misconfigured, Rejected
-from sync.stores.embedded import engine, queries, schema
+from sync.stores.embedded import engine, price_columns, queries, schema
 from sync.stores.embedded.adapter import EmbeddedStore
-from sync.stores.embedded.price_columns import PIECE, plain_texts
+from sync.stores.embedded.price_batches import STRAIGHT_FROM
+from sync.stores.embedded.price_columns import plain_texts
 from sync.testing import builders as a
 from sync.testing.store_contract import in_rows, published, tricky_prices
 from tests.postgres import database
+
+PIECE = 2 * STRAIGHT_FROM
+"""So many are spelled at once here; the program takes more."""
 
 MANY = [a.a_price(f"{number}.5", sku=Sku(f"ITEM-{number:05}")) for number in range(PIECE + 1)]
 
@@ -92,7 +96,10 @@ def test_rows_are_written_as_prices_one_by_one_are(any_store: EmbeddedStore) -> 
 
 @pytest.mark.rule("WA-7")
 @pytest.mark.parametrize("held", [0, 1], ids=["into nothing", "beside another"])
-def test_more_rows_than_are_spelled_at_once_come_whole(any_store: EmbeddedStore, held: int) -> None:
+def test_more_rows_than_are_spelled_at_once_come_whole(
+    any_store: EmbeddedStore, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(price_columns, "PIECE", PIECE)
     other = a.a_price(sku=Sku("OTHER"))
     _put_singly(any_store, [other][:held])
 
