@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import structlog
 from hypothesis import settings
+from sqlalchemy import make_url
 
 from sync.state import open_state
+from sync.stores.embedded.engine import create_store
 
 pytest_plugins = ["tests.rule_report", "tests.mutant_report"]
 
@@ -25,9 +27,13 @@ for name in [name for name in os.environ if name.startswith("TRADESYNC_")]:
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_they_come() -> None:
+def logs() -> None:
     """A command that ran in this process may have chosen what is logged."""
     structlog.reset_defaults()
+    *before, _ = structlog.get_config()["processors"]
+    # The usual one paints each traceback with its source and variables: a tenth of a second.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, plain])
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +42,12 @@ def empty_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("state") / "empty.sqlite"
     engine = open_state(f"sqlite:///{file}")
     engine.dispose()  # the last connection to close leaves no write-ahead log behind
+    return file
+
+
+@pytest.fixture(scope="session")
+def empty_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop of the embedded store with nothing in it, to be copied."""
+    file = tmp_path_factory.mktemp("shop") / "empty.db"
+    create_store(make_url(f"sqlite:///{file}"))
     return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import create_store, store_url, writing_engine
 from sync.testing import builders as a
 from sync.testing.store_contract import OTHER, StoreContract, in_rows
+from tests.engines import compiled_once
 from tests.postgres import database
 
 T = TypeVar("T")
@@ -173,6 +175,7 @@ class _OnADatabase(StoreContract):
     @pytest.fixture
     def store(self, store_database: URL) -> Iterator[EmbeddedStore]:
         opened = EmbeddedStore(store_database, StoreId("shop"), page_size=self.page_size)
+        compiled_once(opened.engine)
         yield opened
         opened.close()
 
@@ -185,10 +188,9 @@ class _OnADatabase(StoreContract):
 
 class TestEmbeddedStoreOnSqlite(_OnADatabase):
     @pytest.fixture
-    def store_database(self, tmp_path: Path) -> URL:
-        url = store_url("sqlite:///shop.db", {}, tmp_path)
-        create_store(url)
-        return url
+    def store_database(self, tmp_path: Path, empty_shop: Path) -> URL:
+        shutil.copy(empty_shop, tmp_path / "shop.db")
+        return store_url("sqlite:///shop.db", {}, tmp_path)
 
 
 class TestEmbeddedStoreOnPostgresql(_OnADatabase):

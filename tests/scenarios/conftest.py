@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Engine
 
 from sync.state import open_state
+from tests.engines import compiled_once
 from tests.scenarios.world import MakeWorld, World, build_world
 
 
@@ -24,7 +25,7 @@ def open_engine(empty_state: Path, tmp_path: Path) -> Iterator[Callable[[], Engi
     def make() -> Engine:
         file = tmp_path / f"state-{len(opened)}.sqlite"
         shutil.copy(empty_state, file)
-        opened.append(open_state(f"sqlite:///{file}", upgrade=False))
+        opened.append(compiled_once(open_state(f"sqlite:///{file}", upgrade=False)))
         return opened[-1]
 
     yield make
@@ -47,8 +48,8 @@ def world(make_world: MakeWorld) -> World:
     return make_world()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quiet() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[None]:
     """Thousands of runs would otherwise be told line by line to nobody."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ import pytest
 from sync.domain.ids import StoreId
 from sync.stores.embedded import engine
 from sync.stores.embedded.adapter import EmbeddedStore
+from tests.engines import compiled_once
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
+def store(tmp_path: Path, empty_shop: Path) -> Iterator[EmbeddedStore]:
+    shutil.copy(empty_shop, tmp_path / "shop.db")
     url = engine.store_url("sqlite:///shop.db", {}, tmp_path)
-    engine.create_store(url)
     opened = EmbeddedStore(url, StoreId("shop"), page_size=3)
+    compiled_once(opened.engine)
     yield opened
     opened.close()
 

@@ -14,6 +14,7 @@ from sync.domain.ids import StoreId
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
 from sync.testing.clock import ManualClock
+from tests.engines import compiled_once
 from tests.postgres import database, postgres_url
 from tests.unit.state.steps import Steps
 
@@ -40,7 +41,7 @@ def postgres_engine() -> Iterator[Engine]:
 def sqlite_engine(tmp_path: Path, empty_state: Path) -> Iterator[Engine]:
     file = tmp_path / "state.db"
     shutil.copy(empty_state, file)
-    engine = open_state(f"sqlite:///{file}", wait_for_lock_s=0.05)
+    engine = compiled_once(open_state(f"sqlite:///{file}", wait_for_lock_s=0.05))
     yield engine
     engine.dispose()
 
