@@ -17,12 +17,14 @@ from types import MappingProxyType
 class Rule:
     """One rule: a short ID that never changes its meaning, and what it demands.
 
-    ``kept`` is False while nothing of the service does it yet.
+    ``kept`` is False while nothing of the service does it yet, and ``lacks`` says
+    what of it nothing does while the rest is done.
     """
 
     id: str
     sentence: str
     kept: bool = True
+    lacks: str = ""
 
 
 _TABLE = (
@@ -377,11 +379,13 @@ _TABLE = (
         "OP-5",
         "Reconciliation, scheduled or on demand, shows whether orders, totals, ship-tos, invoices "
         "and prices agree on both sides and names each drift.",
+        lacks="one report of all flows by schedule; the plan of each flow lists its drift",
     ),
     Rule(
         "OP-6",
         "Health, metrics, structured logs and alerts come in the forms that operators already "
         "use: systemd, journald, Prometheus, e-mail and chat webhooks.",
+        lacks="Prometheus metrics, alerts by e-mail and chat",
     ),
     Rule(
         "OP-7",

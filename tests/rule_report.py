@@ -67,6 +67,7 @@ class Proofs:
                 "id": rule.id,
                 "sentence": rule.sentence,
                 "state": states[rule.id].value,
+                "lacks": rule.lacks,
                 "tests": dict(sorted(self.outcomes.get(rule.id, {}).items())),
             }
             for rule in RULES.values()
@@ -94,6 +95,8 @@ class Proofs:
         lines += ["", "## Not yet proven", ""]
         missing = [id_ for id_, state in states.items() if state is not State.PROVEN]
         lines += [f"- {id_}: {states[id_].value}" for id_ in missing] or ["None."]
+        lines += ["", "## Kept in part", ""]
+        lines += [f"- {rule.id} lacks {rule.lacks}" for rule in RULES.values() if rule.lacks]
         return "\n".join(lines) + "\n"
 
 

@@ -17,8 +17,16 @@ def rules(as_json: bool) -> None:
     that prove each rule.
     """
     emit(
-        [{"id": rule.id, "kept": rule.kept, "rule": rule.sentence} for rule in RULES.values()],
-        {"id": "ID", "kept": "Kept", "rule": "Rule"},
+        [
+            {
+                "id": rule.id,
+                "kept": rule.kept,
+                "rule": rule.sentence,
+                "lacks": rule.lacks,
+            }
+            for rule in RULES.values()
+        ],
+        {"id": "ID", "kept": "Kept", "rule": "Rule", "lacks": "But not yet"},
         as_json,
         "Business rules",
     )

@@ -56,6 +56,15 @@ def test_a_rule_that_is_not_kept_yet_is_said_to_be_none_and_no_test_proves_it() 
     assert {id_ for id_ in not_kept if f'"{id_}"' in marked} == set()
 
 
+def test_a_rule_that_is_kept_in_part_says_what_it_lacks() -> None:
+    shown = CliRunner().invoke(main, ["rules"]).output
+    listed = json.loads(CliRunner().invoke(main, ["rules", "--json"]).output)
+    said = {row["id"]: row["lacks"] for row in listed if row["lacks"]}
+    assert {"OP-5", "OP-6"} <= said.keys()
+    assert all(rule.kept for rule in RULES.values() if rule.lacks)
+    assert "Prometheus metrics" in " ".join(shown.split())
+
+
 @pytest.mark.skipif((ROOT / "sync" / "console").exists(), reason="there is a console")
 def test_no_console_is_promised_while_there_is_none() -> None:
     kept = " ".join(rule.sentence for rule in RULES.values() if rule.kept)
