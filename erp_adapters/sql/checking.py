@@ -27,7 +27,7 @@ from erp_adapters.sql.samples import SIZE, Samples, in_order, twice
 from erp_adapters.sql.statement import Statement, scan
 from erp_adapters.sql.unique_key import unique_keys
 from erp_adapters.sql.values import writer
-from sync.errors import AccessDenied, NobodyAnswers, SyncError, TryLater
+from sync.errors import AccessDenied, NobodyAnswers, RightMissing, SyncError, TryLater
 from sync.kit.driver_errors import read_error
 from sync.kit.engines import given_keywords
 from sync.kit.odbc import names_its_own
@@ -315,9 +315,9 @@ class _Checking:
             attempt = Attempt(subject, address=self._database.address)
             with translated(attempt, self._database.dialect):
                 work()
-        except AccessDenied as error:
+        except RightMissing as error:
             return Finding(subject, FindingLevel.ERROR, str(error), "grant the right it names")
-        except NobodyAnswers as error:
+        except (AccessDenied, NobodyAnswers) as error:
             told, _, way_out = str(error).partition("; ")
             return Finding(subject, FindingLevel.ERROR, told, way_out)
         except TryLater as error:

@@ -117,6 +117,11 @@ def _ours(
             return AccessDenied(
                 f"{doing}: the ERP refused the login ({told.code}); correct the user or password"
             )
+        case Failure.NO_DATABASE:
+            return Misconfigured(
+                f"{doing}: the ERP's server has no database of that name, or not for this account"
+                f" ({told.code}); correct the database's name in url"
+            )
         case Failure.PRIVILEGE:
             return RightMissing(
                 f"{doing}: the database account lacks a right ({told.code}); {told.text}"

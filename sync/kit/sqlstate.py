@@ -20,6 +20,7 @@ class Failure(Enum):
     ROLLED_BACK: the database undid all of it (deadlock, serialisation).
     BUSY: somebody else holds what it needs, or resources are short.
     TIMEOUT: it took too long. LOST: the connection is gone.
+    NO_DATABASE: the server has no database of that name, or not for this account.
     DRIVER: the ODBC driver or data source is not there, so nothing was sent.
     """
 
@@ -28,6 +29,7 @@ class Failure(Enum):
     TIMEOUT = "timed out"
     LOST = "connection lost"
     LOGIN = "login refused"
+    NO_DATABASE = "database missing"
     PRIVILEGE = "privilege missing"
     MISSING = "object missing"
     SYNTAX = "not understood"
@@ -141,9 +143,9 @@ MSSQL: Mapping[int, Failure] = {
     18486: Failure.LOGIN,
     18487: Failure.LOGIN,
     18488: Failure.LOGIN,
-    4060: Failure.LOGIN,  # database not there or not ours
-    4064: Failure.LOGIN,  # default database
-    911: Failure.LOGIN,
+    4060: Failure.NO_DATABASE,  # not there, or not ours
+    4064: Failure.NO_DATABASE,  # the account's default one
+    911: Failure.NO_DATABASE,
     229: Failure.PRIVILEGE,
     230: Failure.PRIVILEGE,
     262: Failure.PRIVILEGE,
@@ -202,7 +204,7 @@ _NATIVE: Mapping[str, Mapping[int, Failure]] = {
         1927: Failure.LOST,
         4031: Failure.LOST,
         1045: Failure.LOGIN,
-        1049: Failure.LOGIN,
+        1049: Failure.NO_DATABASE,
         1130: Failure.LOGIN,
         1129: Failure.LOGIN,
         1698: Failure.LOGIN,
@@ -263,7 +265,7 @@ _STATES: Mapping[str, Failure] = {
     "42883": Failure.MISSING,
     "42S02": Failure.MISSING,
     "42S22": Failure.MISSING,
-    "3D000": Failure.LOGIN,
+    "3D000": Failure.NO_DATABASE,
     "3F000": Failure.MISSING,
     "42601": Failure.SYNTAX,
     "42804": Failure.SYNTAX,

@@ -128,7 +128,8 @@ def make_engine(url: URL, wait_for_lock_s: float) -> Engine:
         engine = create_engine(url, **options)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise Misconfigured(
-            "a state in PostgreSQL needs psycopg; install tradesync[postgresql]"
+            "state_url in config/tradesync.toml: a state in PostgreSQL needs psycopg; install the"
+            " extra tradesync[postgresql] into the environment of this program"
         ) from error
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

@@ -257,4 +257,4 @@ def test_what_adbc_says_of_a_database_that_is_not_there_is_understood(url: str) 
     with pytest.raises(adbc.Error) as missing:
         adbc.connect(elsewhere.render_as_string())
     told = read_error(missing.value, "postgresql")
-    assert (told.sqlstate, classify(told)) == ("3D000", Failure.LOGIN)
+    assert (told.sqlstate, classify(told)) == ("3D000", Failure.NO_DATABASE)

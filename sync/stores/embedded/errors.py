@@ -58,6 +58,11 @@ def translate(error: DBAPIError, database: str, family: str, address: str = "") 
         return TryLater(f"{database} cannot answer now ({read.code})")
     if failure is Failure.LOGIN:
         return AccessDenied(f"{database} refuses the login ({read.code})")
+    if failure is Failure.NO_DATABASE:
+        return Misconfigured(
+            f"{database} is not on that server, or not for this account ({read.code});"
+            " correct the database's name in url"
+        )
     if failure in _RIGHT_MISSING:
         return RightMissing(f"{database} refuses access ({read.code})")
     if failure in _MISCONFIGURED:

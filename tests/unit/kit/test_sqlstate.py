@@ -159,7 +159,7 @@ def test_a_postgresql_error_tells_no_row() -> None:
     "sentence, meaning",
     [
         ('connection failed: FATAL:  password authentication failed for user "x"', Failure.LOGIN),
-        ('connection failed: FATAL:  database "y" does not exist', Failure.LOGIN),
+        ('connection failed: FATAL:  database "y" does not exist', Failure.NO_DATABASE),
         ("connection failed: Connection refused", Failure.LOST),
     ],
 )

@@ -6,11 +6,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from erp_adapters.sql.adapter import SqlErpAdapter
-from sync.errors import TryLater
+from sync.errors import Misconfigured, TryLater
 from sync.ports.erp import FindingLevel, ReadsAccounts
 from sync.stores.embedded.adapter import EmbeddedStore
+from tests.postgres import database
 
 PASSWORD = {"password": "hunter2"}
 
@@ -53,3 +55,17 @@ def test_so_is_a_stores(url: str, tmp_path: Path) -> None:
     assert "hunter2" not in said
     (finding,) = store.check()
     assert address(url) in finding.message
+
+
+def test_a_database_that_the_server_lacks_is_not_taken_for_a_wrong_password(tmp_path: Path) -> None:
+    with database() as there:
+        url = make_url(there).set(database="epr").render_as_string(hide_password=False)
+        erp = SqlErpAdapter.from_settings({"profile": "sample", "url": url}, {}, tmp_path)
+        assert isinstance(erp, ReadsAccounts)
+        with pytest.raises(Misconfigured, match=r"has no database of that name.*3D000"):
+            list(erp.customer_ids())
+        (finding,) = [each for each in erp.check() if each.level is FindingLevel.ERROR]
+        assert "correct the database's name in url" in finding.message
+        store = EmbeddedStore.from_settings({"store_id": "shop", "url": url}, {}, tmp_path)
+        with pytest.raises(Misconfigured, match=r"is not on that server.*3D000"):
+            list(store.web_users())
