@@ -13,7 +13,7 @@ from erp_adapters.tryton.finding import ChecksPurchaseOrdersByReference, ReadsOr
 from erp_adapters.tryton.groups import SubmitsGroupsOfSales
 from erp_adapters.tryton.papers import GivesOutPapers
 from erp_adapters.tryton.prices import Prices
-from erp_adapters.tryton.queries import ANY_ACTIVE, Row
+from erp_adapters.tryton.queries import ANY_ACTIVE, AT_ONCE, Clause, Row
 from erp_adapters.tryton.session import Rpc
 from erp_adapters.tryton.settings import Settings
 from erp_adapters.tryton.site import PLAIN_LIST
@@ -21,29 +21,38 @@ from erp_adapters.tryton.taxes import QuotesTaxOfLines
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.invoice import Invoice
-from sync.domain.pricing import Price, PriceLevel, PriceScope
+from sync.domain.pricing import Price, PriceLevel, PriceQuestion, PriceScope
 from sync.domain.times import Watermark
-from sync.ports.erp import Feed, Finding
+from sync.ports.erp import AccountFile, AskedPrice, Feed, Finding
 
 
 class _ReadsAccounts(TrytonBase):
     def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
-        codes = {each.value for each in customer_ids}
+        rows = self._parties({each.value for each in customer_ids})
+        lists = self._places.price_list_rows() if rows else {}
+        return self._accounts(rows, lists, self._first_ship_tos({row["code"] for row in rows}))
+
+    def _parties(self, codes: Collection[str]) -> list[Row]:
         if not codes:
-            return {}
-        site = self._places.site
-        lists, default = self._places.price_lists(), self._places.default_price_list()
-        domain = [*site.customers, ANY_ACTIVE]
+            return []
+        domain = [*self._places.site.customers, ANY_ACTIVE]
         rows = queries.rows_in(self._rpc, "party.party", "code", codes, domain, queries.PARTY)
-        found = [row for row in rows if row["code"] in codes]
-        first_ship_tos = self._first_ship_tos({row["code"] for row in found})
+        return [row for row in rows if row["code"] in codes]
+
+    def _accounts(
+        self, rows: Sequence[Row], lists: Mapping[int, Row], first_ship_tos: Mapping[str, str]
+    ) -> Mapping[CustomerId, Account]:
+        site, names = self._places.site, self._places.price_lists(lists)
+        default = None
+        if any(row["sale_price_list"] is None for row in rows):
+            default = self._places.default_price_list()
 
         def make(row: Row) -> Account:
             number = row["sale_price_list"] or default
-            group = PLAIN_LIST if number is None else lists[number]
+            group = PLAIN_LIST if number is None else names[number]
             return translate.account(row, site.currency, group, first_ship_tos.get(row["code"]))
 
-        made = self._built("party.party", found, make, _code, _code)
+        made = self._built("party.party", rows, make, _code, _code)
         return {account.customer_id: account for account in made}
 
     def _first_ship_tos(self, codes: Collection[str]) -> Mapping[str, str]:
@@ -88,48 +97,84 @@ class _FindsContacts(TrytonBase):
 
 class _ReadsShipTos(TrytonBase):
     def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
+        return self._ship_tos(self._addresses(customer_ids, ("delivery", "=", True)))
+
+    def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
+        return self._bill_tos(self._addresses(customer_ids, ("invoice", "=", True)))
+
+    def _ship_tos(self, owned: Mapping[str, Sequence[Row]]) -> list[ShipTo]:
         def make(row: Row) -> ShipTo:
             return translate.ship_to(row, default=row["id"] in first)
 
-        rows, first = self._addresses(customer_ids, "delivery")
+        rows, first = _in_turn(owned)
         return list(self._built("party.address", rows, make, _number, _owner))
 
-    def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
+    def _bill_tos(self, owned: Mapping[str, Sequence[Row]]) -> list[BillTo]:
         def make(row: Row) -> BillTo:
             return translate.bill_to(row, default=row["id"] in first)
 
-        rows, first = self._addresses(customer_ids, "invoice")
+        rows, first = _in_turn(owned)
         return list(self._built("party.address", rows, make, _number, _owner))
 
-    def _addresses(
-        self, customer_ids: Collection[CustomerId], use: str
-    ) -> tuple[list[Row], set[int]]:
-        """The active addresses of that use, and which of them Tryton takes by itself."""
+    def _addresses(self, customer_ids: Collection[CustomerId], use: Clause) -> dict[str, list[Row]]:
+        """The active addresses of that use by customer, as Tryton shows them."""
         codes = {each.value for each in customer_ids}
-        rows = queries.rows_in(
-            self._rpc, "party.address", "party.code", codes, [(use, "=", True)], queries.ADDRESS
-        )
-        owned = translate.by_owner(row for row in rows if row["party."]["code"] in codes)
-        return (
-            [row for own in owned.values() for row in own],
-            {int(own[0]["id"]) for own in owned.values()},
-        )
+        fields = (*queries.ADDRESS, *queries.USES)
+        rows = queries.rows_in(self._rpc, "party.address", "party.code", codes, [use], fields)
+        return translate.by_owner(row for row in rows if row["party."]["code"] in codes)
+
+
+class _ReadsAccountFiles(_ReadsAccounts, _ReadsShipTos):
+    def account_files(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[CustomerId, AccountFile]:
+        """One search for the customers, and one for all of their addresses."""
+        rows = self._parties({each.value for each in customer_ids})
+        if not rows:
+            return {}
+        lists = self._places.price_list_rows()
+        either: Clause = ["OR", *((use, "=", True) for use in queries.USES)]
+        owned = self._addresses([CustomerId(row["code"]) for row in rows], either)
+        with self._looking_up() as sales:
+            sales.lookups.knows(parties={row["code"]: int(row["id"]) for row in rows}, lists=lists)
+            sales.addresses.knows(
+                {
+                    int(each["id"]): int(each["party."]["id"])
+                    for own in owned.values()
+                    for each in own
+                }
+            )
+        delivery, invoice = (_of_use(owned, use) for use in queries.USES)
+        first = {code: str(own[0]["id"]) for code, own in delivery.items()}
+        ship_tos, bill_tos = self._ship_tos(delivery), self._bill_tos(invoice)
+        return {
+            each: AccountFile(
+                account,
+                tuple(ship_to for ship_to in ship_tos if ship_to.sold_to == each),
+                tuple(bill_to for bill_to in bill_tos if bill_to.sold_to == each),
+            )
+            for each, account in self._accounts(rows, lists, first).items()
+        }
 
 
 class _ReadsItems(TrytonBase):
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
         codes = {each.value for each in skus}
-        rows = [
-            row
-            for row in queries.rows_in(
-                self._rpc, "product.product", "code", codes, [ANY_ACTIVE], queries.PRODUCT
-            )
-            if row["code"] in codes
-        ]
-        units = self._units({row["default_uom."]["category"] for row in rows})
-        held: dict[str, list[Row]] = {}
-        for row in rows:
-            held.setdefault(row["code"], []).append(row)
+        # An order is about a few, and it asks about them again; of more nobody does.
+        few = 0 < len(codes) <= AT_ONCE // 2
+        asked = codes | self._places.amounts if few else codes
+        found: dict[str, list[Row]] = {code: [] for code in asked}
+        for row in queries.rows_in(
+            self._rpc, "product.product", "code", asked, [ANY_ACTIVE], queries.PRODUCT
+        ):
+            found.setdefault(row["code"], []).append(row)
+        held = {code: found[code] for code in sorted(codes) if found[code]}
+        units = self._units(
+            {row["default_uom."]["category"] for same in held.values() for row in same}
+        )
+        if few:
+            with self._looking_up() as sales:
+                sales.lookups.knows(products=found, units=units)
 
         def make(row: Row) -> Item:
             if len(_chosen(held[row["code"]])) > 1:
@@ -159,6 +204,28 @@ class _ReadsPrices(TrytonBase):
         groups = {scope.owner for scope in scopes if scope.level is PriceLevel.GROUP}
         if groups:
             yield from Prices(self._rpc, self._places).entries(groups, skus)
+
+
+class _AnswersPriceQuestions(TrytonBase):
+    def asked_prices(self, asked: Collection[AskedPrice]) -> Mapping[AskedPrice, Price]:
+        by_list: dict[str, list[PriceQuestion]] = {}
+        for scope, question in asked:
+            if scope.level is PriceLevel.GROUP:
+                by_list.setdefault(scope.owner, []).append(question)
+        if not by_list:
+            return {}
+        skus = {each.sku for questions in by_list.values() for each in questions}
+        with self._looking_up() as sales:
+            lists = sales.lookups.price_lists(by_list.keys() - {PLAIN_LIST})
+            rows = sales.lookups.all_products(sorted(sku.value for sku in skus))
+        prices = Prices(self._rpc, self._places)
+        sold = prices.to_sell([each for same in rows.values() for each in same])
+        found: dict[AskedPrice, Price] = {}
+        for name, questions in by_list.items():
+            if name == PLAIN_LIST or name in lists:
+                answers = prices.answers(name, lists.get(name), sold, questions)
+                found.update(((PriceScope.group(name), each), price) for each, price in answers)
+        return found
 
 
 class _ReadsInvoices(TrytonBase):
@@ -215,11 +282,11 @@ _CHANGES: Mapping[Feed, Sequence[tuple[str, str]]] = {
 
 
 class TrytonErpAdapter(
-    _ReadsAccounts,
+    _ReadsAccountFiles,
     _FindsContacts,
-    _ReadsShipTos,
     _ReadsItems,
     _ReadsPrices,
+    _AnswersPriceQuestions,
     _ReadsInvoices,
     GivesOutPapers,
     _TellsChanges,
@@ -250,6 +317,17 @@ def _chosen(rows: Sequence[Row]) -> Sequence[Row]:
     """Of several products with one code those that can be sold; where none can, the first."""
     salable = [row for row in rows if row["active"] and row["salable"]]
     return salable or rows[:1]
+
+
+def _in_turn(owned: Mapping[str, Sequence[Row]]) -> tuple[list[Row], set[int]]:
+    """All of these addresses, and which of them Tryton takes by itself."""
+    rows = [row for own in owned.values() for row in own]
+    return rows, {int(own[0]["id"]) for own in owned.values()}
+
+
+def _of_use(owned: Mapping[str, Sequence[Row]], use: str) -> dict[str, list[Row]]:
+    found = {code: [row for row in own if row[use]] for code, own in owned.items()}
+    return {code: own for code, own in found.items() if own}
 
 
 def _code(row: Row) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from erp_adapters.tryton import queries
 from erp_adapters.tryton.queries import ANY_ACTIVE, Row
 from erp_adapters.tryton.session import Rpc
+from erp_adapters.tryton.site import Places
 from sync.domain.address import Address
 from sync.errors import Rejected
 
@@ -33,11 +34,14 @@ class OneOff:
 class Addresses:
     """What was looked up is kept for as long as the object lives."""
 
-    def __init__(self, rpc: Rpc) -> None:
-        self._rpc = rpc
+    def __init__(self, rpc: Rpc, places: Places) -> None:
+        self._rpc, self._places = rpc, places
         self._owners: dict[int, int | None] = {}
-        self._countries: dict[str, int] = {}
         self._subdivisions: dict[tuple[int, str], int | None] = {}
+
+    def knows(self, owners: Mapping[int, int]) -> None:
+        """Whose the addresses are that somebody has just read."""
+        self._owners.update(owners)
 
     def read_ahead(self, numbers: Collection[str]) -> None:
         """Look these addresses on file up together."""
@@ -114,31 +118,22 @@ class Addresses:
         }
 
     def _country(self, code: str) -> int:
-        if code not in self._countries:
-            country = queries.one(self._rpc, "country.country", [("code", "=", code)], ())
-            if country is None:
-                raise Rejected(
-                    f"Tryton knows no country {code}",
-                    code="erp_unknown_country",
-                    remedy="Load the countries into Tryton (trytond_import_countries),"
-                    " then replay.",
-                )
-            self._countries[code] = int(country["id"])
-        return self._countries[code]
+        country = self._places.country(code)
+        if country is None:
+            raise Rejected(
+                f"Tryton knows no country {code}",
+                code="erp_unknown_country",
+                remedy="Load the countries into Tryton (trytond_import_countries), then replay.",
+            )
+        return country
 
     def _subdivision(self, address: Address, country: int) -> int | None:
         if address.region is None:
             return None
         key = (country, address.region)
         if key not in self._subdivisions:
-            wanted = [address.region, f"{address.country}-{address.region}"]
-            domain = [
-                ("country", "=", country),
-                ["OR", ("code", "in", wanted), ("name", "=", address.region)],
-            ]
-            rows = queries.rows(self._rpc, "country.subdivision", domain, ())
-            found = [int(row["id"]) for row in rows]
-            self._subdivisions[key] = found[0] if len(found) == 1 else None
+            found = self._places.subdivision(country, address.country, address.region)
+            self._subdivisions[key] = found
         return self._subdivisions[key]
 
 

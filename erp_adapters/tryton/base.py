@@ -92,7 +92,8 @@ class TrytonBase:
         """What orders are made with; of this thread, and made anew once some seconds old.
 
         Orders come within moments of each other, mostly about the same customers and
-        items, and each is asked about twice: for its tax, and when it is written. Taxes
+        items, and each is asked about several times: who the customer is and what the
+        items are, for its prices, for its tax, and when it is written. Taxes
         are asked for anew then, so that a change in Tryton in between is found out by
         what the order comes to there (``unlike`` in ``orders.py``). Nothing is kept of a
         refusal: whoever puts its cause right in Tryton tries again at once.

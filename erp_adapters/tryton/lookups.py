@@ -5,7 +5,8 @@ before anything is written: on SQLite Tryton would take a sale of a customer
 that does not exist.
 
 What was looked up is kept for as long as the object lives, which is some seconds:
-orders that come together share most of it.
+orders that come together share most of it. So is what was read for judging an order,
+which ``knows`` tells: customers, products, units and price lists.
 """
 
 from __future__ import annotations
@@ -41,8 +42,34 @@ class Lookups:
         self._headers: dict[tuple[str, str], Header] = {}
         self._products: dict[str, list[Row]] = {}
         self._units: dict[int, dict[str, int]] = {}
+        self._lists: Mapping[int, Row] = {}
         self._taxes: dict[tuple[object, ...], Sequence[int]] = {}
         self._names: dict[tuple[str, str, str], list[int]] = {}
+
+    def knows(
+        self,
+        *,
+        parties: Mapping[str, int | None] | None = None,
+        products: Mapping[str, list[Row]] | None = None,
+        units: Mapping[int, Sequence[Row]] | None = None,
+        lists: Mapping[int, Row] | None = None,
+    ) -> None:
+        """What somebody has just read: customers and products by code, None or no row for one
+        that is not there; units by category, all of it; every price list of the company."""
+        self._parties.update(parties or {})
+        self._products.update(products or {})
+        for category, rows in (units or {}).items():
+            self._units[category] = {row["symbol"]: int(row["id"]) for row in rows}
+        if lists is not None:
+            self._lists = lists
+
+    def price_lists(self, names: Collection[str]) -> Mapping[str, Row]:
+        """Those of these price lists that there are, by name."""
+        found = _by_name(self._places, self._lists)
+        if not found.keys() >= set(names):
+            self._lists = self._places.price_list_rows()
+            found = _by_name(self._places, self._lists)
+        return {name: found[name] for name in names if name in found}
 
     def read_ahead(self, customers: Collection[str], products: Collection[str]) -> None:
         """Look these up together, so that asking for each of them costs nothing."""
@@ -81,11 +108,21 @@ class Lookups:
         told = self._rpc.read("model.sale.sale.on_change", given, ["party"])
         return Header(
             party=number,
-            currency=self._named("currency.currency", "code", currency, "currency"),
+            currency=self._currency(currency),
             price_list=told.get("price_list"),
             shipment_address=told.get("shipment_address"),
             defaults=told,
         )
+
+    def _currency(self, code: str) -> int:
+        number = self._places.currency(code)
+        if number is None:
+            raise Rejected(
+                f"Tryton has no currency {code}, or several",
+                code="erp_unknown_currency",
+                remedy="Create the currency in Tryton or correct the mapping, then replay.",
+            )
+        return number
 
     def _read_parties(self, customers: Collection[str]) -> None:
         missing = {code for code in customers if code not in self._parties}
@@ -102,7 +139,9 @@ class Lookups:
         self._read_products(codes)
         found = {}
         for code in codes:
-            rows = self._products[code]
+            rows = [
+                row for row in self._products[code] if row["active"] and row["template."]["active"]
+            ]
             if len(rows) != 1:
                 raise Rejected(
                     f"Tryton has {len(rows) or 'no'} product with the code {code}",
@@ -119,12 +158,16 @@ class Lookups:
             found[code] = rows[0]
         return found
 
+    def all_products(self, codes: Collection[str]) -> Mapping[str, Sequence[Row]]:
+        """Every product with one of these codes, whatever its state."""
+        self._read_products(codes)
+        return {code: self._products[code] for code in codes}
+
     def _read_products(self, codes: Collection[str]) -> None:
         missing = {code for code in codes if code not in self._products}
         found: dict[str, list[Row]] = {code: [] for code in missing}
-        domain = [("template.active", "=", True)]
         for row in queries.rows_in(
-            self._rpc, "product.product", "code", missing, domain, queries.PRODUCT
+            self._rpc, "product.product", "code", missing, [ANY_ACTIVE], queries.PRODUCT
         ):
             found.setdefault(row["code"], []).append(row)
         self._products.update((code, found[code]) for code in missing)
@@ -216,8 +259,7 @@ class Lookups:
             return None
         if not self._places.site.carriers:
             return None  # stands in the remarks
-        domain = [["OR", ("party.code", "=", order.ship_via), ("party.name", "=", order.ship_via)]]
-        found = [int(row["id"]) for row in queries.rows(self._rpc, "carrier", domain, ())]
+        found = self._carriers(order.ship_via)
         if len(found) != 1:
             raise Rejected(
                 f"Tryton has {len(found) or 'no'} carrier {order.ship_via}",
@@ -226,6 +268,14 @@ class Lookups:
                 " then replay.",
             )
         return found[0]
+
+    def _carriers(self, name: str) -> list[int]:
+        key = ("carrier", "", name)
+        if key not in self._names:
+            domain = [["OR", ("party.code", "=", name), ("party.name", "=", name)]]
+            rows = queries.rows(self._rpc, "carrier", domain, ())
+            self._names[key] = [int(row["id"]) for row in rows]
+        return self._names[key]
 
     def _named(self, model: str, name: str, value: str, what: str) -> int:
         found = self._names.get((model, name, value))
@@ -239,3 +289,7 @@ class Lookups:
                 remedy=f"Create the {what} in Tryton or correct the mapping, then replay.",
             )
         return found[0]
+
+
+def _by_name(places: Places, lists: Mapping[int, Row]) -> Mapping[str, Row]:
+    return {name: lists[number] for number, name in places.price_lists(lists).items()}

@@ -11,13 +11,16 @@ answers some 500 prices a second), and the mirror would invent prices as soon as
 a formula, a unit or a rounding were understood otherwise. To be reconsidered
 where the full read of a site takes longer than its price interval.
 
+What an order asks is asked of the server as it stands, quantity and day, without the
+lines of the list; of many questions the ladders are cheaper.
+
 Where no line matches, Tryton has no price, not even the list price: null is
 never taken for zero, and no entry is made of it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,7 +32,14 @@ from erp_adapters.tryton.session import Rpc
 from erp_adapters.tryton.site import PLAIN_LIST, Places
 from erp_adapters.tryton.wire import as_float
 from sync.domain.ids import Sku
-from sync.domain.pricing import Price, PriceKey, PriceScope, PriceValue
+from sync.domain.pricing import (
+    Price,
+    PriceKey,
+    PriceQuestion,
+    PriceScope,
+    PriceValue,
+    effective_price,
+)
 from sync.errors import Misconfigured, TryLater
 
 Ladder = tuple[tuple[Decimal, Decimal | None], ...]
@@ -41,6 +51,8 @@ Asked = tuple[Decimal, date | None]
 """Quantity in the unit of sale, and day; None where the day makes no difference."""
 
 ONE_DAY = timedelta(days=1)
+FEW = 8
+"""Questions to one list that are asked one by one; more of them are told by its ladders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +116,69 @@ class Prices:
         lines = self._lines(wanted)
         for number, name in wanted.items():
             row = lists[number]
-            if row["tax_included"]:
-                raise Misconfigured(
-                    f"price list {name} of Tryton holds prices with tax; tradesync mirrors net"
-                    " prices: make a list without tax for these customers"
-                )
+            _refuse_tax(name, row)
             yield from self._of_list(name, number, products, lines[number], row)
+
+    def answers(
+        self,
+        name: str,
+        row: Row | None,
+        products: Sequence[Product],
+        questions: Sequence[PriceQuestion],
+    ) -> Iterator[tuple[PriceQuestion, Price]]:
+        """What that list charges for each question. ``row`` None: the plain list price.
+
+        Raises Misconfigured for a list whose prices hold tax.
+        """
+        if row is not None:
+            _refuse_tax(name, row)
+        by_sku = {each.sku: each for each in products}
+        together: dict[tuple[int, Asked], dict[int, list[PriceQuestion]]] = defaultdict(dict)
+        for question in questions:
+            product = by_sku.get(question.sku)
+            if product is not None and self._can_answer(product, question):
+                day = question.day if self._places.site.dated_prices else None
+                place = product.unit, (question.quantity, day)
+                together[place].setdefault(product.number, []).append(question)
+        if len(together) > FEW:
+            yield from self._by_ladder(name, questions)
+            return
+        number = None if row is None else int(row["id"])
+        for (unit, asked), wanted in together.items():
+            for product_number, price in self._asked(number, unit, asked, list(wanted)):
+                for question in wanted[product_number]:
+                    yield question, self._answer(name, question, price)
+
+    def _can_answer(self, product: Product, question: PriceQuestion) -> bool:
+        return (
+            question.unit == product.unit_symbol
+            and question.currency == self._places.site.currency
+            and question.quantity >= product.smallest
+        )
+
+    def _by_ladder(
+        self, name: str, questions: Sequence[PriceQuestion]
+    ) -> Iterator[tuple[PriceQuestion, Price]]:
+        entries: dict[Sku, list[Price]] = defaultdict(list)
+        for entry in self.entries({name}, {each.sku for each in questions}):
+            entries[entry.key.sku].append(entry)
+        for question in questions:
+            decided = effective_price(entries[question.sku], question)
+            if decided is not None:
+                yield question, decided.price
+
+    def _answer(self, name: str, question: PriceQuestion, price: Decimal | None) -> Price:
+        """An entry that says so much and no more."""
+        key = PriceKey(
+            scope=PriceScope.group(name),
+            price_list=name,
+            sku=question.sku,
+            unit=question.unit,
+            currency=question.currency,
+            min_quantity=question.quantity,
+            valid_from=question.day,
+        )
+        return Price(key, PriceValue(price, question.day))
 
     def products(self, skus: Collection[Sku] | None) -> Sequence[Product]:
         """What can be sold; an item number that two products share is left out."""
@@ -123,11 +192,11 @@ class Prices:
                     self._rpc, "product.product", "code", codes, domain, queries.PRODUCT
                 )
             )
-        seen: dict[str, int] = defaultdict(int)
-        for row in found:
-            seen[row["code"]] += 1
-        above = self._categories() if found else {}
-        return [_product(row, above) for row in found if seen[row["code"]] == 1]
+        return _each_once(found, self._categories() if found else {})
+
+    def to_sell(self, rows: Sequence[Row]) -> Sequence[Product]:
+        """Those of these products that ``products`` tells; without the categories above theirs."""
+        return _each_once([row for row in rows if row["active"] and row["salable"]], {})
 
     def _categories(self) -> Mapping[int, int | None]:
         found = queries.rows(self._rpc, "product.category", [], ("parent",))
@@ -211,6 +280,14 @@ class Prices:
                 yield number, found[number]
 
 
+def _refuse_tax(name: str, row: Row) -> None:
+    if row["tax_included"]:
+        raise Misconfigured(
+            f"price list {name} of Tryton holds prices with tax; tradesync mirrors net"
+            " prices: make a list without tax for these customers"
+        )
+
+
 def _steps(product: Product, lines: Sequence[Line], in_sale_unit: bool) -> Steps:
     """Each period in which the same lines count, with the quantities that they name."""
     matching = [line for line in lines if line.may_match(product)]
@@ -274,6 +351,12 @@ def _joined(ladders: Iterable[tuple[Period, Ladder]]) -> Iterator[tuple[Period, 
         waiting = period, ladder
     if waiting is not None:
         yield waiting
+
+
+def _each_once(rows: Sequence[Row], above: Mapping[int, int | None]) -> list[Product]:
+    """Without those that share a code."""
+    seen = Counter(row["code"] for row in rows)
+    return [_product(row, above) for row in rows if seen[row["code"]] == 1]
 
 
 def _product(row: Row, above: Mapping[int, int | None]) -> Product:

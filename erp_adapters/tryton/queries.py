@@ -53,6 +53,7 @@ PRODUCT = (
     "code",
     "name",
     "active",
+    "template.active",
     "salable",
     "type",
     "categories_all",
@@ -66,6 +67,8 @@ PRODUCT = (
     "sale_uom.rounding",
     "sale_uom.digits",
 )
+USES = ("delivery", "invoice")
+"""What an address on file is for; one for a single order is for neither."""
 UNIT = ("symbol", "category", "factor", "rounding", "digits")
 PRICE_LIST = ("name", "unit", "tax_included", "company")
 PRICE_LINE = ("price_list", "product", "category", "quantity")

@@ -68,7 +68,7 @@ class Sales:
 
     def __init__(self, rpc: Rpc, places: Places) -> None:
         self._settings, self._places = rpc.settings, places
-        self.lookups, self._addresses = Lookups(rpc, places), Addresses(rpc)
+        self.lookups, self.addresses = Lookups(rpc, places), Addresses(rpc, places)
 
     def values(self, order: SalesOrder, key: IdempotencyKey) -> Values:
         """What ``sale.sale`` is created with. Raises Rejected for what Tryton cannot hold."""
@@ -100,11 +100,12 @@ class Sales:
         self.lookups.read_ahead({order.sold_to.value for order in orders}, codes)
         ship_tos = [order.ship_to for order in orders]
         on_file = [each.ship_to_id.value for each in ship_tos if isinstance(each, OnFileShipTo)]
-        self._addresses.read_ahead(on_file)
+        self.addresses.read_ahead(on_file)
 
     def _begun(self, order: SalesOrder, key: IdempotencyKey) -> _Begun:
         header = self.lookups.header(order.sold_to.value, order.currency)
         products = self.lookups.products(sorted(self._codes(order)))
+        self._places.amounts |= products.keys() - {line.sku.value for line in order.lines}
         return _Begun(
             order,
             key,
@@ -119,7 +120,7 @@ class Sales:
 
     def _made(self, begun: Sequence[_Begun]) -> Mapping[OneOff, int]:
         uses = [use for each in begun for use in (each.ship_to, each.bill_to)]
-        return self._addresses.made([use for use in uses if isinstance(use, OneOff)])
+        return self.addresses.made([use for use in uses if isinstance(use, OneOff)])
 
     def _whole(self, begun: _Begun, made: Mapping[OneOff, int]) -> Values:
         site, order, header = self._places.site, begun.order, begun.header
@@ -164,11 +165,10 @@ class Sales:
 
     def _codes(self, order: SalesOrder) -> set[str]:
         """Of the products that the order needs."""
-        codes = [line.sku.value for line in order.lines]
-        codes += [each.code for each in (*order.charges, *order.discounts)]
-        codes += [self._discount_product(line) for line in order.lines if line.discount.amount]
-        codes += [self._adjustment_product(each) for each in booked_adjustments(order)]
-        return set(codes)
+        amounts = {each.code for each in (*order.charges, *order.discounts)}
+        amounts |= {self._discount_product(line) for line in order.lines if line.discount.amount}
+        amounts |= {self._adjustment_product(each) for each in booked_adjustments(order)}
+        return amounts | {line.sku.value for line in order.lines}
 
     def _lines(
         self, order: SalesOrder, header: Header, products: Mapping[str, Row]
@@ -226,16 +226,16 @@ class Sales:
     def _ship_to(self, order: SalesOrder, header: Header) -> int | OneOff:
         match order.ship_to:
             case OnFileShipTo(ship_to_id):
-                return self._addresses.on_file(ship_to_id.value, header.party, what="ship-to")
+                return self.addresses.on_file(ship_to_id.value, header.party, what="ship-to")
             case OneOffShipTo(address):
-                return self._addresses.one_off(address, header.party)
+                return self.addresses.one_off(address, header.party)
 
     def _bill_to(self, order: SalesOrder, header: Header) -> int | OneOff | None:
         match order.bill_to:
             case OnFileBillTo(bill_to_id):
-                return self._addresses.on_file(bill_to_id.value, header.party, what="bill-to")
+                return self.addresses.on_file(bill_to_id.value, header.party, what="bill-to")
             case Address() as address:
-                return self._addresses.one_off(address, header.party)
+                return self.addresses.one_off(address, header.party)
         held = header.defaults.get("invoice_address")
         return None if held is None else int(held)
 

@@ -36,12 +36,17 @@ class Site:
 
 
 class Places:
-    """The site, asked for at the first use; and the price lists, asked for each time."""
+    """The site, asked for at the first use; the price lists, asked for each time; and the
+    ids of countries, their parts and currencies, whose codes are nobody's to change."""
 
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc
         self._guard = threading.Lock()
         self._site: Site | None = None
+        self._ids: dict[tuple[object, ...], int] = {}
+        self.amounts: set[str] = set()
+        """Codes of products that orders had beside their goods: freight, discounts, roundings.
+        There are a few, and whoever reads the goods of the next order reads them along."""
 
     @property
     def site(self) -> Site:
@@ -50,6 +55,29 @@ class Places:
             if self._site is None:
                 self._site = self._read()
             return self._site
+
+    def country(self, code: str) -> int | None:
+        return self._only_one("country.country", [("code", "=", code)], code)
+
+    def subdivision(self, country: int, code: str, region: str) -> int | None:
+        """The one part of the country with that code, as ``region`` or ``XX-region``, or name."""
+        wanted = [region, f"{code}-{region}"]
+        either = ["OR", ("code", "in", wanted), ("name", "=", region)]
+        domain = [("country", "=", country), either]
+        return self._only_one("country.subdivision", domain, country, region)
+
+    def currency(self, code: str) -> int | None:
+        return self._only_one("currency.currency", [("code", "=", code)], code)
+
+    def _only_one(self, model: str, domain: Domain, *key: object) -> int | None:
+        """Kept once it is found; None where there is none, or not only one."""
+        known = self._ids.get((model, *key))
+        if known is not None:
+            return known
+        found = [int(row["id"]) for row in queries.rows(self._rpc, model, domain, ())]
+        if len(found) != 1:
+            return None
+        return self._ids.setdefault((model, *key), found[0])
 
     def price_lists(self, lists: Mapping[int, Row] | None = None) -> Mapping[int, str]:
         """Name of every price list of the company by its id.

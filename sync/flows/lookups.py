@@ -8,6 +8,7 @@ An account that cannot be read, although others can, is set aside for the whole 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -38,6 +39,7 @@ from sync.domain.order import (
     WebOrder,
 )
 from sync.domain.pricing import (
+    EffectivePrice,
     Price,
     PriceQuestion,
     PriceScope,
@@ -49,11 +51,15 @@ from sync.errors import Refusal, TryLater
 from sync.flows.apart import AccountUnread, Apart
 from sync.flows.context import Context, needs
 from sync.ports.erp import (
+    AccountFile,
+    AnswersPriceQuestions,
+    AskedPrice,
     ChecksPurchaseOrders,
     ChecksPurchaseOrdersTogether,
     FindsContacts,
     PurchaseOrder,
     QuotesTax,
+    ReadsAccountFiles,
     ReadsAccounts,
     ReadsItems,
     ReadsPrices,
@@ -84,6 +90,7 @@ class ReadAhead:
     accounts: dict[CustomerId, Account | None] = field(default_factory=dict)
     places: dict[CustomerId, Places] = field(default_factory=dict)
     purchase_orders: dict[PurchaseOrder, ErpOrderNumber | None] = field(default_factory=dict)
+    prices: dict[AskedPrice, Price | None] = field(default_factory=dict)
 
 
 def known_accounts(mapping: SyncMapping) -> list[CustomerId]:
@@ -105,6 +112,7 @@ class Lookups:
         # Asked for every order, and to ask an object for a protocol takes long.
         erp = context.erp
         self._reads_prices = erp if isinstance(erp, ReadsPrices) else None
+        self._answers_prices = erp if isinstance(erp, AnswersPriceQuestions) else None
         self._checks_purchase_orders = erp if isinstance(erp, ChecksPurchaseOrders) else None
         self._quotes_tax = erp if isinstance(erp, QuotesTax) else None
 
@@ -133,7 +141,6 @@ class Lookups:
             if isinstance(order, WebOrder) and (channel := channels.get(order.channel)) is not None
         ]
         asked: list[PurchaseOrder] = []
-        scopes: set[PriceScope] = set()
         for order, key, channel in readable:
             buyer = (order.buyer.web_user, order.buyer.organisation)
             if buyer not in ahead.buyers:
@@ -148,18 +155,8 @@ class Lookups:
         self._read_accounts_ahead(ahead)
         asked = [each for each in asked if each.customer_id in ahead.accounts]
         self._read_purchase_orders_ahead(ahead, asked)
-        for order, _, _ in readable:
-            _, routing = ahead.routings[order.order_id]
-            if not isinstance(routing, Routed):
-                continue
-            account = ahead.accounts.get(routing.customer_id)
-            if account is not None:
-                location = order.buyer.location
-                scopes.update(scopes_of(account.customer_id, account.price_groups, location))
-        skus = {line.sku for order, _, _ in readable for line in order.lines}
-        self._items_of(skus)
-        if self._reads_prices is not None and len(scopes) * len(skus) <= PRICES_AHEAD:
-            self._read_prices(self._reads_prices, scopes, skus)
+        self._items_of({line.sku for order, _, _ in readable for line in order.lines})
+        self._read_prices_ahead(ahead, [(order, channel) for order, _, channel in readable])
         self._ahead = ahead
 
     def changed_accounts(self, ids: Collection[CustomerId]) -> set[CustomerId]:
@@ -191,6 +188,8 @@ class Lookups:
         self, ids: Sequence[CustomerId]
     ) -> tuple[Mapping[CustomerId, Account], Mapping[CustomerId, Places]]:
         """These accounts with their addresses and sites."""
+        if isinstance(self.context.erp, ReadsAccountFiles):
+            return _parted(self._retrying(self.context.erp.account_files, ids))
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
         addresses = needs(self.context.erp, ReadsShipTos, "the ERP")
         accounts = self._retrying(erp.accounts, ids)
@@ -218,6 +217,32 @@ class Lookups:
         if asked and isinstance(erp, ChecksPurchaseOrdersTogether):
             ahead.purchase_orders = dict.fromkeys(asked)
             ahead.purchase_orders.update(self._retrying(erp.purchase_orders_used, asked))
+
+    def _read_prices_ahead(
+        self, ahead: ReadAhead, orders: Sequence[tuple[WebOrder, Channel]]
+    ) -> None:
+        scopes: dict[PriceScope, None] = {}
+        skus: set[Sku] = set()
+        asked: dict[AskedPrice, None] = {}
+        for order, channel in orders:
+            skus.update(line.sku for line in order.lines)
+            _, routing = ahead.routings[order.order_id]
+            if not isinstance(routing, Routed):
+                continue
+            account = ahead.accounts.get(routing.customer_id)
+            if account is None:
+                continue
+            own = scopes_of(account.customer_id, account.price_groups, order.buyer.location)
+            scopes.update(dict.fromkeys(own))
+            if self._answers_prices is None:
+                continue
+            for question in itertools.chain(*self._questions(order, channel).values()):
+                asked.update(dict.fromkeys((scope, question) for scope in own))
+        if self._answers_prices is not None:
+            if len(asked) <= PRICES_AHEAD:
+                ahead.prices = self._answered(self._answers_prices, asked)
+        elif self._reads_prices is not None and len(scopes) * len(skus) <= PRICES_AHEAD:
+            self._read_prices(self._reads_prices, scopes, skus)
 
     def judge(self, order: StoreOrder, key: IdempotencyKey = NO_KEY) -> Outcome:
         """What becomes of the order if it were imported now; nothing is written."""
@@ -428,30 +453,72 @@ class Lookups:
         """The ERP's own price of each line, on the day and in the unit of the order."""
         if account is None or self._reads_prices is None:
             return {}
+        scopes = scopes_of(account.customer_id, account.price_groups, order.buyer.location)
+        questions = self._questions(order, channel)
+        decided = self._deciding(scopes, [each for some in questions.values() for each in some])
+        found = {}
+        for line_id, (question, *in_stock) in questions.items():
+            price, priced_in = decided(question), None
+            if price is None and in_stock:
+                price, priced_in = decided(in_stock[0]), in_stock[0].unit
+            amount = price.price.value.unit_price if price else None
+            if amount == 0 and self.context.mapping.zero_price_means_call:
+                amount = None
+            found[line_id] = LinePrice(amount, priced_in)
+        return found
+
+    def _questions(self, order: WebOrder, channel: Channel) -> dict[str, tuple[PriceQuestion, ...]]:
+        """By line what it costs in its own unit, and where its item is known in the stock unit:
+        an ERP may price in those only, and the quantity counts in them too."""
         zone = ZoneInfo(self.context.erp.capabilities.time_zone)
         day = order.placed_at.astimezone(zone).date()
-        scopes = scopes_of(account.customer_id, account.price_groups, order.buyer.location)
-        lines = [line for line in order.lines if line.kit_parent is None]
-        entries = self.entries(scopes, {line.sku for line in lines})
         units = self.context.mapping.codes.units
-        found = {}
-        for line in lines:
+        found: dict[str, tuple[PriceQuestion, ...]] = {}
+        for line in order.lines:
+            if line.kit_parent is not None:
+                continue
             unit = units.get(line.unit, line.unit)
-            own = entries.get(line.sku, [])
-            question = PriceQuestion(
+            asked = PriceQuestion(
                 line.sku, unit, order.currency, line.quantity, day, channel.warehouse
             )
-            decided = effective_price(own, question)
-            priced_in: str | None = None
+            found[line.line_id] = (asked,)
             item = self._items.get(line.sku)
             factor = item.factor(unit) if item is not None else None
-            if decided is None and item is not None and factor is not None:
-                # An ERP may price in stock units only; the quantity counts in those too.
-                priced_in = item.stock_unit
-                in_stock = replace(question, unit=priced_in, quantity=line.quantity * factor)
-                decided = effective_price(own, in_stock)
-            price = decided.price.value.unit_price if decided else None
-            if price == 0 and self.context.mapping.zero_price_means_call:
-                price = None
-            found[line.line_id] = LinePrice(price, priced_in)
+            if item is not None and factor is not None:
+                in_stock = replace(asked, unit=item.stock_unit, quantity=line.quantity * factor)
+                found[line.line_id] = (asked, in_stock)
         return found
+
+    def _deciding(
+        self, scopes: Collection[PriceScope], questions: Collection[PriceQuestion]
+    ) -> Callable[[PriceQuestion], EffectivePrice | None]:
+        """Tells what decides one of these questions among these scopes."""
+        if self._answers_prices is None:
+            entries = self.entries(scopes, {each.sku for each in questions})
+            return lambda question: effective_price(entries.get(question.sku, ()), question)
+        asked = {(scope, each): None for scope in scopes for each in questions}
+        known = self._ahead.prices
+        if not asked.keys() <= known.keys():
+            known = self._answered(self._answers_prices, asked)
+
+        def decided(question: PriceQuestion) -> EffectivePrice | None:
+            told = (known[scope, question] for scope in scopes)
+            return effective_price([each for each in told if each is not None], question)
+
+        return decided
+
+    def _answered(
+        self, erp: AnswersPriceQuestions, asked: Collection[AskedPrice]
+    ) -> dict[AskedPrice, Price | None]:
+        told = self._retrying(erp.asked_prices, asked) if asked else {}
+        return {each: told.get(each) for each in asked}
+
+
+def _parted(
+    files: Mapping[CustomerId, AccountFile],
+) -> tuple[dict[CustomerId, Account], dict[CustomerId, Places]]:
+    places = {
+        each: (list(file.ship_tos), list(file.bill_tos), list(file.locations))
+        for each, file in files.items()
+    }
+    return {each: file.account for each, file in files.items()}, places

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.account_order import AccountOrder
@@ -25,7 +25,7 @@ from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId
 from sync.domain.invoice import Invoice
 from sync.domain.money import Money, Rounding
 from sync.domain.part_number import CustomerPart
-from sync.domain.pricing import Price, PriceLevel, PriceScope
+from sync.domain.pricing import Price, PriceLevel, PriceQuestion, PriceScope
 from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.domain.settlement import Credit, CreditRequest
@@ -168,6 +168,29 @@ class ReadsAccounts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class AccountFile:
+    """An account with all that hangs on it for an order."""
+
+    account: Account
+    ship_tos: tuple[ShipTo, ...] = ()
+    bill_tos: tuple[BillTo, ...] = ()
+    locations: tuple[Location, ...] = ()
+
+
+@runtime_checkable
+class ReadsAccountFiles(Protocol):
+    """Optional, beside ``ReadsAccounts`` and ``ReadsShipTos``: an ERP that tells both at
+    once with fewer questions."""
+
+    def account_files(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[CustomerId, AccountFile]:
+        """These accounts as ``accounts``, ``ship_tos``, ``bill_tos`` and ``locations`` tell
+        them; one that the ERP does not have is absent."""
+        ...
+
+
 @runtime_checkable
 class FindsContacts(Protocol):
     def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
@@ -259,6 +282,25 @@ class ReadsPrices(Protocol):
 
         With ``skus`` only those of these items. A short read raises; it never
         looks like an end.
+        """
+        ...
+
+
+AskedPrice: TypeAlias = tuple[PriceScope, PriceQuestion]
+"""What does that cost by the entries of this scope alone?"""
+
+
+@runtime_checkable
+class AnswersPriceQuestions(Protocol):
+    """Optional, beside ``ReadsPrices``: an ERP that answers a few questions sooner than
+    it tells all entries of the items."""
+
+    def asked_prices(self, asked: Collection[AskedPrice]) -> Mapping[AskedPrice, Price]:
+        """The price that decides each question, as ``effective_price`` finds it among all
+        entries of that scope.
+
+        A question that no entry of the scope decides is absent, or has a price of None.
+        The entry may be one that only says so much: from that quantity, on that day.
         """
         ...
 

@@ -49,7 +49,14 @@ from sync.domain.ids import (
 )
 from sync.domain.invoice import DueDate, InvoiceKind, InvoiceLine
 from sync.domain.money import Money, total
-from sync.domain.pricing import DEFAULT_LIST, ITEM_OVERRIDES, Price, PriceScope
+from sync.domain.pricing import (
+    DEFAULT_LIST,
+    ITEM_OVERRIDES,
+    Price,
+    PriceQuestion,
+    PriceScope,
+    effective_price,
+)
 from sync.domain.sales_order import (
     ErpOrderState,
     OneOffShipTo,
@@ -62,6 +69,8 @@ from sync.domain.settlement import settlement_key
 from sync.domain.times import Watermark
 from sync.errors import Conflict, GroupRejected, Rejected, SyncError
 from sync.ports.erp import (
+    AccountFile,
+    AnswersPriceQuestions,
     CancelsOrders,
     ChecksPurchaseOrders,
     ChecksPurchaseOrdersTogether,
@@ -75,6 +84,7 @@ from sync.ports.erp import (
     FindsOrdersTogether,
     ListsRestrictedItems,
     PurchaseOrder,
+    ReadsAccountFiles,
     ReadsAccountOrders,
     ReadsAccounts,
     ReadsAvailability,
@@ -903,6 +913,30 @@ class ErpAdapterContract:
         assert list(reads.bill_tos([a.ACCOUNT])) == [erp_world.told(a.a_bill_to())]
         assert list(reads.bill_tos([])) == []
 
+    @pytest.mark.rule("MI-1")
+    def test_an_account_file_says_what_its_parts_say(self, erp: Erp, erp_world: ErpWorld) -> None:
+        files = having(erp, ReadsAccountFiles)
+        reads, addresses = having(erp, ReadsAccounts), having(erp, ReadsShipTos)
+        arrange_customer(erp_world)
+        erp_world.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("0002")))
+        erp_world.add_bill_to(a.a_bill_to())
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        asked = [a.ACCOUNT, OTHER, CustomerId("UNKNOWN")]
+
+        told = files.account_files(asked)
+
+        assert told == {
+            each: AccountFile(
+                account,
+                tuple(addresses.ship_tos([each])),
+                tuple(addresses.bill_tos([each])),
+                tuple(reads.locations([each])),
+            )
+            for each, account in reads.accounts(asked).items()
+        }
+        assert (len(told), len(told[a.ACCOUNT].ship_tos)) == (2, 2)
+        assert files.account_files([]) == {}
+
     # Items.
 
     @pytest.mark.rule("OI-8")
@@ -1117,6 +1151,55 @@ class ErpAdapterContract:
         told = list(reads.prices([*scopes, self.own_scope]))
 
         assert told == [erp_world.told(self._price())]
+
+    # Prices by the question.
+
+    @pytest.mark.rule("WA-6", "WA-7", "VE-12")
+    def test_a_question_is_answered_as_all_entries_would(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads, answers = having(erp, ReadsPrices), having(erp, AnswersPriceQuestions)
+        _arrange_priced(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        for entry in (
+            self._price("9.9900"),
+            self._price("9.4900", min_quantity=Decimal(100)),
+            self._price("4.2500", sku=NUT, valid_until=date(2024, 12, 31)),
+            self._price("4.7500", sku=NUT, valid_from=date(2025, 1, 1)),
+            a.a_price("7.7700", scope=self.other_scope),
+        ):
+            erp_world.add_price(entry)
+        [own, *_] = reads.prices([self.own_scope], [a.SKU])
+        asked = [
+            (
+                scope,
+                PriceQuestion(sku, unit, currency, Decimal(quantity), day),
+            )
+            for scope in (self.own_scope, self.other_scope, PriceScope.group("UNKNOWN"))
+            for sku in (a.SKU, NUT, Sku("UNKNOWN"))
+            for unit, currency in ((own.key.unit, own.key.currency), ("PALLET", "XTS"))
+            for quantity in (1, 99, 100, 5000)
+            for day in (date(2024, 12, 31), date(2025, 1, 1))
+        ]
+
+        # A few are not answered by the same way as many, perhaps.
+        told = {**answers.asked_prices(asked)}
+        alone = {each: answers.asked_prices([each]).get(each) for each in asked}
+
+        for scope, question in asked:
+            by_entries = effective_price(reads.prices([scope], [question.sku]), question)
+            expected = by_entries.price.value.unit_price if by_entries else None
+            for found in (told.get((scope, question)), alone[scope, question]):
+                assert (found.value.unit_price if found else None) == expected, question
+                assert found is None or effective_price([found], question) is not None
+        assert {price.value.unit_price for price in told.values()} >= {
+            Decimal("9.99"),
+            Decimal("9.49"),
+            Decimal("4.25"),
+            Decimal("4.75"),
+            Decimal("7.77"),
+        }
+        assert dict(answers.asked_prices([])) == {}
 
     # Prices by whole lists.
 

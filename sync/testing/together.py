@@ -1,8 +1,8 @@
 """The fakes again, with what is optional in the ports: many at once.
 
-``GroupingErp`` takes orders in groups and answers about many of them in one call;
-``BatchStore`` reads many orders again in one call. A fault of such a call concerns
-all that it carries.
+``GroupingErp`` takes orders in groups and answers about many of them in one call, tells
+accounts with their addresses, and prices by the question; ``BatchStore`` reads many
+orders again in one call. A fault of such a call concerns all that it carries.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from sync.domain.ids import ErpOrderNumber, IdempotencyKey, WebOrderId
+from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, WebOrderId
 from sync.domain.order import StoreOrder
+from sync.domain.pricing import Price, effective_price
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
 from sync.errors import Conflict, GroupRejected, Rejected
 from sync.ports.clock import Clock
-from sync.ports.erp import ErpCapabilities, PurchaseOrder
+from sync.ports.erp import AccountFile, AskedPrice, ErpCapabilities, PurchaseOrder
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from sync.testing.store import MemoryStore
 
@@ -64,6 +65,27 @@ class GroupingErp(MemoryErp):
                 ) from refusal
         self.groups += 1
         return [self._write(order, key) for order, key in orders]
+
+    def account_files(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[CustomerId, AccountFile]:
+        return {
+            each: AccountFile(
+                account,
+                tuple(self.ship_tos([each])),
+                tuple(self.bill_tos([each])),
+                tuple(self.locations([each])),
+            )
+            for each, account in self.accounts(customer_ids).items()
+        }
+
+    def asked_prices(self, asked: Collection[AskedPrice]) -> Mapping[AskedPrice, Price]:
+        told = {}
+        for scope, question in asked:
+            found = effective_price(self.prices([scope], [question.sku]), question)
+            if found is not None:
+                told[scope, question] = found.price
+        return told
 
     def purchase_orders_used(
         self, asked: Collection[PurchaseOrder]

@@ -50,6 +50,8 @@ ERP_PROTOCOLS = [
     erp_ports.FindsOrdersTogether,
     erp_ports.SupportsOrderGroups,
     erp_ports.ChecksPurchaseOrdersTogether,
+    erp_ports.ReadsAccountFiles,
+    erp_ports.AnswersPriceQuestions,
 ]
 STORE_PROTOCOLS = [
     store_ports.Store,

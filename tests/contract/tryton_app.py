@@ -57,6 +57,8 @@ _ROWS: Mapping[str, Row] = {
     "product.product": {
         "id": 5,
         "code": "BOLT-M8",
+        "active": True,
+        "template.": {"id": 5, "active": True},
         "salable": True,
         "account_category": 9,
         "default_uom.": _UNIT,

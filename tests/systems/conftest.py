@@ -20,8 +20,10 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 NOT_CLAIMED = frozenset(
     {
+        "harbour does not claim AnswersPriceQuestions",
         "harbour does not claim CancelsOrders",
         "harbour does not claim FindsOrdersTogether",
+        "harbour does not claim ReadsAccountFiles",
         "harbour does not claim ReadsDocumentFiles",
         "harbour does not claim RequestsCredits",
         "medusa does not claim CapturesPayments",

@@ -15,9 +15,10 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sync.domain.account import BillTo, ShipTo
@@ -51,6 +52,7 @@ from sync.errors import Conflict, Misconfigured
 from sync.kit.hint_body import hinted
 from sync.kit.http import HttpLimits, HttpSession
 from sync.kit.limiter import TokenBucket
+from sync.kit.pool import together
 from sync.ports.erp import Finding
 from sync.ports.store import Delivery, OrderPage, StoreCapabilities
 from sync.stores.medusa import notices, translate
@@ -64,6 +66,8 @@ from sync.stores.medusa.price_rows import mixed_up
 from sync.stores.medusa.queries import PRICES_PER_WRITE, Json, Queries
 from sync.stores.medusa.settings import MedusaSettings, settings_from
 from sync.stores.medusa.translate_orders import order_from
+
+T = TypeVar("T")
 
 BATCH = 500
 _OF_AN_ACCOUNT = ("account", "ship_to", "bill_to", "invoice", "document")
@@ -172,22 +176,22 @@ class MedusaStore:
         return order_pages(self._queries, since, self._settings.page_size, self._told)
 
     def order(self, order_id: WebOrderId) -> StoreOrder | None:
-        found = self._queries.order(order_id.value)
-        return self._told([found])[0] if found is not None else None
+        found, checkouts = self._with_checkouts(
+            [order_id.value], lambda: self._queries.order(order_id.value)
+        )
+        return self._of_carts([found], checkouts)[0] if found is not None else None
 
     def orders_now(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, StoreOrder]:
         """As the port says. A list leaves some kinds of order out, so each order that is
         missing in it is asked for by itself."""
         asked = {each.value for each in order_ids}
-        found = list(self._queries.orders(asked))
+        found, checkouts = self._with_checkouts(asked, lambda: list(self._queries.orders(asked)))
         for order_id in sorted(asked - {each["id"] for each in found}):
             one = self._queries.order(order_id)
             if one is not None:
                 found.append(one)
-        return {
-            WebOrderId(each["id"]): order
-            for each, order in zip(found, self._told(found), strict=True)
-        }
+        told = self._of_carts(found, checkouts)
+        return {WebOrderId(each["id"]): order for each, order in zip(found, told, strict=True)}
 
     # --- ReadsBuyers and ListsStaffAttributes ---
 
@@ -390,8 +394,30 @@ class MedusaStore:
     # --- Parts of the above ---
 
     def _told(self, found: list[Json]) -> list[StoreOrder]:
-        checkouts = self._queries.checkouts([each["id"] for each in found])
-        return [order_from(each, checkouts.get(each["id"]), self._settings) for each in found]
+        return self._of_carts(found, {})
+
+    def _of_carts(self, found: Sequence[Json], checkouts: Mapping[str, Json]) -> list[StoreOrder]:
+        """These orders, with who completed their carts; asked for those not known yet."""
+        missing = [each["id"] for each in found if each["id"] not in checkouts]
+        known = {**checkouts, **(self._queries.checkouts(missing) if missing else {})}
+        return [order_from(each, known.get(each["id"]), self._settings) for each in found]
+
+    def _with_checkouts(
+        self, order_ids: Collection[str], read: Callable[[], T]
+    ) -> tuple[T, Mapping[str, Json]]:
+        """What ``read`` gives, and at the same time who completed the carts of these orders.
+
+        Whoever that was, it is recorded before the order is there and does not change any
+        more. Of an order that came to be between the two it is asked for once more.
+        """
+        found: dict[str, Any] = {}
+        jobs: dict[str, Callable[[], object]] = {
+            "orders": read,
+            "checkouts": lambda: self._queries.checkouts(order_ids),
+        }
+        threads = min(len(jobs), self._settings.threads)
+        together(jobs, lambda job: jobs[job](), threads=threads, done=found.__setitem__)
+        return found["orders"], found["checkouts"]
 
     def _user(self, customer: Json) -> WebUser | None:
         return translate.web_user(customer, self._settings.account_key)

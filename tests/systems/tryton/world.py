@@ -50,7 +50,7 @@ from sync.domain.sales_order import (
     OrderStatus,
     SalesOrder,
 )
-from sync.ports.erp import Feed
+from sync.ports.erp import AccountFile, Feed
 from sync.testing.erp_world import OrderRows, WrittenLine, WrittenOrder
 from tests.systems.tryton.client import Fault, Tryton
 from tests.systems.tryton.kit import Database
@@ -98,41 +98,52 @@ class NamedTryton(TrytonErpAdapter):
     directory: Directory
 
     def accounts(self, customer_ids: Collection[CustomerId]) -> Mapping[CustomerId, Account]:
-        def named(account: Account) -> Account:
-            default = account.default_ship_to
-            return dataclasses.replace(
-                account,
-                contacts=tuple(
-                    Contact(ContactId(self.directory.contacts.name(c.contact_id.value)), c.email)
-                    for c in account.contacts
-                ),
-                default_ship_to=None
-                if default is None
-                else ShipToId(self.directory.ship_tos.name(default.value)),
-            )
-
         self.directory.settle()
-        return {key: named(each) for key, each in super().accounts(customer_ids).items()}
+        return {key: self._account(each) for key, each in super().accounts(customer_ids).items()}
+
+    def account_files(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[CustomerId, AccountFile]:
+        self.directory.settle()
+        return {
+            key: AccountFile(
+                self._account(each.account),
+                tuple(map(self._ship_to_named, each.ship_tos)),
+                tuple(map(self._bill_to_named, each.bill_tos)),
+            )
+            for key, each in super().account_files(customer_ids).items()
+        }
 
     def customer_ids(self) -> Iterator[CustomerId]:
         self.directory.settle()
         return super().customer_ids()
 
     def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
-        return [
-            dataclasses.replace(
-                each, ship_to_id=ShipToId(self.directory.ship_tos.name(each.ship_to_id.value))
-            )
-            for each in super().ship_tos(customer_ids)
-        ]
+        return [self._ship_to_named(each) for each in super().ship_tos(customer_ids)]
 
     def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
-        return [
-            dataclasses.replace(
-                each, bill_to_id=BillToId(self.directory.bill_tos.name(each.bill_to_id.value))
-            )
-            for each in super().bill_tos(customer_ids)
-        ]
+        return [self._bill_to_named(each) for each in super().bill_tos(customer_ids)]
+
+    def _account(self, account: Account) -> Account:
+        default = account.default_ship_to
+        return dataclasses.replace(
+            account,
+            contacts=tuple(
+                Contact(ContactId(self.directory.contacts.name(c.contact_id.value)), c.email)
+                for c in account.contacts
+            ),
+            default_ship_to=None
+            if default is None
+            else ShipToId(self.directory.ship_tos.name(default.value)),
+        )
+
+    def _ship_to_named(self, ship_to: ShipTo) -> ShipTo:
+        name = self.directory.ship_tos.name(ship_to.ship_to_id.value)
+        return dataclasses.replace(ship_to, ship_to_id=ShipToId(name))
+
+    def _bill_to_named(self, bill_to: BillTo) -> BillTo:
+        name = self.directory.bill_tos.name(bill_to.bill_to_id.value)
+        return dataclasses.replace(bill_to, bill_to_id=BillToId(name))
 
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         self.directory.settle()

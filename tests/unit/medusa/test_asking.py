@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,8 @@ import requests
 import responses
 from responses import matchers
 
-from sync.domain.ids import InvoiceNumber, WebOrderId
+from sync.domain.ids import InvoiceNumber, WebOrderId, WebUserId
+from sync.domain.order import WebOrder
 from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice, ImportState
 from sync.errors import Conflict, Misconfigured, Rejected, TryLater
@@ -20,6 +22,7 @@ from sync.stores.medusa.queries import ORDER_FIELDS
 from sync.testing import builders as a
 from tests.unit.medusa.answers import URL, a_store, an_order
 
+CHECKOUT = {"order_id": "order_1", "actor_id": "cus_ada"}
 PENDING = ImportNotice(ImportState.PENDING)
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -89,10 +92,61 @@ def test_many_orders_are_read_again_by_one_list(shop: responses.RequestsMock) ->
 
 
 @pytest.mark.rule("OI-2")
+def test_an_order_and_who_placed_it_are_asked_for_at_the_same_time(
+    shop: responses.RequestsMock,
+) -> None:
+    """Each of the two answers comes only once the other question is there."""
+    both = threading.Barrier(2, timeout=30)
+
+    def order(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        both.wait()
+        return 200, {}, json.dumps({"order": an_order()})
+
+    def checkouts(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        both.wait()
+        return 200, {}, json.dumps({"checkouts": [CHECKOUT]})
+
+    shop.add_callback(responses.GET, f"{URL}/admin/orders/order_1", order)
+    shop.add_callback(responses.POST, f"{URL}/admin/tradesync/checkouts", checkouts)
+
+    found = a_store().order(WebOrderId("order_1"))
+
+    assert isinstance(found, WebOrder)
+    assert (found.buyer.web_user, found.buyer.signed_in) == (WebUserId("cus_ada"), True)
+    assert len(shop.calls) == 2
+
+
+@pytest.mark.rule("WA-2", "OI-2")
+def test_who_placed_an_order_that_has_only_just_come_to_be_is_asked_once_more(
+    shop: responses.RequestsMock,
+) -> None:
+    """The cart had no order yet when it was asked who completed it."""
+    shop.get(f"{URL}/admin/orders/order_1", json={"order": an_order()})
+    shop.post(f"{URL}/admin/tradesync/checkouts", json={"checkouts": []})
+    shop.post(f"{URL}/admin/tradesync/checkouts", json={"checkouts": [CHECKOUT]})
+
+    found = a_store().order(WebOrderId("order_1"))
+
+    assert isinstance(found, WebOrder)
+    assert (found.buyer.web_user, found.buyer.signed_in) == (WebUserId("cus_ada"), True)
+
+
+def test_where_one_request_at_a_time_is_wanted_one_follows_the_other(
+    shop: responses.RequestsMock,
+) -> None:
+    shop.get(f"{URL}/admin/orders/order_1", status=404, json={"type": "not_found"})
+    shop.post(f"{URL}/admin/tradesync/checkouts", json={"checkouts": []})
+
+    assert a_store(threads=1).order(WebOrderId("order_1")) is None
+    assert [call.request.method for call in shop.calls] == ["GET", "POST"]
+
+
+@pytest.mark.rule("OI-2")
 def test_a_list_with_orders_that_nobody_asked_for_stops_the_read(
     shop: responses.RequestsMock,
 ) -> None:
     shop.get(f"{URL}/admin/orders", json={"orders": [an_order(id="order_9")]})
+    shop.post(f"{URL}/admin/tradesync/checkouts", json={"checkouts": []})
 
     with pytest.raises(Misconfigured, match="not asked for"):
         a_store().orders_now([WebOrderId("order_1"), WebOrderId("order_2")])

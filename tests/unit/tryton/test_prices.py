@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp_adapters.tryton.prices import Prices
+from erp_adapters.tryton.prices import FEW, Prices
 from erp_adapters.tryton.session import Rpc
 from erp_adapters.tryton.site import PLAIN_LIST, Places, Site
 from sync.domain.ids import Sku
@@ -143,6 +144,18 @@ def entries(book: Book, group: str = "GOLD", skus: Sequence[Sku] | None = None) 
     return list(Prices(rpc, places).entries({group}, skus))
 
 
+def answered(book: Book, questions: Sequence[PriceQuestion]) -> dict[PriceQuestion, Any]:
+    rpc = cast(Rpc, book)
+    places = Places(rpc)
+    places._site = SITE
+    prices = Prices(rpc, places)
+    sold = prices.to_sell([{"active": True, "salable": True, **each} for each in book.products])
+    return {
+        question: price.value.unit_price
+        for question, price in prices.answers("GOLD", book.list, sold, questions)
+    }
+
+
 def shown(found: Sequence[Price], sku: str, unit: str, quantity: Decimal, day: date) -> Any:
     own = [price for price in found if price.key.sku == Sku(sku)]
     decided = effective_price(own, PriceQuestion(Sku(sku), unit, "USD", quantity, day))
@@ -189,6 +202,75 @@ def test_whatever_the_lines_the_mirror_says_what_the_server_charges(
         symbol = product["sale_uom."]["symbol"]
         charged = book.charged(product["id"], float(quantity), day)
         assert shown(found, product["code"], symbol, Decimal(quantity), day) == charged
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+@given(
+    lines=st.lists(rows(), max_size=6),
+    quantities=st.lists(st.integers(1, 40), min_size=1, max_size=2 * FEW, unique=True),
+    day=st.integers(-6, 6).map(lambda n: A_DAY + timedelta(days=n)),
+)
+def test_few_questions_or_many_the_answer_is_what_the_server_charges(
+    lines: list[Row], quantities: list[int], day: date
+) -> None:
+    products = [a_product(1), a_product(2, categories_all=[3])]
+    asked = [
+        PriceQuestion(Sku(each["code"]), "u", "USD", Decimal(quantity), day)
+        for each in products
+        for quantity in quantities
+    ]
+    book = Book(lines, products)
+    told = answered(book, asked)
+    for question in asked:
+        number = int(question.sku.value.removeprefix("P"))
+        charged = book.charged(number, float(question.quantity), day)
+        assert told.get(question) == charged
+    if len(quantities) <= FEW:
+        assert book.asked == len(quantities)
+
+
+@pytest.mark.parametrize("asked, calls", [(1, 1), (FEW, FEW), (FEW + 1, 2), (500, 2)])
+def test_of_many_questions_the_ladders_are_read_and_of_few_not(asked: int, calls: int) -> None:
+    book = Book([Row(Decimal(8), quantity=10.0), Row(Decimal(9))], [a_product()])
+    questions = [
+        PriceQuestion(Sku("P1"), "u", "USD", Decimal(number), A_DAY)
+        for number in range(1, asked + 1)
+    ]
+
+    told = answered(book, questions)
+
+    assert [told[each] for each in questions] == [
+        Decimal(8) if each.quantity >= 10 else Decimal(9) for each in questions
+    ]
+    assert book.asked == calls
+
+
+def test_items_of_one_quantity_are_asked_about_together() -> None:
+    book = Book([Row(Decimal(9))], [a_product(n) for n in (1, 2, 3)])
+    asked = [PriceQuestion(Sku(f"P{n}"), "u", "USD", Decimal(5), A_DAY) for n in (1, 2, 3)]
+
+    assert answered(book, asked) == dict.fromkeys(asked, Decimal(9))
+    assert book.asked == 1
+
+
+def test_what_is_not_sold_so_has_no_answer() -> None:
+    book = Book([Row(Decimal(9))], [a_product(1), a_product(2, salable=False)])
+    each = PriceQuestion(Sku("P1"), "u", "USD", Decimal(1), A_DAY)
+    others: list[dict[str, Any]] = [
+        {"unit": "box"},
+        {"currency": "EUR"},
+        {"quantity": Decimal("0.5")},
+        {"sku": Sku("P2")},
+        {"sku": Sku("P3")},
+    ]
+    assert answered(book, [dataclasses.replace(each, **other) for other in others]) == {}
+    assert book.asked == 0
+
+
+def test_questions_to_a_list_with_tax_are_refused() -> None:
+    book = Book([Row(Decimal(9))], [a_product()], tax_included=True)
+    with pytest.raises(Misconfigured, match="GOLD"):
+        answered(book, [PriceQuestion(Sku("P1"), "u", "USD", Decimal(1), A_DAY)])
 
 
 @pytest.mark.rule("WA-7")
