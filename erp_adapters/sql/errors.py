@@ -147,7 +147,8 @@ def _ours(
             return Rejected(
                 f"{doing}: the ERP refused: {told.text} ({told.code})",
                 code="erp_constraint",
-                remedy="create or correct in the ERP what the order names, then replay",
+                remedy="correct in the ERP what the order names, or in the store what this rule"
+                " refuses, then replay",
             )
         case Failure.VALUE:
             return Rejected(

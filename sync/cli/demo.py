@@ -86,10 +86,15 @@ def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
         took_s = sum(took.values())
         _tell(told, results, took_s, seconds, keep_running=keep_running, site=home)
         click.echo(f"Log lines of each step are in {_relative(log_file)}.")
-    if any(result.outcome not in ("ok",) for result in results):
-        raise click.exceptions.Exit(Exit.FAILED)
+    unwell = [result for result in results if result.outcome != "ok"]
+    for result in unwell:
+        # The way out stands a hundred lines further up.
+        click.echo(f"{result.flow} did not end well ({result.outcome}): {result.message}", err=True)
     if keep_running:
+        # The daemon tries such a flow again, and serves the others meanwhile.
         _keep_running(home)
+    elif unwell:
+        raise click.exceptions.Exit(Exit.FAILED)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sync.cli import demo
 from sync.cli.output import Exit
 from sync.mapping import read_mapping
 from sync.settings import load_settings
@@ -480,6 +481,22 @@ def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(fresh: Ope
     assert second.code == 0
     assert second.err == ""
     assert "Nothing to do: both sides agree, and nothing was written." in second.out
+
+
+def test_a_flow_that_is_refused_is_told_last_and_keeps_no_daemon_from_running(
+    fresh: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fresh("demo").code == 0
+    fresh.site.change(fresh.site.database("erp"), "UPDATE price_list_price SET unit_price = 99.99")
+    kept: list[str] = []
+    monkeypatch.setattr(demo, "_keep_running", kept.append)
+    running = fresh("demo", "--keep-running")
+    assert (running.code, len(kept)) == (Exit.DONE, 1)
+    assert "prices did not end well (refused)" in running.err
+    assert "--confirm" in running.err
+    once = fresh("demo")
+    assert once.code == Exit.FAILED
+    assert once.err.splitlines()[-1].startswith("prices did not end well (refused)")
 
 
 def test_the_demo_names_what_can_be_typed_in_this_folder(
