@@ -70,6 +70,7 @@ def explain_order(context: Context, name: str) -> Answer:
     else:
         answer["state"] = entry.state.value
         answer["erp_order"] = entry.erp_order.value if entry.erp_order else None
+        answer["mapping"] = entry.mapping_version
         steps.append(f"The ledger has it as {entry.state.value}, attempts: {entry.attempts}.")
         if entry.decision is not None:
             decision = entry.decision
@@ -80,6 +81,8 @@ def explain_order(context: Context, name: str) -> Answer:
             )
             steps.extend(decision.trail)
             steps.extend(f"flag: {flag}" for flag in decision.flags)
+        elif entry.mapping_version is not None:
+            steps.append(f"Decided by mapping {entry.mapping_version}.")
         if entry.waiting_sentence:
             steps.append(f"It waits: {entry.waiting_sentence}")
         steps.extend(
