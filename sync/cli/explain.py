@@ -78,7 +78,8 @@ Examples:
     "--on", "--at", "at", type=Moment(), help="A day in the ERP's calendar; default: today."
 )
 @click.option("--location", help="A site of the account; default with --user: the user's own.")
-@click.option("--warehouse", help="Ships from there, as a channel's warehouse; default: anywhere.")
+@click.option("--warehouse", help="Ships from there; default: the channel's, else anywhere.")
+@click.option("--channel", help="As it is shown on this channel of the store.")
 @json_option
 @site_options
 def price(
@@ -91,6 +92,7 @@ def price(
     at: Any,
     location: str | None,
     warehouse: str | None,
+    channel: str | None,
     as_json: bool,
     site: str | None,
     pipeline: str | None,
@@ -113,6 +115,7 @@ def price(
         "day": at.date() if at else None,
         "location": location,
         "warehouse": warehouse,
+        "channel": channel,
     }
     with opened(site, pipeline) as line:
         if user:
