@@ -321,8 +321,9 @@ def explain_price(
         warehouse = there[ChannelId(channel)].warehouse
     account = lookups.account(customer_id)
     if account is None:
-        steps = [f"The ERP has no customer {customer}.", *_swapped(lookups, sku, "the item")]
-        return {"steps": steps, "price": None}
+        told = f"The ERP has no customer {customer}."
+        swapped = _swapped(lookups, sku, "the item")
+        return {"steps": [told, *_meant_a_user(context, customer, sku), *swapped], "price": None}
     if isinstance(context.erp, ReadsItems) and Sku(sku) not in context.erp.items([Sku(sku)]):
         return {"steps": [f"The ERP has no item {sku}."], "price": None}
     place = LocationId(location) if location else None
@@ -374,6 +375,13 @@ def _zero_is_none(
         told = f"Zero is no price on {on} only: name the --channel."
         return mapping.zero_price_means_call, [told]
     return next(iter(said.values()), mapping.zero_price_means_call), []
+
+
+def _meant_a_user(context: Context, name: str, sku: str) -> Iterator[str]:
+    """A hint for whoever wrote a web user where a customer belongs."""
+    directory = context.store
+    if isinstance(directory, ReadsBuyers) and directory.buyer(WebUserId(name), None).user:
+        yield f"The store has a user {name}: tradesync explain price {sku} --user {name}"
 
 
 def _swapped(lookups: Lookups, other: str, what: str) -> Iterator[str]:

@@ -104,7 +104,7 @@ def price(
     from sync.explaining import explain_price, explain_users_price
 
     if len(names) != (1 if user else 2):
-        wanted = "one SKU beside --user" if user else "CUSTOMER and SKU, or SKU and --user"
+        wanted = "one SKU beside --user" if user else "CUSTOMER and SKU, or SKU and --user USER"
         raise click.UsageError(f"give {wanted}")
     if organisation and not user:
         raise click.UsageError("--organisation says for whom a --user buys")

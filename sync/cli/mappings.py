@@ -100,22 +100,23 @@ def show(
     click.echo(f"One file exactly as it was: tradesync mappings show {version} --file NAME")
 
 
-@mappings.command(epilog="\b\nExample:\n  tradesync mappings diff 3f2a 91cc\n"
-                         "  tradesync mappings diff 3f2a files")  # fmt: skip
-@click.argument("old")
+@mappings.command(epilog="\b\nExamples:\n  tradesync mappings diff\n"
+                         "  tradesync mappings diff 3f2a 91cc")  # fmt: skip
+@click.argument("old", required=False)
 @click.argument("new", default=FILES)
 @json_option
 @site_options
-def diff(old: str, new: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
+def diff(old: str | None, new: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
     """Tell what NEW says differently from OLD: who moves, and which settings change.
 
     Both are versions; `files`, which NEW is if left out, means the files as
-    they are in the folder.
+    they are in the folder. OLD, if left out, is the version in force.
     """
     from sync.planning.remapping import assignments_moved, contacts_changed, settings_changed
 
     with opened(site, pipeline) as line:
-        (old, before), (new, after) = _mapping(line, old), _mapping(line, new)
+        old, before = _mapping(line, old or _in_force(line))
+        new, after = _mapping(line, new)
     moves = assignments_moved(before, after)
     contacts, settings = contacts_changed(before, after), settings_changed(before, after)
     if as_json:
@@ -238,6 +239,15 @@ def _files(line: Pipeline, written: str) -> tuple[str, Mapping[str, str]]:
     if files is None:
         raise Misconfigured(f"mapping {version} was given up at this moment; try again")
     return version, files
+
+
+def _in_force(line: Pipeline) -> str:
+    with line.state.transaction() as state:
+        good = state.mappings.last_good()
+    if good is None:
+        told = "no mapping is in force yet, for the service has not run"
+        raise Misconfigured(f"{told}; tradesync plan mappings tells what the files would do")
+    return good.version
 
 
 def _mapping(line: Pipeline, written: str) -> tuple[str, SyncMapping]:

@@ -144,6 +144,24 @@ def test_two_versions_are_compared_in_words_and_as_data(site: Operator) -> None:
     assert "They say the same." in site("mappings", "diff", second).out, "the files are that one"
 
 
+def test_without_a_version_the_files_are_compared_with_what_is_in_force(site: Operator) -> None:
+    first = version(site)
+    assert "They say the same." in site("mappings", "diff").out
+    edited(site)
+    told = site("mappings", "diff", "--json").json
+    assert told["old"] == first
+    assert [each["after"] for each in told["moves"]] == ["000102"]
+    take_up(site)
+    assert "They say the same." in site("mappings", "diff").out
+
+
+def test_without_a_version_and_before_the_first_start_the_way_out_is_said(fresh: Operator) -> None:
+    told = fresh("mappings", "diff")
+    assert told.code == Exit.MISCONFIGURED
+    assert "the service has not run" in told.err
+    assert "tradesync plan mappings" in told.err
+
+
 def test_a_version_is_put_back_and_counts_as_any_edit(site: Operator) -> None:
     first, texts = version(site), read_texts(folder(site))
     edited(site)

@@ -435,6 +435,10 @@ def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
     own = operator("explain", "price", sku, "--user", "u-sole-trader", "--json").json
     assert own["customer"] == "000126"
     assert own["steps"][0].startswith("Acting in person: customer 000126, by ")
+    meant = operator("explain", "price", "u-sole-trader", sku)
+    assert f"tradesync explain price {sku} --user u-sole-trader" in meant.out
+    assert "--user" not in operator("explain", "price", "999999", sku).out
+    assert "--user USER" in operator("explain", "price", "u-sole-trader").err
     for wrong in (("000101",), ("000101", sku, "--user", "u-1"), (sku, "--organisation", "o-1")):
         assert operator("explain", "price", *wrong).code == 2
 
