@@ -86,6 +86,15 @@ def test_a_folder_under_git_names_author_and_commit(site: Operator) -> None:
     assert (old["by"], old["author"]) == ("Grace Ö", "Grace Ö")
     assert old["commit"]
     assert (new["by"], new["commit"]) == (None, None), "its edit was not committed"
+    assert site("mappings", "diff", old["version"], "--json").json["lines"] == []
+
+    git("commit", "-q", "-a", "-m", "moved")
+    [gone, come] = site("mappings", "diff", old["version"], "--json").json["lines"]
+    assert (gone["added"], gone["text"]) == (False, MOVE[0])
+    assert (come["added"], come["text"], come["file"]) == (True, MOVE[1], "customers.csv")
+    assert (come["by"], come["line"]) == ("Grace Ö", gone["line"])
+    told = site("mappings", "diff", old["version"]).out
+    assert f"customers.csv:{come['line']}: + {MOVE[1]}  (Grace Ö, {come['commit']}, " in told
 
 
 def test_a_version_is_shown_whole_by_its_first_characters(site: Operator) -> None:
