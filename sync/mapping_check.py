@@ -62,12 +62,14 @@ def mapping_findings(context: Context) -> list[Finding]:
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     keys = _ErpKeys(context)
     _odd_customers(context)  # what was read before is none of ours
-    for batch in chunks([*wanted, *groups], context.limits.accounts_per_read):
+    policies = sorted(context.mapping.account_policies.keys() - {*wanted, *groups})
+    everybody = [*wanted, *groups, *policies]
+    for batch in chunks(everybody, context.limits.accounts_per_read):
         accounts = context.retrying()(erp.accounts, batch)
         known.update(accounts)
         odd = _odd_customers(context)
         found.extend(_customers(batch, accounts, odd, places, in_store, keys))
-        context.progress("customers: looking in the ERP", len(known), len(wanted) + len(groups))
+        context.progress("customers: looking in the ERP", len(known), len(everybody))
     found.extend(_contacts(context.mapping, known))
     found.extend(_people(context))
     found.extend(assignment_findings(context))
@@ -152,7 +154,7 @@ class _Named(NamedTuple):
 
 
 def _places(mapping: SyncMapping) -> Mapping[CustomerId, Sequence[_Named]]:
-    """Every place at which the files name the customer, assignments first."""
+    """Every place at which the files assign or declare the customer, else its policy."""
     found: dict[CustomerId, list[_Named]] = {}
     for each in _by_line(mapping):
         found.setdefault(each.customer_id, []).append(_Named(each.origin, ("customer_id",)))
@@ -160,6 +162,9 @@ def _places(mapping: SyncMapping) -> Mapping[CustomerId, Sequence[_Named]]:
         for index, group in enumerate(channel.retail_groups):
             path = ("channels", channel.channel_id.value, "retail_groups", index, "customer_id")
             found.setdefault(group.customer_id, []).append(_Named(CHANNELS, path))
+    for customer_id in mapping.account_policies:
+        # Whom a line assigns is told there.
+        found.setdefault(customer_id, [_Named(ACCOUNTS, ("accounts", customer_id.value))])
     return found
 
 
