@@ -8,7 +8,7 @@ addresses themselves are never shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
@@ -27,7 +27,7 @@ TOLD_EVERY = 500
 
 _ONE_PERSON = "If they are one person, nothing is to do; otherwise correct the contact of one."
 IN_STORE = "the store"
-"""The place of a finding that no line of a file can cure."""
+"""The place of a finding that no line of a file can cure, but the rule that lets it count."""
 
 _ONE_COMPANY = (
     "If they are one company, nothing is to do; otherwise correct the customer ID of one."
@@ -56,7 +56,7 @@ def _in_files(context: Context) -> Iterator[Finding]:
 def _not_counting(context: Context, each: Assignment) -> Iterator[Finding]:
     found = context.accounts.find(each.user, each.organisation, BuyerRecord())
     if isinstance(found, Unusable):
-        yield _unusable(_name(each), found, each.origin)
+        yield _unusable(_name(each), found, _at(each, "customer_id"))
 
 
 def _shared(context: Context) -> Iterator[Finding]:
@@ -70,7 +70,8 @@ def _shared(context: Context) -> Iterator[Finding]:
                 f"has the account {each.customer_id}, which organisation {earlier.organisation}"
                 f" has too ({earlier.origin}): each sees the invoices and ship-tos of the other"
             )
-            yield _finding(f"organisation {each.organisation}", said, _ONE_COMPANY, each.origin)
+            subject, at = f"organisation {each.organisation}", _at(each, "customer_id")
+            yield _finding(subject, said, _ONE_COMPANY, at)
 
 
 def _claimed_contacts(context: Context) -> Iterator[Finding]:
@@ -90,7 +91,7 @@ def _claimed_contacts(context: Context) -> Iterator[Finding]:
                 f"is claimed by {_name(each)} and by {_name(earlier)} ({earlier.origin}):"
                 f" orders of both name it to customer {each.customer_id}"
             )
-            yield _finding(f"contact {each.contact}", said, _ONE_PERSON, each.origin)
+            yield _finding(f"contact {each.contact}", said, _ONE_PERSON, _at(each, "contact"))
 
 
 def _claims_as(each: Assignment) -> WebUserId | OrganisationId | None:
@@ -114,7 +115,7 @@ def findings_about(context: Context, assignment: Assignment) -> Iterator[Finding
                 f" has too ({each.origin}): each sees the invoices and ship-tos of the other"
             )
             subject = f"organisation {assignment.organisation}"
-            yield _finding(subject, said, _ONE_COMPANY, assignment.origin)
+            yield _finding(subject, said, _ONE_COMPANY, _at(assignment, "customer_id"))
 
 
 def _attributes(context: Context) -> Iterator[Finding]:
@@ -133,7 +134,7 @@ def _attributes(context: Context) -> Iterator[Finding]:
             found = only.find(None, each.organisation, BuyerRecord(organisation=each))
             subject = f"organisation {each.organisation}"
         if isinstance(found, Unusable):
-            yield _unusable(subject, found, IN_STORE)
+            yield _unusable(subject, found, _rule(context, Source.STORE_ATTRIBUTE))
 
 
 def _addresses(context: Context) -> Iterator[Finding]:
@@ -143,7 +144,8 @@ def _addresses(context: Context) -> Iterator[Finding]:
         return
     if not isinstance(erp, FindsContacts):
         said = "names erp_email, but this ERP is not searched by e-mail address"
-        yield _finding("precedence", said, "Take erp_email out of precedence.", CUSTOMERS)
+        at = replace(_rule(context, Source.ERP_EMAIL), place=CUSTOMERS)
+        yield _finding("precedence", said, "Take erp_email out of precedence.", at)
         return
     before = replace(context.accounts, precedence=precedence[: precedence.index(Source.ERP_EMAIL)])
     only = _only(context.accounts, Source.ERP_EMAIL)
@@ -158,7 +160,8 @@ def _addresses(context: Context) -> Iterator[Finding]:
         found = only.find(user, None, record, accounts)
         if isinstance(found, Unusable):
             listed = ", ".join(str(one) for one in sorted(set(accounts)))
-            yield _unusable(f"user {user}", found, IN_STORE, listed)
+            at = _rule(context, Source.ERP_EMAIL)
+            yield _unusable(f"user {user}", found, at, listed)
 
 
 def gathered(context: Context, step: str, read: Callable[[], Iterable[T]]) -> list[T]:
@@ -180,14 +183,33 @@ def _only(accounts: AccountMap, source: Source) -> AccountMap:
     return replace(accounts, precedence=(source,))
 
 
-def _unusable(subject: str, found: Unusable, place: str = "", accounts: str = "") -> Finding:
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a finding is, as in ``Finding``."""
+
+    place: str
+    path: tuple[int | str, ...]
+    text: str
+
+
+def _at(each: Assignment, field: str) -> _At:
+    return _At(each.origin, (field,), str(getattr(each, field)))
+
+
+def _rule(context: Context, source: Source) -> _At:
+    """The word of ``precedence`` that lets a source count; what it tells is in a system."""
+    place = context.mapping.precedence.index(source)
+    return _At(IN_STORE, ("precedence", place), source.value)
+
+
+def _unusable(subject: str, found: Unusable, at: _At, accounts: str = "") -> Finding:
     said = found.problem.sentence.rstrip(".")
     said = f"{said} ({accounts})" if accounts else said
-    return _finding(subject, said, found.problem.remedy, place)
+    return _finding(subject, said, found.problem.remedy, at)
 
 
-def _finding(subject: str, said: str, remedy: str, place: str = "") -> Finding:
-    return Finding(subject, FindingLevel.WARNING, said, remedy, place)
+def _finding(subject: str, said: str, remedy: str, at: _At) -> Finding:
+    return Finding(subject, FindingLevel.WARNING, said, remedy, at.place, at.path, at.text)
 
 
 def _name(each: Assignment) -> str:

@@ -14,6 +14,7 @@ from sync.domain.codec import encode
 from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.document import Document, DocumentKind, DocumentRecord
 from sync.domain.ids import (
+    ChannelId,
     CustomerId,
     DocumentNumber,
     InvoiceNumber,
@@ -38,6 +39,7 @@ from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import members_of_accounts
 from sync.flows.orders.discovery import order_id_of
+from sync.mapping.problems import suggestion
 from sync.planning.documents import told_version
 from sync.ports.erp import ReadsDocuments, ReadsInvoices, ReadsItems
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
@@ -70,6 +72,7 @@ def explain_order(context: Context, name: str) -> Answer:
     else:
         answer["state"] = entry.state.value
         answer["erp_order"] = entry.erp_order.value if entry.erp_order else None
+        answer["mapping"] = entry.mapping_version
         steps.append(f"The ledger has it as {entry.state.value}, attempts: {entry.attempts}.")
         if entry.decision is not None:
             decision = entry.decision
@@ -80,6 +83,8 @@ def explain_order(context: Context, name: str) -> Answer:
             )
             steps.extend(decision.trail)
             steps.extend(f"flag: {flag}" for flag in decision.flags)
+        elif entry.mapping_version is not None:
+            steps.append(f"Decided by mapping {entry.mapping_version}.")
         if entry.waiting_sentence:
             steps.append(f"It waits: {entry.waiting_sentence}")
         steps.extend(
@@ -299,18 +304,26 @@ def explain_price(
     day: date | None,
     location: str | None = None,
     warehouse: str | None = None,
+    channel: str | None = None,
 ) -> Answer:
     """The ERP's effective price for an account or retail group, level by level.
 
-    ``warehouse``: where it ships from, as a channel says; otherwise prices that
-    hold for one warehouse alone do not count (WA-10).
+    ``warehouse``: where it ships from, else what the ``channel`` says; with neither,
+    prices that hold for one warehouse alone do not count (WA-10).
     """
     lookups = Lookups(context)
     customer_id = CustomerId(customer)
+    there = context.mapping.channels
+    if channel is not None and ChannelId(channel) not in there:
+        remedy = suggestion(channel, [each.value for each in there])
+        return {"steps": [f"channels.yaml has no channel {channel}: {remedy}"], "price": None}
+    if channel is not None and warehouse is None:
+        warehouse = there[ChannelId(channel)].warehouse
     account = lookups.account(customer_id)
     if account is None:
-        steps = [f"The ERP has no customer {customer}.", *_swapped(lookups, sku, "the item")]
-        return {"steps": steps, "price": None}
+        told = f"The ERP has no customer {customer}."
+        swapped = _swapped(lookups, sku, "the item")
+        return {"steps": [told, *_meant_a_user(context, customer, sku), *swapped], "price": None}
     if isinstance(context.erp, ReadsItems) and Sku(sku) not in context.erp.items([Sku(sku)]):
         return {"steps": [f"The ERP has no item {sku}."], "price": None}
     place = LocationId(location) if location else None
@@ -335,11 +348,40 @@ def explain_price(
     steps.append(f"Decides: {_entry(decided.price)}")
     steps.extend(f"Passed over: {_entry(each)}" for each in decided.passed_over)
     price = decided.price.value.unit_price
-    if price is None or (price == 0 and context.mapping.zero_price_means_call):
+    zero_is_none, otherwise = _zero_is_none(context, customer_id, channel)
+    if price == 0:
+        steps.extend(otherwise)
+    if price is None or (price == 0 and zero_is_none):
         steps.append('The store shows "call for pricing".')
         price = None
     shown = f"{price:f} {money}" if price is not None else None
     return {"steps": steps, "levels": levels, "price": shown}
+
+
+def _zero_is_none(
+    context: Context, customer_id: CustomerId, channel: str | None
+) -> tuple[bool, list[str]]:
+    """Whether zero is no price for those who buy under this customer (WA-10).
+
+    Shoppers see it as their channel has it; where several say otherwise, so it is told.
+    """
+    mapping = context.mapping
+    served = [key for key, each in mapping.channels.items() if each.retail_group(customer_id)]
+    if channel is not None and ChannelId(channel) in served:
+        served = [ChannelId(channel)]
+    said = {key.value: mapping.zero_means_call(key) for key in served}
+    if len(set(said.values())) > 1:
+        on = ", ".join(key for key, none in said.items() if none)
+        told = f"Zero is no price on {on} only: name the --channel."
+        return mapping.zero_price_means_call, [told]
+    return next(iter(said.values()), mapping.zero_price_means_call), []
+
+
+def _meant_a_user(context: Context, name: str, sku: str) -> Iterator[str]:
+    """A hint for whoever wrote a web user where a customer belongs."""
+    directory = context.store
+    if isinstance(directory, ReadsBuyers) and directory.buyer(WebUserId(name), None).user:
+        yield f"The store has a user {name}: tradesync explain price {sku} --user {name}"
 
 
 def _swapped(lookups: Lookups, other: str, what: str) -> Iterator[str]:

@@ -1,24 +1,25 @@
 """What the mapping names and the live systems do not have (WA-2c, OP-4).
 
 The files themselves were judged when they were read; here they are held against
-the ERP and the store. Nothing is written. Each finding names the line it is about
-where one assignment is, and the customer where all that name it are.
+the ERP and the store. Nothing is written. Each finding names the place it is about;
+a customer that several lines name is told at each of them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from sync.assignment_check import assignment_findings, findings_about, gathered
+from sync.assignment_check import IN_STORE, assignment_findings, findings_about, gathered
 from sync.domain.account import Account, AccountStatus
-from sync.domain.ids import CustomerId, OrganisationId, WebUserId
-from sync.domain.mapping import Assignment, SyncMapping
+from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
+from sync.domain.mapping import Assignment, Source, SyncMapping
 from sync.flows.context import Context, needs
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.flows.prices import shopper_findings
-from sync.mapping.reading import CHANNELS
+from sync.mapping.reading import ACCOUNTS, CHANNELS
 from sync.mapping.spreadsheets import Known
 from sync.ports.erp import (
     Finding,
@@ -55,21 +56,24 @@ def mapping_findings(context: Context) -> list[Finding]:
     """
     wanted = sorted(members_of_accounts(context, ResyncScope()))
     groups = sorted(context.mapping.retail_groups.customer_ids)
-    places = {each.customer_id: each.origin for each in reversed(_by_line(context.mapping))}
+    places, in_store = _places(context.mapping), _in_store(context.mapping)
     found: list[Finding] = []
     known: dict[CustomerId, Account] = {}
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     keys = _ErpKeys(context)
     _odd_customers(context)  # what was read before is none of ours
-    for batch in chunks([*wanted, *groups], context.limits.accounts_per_read):
+    policies = sorted(context.mapping.account_policies.keys() - {*wanted, *groups})
+    everybody = [*wanted, *groups, *policies]
+    for batch in chunks(everybody, context.limits.accounts_per_read):
         accounts = context.retrying()(erp.accounts, batch)
         known.update(accounts)
-        found.extend(_customers(batch, accounts, _odd_customers(context), places, keys))
-        context.progress("customers: looking in the ERP", len(known), len(wanted) + len(groups))
+        odd = _odd_customers(context)
+        found.extend(_customers(batch, accounts, odd, places, in_store, keys))
+        context.progress("customers: looking in the ERP", len(known), len(everybody))
     found.extend(_contacts(context.mapping, known))
     found.extend(_people(context))
     found.extend(assignment_findings(context))
-    found.extend(shopper_findings(context))
+    found.extend(_shoppers(context))
     found.extend(_channels(context))
     if not found:
         told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
@@ -101,8 +105,9 @@ def doubts_about(context: Context, assignment: Assignment) -> Doubts:
     _odd_customers(context)  # what was read before is none of ours
     accounts = context.retrying()(erp.accounts, [customer_id])
     odd = _odd_customers(context)
-    places = {customer_id: assignment.origin}
-    customers = [*_customers([customer_id], accounts, odd, places, _ErpKeys(context))]
+    places = {customer_id: [_Named(assignment.origin, ("customer_id",))]}
+    in_store, keys = _in_store(context.mapping), _ErpKeys(context)
+    customers = [*_customers([customer_id], accounts, odd, places, in_store, keys)]
     absent = customer_id not in accounts and customer_id not in odd
     people = [*_people(alone)]
     strangers = {_NO_USER, _NO_ORGANISATION}
@@ -113,7 +118,7 @@ def doubts_about(context: Context, assignment: Assignment) -> Doubts:
         ),
         others=(
             *(() if absent else customers),
-            *_contacts(alone.mapping, accounts),
+            *_contacts_of_lines(alone.mapping, accounts),
             *(each for each in people if each.remedy not in strangers),
             *findings_about(context, assignment),
             *organisations_beside(context, assignment),
@@ -138,7 +143,36 @@ def organisations_beside(context: Context, assignment: Assignment) -> Iterator[F
             f" {organisation}, its account counts"
         )
         remedy = f"To move them there too, say --organisation {organisation} as well."
-        yield _about(assignment, f"user {assignment.user}", said, remedy)
+        yield _about(assignment, "user", said, remedy)
+
+
+class _Named(NamedTuple):
+    """Where a customer is named: a line of a file, or a path in one."""
+
+    place: str
+    path: tuple[int | str, ...]
+
+
+def _places(mapping: SyncMapping) -> Mapping[CustomerId, Sequence[_Named]]:
+    """Every place at which the files assign or declare the customer, else its policy."""
+    found: dict[CustomerId, list[_Named]] = {}
+    for each in _by_line(mapping):
+        found.setdefault(each.customer_id, []).append(_Named(each.origin, ("customer_id",)))
+    for channel in mapping.channels.values():
+        for index, group in enumerate(channel.retail_groups):
+            path = ("channels", channel.channel_id.value, "retail_groups", index, "customer_id")
+            found.setdefault(group.customer_id, []).append(_Named(CHANNELS, path))
+    for customer_id in mapping.account_policies:
+        # Whom a line assigns is told there.
+        found.setdefault(customer_id, [_Named(ACCOUNTS, ("accounts", customer_id.value))])
+    return found
+
+
+def _in_store(mapping: SyncMapping) -> _Named:
+    """The rule by which a customer counts whom only an attribute of the store names."""
+    attribute = Source.STORE_ATTRIBUTE
+    counts = [index for index, each in enumerate(mapping.precedence) if each is attribute]
+    return _Named(IN_STORE, ("precedence", *counts))
 
 
 class _ErpKeys:
@@ -167,7 +201,8 @@ def _customers(
     batch: Collection[CustomerId],
     accounts: Mapping[CustomerId, Account],
     odd: Mapping[CustomerId, UnreadableRecord],
-    places: Mapping[CustomerId, str],
+    places: Mapping[CustomerId, Sequence[_Named]],
+    in_store: _Named,
     keys: _ErpKeys,
 ) -> Iterator[Finding]:
     for customer_id in batch:
@@ -184,8 +219,9 @@ def _customers(
             said, fix = "is inactive in the ERP", "Reactivate it, or map the buyers elsewhere."
         else:
             continue
-        place = places.get(customer_id, "")
-        yield Finding(f"customer {customer_id}", FindingLevel.WARNING, said, fix, place)
+        for place, path in places.get(customer_id, [in_store]):
+            subject = f"customer {customer_id}"
+            yield Finding(subject, FindingLevel.WARNING, said, fix, place, path, customer_id.value)
 
 
 def _channels(context: Context) -> Iterator[Finding]:
@@ -196,17 +232,46 @@ def _channels(context: Context) -> Iterator[Finding]:
     for channel in sorted(held.keys() - context.mapping.channels.keys()):
         said = f"orders come over it ({held[channel]} are open), and channels.yaml lacks it"
         fix = "Add it to channels.yaml: until then its orders wait in quarantine."
-        yield Finding(f"channel {channel}", FindingLevel.WARNING, said, fix, CHANNELS)
+        yield Finding(
+            f"channel {channel}", FindingLevel.WARNING, said, fix, CHANNELS, ("channels",)
+        )
+
+
+def _shoppers(context: Context) -> Iterator[Finding]:
+    for each in shopper_findings(context):
+        own = [key.value for key in context.mapping.channels if each.subject == f"channel {key}"]
+        yield replace(each, place=CHANNELS, path=("channels", *own))
 
 
 def _contacts(mapping: SyncMapping, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
+    yield from _contacts_of_lines(mapping, known)
+    for customer_id in sorted(mapping.account_policies):
+        contact = mapping.account_policies[customer_id].default_contact
+        if contact is not None and _is_strange(contact, known.get(customer_id)):
+            yield Finding(
+                f"contact {contact}",
+                FindingLevel.WARNING,
+                f"is no contact of customer {customer_id} in the ERP",
+                _NO_CONTACT,
+                ACCOUNTS,
+                ("accounts", customer_id.value, "default_contact"),
+                contact.value,
+            )
+
+
+def _contacts_of_lines(
+    mapping: SyncMapping, known: Mapping[CustomerId, Account]
+) -> Iterator[Finding]:
     for each in _by_line(mapping):
-        account = known.get(each.customer_id)
-        if each.contact is None or account is None:
-            continue
-        if each.contact not in {contact.contact_id for contact in account.contacts}:
+        if each.contact is not None and _is_strange(each.contact, known.get(each.customer_id)):
             said = f"is no contact of customer {each.customer_id} in the ERP"
-            yield _about(each, f"contact {each.contact}", said, _NO_CONTACT)
+            yield _about(each, "contact", said, _NO_CONTACT)
+
+
+def _is_strange(contact: ContactId, account: Account | None) -> bool:
+    """Whether the account is there, and the contact none of its own."""
+    own = {each.contact_id for each in account.contacts} if account is not None else {contact}
+    return contact not in own
 
 
 def _people(context: Context) -> Iterator[Finding]:
@@ -229,17 +294,17 @@ def _people(context: Context) -> Iterator[Finding]:
         context.progress(_ASSIGNMENTS, done, len(assignments))
         if each.user is not None and each.user not in users:
             said = "the store has no such user" + _meant(each.user, users)
-            yield _about(each, f"user {each.user}", said, _NO_USER)
+            yield _about(each, "user", said, _NO_USER)
         if each.organisation is not None and each.organisation not in organisations:
             said = "the store has no such organisation" + _meant(each.organisation, organisations)
-            yield _about(each, f"organisation {each.organisation}", said, _NO_ORGANISATION)
+            yield _about(each, "organisation", said, _NO_ORGANISATION)
         if (
             each.user in users
             and each.organisation in organisations
             and not _belongs(context, directory, each)
         ):
             said = f"does not belong to organisation {each.organisation} in the store"
-            yield _about(each, f"user {each.user}", said, _NO_MEMBER)
+            yield _about(each, "user", said, _NO_MEMBER)
 
 
 def _meant(missed: WebUserId | OrganisationId, known: Collection[object]) -> str:
@@ -258,8 +323,11 @@ def _belongs(context: Context, directory: ReadsBuyers, each: Assignment) -> bool
     return user is not None and user.member_of(each.organisation) is not None
 
 
-def _about(assignment: Assignment, subject: str, said: str, remedy: str) -> Finding:
-    return Finding(subject, FindingLevel.WARNING, said, remedy, assignment.origin)
+def _about(assignment: Assignment, field: str, said: str, remedy: str) -> Finding:
+    """A finding about one field of the line."""
+    written = str(getattr(assignment, field))
+    subject, place = f"{field} {written}", assignment.origin
+    return Finding(subject, FindingLevel.WARNING, said, remedy, place, (field,), written)
 
 
 def _by_line(mapping: SyncMapping) -> list[Assignment]:

@@ -7,7 +7,6 @@ who acts for which account, and what becomes of each order that is still open.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from sync.mapping_check import mapping_findings
 from sync.planning.remapping import Access, Move, access, moves, settings_changed
 from sync.ports.erp import Finding, FindingLevel
 from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState, ResyncScope
+from sync.price_sight import PriceSight, PricesSeen, ShoppersChange
 from sync.records import keys_in_erp, keys_in_store
 from sync.routing import AccountMap
 
@@ -51,24 +51,32 @@ class OrderEffect:
 class Shown:
     """An account whose buyers change, and how much there is of it to see.
 
-    ``records`` counts by kind, in the words of ``sync.records``: what the store shows now, or,
-    where ``new`` says that nobody is mapped to the account yet, what the ERP has of it.
-    A kind for which the store has no place is absent.
+    ``named`` has their numbers by kind, in the words of ``sync.records``: what the store
+    shows now, or, where ``new`` says that nobody is mapped to the account yet, what the
+    ERP has of it. A kind for which the store has no place is absent. So it is with
+    ``prices``.
     """
 
     access: Access
-    records: Mapping[str, int]
+    named: Mapping[str, Sequence[str]]
     new: bool = False
+    prices: Sequence[PricesSeen] = ()
+
+    @property
+    def records(self) -> Mapping[str, int]:
+        """How many there are of each kind."""
+        return {kind: len(names) for kind, names in self.named.items()}
 
     @property
     def invoices(self) -> int:
-        return self.records.get("invoice", 0)
+        return len(self.named.get("invoice", ()))
 
 
 @dataclass(frozen=True, slots=True)
 class MappingPlan:
     """``in_force`` and ``draft`` are versions. ``findings`` are what the live systems lack
-    or doubt about the draft, ``found_before`` those of them that they say of the other too."""
+    or doubt about the draft, ``found_before`` those of them that they say of the other too.
+    ``shoppers``: prices that people without an account will see, or will no longer."""
 
     in_force: str
     draft: str
@@ -78,6 +86,7 @@ class MappingPlan:
     orders: tuple[OrderEffect, ...]
     findings: tuple[Finding, ...]
     found_before: tuple[Finding, ...]
+    shoppers: tuple[ShoppersChange, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -105,6 +114,7 @@ def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
         orders=tuple(_orders(context, after)),
         findings=findings,
         found_before=tuple(each for each in findings if _said_of(each) in before),
+        shoppers=tuple(PriceSight(context).of_shoppers(after.mapping)),
     )
 
 
@@ -130,25 +140,32 @@ def _shown(
     context: Context, touched: Sequence[Access], before: Container[CustomerId]
 ) -> Iterator[Shown]:
     done = 0
+    sight = PriceSight(context)
     for some in chunks(touched, context.limits.accounts_per_read):
         ids = [each.customer_id for each in some]
-        old = _counted(keys_in_store(context, [each for each in ids if each in before]))
-        told = keys_in_erp(context, [each for each in ids if each not in before])
+        fresh = [each for each in ids if each not in before]
+        old = _by_owner(keys_in_store(context, [each for each in ids if each in before]))
+        told = keys_in_erp(context, fresh)
         # What the store has no place for will not be seen.
-        new = _counted({name: keys for name, keys in told.items() if name in old})
+        new = _by_owner({name: keys for name, keys in told.items() if name in old})
+        prices = sight.of_accounts(ids, fresh)
         for each in some:
-            fresh = each.customer_id not in before
-            found = new if fresh else old
-            own = {name: numbers[each.customer_id] for name, numbers in found.items()}
-            yield Shown(each, own, new=fresh)
+            owner = each.customer_id
+            found = new if owner in fresh else old
+            own = {name: tuple(sorted(held.get(owner, ()))) for name, held in found.items()}
+            yield Shown(each, own, new=owner in fresh, prices=prices.get(owner, ()))
         done += len(some)
         context.progress("accounts: counting what there is to see", done, len(touched))
 
 
-def _counted(
+def _by_owner(
     keys: Mapping[str, Sequence[tuple[CustomerId, str]]],
-) -> Mapping[str, Mapping[CustomerId, int]]:
-    return {name: Counter(owner for owner, _ in some) for name, some in keys.items()}
+) -> Mapping[str, Mapping[CustomerId, list[str]]]:
+    found: dict[str, dict[CustomerId, list[str]]] = {name: {} for name in keys}
+    for name, some in keys.items():
+        for owner, number in some:
+            found[name].setdefault(owner, []).append(number)
+    return found
 
 
 def _orders(before: Context, after: Context) -> Iterator[OrderEffect]:

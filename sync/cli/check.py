@@ -10,6 +10,7 @@ import click
 
 from sync.cli.output import Exit, counted, emit, json_option
 from sync.cli.progress import terminal_progress
+from sync.cli.scope import NamedChoice
 from sync.cli.site import settings_of, site_options
 from sync.errors import SyncError
 
@@ -31,7 +32,7 @@ EVERYTHING, MAPPINGS = "all", "mappings"
     epilog="\b\nExamples:\n  tradesync check\n  tradesync check --json --pipeline main\n"
     "  tradesync check mappings --draft ~/mappings-new --lines"
 )
-@click.argument("what", type=click.Choice([EVERYTHING, MAPPINGS]), default=EVERYTHING)
+@click.argument("what", type=NamedChoice([EVERYTHING, MAPPINGS]), default=EVERYTHING)
 @click.option(
     "--draft",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.assignment_check import IN_STORE
 from sync.cli.output import Exit, emit
 from sync.cli.progress import terminal_progress
 from sync.cli.site import opened
@@ -21,15 +20,16 @@ if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.flows.context import Progress
     from sync.mapping import CheckedFiles, FileProblem
+    from sync.mapping.spots import Spots
 
 ERROR, WARNING = "error", "warning"
 
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """One finding at its place; ``line`` and ``column`` are 0 where there is none.
+    """One finding at its place, from 1: of a whole file it is where that begins.
 
-    ``file`` may be the store too, or empty.
+    ``text`` is what is written there, empty where nothing is.
     """
 
     level: str
@@ -42,14 +42,12 @@ class _Noted:
 
     def as_line(self, folder: Path) -> str:
         """As compilers say it, so that editors jump there from where the command runs."""
-        if self.file == IN_STORE:
-            return f"{self.file}: {self.level}: {self.message}; {self.remedy}"
         path = Path(os.path.normpath(Path.cwd() / folder / self.file))
         with contextlib.suppress(ValueError):
             path = path.relative_to(Path.cwd())
         return (
-            f"{path}:{max(self.line, 1)}:{max(self.column, 1)}: {self.level}:"
-            f" {self.message}; {self.remedy}"
+            f"{path}:{self.line}:{self.column}: {self.level}: {self.message}"
+            f"{f' (`{self.text}`)' if self.text else ''}; {self.remedy}"
         )
 
 
@@ -58,17 +56,19 @@ def check_mappings(
 ) -> None:
     """Judge the files, then hold a sound mapping against the live systems."""
     from sync.mapping import FilesRefused, check_texts, read_texts
+    from sync.mapping.spots import Spots
 
     with opened(site, pipeline) as line:
         folder = draft or line.mapping.folder
         judged: CheckedFiles | None = None
         try:
-            judged = check_texts(read_texts(folder))
+            texts = read_texts(folder)
+            judged = check_texts(texts)
         except FilesRefused as refusal:
             found = [_noted(ERROR, each) for each in refusal.found]
         else:
             with terminal_progress(enabled=not as_json) as progress:
-                found = [*_in_files(judged), *_in_systems(line, judged, progress)]
+                found = [*_in_files(judged), *_in_systems(line, judged, Spots(texts), progress)]
     if lines:
         for each in found:
             click.echo(_scrubbed(each.as_line(folder)))
@@ -85,16 +85,20 @@ def _in_files(judged: CheckedFiles) -> Iterator[_Noted]:
 
 
 def _noted(level: str, each: FileProblem) -> _Noted:
-    return _Noted(level, each.file, each.line, each.column, each.text, each.message, each.remedy)
+    line, column = max(each.line, 1), max(each.column, 1)
+    return _Noted(level, each.file, line, column, each.text, each.message, each.remedy)
 
 
-def _in_systems(line: Pipeline, judged: CheckedFiles, progress: Progress) -> Iterator[_Noted]:
+def _in_systems(
+    line: Pipeline, judged: CheckedFiles, spots: Spots, progress: Progress
+) -> Iterator[_Noted]:
     """What the live systems lack.
 
     Of files with a mistake in them only whom the lines name that can be read: what
     follows from all of them together nobody can tell yet.
     """
-    from sync.mapping.reading import CHANNELS
+    from sync.assignment_check import IN_STORE
+    from sync.mapping.reading import CHANNELS, CUSTOMERS
     from sync.mapping_check import mapping_findings
     from sync.ports.erp import FindingLevel
 
@@ -104,15 +108,17 @@ def _in_systems(line: Pipeline, judged: CheckedFiles, progress: Progress) -> Ite
         found = mapping_findings(line.context_on(judged.readable, progress))
     except SyncError as error:
         remedy = "see whether the system is up, then check again"
-        yield _Noted(ERROR, "", 0, 0, "", f"not compared with the systems: {error}", remedy)
+        said = f"not compared with the systems: {error}"
+        yield _Noted(ERROR, CHANNELS, 1, 1, "", said, remedy)
         return
     for each in found:
         if each.level is not FindingLevel.OK:
-            file, _, number = each.place.rpartition(":")
-            if judged.mapping is None and not number.isdigit():
+            if judged.mapping is None and not each.place.rpartition(":")[2].isdigit():
                 continue
-            place = (file, int(number), 1) if number.isdigit() else (each.place or CHANNELS, 0, 0)
-            yield _Noted(WARNING, *place, "", f"{each.subject}: {each.message}", each.remedy)
+            place = CUSTOMERS if each.place == IN_STORE else each.place
+            spot = spots.of(place, each.path, each.text)
+            at = (spot.file, spot.line, spot.column, spot.text)
+            yield _Noted(each.level.value, *at, f"{each.subject}: {each.message}", each.remedy)
 
 
 def _tell(found: list[_Noted], judged: CheckedFiles | None, *, as_json: bool) -> None:

@@ -78,7 +78,8 @@ Examples:
     "--on", "--at", "at", type=Moment(), help="A day in the ERP's calendar; default: today."
 )
 @click.option("--location", help="A site of the account; default with --user: the user's own.")
-@click.option("--warehouse", help="Ships from there, as a channel's warehouse; default: anywhere.")
+@click.option("--warehouse", help="Ships from there; default: the channel's, else anywhere.")
+@click.option("--channel", help="As it is shown on this channel of the store.")
 @json_option
 @site_options
 def price(
@@ -91,6 +92,7 @@ def price(
     at: Any,
     location: str | None,
     warehouse: str | None,
+    channel: str | None,
     as_json: bool,
     site: str | None,
     pipeline: str | None,
@@ -102,7 +104,7 @@ def price(
     from sync.explaining import explain_price, explain_users_price
 
     if len(names) != (1 if user else 2):
-        wanted = "one SKU beside --user" if user else "CUSTOMER and SKU, or SKU and --user"
+        wanted = "one SKU beside --user" if user else "CUSTOMER and SKU, or SKU and --user USER"
         raise click.UsageError(f"give {wanted}")
     if organisation and not user:
         raise click.UsageError("--organisation says for whom a --user buys")
@@ -113,6 +115,7 @@ def price(
         "day": at.date() if at else None,
         "location": location,
         "warehouse": warehouse,
+        "channel": channel,
     }
     with opened(site, pipeline) as line:
         if user:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sync.bootstrap import Pipeline
     from sync.domain.mapping import SyncMapping
+    from sync.mapping.authors import ChangedLine
     from sync.mapping.saving import Found
     from sync.ports.state import KeptMapping, LedgerEvent
 
@@ -27,6 +28,8 @@ _COMMANDS = frozenset({"map", "unmap", "restore", "import"})
 # What these commands note: "... (mapping OLD -> NEW): reason".
 _MADE = re.compile(r"\(mapping \S+ -> ([0-9a-f]+)\): (.*)", re.DOTALL)
 _AUDITED = 1000
+LINES_TOLD = 50
+"""Changed lines that people are told; programs get all."""
 
 
 @click.group(epilog="\b\nExample:\n  tradesync mappings list")
@@ -100,26 +103,29 @@ def show(
     click.echo(f"One file exactly as it was: tradesync mappings show {version} --file NAME")
 
 
-@mappings.command(epilog="\b\nExample:\n  tradesync mappings diff 3f2a 91cc\n"
-                         "  tradesync mappings diff 3f2a files")  # fmt: skip
-@click.argument("old")
+@mappings.command(epilog="\b\nExamples:\n  tradesync mappings diff\n"
+                         "  tradesync mappings diff 3f2a 91cc")  # fmt: skip
+@click.argument("old", required=False)
 @click.argument("new", default=FILES)
 @json_option
 @site_options
-def diff(old: str, new: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
+def diff(old: str | None, new: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
     """Tell what NEW says differently from OLD: who moves, and which settings change.
 
     Both are versions; `files`, which NEW is if left out, means the files as
-    they are in the folder.
+    they are in the folder. OLD, if left out, is the version in force. Where both
+    are in commits of git, who changed which lines in between is told too.
     """
     from sync.planning.remapping import assignments_moved, contacts_changed, settings_changed
 
     with opened(site, pipeline) as line:
-        (old, before), (new, after) = _mapping(line, old), _mapping(line, new)
+        old, before = _mapping(line, old or _in_force(line))
+        new, after = _mapping(line, new)
+        lines = _lines(line, old, new)
     moves = assignments_moved(before, after)
     contacts, settings = contacts_changed(before, after), settings_changed(before, after)
     if as_json:
-        told = {
+        record = {
             "old": old,
             "new": new,
             "moves": [
@@ -134,13 +140,32 @@ def diff(old: str, new: str, as_json: bool, site: str | None, pipeline: str | No
             ],
             "contacts": list(contacts),
             "settings": list(settings),
+            "lines": [
+                {
+                    "file": each.file,
+                    "line": each.line,
+                    "added": each.added,
+                    "text": each.text,
+                    "by": each.commit.author,
+                    "commit": each.commit.name,
+                    "at": each.commit.at.isoformat(timespec="seconds"),
+                }
+                for each in lines
+            ],
         }
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
     click.echo(f"From mapping {old} to {new}")
     _section("Who moves", [str(each) for each in moves])
     _section("Contacts", contacts)
     _section("Settings", settings)
+    told = [
+        f"{each.file}:{each.line}: {'+' if each.added else '-'} {each.text}"
+        f"  ({each.commit.author}, {each.commit.name}, {each.commit.at:%Y-%m-%d})"
+        for each in lines[:LINES_TOLD]
+    ]
+    more = len(lines) - len(told)
+    _section("Who changed which lines", [*told, *([f"and {more} more"] if more else [])])
     if not (moves or contacts or settings):
         click.echo("They say the same.")
 
@@ -238,6 +263,26 @@ def _files(line: Pipeline, written: str) -> tuple[str, Mapping[str, str]]:
     if files is None:
         raise Misconfigured(f"mapping {version} was given up at this moment; try again")
     return version, files
+
+
+def _lines(line: Pipeline, old: str, new: str) -> Sequence[ChangedLine]:
+    """Who changed which lines in between, as far as git has both versions."""
+    from sync.mapping.authors import commits_of, lines_between
+
+    folder = line.mapping.folder
+    commits = commits_of(folder, {old, new}) if old != new else {}
+    if old not in commits or new not in commits:
+        return ()
+    return lines_between(folder, commits[old][0], commits[new][0])
+
+
+def _in_force(line: Pipeline) -> str:
+    with line.state.transaction() as state:
+        good = state.mappings.last_good()
+    if good is None:
+        told = "no mapping is in force yet, for the service has not run"
+        raise Misconfigured(f"{told}; tradesync plan mappings tells what the files would do")
+    return good.version
 
 
 def _mapping(line: Pipeline, written: str) -> tuple[str, SyncMapping]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from sync.cli.output import json_option
-from sync.cli.scope import FLOW_NAMES, flows_within, scope_from, scope_options
+from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
 from sync.cli.shown import as_record, show_result
 from sync.cli.site import opened, site_options
 
@@ -23,7 +23,7 @@ MAPPINGS = "mappings"
     "  tradesync plan prices --on 2026-01-01\n"
     "  tradesync plan mappings --draft ~/mappings-new"
 )
-@click.argument("flow", type=click.Choice([*FLOW_NAMES, "all", MAPPINGS]))
+@click.argument("flow", type=NamedChoice([*FLOW_NAMES, "all", MAPPINGS]))
 @click.option(
     "--draft",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,11 @@ from sync.secrecy import scrubbed
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.domain.mapping import SyncMapping
+    from sync.price_sight import PricesSeen
     from sync.remapping import MappingPlan, Shown
+
+NAMED = 10
+"""Records and items of one account that people are told by name; programs get all."""
 
 
 def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> None:
@@ -80,9 +85,21 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
                 "withdrawn": each.access.withdrawn,
                 "invoices_shown": 0 if each.new else each.invoices,
                 "records": dict(each.records),
+                "named": {kind: list(names) for kind, names in each.named.items()},
+                "prices": _prices(each.prices),
                 "new_in_store": each.new,
             }
             for each in plan.accounts
+        ],
+        "shoppers": [
+            {
+                "channel": each.audience.channel.value if each.audience.channel else None,
+                "retail_group": each.audience.key,
+                "audience": each.audience.kind.value,
+                "shown": each.shown,
+                "prices": _prices(each.prices),
+            }
+            for each in plan.shoppers
         ],
         "orders": [
             {
@@ -118,6 +135,8 @@ def _tell(plan: MappingPlan) -> None:
         accounts += [f"{who.customer_id}: withdrawn from {one} ({what})" for one in who.loses]
         if who.withdrawn:
             accounts.append(f"{who.customer_id}: leaves the store; nobody is left who may see it")
+        accounts += [f"  {line}" for line in _named(each)]
+    accounts += [str(each) for each in plan.shoppers]
     _section("Who sees what", accounts)
     _section("Orders that fare differently", [
         f"{each.number} ({each.state.value}): {each.before} -> {each.after}"
@@ -141,6 +160,31 @@ def _what(account: Shown) -> str:
     own = [counted(number, name) for name, number in account.records.items() if number]
     what = ", ".join([*own, "and its prices and ship-tos"]) if own else "its prices and ship-tos"
     return f"new in the store: {what}" if account.new else what
+
+
+def _prices(seen: Sequence[PricesSeen]) -> list[dict[str, Any]]:
+    return [
+        {"level": each.scope.level.name.lower(), "owner": each.scope.owner, "items": [*each.items]}
+        for each in seen
+    ]
+
+
+def _named(account: Shown) -> Iterator[str]:
+    """Which ones: "invoices: INV-1, INV-2 and 7 more", then the prices item by item."""
+    for kind, names in account.named.items():
+        if names:
+            yield f"{kind}s: {_some(names)}"
+    for seen in account.prices:
+        if seen.items:
+            yield f"prices of {seen.name}: {_some(seen.items)}"
+    lists = [seen.name for seen in account.prices if not seen.items]
+    if lists:
+        yield f"prices that others have too: {', '.join(lists)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _section(title: str, lines: list[str]) -> None:

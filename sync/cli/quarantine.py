@@ -119,6 +119,8 @@ def show(order: str, as_json: bool, site: str | None, pipeline: str | None) -> N
             f"  decided for {decision.customer_id} by {decision.rule},"
             f" mapping {decision.mapping_version}"
         )
+    elif entry.mapping_version is not None:
+        click.echo(f"  decided by mapping {entry.mapping_version}")
     if entry.reduced_at is not None:
         click.echo(f"  names, addresses and notes were removed {entry.reduced_at:%Y-%m-%d}")
     click.echo("What the buyer ordered:")
@@ -280,6 +282,7 @@ def _row(entry: LedgerEntry) -> dict[str, object]:
         "channel": entry.channel.value if entry.channel else None,
         "account": entry.customer_id.value if entry.customer_id else None,
         "seen": entry.first_seen_at.isoformat(timespec="minutes"),
+        "mapping": entry.mapping_version,
         "codes": [problem.code for problem in entry.problems] or ["review"],
         "why": " ".join(problem.sentence for problem in entry.problems)
         or " ".join(entry.differences),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, fail, json_option
-from sync.cli.scope import FLOW_NAMES, flows_within, scope_from, scope_options
+from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
 from sync.cli.shown import as_record, counts_text, end, show_result
 from sync.cli.site import actor, daemon_runs, opened, settings_of, site_options
 from sync.errors import StateInUse
@@ -29,7 +29,7 @@ LOOKS_PER_PROBE = 10
     "  tradesync resync invoices --confirm invoices-3f2a91c07d55\n"
     "  tradesync resync --list\n  tradesync resync --cancel REQUEST"
 )
-@click.argument("flow", required=False, type=click.Choice([*FLOW_NAMES, "all"]))
+@click.argument("flow", required=False, type=NamedChoice([*FLOW_NAMES, "all"]))
 @scope_options
 @click.option("--confirm", metavar="PLAN", help="Confirm a plan that the guard rails refused.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would change (as `plan` does).")

@@ -21,6 +21,15 @@ FLOW_NAMES = (
 )
 
 
+class NamedChoice(click.Choice[str]):
+    """One of these words; for a misspelt one the nearest is suggested."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        from sync.mapping.problems import suggestion
+
+        return f"there is no {value!r} here; {suggestion(str(value), self.choices)}"
+
+
 class Moment(click.ParamType[datetime]):
     """A day (its beginning, in UTC) or a moment with its offset."""
 

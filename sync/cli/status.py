@@ -104,6 +104,7 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
     with line.state.transaction() as state:
         counts = state.ledger.counts()
         held = state.ledger.held_for()
+        decided = state.ledger.decided_under()
         settled = state.settlements.counts()
         runs = _last_runs(state.runs)
         plans = state.plans.open()
@@ -113,6 +114,9 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
         "pipeline": line.name,
         "orders": {each.value: number for each, number in counts.items() if number},
         "held_for": dict(sorted(held.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "decided_under": {
+            version: number for version, number in sorted(decided.items(), key=str) if version
+        },
         "settlements": {
             f"{kind.value} {state.value}": number
             for (kind, state), number in sorted(
@@ -198,6 +202,9 @@ def _show(told: dict[str, Any]) -> None:
         click.echo(f"  orders   {counts_text(line['orders'])}")
         for code, number in line["held_for"].items():
             click.echo(f"    {number:>5} held for {code}")
+        for version, number in line["decided_under"].items():
+            if version != line["mapping"]:
+                click.echo(f"    {number:>5} wait or are held by the older mapping {version}")
         if line["settlements"]:
             click.echo(f"  money    {counts_text(line['settlements'])}")
         _show_mapping(line)

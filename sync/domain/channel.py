@@ -64,7 +64,9 @@ class Channel:
 
     ``importable`` are the store's order states that may be imported;
     ``import_unpaid_terms`` adds awaiting payment for orders on account terms
-    (VE-11). A ``b2b`` channel has neither guests nor retail groups.
+    (VE-11). ``zero_price_means_call``: whether a price of zero is none for the
+    channel's shoppers (WA-10); None: as the mapping says for all. A ``b2b`` channel
+    has neither guests nor retail groups nor shoppers.
     """
 
     channel_id: ChannelId
@@ -76,12 +78,15 @@ class Channel:
     importable: frozenset[OrderState] = DEFAULT_IMPORTABLE
     import_unpaid_terms: bool = True
     warehouse: str | None = None
+    zero_price_means_call: bool | None = None
 
     def __post_init__(self) -> None:
         if self.mode is CommerceMode.B2B and self.guest_checkout:
             raise ValueError(f"channel {self.channel_id}: a b2b channel has no guest checkout")
         if self.mode is CommerceMode.B2B and self.retail_groups:
             raise ValueError(f"channel {self.channel_id}: a b2b channel has no retail group")
+        if self.mode is CommerceMode.B2B and self.zero_price_means_call is not None:
+            raise ValueError(f"channel {self.channel_id}: a b2b channel has no shoppers")
         if self.mode is not CommerceMode.B2B and not self.retail_groups:
             raise ValueError(f"channel {self.channel_id}: a retail group is needed")
 

@@ -136,7 +136,8 @@ class CodeTables:
 class SyncMapping:
     """All mapping files of a pipeline, checked, as one version.
 
-    ``zero_price_means_call``: a price of zero in the ERP is no price.
+    ``zero_price_means_call``: a price of zero in the ERP is no price, for accounts and
+    where a channel says nothing else.
     ``groups_elsewhere`` are retail groups of the same ERP that other pipelines
     declare: nobody's individual accounts here either (WA-2b).
     """
@@ -163,6 +164,15 @@ class SyncMapping:
         }
         groups = RetailGroups.of(own | self.groups_elsewhere)
         object.__setattr__(self, "retail_groups", groups)
+
+    def zero_means_call(self, channel_id: ChannelId | None) -> bool:
+        """Whether zero is no price for the shoppers of that channel; None: for accounts.
+
+        What an account sees is the same on every channel.
+        """
+        channel = self.channels.get(channel_id) if channel_id is not None else None
+        own = channel.zero_price_means_call if channel is not None else None
+        return self.zero_price_means_call if own is None else own
 
     def policy(self, customer_id: CustomerId) -> AccountPolicy:
         """The account's own policy, a retail group's, or the default."""

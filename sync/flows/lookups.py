@@ -456,13 +456,17 @@ class Lookups:
         scopes = scopes_of(account.customer_id, account.price_groups, order.buyer.location)
         questions = self._questions(order, channel)
         decided = self._deciding(scopes, [each for some in questions.values() for each in some])
+        mapping = self.context.mapping
+        # As it was shown to the buyer: to shoppers by channel, to accounts everywhere alike.
+        retail = account.customer_id in mapping.retail_groups
+        zero_is_none = mapping.zero_means_call(channel.channel_id if retail else None)
         found = {}
         for line_id, (question, *in_stock) in questions.items():
             price, priced_in = decided(question), None
             if price is None and in_stock:
                 price, priced_in = decided(in_stock[0]), in_stock[0].unit
             amount = price.price.value.unit_price if price else None
-            if amount == 0 and self.context.mapping.zero_price_means_call:
+            if amount == 0 and zero_is_none:
                 amount = None
             found[line_id] = LinePrice(amount, priced_in)
         return found

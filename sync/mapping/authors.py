@@ -8,9 +8,10 @@ it was made; an edit that nobody committed, or a folder without git, names nobod
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,17 @@ class Commit:
     name: str
     author: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedLine:
+    """A line that a commit put in, or took out; ``line`` is its number then, from 1."""
+
+    commit: Commit
+    file: str
+    line: int
+    added: bool
+    text: str
 
 
 class _NotTold(Exception):
@@ -70,6 +82,49 @@ def commit_at(commits: Collection[Commit], taken_up: datetime) -> Commit | None:
     by_time = sorted(commits, key=lambda each: each.at)
     before = [each for each in by_time if each.at <= taken_up]
     return before[-1] if before else next(iter(by_time), None)
+
+
+def lines_between(folder: Path, old: Commit, new: Commit) -> list[ChangedLine]:
+    """Every line that changed on the way from one commit to the other, the last change first.
+
+    Of a commit that is no descendant of ``old`` what it has and that one has not. Never
+    raises for what git is or does.
+    """
+    shape = ("--format=%x00%h%x00%an%x00%cI", "-p", "--unified=0", "--no-color", "--relative")
+    plainly = ("--no-ext-diff", "--no-textconv", "--no-renames", "--src-prefix=a/")
+    words = ("log", *shape, *plainly, "--dst-prefix=b/", f"{old.name}..{new.name}", "--", ".")
+    try:
+        told = _git(folder, *words).decode("utf-8", "replace")
+    except _NotTold:
+        return []
+    return list(_changed(told.split("\n")))
+
+
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+
+
+def _changed(told: Sequence[str]) -> Iterator[ChangedLine]:
+    """The lines of git's patches. A hunk says how many of its own follow: they may look
+    like anything."""
+    commit: Commit | None = None
+    file, at = "", 0
+    while at < len(told):
+        line = told[at]
+        at += 1
+        if line.startswith("\0"):
+            name, author, made = line[1:].split("\0")
+            commit = Commit(name, author, datetime.fromisoformat(made).astimezone(UTC))
+        elif line.startswith(("--- a/", "+++ b/")):
+            file = line[6:].rstrip("\t")
+        elif commit is not None and (hunk := _HUNK.match(line)):
+            before, gone, after, come = (1 if each is None else int(each) for each in hunk.groups())
+            for first, many, added in ((before, gone, False), (after, come, True)):
+                own = told[at : at + many]
+                for number, text in enumerate(own, first):
+                    yield ChangedLine(commit, file, number, added, text[1:].rstrip("\r"))
+                at += many
+                if at < len(told) and told[at].startswith("\\"):
+                    at += 1  # no end of line at the end of the file
 
 
 def _log(folder: Path) -> Iterator[tuple[Commit, str]]:

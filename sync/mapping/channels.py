@@ -26,6 +26,7 @@ _REGISTRATION = {
     CommerceMode.B2B: Registration.BUSINESS,
     CommerceMode.B2C: Registration.PERSONAL,
 }
+_ZERO = "zero_price_means_call"
 _NEVER_IMPORTED = frozenset({OrderState.CANCELLED, OrderState.REFUNDED})
 
 
@@ -118,6 +119,7 @@ def _channel(channel_id: ChannelId, entry: ChannelEntry) -> Channel:
         importable=frozenset(entry.importable) or DEFAULT_IMPORTABLE,
         import_unpaid_terms=entry.import_unpaid_terms,
         warehouse=entry.warehouse or None,
+        zero_price_means_call=entry.zero_price_means_call if _ZERO in written else None,
     )
 
 
@@ -142,6 +144,12 @@ def _contradictions(entry: ChannelEntry) -> Iterable[tuple[Path, str, str]]:
                 ("retail_groups",),
                 "are given, but a b2b channel has no retail buyers",
                 "take them out, or write commerce_mode: hybrid",
+            )
+        if _ZERO in entry.model_fields_set:
+            yield (
+                (_ZERO,),
+                "is for shoppers, and a b2b channel has accounts only",
+                "take the line out; what accounts see is said in accounts.yaml",
             )
     elif not entry.retail_groups:
         yield (

@@ -49,7 +49,8 @@ class RetailGroupEntry(Entry):
 
 
 class ChannelEntry(Entry):
-    """``login_wall`` and ``registration`` follow the mode where nothing is written."""
+    """``login_wall`` and ``registration`` follow the mode where nothing is written, and
+    ``zero_price_means_call`` what accounts.yaml says."""
 
     commerce_mode: Mode
     login_wall: Wall = LoginWall.OPEN
@@ -59,6 +60,7 @@ class ChannelEntry(Entry):
     importable: Annotated[list[Importable], Field(min_length=1)] = []
     import_unpaid_terms: Flag = True
     warehouse: Text = ""
+    zero_price_means_call: Flag = True
 
 
 Documents = Annotated[dict[Jurisdiction, list[Text]], BeforeValidator(section), OrNothing]

@@ -50,7 +50,7 @@ class Rules:
 
     @classmethod
     def of(cls, audience: Audience, mapping: SyncMapping) -> Rules:
-        return cls(currencies_of(audience, mapping), mapping.zero_price_means_call)
+        return cls(currencies_of(audience, mapping), mapping.zero_means_call(audience.channel))
 
     @property
     def fingerprint(self) -> bytes:

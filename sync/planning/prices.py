@@ -120,10 +120,12 @@ def wanted_prices(
     """The entries as this audience is to see them, today's and future ones.
 
     ``as_of`` is a day in the ERP's calendar. An entry that ended before it is
-    left out. A zero becomes "call for pricing" where the mapping says that zero
-    is no price (WA-10). Shoppers get the currencies that their group prices.
+    left out. A zero becomes "call for pricing" where the mapping, or the shoppers'
+    channel, says that zero is no price (WA-10). Shoppers get the currencies that their
+    group prices.
     """
     currencies = currencies_of(audience, mapping)
+    zero_is_none = mapping.zero_means_call(audience.channel)
     wanted: dict[PriceKey, PriceValue] = {}
     for entry in entries:
         if currencies is not None and entry.key.currency not in currencies:
@@ -131,7 +133,7 @@ def wanted_prices(
         value = entry.value
         if value.valid_until is not None and value.valid_until < as_of:
             continue
-        if value.unit_price is not None and value.unit_price == 0 and mapping.zero_price_means_call:
+        if value.unit_price is not None and value.unit_price == 0 and zero_is_none:
             value = PriceValue(None, value.valid_until)
         held = wanted.get(entry.key)
         if held is None or _counts_before(value, held):

@@ -106,7 +106,9 @@ class FindingLevel(Enum):
 class Finding:
     """One result of a check: what was looked at, what was found, the way out.
 
-    ``place`` is where a person wrote it ("customers.csv:7"), empty where nobody did.
+    ``place`` is where a person wrote it ("customers.csv:7"), empty where nobody did;
+    ``path`` the names of the keys that lead to it there, of a line that of its field;
+    ``text`` what stands in that field.
     """
 
     subject: str
@@ -114,6 +116,8 @@ class Finding:
     message: str
     remedy: str = ""
     place: str = ""
+    path: tuple[int | str, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class LedgerEntry:
     is under way; ``cancel_asked_at`` when the ERP was last asked for it.
     ``reduced_at``: when what it says of people was taken out. ``customer_id`` is
     the account that it is under, or for one in quarantine would go into.
+    ``mapping_version`` is that of the mapping by which it was admitted, waits, is
+    held or was closed; None while nothing has been decided about it.
     ``erased``: its buyer's data were taken out (OP-9); it is never imported again.
     """
 
@@ -127,6 +129,7 @@ class LedgerEntry:
     cancel_asked_at: datetime | None = None
     reduced_at: datetime | None = None
     customer_id: CustomerId | None = None
+    mapping_version: str | None = None
     erased: bool = False
 
     @property
@@ -311,23 +314,32 @@ class Ledger(Protocol):
         ...
 
     def record_waiting(
-        self, claim: Claim, code: str, sentence: str, next_check_at: datetime
-    ) -> None: ...
+        self, claim: Claim, code: str, sentence: str, next_check_at: datetime, mapping_version: str
+    ) -> None:
+        """Decided by that version of the mapping, like each of the next three."""
+        ...
 
     def record_quarantined(
         self,
         claim: Claim,
         problems: tuple[Problem, ...],
         now: datetime,
+        mapping_version: str,
         trail: tuple[str, ...] = (),
         customer_id: CustomerId | None = None,
     ) -> None:
         """With ``customer_id``, people find it by the account that it would go into."""
         ...
 
-    def record_review(self, claim: Claim, differences: tuple[str, ...], now: datetime) -> None: ...
+    def record_review(
+        self, claim: Claim, differences: tuple[str, ...], now: datetime, mapping_version: str
+    ) -> None:
+        """One with an instruction out keeps the version that admitted it."""
+        ...
 
-    def record_closed(self, claim: Claim, why: Closing, sentence: str, now: datetime) -> None: ...
+    def record_closed(
+        self, claim: Claim, why: Closing, sentence: str, now: datetime, mapping_version: str
+    ) -> None: ...
 
     def replay(self, order_id: WebOrderId, actor: str, reason: str, now: datetime) -> bool:
         """Quarantined or in review without an ERP order: due again, decided anew.
@@ -424,6 +436,11 @@ class Ledger(Protocol):
     def held_for(self) -> dict[str, int]:
         """How many orders in quarantine or review each code holds up; "review" for a
         difference. One that several codes hold up counts for each of them."""
+        ...
+
+    def decided_under(self) -> dict[str | None, int]:
+        """How many orders that wait, or are in quarantine or review, each version of the
+        mapping decided."""
         ...
 
     def entry(self, order_id: WebOrderId) -> LedgerEntry | None: ...

@@ -25,7 +25,7 @@ KEPT = frozenset(
         "placed_at", "first_seen_at", "changed_at", "due_at", "lease_token", "lease_until",
         "attempts", "waiting_for", "codes", "customer_id", "imported_at", "erp_order", "closing",
         "told_at", "notice_due_at", "change_due_at", "status_open", "cancel_due_at",
-        "cancel_asked_at", "reduced_at",
+        "cancel_asked_at", "reduced_at", "mapping_version",
     }
 )  # fmt: skip
 """Keys, codes, states and times."""

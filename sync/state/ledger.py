@@ -233,6 +233,7 @@ class SqlLedger(LedgerReads):
             frozen=instruction,
             decision=codec.dumps(decision),
             customer_id=decision.customer_id.value,
+            mapping_version=decision.mapping_version,
         )
 
     def thaw(self, claim: Claim, now: datetime, why: str) -> None:
@@ -285,6 +286,7 @@ class SqlLedger(LedgerReads):
             "frozen": codec.dumps(sent),
             "decision": codec.dumps(decision),
             "customer_id": decision.customer_id.value,
+            "mapping_version": decision.mapping_version,
             "imported_at": now,
             "erp_order": number.value if number else None,
             "closing": None,
@@ -328,7 +330,7 @@ class SqlLedger(LedgerReads):
         )
 
     def record_waiting(
-        self, claim: Claim, code: str, sentence: str, next_check_at: datetime
+        self, claim: Claim, code: str, sentence: str, next_check_at: datetime, mapping_version: str
     ) -> None:
         row = self._held(claim)
         again = (row["waiting_for"], row["waiting_sentence"]) == (code, sentence)
@@ -337,9 +339,10 @@ class SqlLedger(LedgerReads):
             None,
             LedgerState.WAITING,
             None if again else "waiting",
-            f"{code}: {sentence}",
+            f"{code}: {sentence} {_by(mapping_version)}",
             due_at=next_check_at,
             attempts=0,
+            mapping_version=mapping_version,
             **NOTHING_WRONG
             | {"waiting_for": code, "waiting_sentence": sentence, "codes": rows.codes((code,))},
         )
@@ -349,15 +352,18 @@ class SqlLedger(LedgerReads):
         claim: Claim,
         problems: tuple[Problem, ...],
         now: datetime,
+        mapping_version: str,
         trail: tuple[str, ...] = (),
         customer_id: CustomerId | None = None,
     ) -> None:
+        said = [f"{problem.code}: {problem.sentence}" for problem in problems]
         self._release(
             claim,
             now,
             LedgerState.QUARANTINED,
             "quarantined",
-            " ".join(f"{problem.code}: {problem.sentence}" for problem in problems),
+            " ".join((*said, _by(mapping_version))),
+            mapping_version=mapping_version,
             **NOTHING_WRONG
             | {
                 "problems": codec.dumps(problems),
@@ -367,23 +373,32 @@ class SqlLedger(LedgerReads):
             },
         )
 
-    def record_review(self, claim: Claim, differences: tuple[str, ...], now: datetime) -> None:
+    def record_review(
+        self, claim: Claim, differences: tuple[str, ...], now: datetime, mapping_version: str
+    ) -> None:
+        row = self._held(claim)
+        admitted = row["decision"] is not None
+        version = row["mapping_version"] if admitted else mapping_version
         self._release(
             claim,
             now,
             LedgerState.REVIEW,
             "review",
-            " ".join(differences),
+            " ".join((*differences, *(() if admitted else (_by(version),)))),
+            mapping_version=version,
             **NOTHING_WRONG | {"differences": codec.dumps(differences)},
         )
 
-    def record_closed(self, claim: Claim, why: Closing, sentence: str, now: datetime) -> None:
+    def record_closed(
+        self, claim: Claim, why: Closing, sentence: str, now: datetime, mapping_version: str
+    ) -> None:
         self._release(
             claim,
             now,
             LedgerState.CLOSED,
             "closed",
-            f"{why.value}: {sentence}",
+            f"{why.value}: {sentence} {_by(mapping_version)}",
+            mapping_version=mapping_version,
             closing=why.value,
             closing_note=sentence,
             **NOTHING_WRONG,
@@ -502,6 +517,7 @@ class SqlLedger(LedgerReads):
             "imported_at": None,
             "erp_order": None,
             "customer_id": row["customer_id"],
+            "mapping_version": row["mapping_version"],
             "change_due_at": None,
             "problems": codec.dumps((problem,)),
             "codes": rows.codes((problem.code,)),
@@ -694,6 +710,10 @@ class SqlLedger(LedgerReads):
     def _its(self, before: Row) -> Row:
         """What a change names the row by, and what it must still be."""
         return self._whose | {f"was_{name}": before[name] for name in ("order_id", *_FENCE)}
+
+
+def _by(mapping_version: str) -> str:
+    return f"(mapping {mapping_version})"
 
 
 def _and_still(row: Row, sentences: tuple[str, ...]) -> tuple[str, ...]:

@@ -175,6 +175,15 @@ class LedgerReads:
                 found[code] = found.get(code, 0) + count
         return found
 
+    def decided_under(self) -> dict[str | None, int]:
+        held = [LedgerState.WAITING.value, LedgerState.QUARANTINED.value, LedgerState.REVIEW.value]
+        query = (
+            select(ledger.c.mapping_version, func.count().label("orders"))
+            .where(self._mine, ledger.c.state.in_(held))
+            .group_by(ledger.c.mapping_version)
+        )
+        return {row.mapping_version: row.orders for row in self._connection.execute(query)}
+
     def still_whole(self, before: datetime) -> int:
         query = select(func.count()).select_from(ledger).where(self._mine, done_before(before))
         return self._connection.scalar(query) or 0

@@ -44,6 +44,7 @@ NOT_DECIDED: Row = {
     "frozen": None,
     "decision": None,
     "customer_id": None,
+    "mapping_version": None,
     "cancel_due_at": None,
     "cancel_asked_at": None,
 }
@@ -113,6 +114,7 @@ def entry(row: Row) -> LedgerEntry:
         cancel_asked_at=row["cancel_asked_at"],
         reduced_at=row["reduced_at"],
         customer_id=_maybe(CustomerId, row["customer_id"]),
+        mapping_version=row["mapping_version"],
         erased=versions.is_erased(row),
     )
 

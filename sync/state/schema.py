@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0008"
+REVISION = "0009"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -122,6 +122,7 @@ ledger = Table(
     Column("cancel_asked_at", Moment, comment="when the ERP was asked to cancel it"),
     Column("reduced_at", Moment, comment="when what names people was taken out"),
     Column("told_at", Moment, comment="when the store last confirmed something new"),
+    Column("mapping_version", _KEY, comment="of the mapping that decided it last"),
 )
 
 _OWN = (ledger.c.pipeline, ledger.c.store_id)

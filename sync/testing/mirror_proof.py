@@ -406,7 +406,7 @@ def _prices(context: Context) -> Iterator[str]:
     retail = context.mapping.retail_groups.customer_ids
     buyers = needs(context.erp, ReadsAccounts, "the ERP").accounts([*_mapped(context), *retail])
     for audience, scope in sorted(store.shown_price_partitions(), key=_partition_order):
-        said = _entries(context, erp, scope)
+        said = _entries(context, erp, scope, audience)
         shown = store.shown_prices(audience, scope)
         items = _items_of(context, shown)
         for key, value in shown.items():
@@ -417,7 +417,7 @@ def _prices(context: Context) -> Iterator[str]:
     for owner in _mapped(context):
         scope = PriceScope.account(owner)
         own = Audience(AudienceKind.ACCOUNT, owner.value)
-        said = _entries(context, erp, scope)
+        said = _entries(context, erp, scope, own)
         items = _items_of(context, said)
         mine = {k: v for k, v in said.items() if _is_for(own, items.get(k.sku), buyers)}
         if dict(store.shown_prices(own, scope)) != mine:
@@ -455,14 +455,16 @@ def _is_for(audience: Audience, item: Item | None, accounts: Mapping[CustomerId,
     return account is not None and item.open_to(account.customer_id, account.tags)
 
 
-def _entries(context: Context, erp: ReadsPrices, scope: PriceScope) -> dict[PriceKey, PriceValue]:
+def _entries(
+    context: Context, erp: ReadsPrices, scope: PriceScope, audience: Audience
+) -> dict[PriceKey, PriceValue]:
     """What the ERP says, with what has ended left out and zero read as the mapping reads it."""
     found = {}
     for entry in erp.prices([scope]):
         value = entry.value
         if value.valid_until is not None and value.valid_until < context.today():
             continue
-        if value.unit_price == 0 and context.mapping.zero_price_means_call:
+        if value.unit_price == 0 and context.mapping.zero_means_call(audience.channel):
             value = PriceValue(None, value.valid_until)
         found[entry.key] = value
     return found

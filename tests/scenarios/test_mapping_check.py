@@ -10,7 +10,7 @@ import pytest
 
 from sync.domain.account import AccountStatus, Contact
 from sync.domain.ids import ChannelId, ContactId, CustomerId, OrganisationId, WebUserId
-from sync.domain.mapping import Assignment, Source
+from sync.domain.mapping import AccountPolicy, Assignment, Source
 from sync.domain.order import Membership, Organisation, WebUser
 from sync.mapping_check import mapping_findings
 from sync.ports.erp import FindingLevel
@@ -103,6 +103,33 @@ def test_exception_of_a_user_who_is_not_of_the_organisation_is_named_with_its_li
 
     assert (finding.place, finding.subject) == ("c.csv:5", f"user {HARBOUR_BUYER}")
     assert finding.message == f"does not belong to organisation {MILL_ORG} in the store"
+
+
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_a_policy_for_a_customer_that_nobody_is_assigned_to_is_held_against_the_erp_too(
+    world: World,
+) -> None:
+    typo = CustomerId("C-10O1")
+    world.erp.add_account(a.an_account(customer_id=CustomerId("C-3003")))
+    policies = {each: AccountPolicy() for each in (typo, HARBOUR, CustomerId("C-3003"))}
+    world.remap(account_policies=policies)
+    [finding] = mapping_findings(world.context())
+    assert (finding.subject, finding.message) == (
+        f"customer {typo}",
+        "the ERP has no such customer",
+    )
+    assert (finding.place, finding.path) == ("accounts.yaml", ("accounts", typo.value))
+
+
+@pytest.mark.rule("OP-4")
+def test_a_default_contact_of_another_account_is_named_where_it_stands(world: World) -> None:
+    theirs = ContactId("MILL-1")
+    world.erp.change_account(MILL, contacts=(Contact(theirs),))
+    policy = AccountPolicy(default_contact=theirs)
+    world.remap(account_policies={HARBOUR: policy, MILL: policy})
+    [finding] = mapping_findings(world.context())
+    assert finding.message == f"is no contact of customer {HARBOUR} in the ERP"
+    assert finding.path == ("accounts", HARBOUR.value, "default_contact")
 
 
 @pytest.mark.rule("OP-4")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from datetime import date
 
 import pytest
 
-from sync.domain.channel import Channel, RetailGroup
-from sync.domain.ids import ChannelId, CustomerId, InvoiceNumber, WebUserId
+from sync.domain.channel import Channel, LoginWall, RetailGroup
+from sync.domain.ids import ChannelId, CustomerId, InvoiceNumber, LocationId, Sku, WebUserId
 from sync.domain.mapping import Assignment
+from sync.domain.pricing import PriceScope
 from sync.ports.state import LedgerState
 from sync.remapping import MappingPlan, plan_mapping
 from sync.testing import builders as a
@@ -19,12 +21,14 @@ from tests.scenarios.test_balances import without
 from tests.scenarios.world import (
     ASSIGNMENTS,
     CODES,
+    FUSE,
     HARBOUR,
     HARBOUR_BUYER,
     HARBOUR_ORG,
     MILL,
     MILL_ORG,
     RETAIL,
+    TRADE,
     WEB,
     MakeWorld,
     World,
@@ -107,6 +111,78 @@ def test_how_much_is_withdrawn_and_how_much_comes_into_sight_is_told_by_kind(
         ("customer_parts", "part number"),
     ):
         assert Counter(key[0] for key in shown[name]) == {MILL: mill.records[kind]}, name
+
+
+@pytest.mark.rule("OP-4", "WA-6", "WA-8")
+def test_which_invoices_and_prices_are_withdrawn_and_which_come_into_sight_is_told_by_name(
+    world: World,
+) -> None:
+    site = PriceScope.location(LocationId("L-9"))
+    world.erp.add_location(a.a_location(sold_to=HARBOUR, location_id=LocationId("L-9")))
+    gold, site_only = PriceScope.group("GOLD"), Sku("HINGE")
+    for sku in (FUSE, site_only):
+        world.erp.add_item(a.an_item(sku=sku))
+    world.erp.set_price(a.a_price("2.00", scope=gold, price_list="GOLD"))
+    world.erp.set_price(a.a_price("3.00", scope=site, sku=site_only))
+    ended = date(2020, 1, 1)
+    world.erp.set_price(
+        a.a_price("9.00", scope=PriceScope.account(MILL), sku=FUSE, valid_until=ended)
+    )
+    world.remap(assignments=ASSIGNMENTS[:1])
+    world.cycle()
+
+    [harbour, mill] = planned(world, assignments=ASSIGNMENTS[1:]).accounts
+
+    assert (harbour.access.withdrawn, harbour.named["invoice"]) == (True, ("INV-5001",))
+    assert mill.named["invoice"] == ("INV-6001",)
+    assert mill.named["document"] == ("invoice D-2",)
+    own = {each.name: each.items for each in harbour.prices}
+    assert own == {
+        f"account {HARBOUR}": (a.SKU.value,),
+        "location L-9": (site_only.value,),
+        "group GOLD": (),
+        "the default list": (),
+    }
+    # What has ended is never shown; the list of a group that is not theirs is not named.
+    assert {each.name: each.items for each in mill.prices} == {
+        f"account {MILL}": (a.SKU.value,),
+        "the default list": (),
+    }
+    world.remap(assignments=ASSIGNMENTS[1:])
+    world.cycle()
+    shown = {(str(audience), each) for audience, each in world.store.shown_price_partitions()}
+    told = {each.scope for each in mill.prices}
+    assert {each for whose, each in shown if not whose.startswith("public")} == told
+
+
+@pytest.mark.rule("OP-4", "VE-1", "WA-8")
+def test_prices_that_a_login_wall_takes_from_everybody_are_told_with_who_still_sees_them(
+    world: World,
+) -> None:
+    world.cycle()
+    wall = a_channel(login_wall=LoginWall.LOGIN_REQUIRED)
+    plan = planned(world, channels={**a_mapping().channels, WEB: wall})
+    where = f"channel web, retail group {RETAIL}: "
+    assert [str(each) for each in plan.shoppers] == [
+        f"{where}withdrawn from everybody: the default list",
+        f"{where}shown to shoppers who signed in: the default list",
+    ]
+    assert planned(world, channels=a_mapping().channels).shoppers == ()
+    gone = planned(world, channels={TRADE: a_mapping().channels[TRADE]})
+    assert [(each.shown, str(each.audience)) for each in gone.shoppers] == [
+        (False, f"public {RETAIL} on web")
+    ]
+
+
+@pytest.mark.rule("OP-4")
+def test_a_store_without_prices_is_told_none(world: World) -> None:
+    store = without(world.store, "shown_price_partitions")
+    context = dataclasses.replace(world.context(), store=store)
+    wall = a_channel(login_wall=LoginWall.LOGIN_REQUIRED)
+    draft = a_mapping(version="v2", assignments=ASSIGNMENTS[1:], channels={WEB: wall})
+    plan = plan_mapping(context, draft)
+    assert [each.prices for each in plan.accounts] == [()]
+    assert plan.shoppers == ()
 
 
 @pytest.mark.rule("OP-4", "TL-6")

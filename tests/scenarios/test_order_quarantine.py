@@ -59,7 +59,7 @@ def test_replay_after_a_correction_of_the_mapping_decides_anew(world: World) -> 
     world.remap(assignments=ASSIGNMENTS)
     world.import_orders()
     assert not world.erp.orders, "only a person replays"
-    assert world.entry().trail[-1] == "mapping v2 was in force"
+    assert world.entry().mapping_version == "v2"
 
     assert world.replay()
     world.import_orders()

@@ -174,7 +174,7 @@ def test_order_that_a_person_gave_up_and_that_arrives_all_the_same_is_not_hidden
         state.ledger.discover(order, now)
         claim = state.ledger.claim(order_id(1), now, 60)
         assert claim is not None
-        state.ledger.record_closed(claim, Closing.DISMISSED, "a test", now)
+        state.ledger.record_closed(claim, Closing.DISMISSED, "a test", now, "v1")
         sent, decided = a.a_sales_order(), Decision(HARBOUR, False, "mapping", "v1", now)
         number = ErpOrderNumber("SO-1")
         assert state.ledger.record_arrived(claim, order, sent, decided, number, now)

@@ -23,6 +23,7 @@ from sync.domain.pricing import (
     PriceScope,
     effective_price,
 )
+from sync.explaining import explain_price
 from sync.flows.context import Limits
 from sync.mapping_check import mapping_findings
 from sync.planning.guards import Guard
@@ -45,6 +46,8 @@ from tests.scenarios.world import (
     World,
     a_channel,
     fill_store,
+    guest_order,
+    harbour_order,
 )
 
 OPEN = Audience(AudienceKind.PUBLIC, RETAIL.value, WEB)
@@ -285,6 +288,82 @@ def test_price_of_zero_becomes_call_for_pricing(world: World) -> None:
     world.run("prices")
     (value,) = (value for _, value in world.store.shown_to([a.account_audience()]))
     assert value.unit_price == 0
+
+
+@pytest.mark.rule("WA-10", "WA-7")
+def test_a_channel_says_for_its_own_shoppers_whether_zero_is_a_price(world: World) -> None:
+    world.erp.set_price(a.a_price("0.0000", scope=DEFAULT_LIST, price_list="BASE"))
+    everywhere = Audience(AudienceKind.ACCOUNTS)
+
+    def shown() -> dict[Audience, Decimal | None]:
+        trusting(world).run("prices")
+        return {
+            audience: value.unit_price
+            for audience in (OPEN, everywhere)
+            for value in world.store.shown_prices(audience, DEFAULT_LIST).values()
+        }
+
+    assert shown() == {OPEN: None, everywhere: None}
+    free = a_channel(zero_price_means_call=False)
+    world.remap(channels={**world.mapping.channels, WEB: free})
+    assert shown() == {OPEN: Decimal(0), everywhere: None}
+
+    called = a_channel(zero_price_means_call=True)
+    world.remap(zero_price_means_call=False, channels={**world.mapping.channels, WEB: called})
+    assert shown() == {OPEN: None, everywhere: Decimal(0)}
+
+
+@pytest.mark.rule("WA-10", "OI-1")
+@pytest.mark.parametrize("retail", [True, False])
+@pytest.mark.parametrize("zero_is_none", [True, False])
+def test_an_order_is_held_against_what_its_buyer_was_shown(
+    world: World, retail: bool, zero_is_none: bool
+) -> None:
+    for scope in (DEFAULT_LIST, PriceScope.account(HARBOUR)):
+        world.erp.set_price(a.a_price("0.0000", scope=scope, price_list="FREE", priority=9))
+    # Shoppers of the channel and accounts are told the opposite of each other.
+    web = a_channel(zero_price_means_call=zero_is_none is retail)
+    world.remap(
+        channels={**world.mapping.channels, WEB: web},
+        zero_price_means_call=zero_is_none is not retail,
+    )
+    order = guest_order(1) if retail else harbour_order(1)
+    world.store.place_order(order)
+    world.import_orders()
+    frozen = world.entry(1).frozen
+    assert frozen is not None
+    said = " ".join(frozen.flags)
+    assert ("the ERP has no price for" in said) is zero_is_none
+    assert ("the ERP's price is 0" in said) is not zero_is_none
+
+
+@pytest.mark.rule("WA-10", "OP-3")
+def test_explain_tells_a_price_of_zero_as_the_channel_shows_it(world: World) -> None:
+    outlet = ChannelId("outlet")
+    free = a_channel(channel_id=outlet, zero_price_means_call=False, warehouse="W2")
+    channels = {**world.mapping.channels, outlet: free}
+    world.remap(channels=channels)
+    world.erp.set_price(a.a_price("0.0000", scope=DEFAULT_LIST, price_list="BASE", priority=9))
+
+    def told(customer: CustomerId, channel: str | None = None) -> tuple[str | None, str]:
+        answer = explain_price(
+            world.context(), customer.value, a.SKU.value, quantity=Decimal(1), unit="EA",
+            currency="EUR", day=None, channel=channel,
+        )  # fmt: skip
+        return answer["price"], " ".join(answer["steps"])
+
+    assert told(RETAIL, "web")[0] is None
+    assert told(RETAIL, "outlet")[0] == "0.0000 EUR"
+    price, said = told(RETAIL)
+    assert price is None
+    assert "Zero is no price on web only: name the --channel." in said
+    assert told(MILL, "outlet")[0] != "0.0000 EUR", "what accounts see is the same everywhere"
+    assert "channels.yaml has no channel outlt: did you mean outlet?" in told(RETAIL, "outlt")[1]
+    world.erp.set_price(
+        a.a_price("4.0000", scope=DEFAULT_LIST, price_list="W2", warehouse="W2", priority=10)
+    )
+    assert told(RETAIL, "outlet")[0] == "4.0000 EUR"
+    assert told(RETAIL, "web")[0] is None
 
 
 @pytest.mark.rule("WA-10", "OP-5")

@@ -132,22 +132,28 @@ class Records:
         pause = timedelta(seconds=self.context.limits.orders.waiting_recheck_s)
 
         def write(ledger: Ledger) -> None:
-            ledger.record_waiting(claim, code, sentence, self.context.clock.now() + pause)
+            again = self.context.clock.now() + pause
+            ledger.record_waiting(claim, code, sentence, again, self.context.mapping.version)
 
         self._do(Step(claim, write, lambda: self.result.count("waiting")))
 
     def closed(self, claim: Claim, why: Closing, sentence: str) -> None:
         def write(ledger: Ledger) -> None:
-            ledger.record_closed(claim, why, sentence, self.context.clock.now())
+            now = self.context.clock.now()
+            ledger.record_closed(claim, why, sentence, now, self.context.mapping.version)
 
         self._do(Step(claim, write, lambda: self.result.count("closed")))
 
     def quarantined(self, claim: Claim, held: Quarantined) -> None:
-        trail = (*held.trail, f"mapping {self.context.mapping.version} was in force")
-
         def write(ledger: Ledger) -> None:
-            now = self.context.clock.now()
-            ledger.record_quarantined(claim, held.problems, now, trail, held.customer_id)
+            ledger.record_quarantined(
+                claim,
+                held.problems,
+                self.context.clock.now(),
+                self.context.mapping.version,
+                held.trail,
+                held.customer_id,
+            )
 
         def tell() -> None:
             self.result.count("quarantined")
@@ -173,7 +179,8 @@ class Records:
             log.warning("order.needs_review", web_order=claim.order.number.value)
 
         def write(ledger: Ledger) -> None:
-            ledger.record_review(claim, differences, self.context.clock.now())
+            now = self.context.clock.now()
+            ledger.record_review(claim, differences, now, self.context.mapping.version)
 
         self._do(Step(claim, write, tell))
 

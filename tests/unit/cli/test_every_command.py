@@ -175,6 +175,25 @@ def test_a_site_that_is_none_is_78_with_the_way_out(tmp_path: Path, words: tuple
 
 
 @pytest.mark.parametrize(
+    "words, meant",
+    [
+        (("plan", "prises"), "did you mean prices?"),
+        (("plan", "mapping"), "did you mean mappings?"),
+        (("resync", "order-status"), "did you mean order_status?"),
+        (("check", "mapings"), "did you mean mappings?"),
+        (("plan", "qqqq"), "known here: account_orders, accounts, all, "),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_the_nearest_one(
+    operator: Operator, words: tuple[str, ...], meant: str
+) -> None:
+    said = operator(*words)
+    assert said.code == Exit.USAGE
+    assert repr(words[1]) in said.err
+    assert meant in said.err
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("quarantine", "replay", "--reason", "x"),

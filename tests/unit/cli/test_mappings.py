@@ -86,6 +86,15 @@ def test_a_folder_under_git_names_author_and_commit(site: Operator) -> None:
     assert (old["by"], old["author"]) == ("Grace Ö", "Grace Ö")
     assert old["commit"]
     assert (new["by"], new["commit"]) == (None, None), "its edit was not committed"
+    assert site("mappings", "diff", old["version"], "--json").json["lines"] == []
+
+    git("commit", "-q", "-a", "-m", "moved")
+    [gone, come] = site("mappings", "diff", old["version"], "--json").json["lines"]
+    assert (gone["added"], gone["text"]) == (False, MOVE[0])
+    assert (come["added"], come["text"], come["file"]) == (True, MOVE[1], "customers.csv")
+    assert (come["by"], come["line"]) == ("Grace Ö", gone["line"])
+    told = site("mappings", "diff", old["version"]).out
+    assert f"customers.csv:{come['line']}: + {MOVE[1]}  (Grace Ö, {come['commit']}, " in told
 
 
 def test_a_version_is_shown_whole_by_its_first_characters(site: Operator) -> None:
@@ -142,6 +151,24 @@ def test_two_versions_are_compared_in_words_and_as_data(site: Operator) -> None:
     ]
     assert (data["old"], data["new"]) == (first, second)
     assert "They say the same." in site("mappings", "diff", second).out, "the files are that one"
+
+
+def test_without_a_version_the_files_are_compared_with_what_is_in_force(site: Operator) -> None:
+    first = version(site)
+    assert "They say the same." in site("mappings", "diff").out
+    edited(site)
+    told = site("mappings", "diff", "--json").json
+    assert told["old"] == first
+    assert [each["after"] for each in told["moves"]] == ["000102"]
+    take_up(site)
+    assert "They say the same." in site("mappings", "diff").out
+
+
+def test_without_a_version_and_before_the_first_start_the_way_out_is_said(fresh: Operator) -> None:
+    told = fresh("mappings", "diff")
+    assert told.code == Exit.MISCONFIGURED
+    assert "the service has not run" in told.err
+    assert "tradesync plan mappings" in told.err
 
 
 def test_a_version_is_put_back_and_counts_as_any_edit(site: Operator) -> None:

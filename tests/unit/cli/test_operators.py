@@ -282,6 +282,9 @@ def test_quarantine_show_has_the_reasons_and_what_the_buyer_ordered(operator: Op
     assert told["problems"][0]["remedy"]
     assert told["payload"]
     assert told["history"]
+    version = operator.site.mapping_version()
+    assert told["mapping"] == version
+    assert f"decided by mapping {version}" in operator("quarantine", "show", QUARANTINED).out
     by_key = operator("quarantine", "show", order_id(operator, QUARANTINED), "--json").json
     assert by_key == told
     assert operator("quarantine", "show", "W-0").code == Exit.FAILED
@@ -341,6 +344,18 @@ def test_status_counts_what_holds_orders_up(operator: Operator) -> None:
     assert f"{number} held for {code}" in operator("status").out
 
 
+@pytest.mark.rule("OP-4", "OI-2")
+def test_status_counts_what_an_older_mapping_decided(fresh: Operator) -> None:
+    fresh("resync", "orders", "--json")
+    (line,) = fresh("status", "--json").json["pipelines"]
+    decided = [each for each in ("waiting", "quarantined", "review") if each in line["orders"]]
+    held = sum(line["orders"][each] for each in decided)
+    assert line["decided_under"] == {line["mapping"]: held}
+    assert "older mapping" not in fresh("status").out
+    fresh.site.change(fresh.site.state, "UPDATE mapping_versions SET version = 'newer'")
+    assert f"{held} wait or are held by the older mapping {line['mapping']}" in fresh("status").out
+
+
 @pytest.mark.rule("OP-9")
 def test_reducing_tells_first_and_is_in_the_audit_trail(fresh: Operator) -> None:
     site = fresh.site
@@ -390,6 +405,8 @@ def test_explain_tells_which_rule_decided_an_order(operator: Operator) -> None:
     held = operator("explain", "order", QUARANTINED, "--json").json
     assert held["state"] == "quarantined"
     assert any(". Way out:" in step for step in held["steps"])
+    assert held["mapping"] == operator.site.mapping_version()
+    assert f"Decided by mapping {held['mapping']}." in held["steps"]
     assert held["now"][0].startswith("Now it would be quarantined")
     unknown = operator("explain", "order", "W-0", "--json").json
     assert unknown["steps"] == ["The ledger does not know this order."]
@@ -419,6 +436,10 @@ def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
     own = operator("explain", "price", sku, "--user", "u-sole-trader", "--json").json
     assert own["customer"] == "000126"
     assert own["steps"][0].startswith("Acting in person: customer 000126, by ")
+    meant = operator("explain", "price", "u-sole-trader", sku)
+    assert f"tradesync explain price {sku} --user u-sole-trader" in meant.out
+    assert "--user" not in operator("explain", "price", "999999", sku).out
+    assert "--user USER" in operator("explain", "price", "u-sole-trader").err
     for wrong in (("000101",), ("000101", sku, "--user", "u-1"), (sku, "--organisation", "o-1")):
         assert operator("explain", "price", *wrong).code == 2
 

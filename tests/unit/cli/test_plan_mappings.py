@@ -101,6 +101,35 @@ def test_a_draft_with_a_mistake_is_refused_with_file_line_and_way_out(
     assert told.out == ""
 
 
+@pytest.mark.rule("OP-4", "WA-6", "WA-8")
+def test_what_is_withdrawn_is_named_to_people_in_part_and_to_programs_in_full(
+    day_done: SampleSite, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(day_done.root, tmp_path / "site"))
+    operator = Operator(SampleSite(root))
+    edit(root / "mappings", "000101,org-101,,,\n", "")
+    edit(root / "mappings", "login_wall: open", "login_wall: login_to_price", "channels.yaml")
+
+    told = operator("plan", "mappings").out
+    read = operator("plan", "mappings", "--json").json
+
+    [account] = read["accounts"]
+    assert account["customer_id"] == "000101"
+    numbers = account["named"]["invoice"]
+    assert len(numbers) == account["records"]["invoice"] == account["invoices_shown"] > 10
+    assert f"    invoices: {', '.join(numbers[:10])} and {len(numbers) - 10} more\n" in told
+    [own] = [each for each in account["prices"] if each["level"] == "account"]
+    assert own["owner"] == "000101"
+    assert f"prices of account 000101: {own['items'][0]}" in told
+    assert "prices that others have too: " in told
+    assert {(each["channel"], each["audience"], each["shown"]) for each in read["shoppers"]} == {
+        ("shop", "public", False),
+        ("shop", "retail", True),
+    }
+    assert all(each["prices"] for each in read["shoppers"])
+    assert "channel shop, retail group RETAIL-US: withdrawn from everybody: " in told
+
+
 @pytest.mark.parametrize(
     "words",
     [

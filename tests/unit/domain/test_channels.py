@@ -25,6 +25,13 @@ def test_a_b2b_channel_has_no_retail_group_to_fall_back_to() -> None:
     assert Channel(a.CHANNEL, CommerceMode.B2B).retail_group(a.RETAIL_ACCOUNT) is None
 
 
+@pytest.mark.rule("WA-10")
+@pytest.mark.parametrize("zero", [True, False])
+def test_a_b2b_channel_has_no_shoppers_to_show_a_price_of_zero_to(zero: bool) -> None:
+    with pytest.raises(ValueError, match="a b2b channel has no shoppers"):
+        Channel(a.CHANNEL, CommerceMode.B2B, zero_price_means_call=zero)
+
+
 @pytest.mark.rule("WA-3")
 @pytest.mark.parametrize("mode", [CommerceMode.B2C, CommerceMode.HYBRID])
 def test_a_channel_with_retail_buyers_needs_a_retail_group(mode: CommerceMode) -> None:

@@ -58,6 +58,7 @@ SAMPLE: dict[str, dict[str, Any]] = {
                 "importable": ["fulfilled", "awaiting_fulfilment"],
                 "import_unpaid_terms": Raw("false"),
                 "warehouse": "MAIN",
+                "zero_price_means_call": Raw("true"),
             },
             "trade": {"commerce_mode": "b2b"},
         },

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sync.mapping import read_texts, version_of
-from sync.mapping.authors import Commit, commit_at, commits_of
+from sync.mapping.authors import Commit, commit_at, commits_of, lines_between
 
 pytestmark = [
     pytest.mark.rule("OP-4"),
@@ -109,3 +109,56 @@ def test_a_link_in_a_commit_is_not_followed(checkout: Checkout) -> None:
     (checkout.folder / "customers.csv").symlink_to("../real.csv")
     checkout.commit("Ada")
     assert authors(checkout, version_of(read_texts(checkout.folder))) == {}
+
+
+def lines(checkout: Checkout, old: str, new: str) -> list[tuple[str, str, int, str]]:
+    found = commits_of(checkout.folder, [old, new])
+    changed = lines_between(checkout.folder, found[old][0], found[new][0])
+    return [
+        (each.commit.author, each.file, each.line, "+-"[not each.added] + each.text)
+        for each in changed
+    ]
+
+
+def test_each_changed_line_is_told_with_who_changed_it_and_where_it_stood(
+    checkout: Checkout,
+) -> None:
+    one = checkout.save("a\nb\nc\n")
+    checkout.commit("Ada")
+    checkout.save("a\nB\nc\n-- d\n")
+    checkout.commit("Grace", NOON + timedelta(hours=1))
+    (checkout.root / "README.md").write_text("elsewhere")
+    checkout.save("a\r\nB\nc\n++ e", "customers.csv")
+    two = checkout.save("x: y\n", "codes.yaml")
+    checkout.commit("Alan", NOON + timedelta(hours=2))
+
+    assert lines(checkout, one, two) == [
+        ("Alan", "codes.yaml", 1, "+x: y"),
+        ("Alan", "customers.csv", 1, "-a"),
+        ("Alan", "customers.csv", 1, "+a"),
+        ("Alan", "customers.csv", 4, "--- d"),
+        ("Alan", "customers.csv", 4, "+++ e"),
+        ("Grace", "customers.csv", 2, "-b"),
+        ("Grace", "customers.csv", 2, "+B"),
+        ("Grace", "customers.csv", 4, "+-- d"),
+    ]
+    assert lines(checkout, two, one) == [], "on the way back nobody changed anything"
+
+
+def test_a_file_that_goes_is_told_line_by_line_too(checkout: Checkout) -> None:
+    checkout.save("kept\n")
+    one = checkout.save("gone\n", "codes.yaml")
+    checkout.commit("Ada")
+    (checkout.folder / "codes.yaml").unlink()
+    checkout.commit("Grace")
+    two = version_of(read_texts(checkout.folder))
+
+    assert lines(checkout, one, two) == [("Grace", "codes.yaml", 1, "-gone")]
+
+
+def test_where_git_is_gone_nobody_changed_any_line(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    nobody = Commit("0000000", "Ada", NOON)
+    assert lines_between(checkout.folder, nobody, nobody) == []

@@ -117,6 +117,30 @@ class TestChannels:
         (told,) = problems(channels_yaml=channel("commerce_mode: b2b\nguest_checkout: true"))
         assert told.startswith("channels.yaml:4:21: channels.web.guest_checkout is on, but a b2b")
 
+    @pytest.mark.rule("WA-10")
+    def test_zero_is_no_price_where_the_channel_or_else_the_accounts_file_says_so(self) -> None:
+        text = (
+            SHOP
+            + "    zero_price_means_call: true\n"
+            + SHOP.replace("channels:\n", "").replace("shop", "other")
+        )
+        for told, everywhere in (("true", True), ("false", False)):
+            mapping = mapping_from_texts(
+                {"channels.yaml": text, "accounts.yaml": f"zero_price_means_call: {told}\n"}
+            )
+            assert mapping.zero_means_call(ChannelId("shop"))
+            assert mapping.zero_means_call(ChannelId("other")) is everywhere
+            assert mapping.zero_means_call(ChannelId("gone")) is everywhere
+            assert mapping.zero_means_call(None) is everywhere
+
+    @pytest.mark.rule("WA-10")
+    @pytest.mark.parametrize("value", ["true", "false"])
+    def test_no_zero_price_is_said_of_a_channel_without_shoppers(self, value: str) -> None:
+        text = channel(f"commerce_mode: b2b\nzero_price_means_call: {value}")
+        (told,) = problems(channels_yaml=text)
+        assert told.startswith("channels.yaml:4:28: channels.web.zero_price_means_call is for")
+        assert "accounts.yaml" in told
+
     @pytest.mark.rule("VE-2")
     def test_guest_checkout_is_set_per_channel(self) -> None:
         text = SHOP + "  trade: {commerce_mode: b2b, guest_checkout: false}\n"

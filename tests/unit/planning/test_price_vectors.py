@@ -79,12 +79,16 @@ def two_vectors(draw: st.DrawFn) -> tuple[list[Price], list[Price]]:
 
 def _mapping(given_rules: tuple[tuple[str, ...] | None, bool]) -> tuple[Audience, SyncMapping]:
     currencies, zero = given_rules
-    mapping = replace(a_mapping(), zero_price_means_call=zero)
+    # Shoppers go by their channel, which says the opposite of all others.
+    mapping = replace(a_mapping(), zero_price_means_call=zero is (currencies is None))
     if currencies is None:
         return Audience(AudienceKind.ACCOUNTS), mapping
     web = mapping.channels[WEB]
     groups = tuple(replace(each, currencies=currencies) for each in web.retail_groups)
-    channels = {**mapping.channels, WEB: replace(web, retail_groups=groups)}
+    channels = {
+        **mapping.channels,
+        WEB: replace(web, retail_groups=groups, zero_price_means_call=zero),
+    }
     return Audience(AudienceKind.PUBLIC, RETAIL.value, WEB), replace(mapping, channels=channels)
 
 

@@ -272,6 +272,26 @@ def test_zero_is_no_price_unless_the_mapping_says_so() -> None:
     assert value.unit_price == 0
 
 
+@pytest.mark.rule("WA-10")
+@pytest.mark.parametrize("everywhere", [True, False])
+@pytest.mark.parametrize("here", [True, False, None])
+def test_zero_is_no_price_for_the_shoppers_of_a_channel_that_says_so_and_for_nobody_else(
+    everywhere: bool, here: bool | None
+) -> None:
+    today = date(2025, 3, 3)
+    zero = a.a_price("0.0000", scope=DEFAULT_LIST)
+    channels = {WEB: replace(a_mapping().channels[WEB], zero_price_means_call=here)}
+    mapping = a_mapping(channels=channels, zero_price_means_call=everywhere)
+
+    def none_for(audience: Audience) -> bool:
+        (value,) = wanted_prices([zero], audience, mapping, today).values()
+        return value.unit_price is None
+
+    assert none_for(OPEN) is (everywhere if here is None else here)
+    assert none_for(Audience(AudienceKind.ACCOUNTS)) is everywhere
+    assert none_for(a.account_audience()) is everywhere
+
+
 @pytest.mark.rule("VE-8")
 def test_shoppers_see_the_currencies_of_their_group_only() -> None:
     today = date(2025, 3, 3)

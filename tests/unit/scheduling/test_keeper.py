@@ -11,6 +11,8 @@ import pytest
 from sync.domain.ids import OrganisationId
 from sync.domain.order import BuyerRecord
 from sync.errors import Misconfigured
+from sync.mapping.assigning import MappingFiles
+from sync.mapping.editing import Edit, edited
 from sync.mapping.keeper import MappingKeeper
 from sync.mapping.source import MARK, MappingSource
 from sync.ports.state import GoodMapping
@@ -235,3 +237,74 @@ def test_looking_whether_a_file_was_edited_takes_no_time(
     begun = time.process_time()
     assert not any(keeper.reload_if_edited() for _ in range(100))
     assert time.process_time() - begun < 1
+
+
+def noted(state: SqlState) -> list[tuple[str, str, str]]:
+    with state.transaction() as on:
+        return [(each.actor, each.event, each.detail) for each in reversed(on.audit.last())]
+
+
+def test_an_edit_by_hand_is_in_the_audit_trail_with_both_versions(
+    keeper_of: Callable[..., MappingKeeper], state: SqlState, mappings: Path
+) -> None:
+    keeper = keeper_of()
+    first = keeper.current()[0].version
+    assert noted(state) == [], "the first version is no edit"
+    edit(mappings, GOOD_EDIT)
+    second = keeper.reload().version
+    keeper.reload()
+    edit(mappings, BAD_EDIT)
+    keeper.reload()
+    edit(mappings, GOOD_EDIT)
+    keeper.reload()
+
+    [(actor, event, told)] = noted(state)
+    assert (actor, event) == ("by hand", "edited")
+    assert f"(mapping {first} -> {second})" in told
+
+
+def test_what_a_command_noted_is_not_noted_again_and_hides_no_edit_before_it(
+    keeper_of: Callable[..., MappingKeeper], state: SqlState, mappings: Path, clock: ManualClock
+) -> None:
+    keeper = keeper_of()
+    first = keeper.current()[0].version
+    files = MappingFiles(mappings, state, clock)
+
+    def assign(user: str) -> tuple[str, str]:
+        wanted = Edit(user, "", "C-2002")
+        return files.edit("alice", "map", user, "x", lambda texts: edited(texts, wanted))
+
+    assign("u-1")
+    _, second = assign("u-2")
+    assert keeper.reload().version == second
+    assert [actor for actor, _, _ in noted(state)] == ["alice", "alice"]
+
+    edit(mappings, (mappings / "customers.csv").read_text().replace("C-1001", "C-2002", 1))
+    between, third = assign("u-3")
+    assert keeper.reload().version == third
+
+    by_hand = [told for actor, _, told in noted(state) if actor == "by hand"]
+    assert len(by_hand) == 1
+    assert f"(mapping {second} -> {between})" in by_hand[0]
+    assert first not in by_hand[0]
+
+
+def test_a_version_that_a_command_made_once_is_noted_when_it_comes_back_by_hand(
+    keeper_of: Callable[..., MappingKeeper], state: SqlState, mappings: Path, clock: ManualClock
+) -> None:
+    keeper = keeper_of()
+    first, files = keeper.current()[0].version, MappingFiles(mappings, state, clock)
+    texts = {"before": (mappings / "customers.csv").read_text()}
+    wanted = Edit("u-1", "", "C-2002")
+    _, second = files.edit("alice", "map", "u-1", "x", lambda held: edited(held, wanted))
+    texts["after"] = (mappings / "customers.csv").read_text()
+    for held in ("after", "before", "after"):
+        clock.advance(60)
+        edit(mappings, texts[held])
+        keeper.reload()
+
+    told = [detail for actor, _, detail in noted(state) if actor == "by hand"]
+    assert [f"({first} -> {second})" in each.replace("mapping ", "") for each in told] == [
+        False,
+        True,
+    ]

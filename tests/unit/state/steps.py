@@ -34,6 +34,7 @@ class Steps:
     def __init__(self, state: SqlState, clock: ManualClock) -> None:
         self.state = state
         self.clock = clock
+        self.mapping = "m1"
 
     @property
     def now(self) -> datetime:
@@ -60,7 +61,7 @@ class Steps:
         return claim
 
     def freeze(self, claim: Claim, **changes: Any) -> None:
-        decision = Decision(ACCOUNT, False, "mapping", "m1", self.now)
+        decision = Decision(ACCOUNT, False, "mapping", self.mapping, self.now)
         with self.state.transaction() as on:
             on.ledger.freeze(claim, a_sales_order(**changes), decision, self.now)
 
@@ -89,19 +90,23 @@ class Steps:
     def waiting(self, claim: Claim, wait_s: float = 900) -> None:
         with self.state.transaction() as on:
             again = self.now + timedelta(seconds=wait_s)
-            on.ledger.record_waiting(claim, "payment_pending", "The payment is pending.", again)
+            said = ("payment_pending", "The payment is pending.")
+            on.ledger.record_waiting(claim, *said, again, self.mapping)
 
     def quarantined(self, claim: Claim, *problems: Problem) -> None:
         with self.state.transaction() as on:
-            on.ledger.record_quarantined(claim, problems or (UNMAPPED,), self.now, ("step 1",))
+            held = problems or (UNMAPPED,)
+            on.ledger.record_quarantined(claim, held, self.now, self.mapping, ("step 1",))
 
     def review(self, claim: Claim) -> None:
         with self.state.transaction() as on:
-            on.ledger.record_review(claim, ("The ERP has it under C-2.",), self.now)
+            said = ("The ERP has it under C-2.",)
+            on.ledger.record_review(claim, said, self.now, self.mapping)
 
     def closed(self, claim: Claim) -> None:
         with self.state.transaction() as on:
-            on.ledger.record_closed(claim, Closing.CANCELLED, "Cancelled.", self.now)
+            why, said = Closing.CANCELLED, "Cancelled."
+            on.ledger.record_closed(claim, why, said, self.now, self.mapping)
 
     def replay(self, order_id: WebOrderId = ORDER) -> bool:
         with self.state.transaction() as on:

@@ -313,3 +313,45 @@ def test_a_quarantined_order_names_every_problem_and_how_it_was_decided(ledger: 
     assert entry.problems == (UNMAPPED,)
     assert entry.trail == ("step 1",)
     assert ledger.due() == []
+
+
+@pytest.mark.rule("WA-2d", "OP-4")
+@pytest.mark.parametrize("write", ["waiting", "quarantined", "review", "closed"])
+def test_whatever_is_decided_names_the_mapping_that_decided_it(ledger: Steps, write: str) -> None:
+    ledger.discover()
+    assert ledger.entry().mapping_version is None
+    ledger.mapping = "m2"
+    getattr(ledger, write)(ledger.claim())
+    assert ledger.entry().mapping_version == "m2"
+    with ledger.state.transaction() as on:
+        assert on.ledger.decided_under() == ({} if write == "closed" else {"m2": 1})
+        assert on.ledger.history(ORDER)[-1].detail.endswith("(mapping m2)")
+
+
+@pytest.mark.rule("WA-2d", "OP-4")
+def test_what_waits_names_the_mapping_that_looked_at_it_last(ledger: Steps) -> None:
+    ledger.discover()
+    for version in ("m2", "m3"):
+        ledger.mapping = version
+        ledger.waiting(ledger.claim())
+        ledger.pass_time(900)
+    assert ledger.entry().mapping_version == "m3"
+    assert ledger.events().count("waiting") == 1
+
+
+@pytest.mark.rule("WA-2d", "OP-4")
+def test_a_review_of_what_went_out_names_the_mapping_that_admitted_it(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.freeze(ledger.claim())
+    ledger.pass_time(301)
+    ledger.mapping = "m2"
+    ledger.review(ledger.claim())
+    assert ledger.entry().mapping_version == "m1"
+
+
+@pytest.mark.rule("WA-2d", "OP-4")
+def test_a_replay_forgets_the_mapping_that_decided_before(ledger: Steps) -> None:
+    ledger.discover()
+    ledger.quarantined(ledger.claim())
+    assert ledger.replay()
+    assert ledger.entry().mapping_version is None

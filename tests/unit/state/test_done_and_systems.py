@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from sync.domain.ids import CustomerId
+from sync.domain.ids import CustomerId, WebOrderId
 from sync.domain.order import WebOrder
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState
@@ -21,6 +22,7 @@ from sync.state import SqlState, open_state
 from sync.state.schema import REVISION, ledger
 from sync.testing.builders import a_web_order
 from sync.testing.clock import ManualClock
+from tests.postgres import database
 from tests.unit.state.steps import ORDER, SO_1, UNMAPPED, Steps, later
 
 DAY = 86400.0
@@ -97,7 +99,7 @@ def test_a_quarantined_order_is_found_by_its_account_until_it_is_judged_anew(
     steps.discover()
     claim = steps.claim()
     with steps.state.transaction() as on:
-        on.ledger.record_quarantined(claim, (UNMAPPED,), steps.now, (), account)
+        on.ledger.record_quarantined(claim, (UNMAPPED,), steps.now, "m1", (), account)
 
     def found() -> int:
         with steps.state.transaction() as on:
@@ -196,6 +198,7 @@ def test_mappings_that_were_kept_before_their_counts_were_are_brought_along(
         for name in ("counts", "size"):
             connection.execute(f"ALTER TABLE mapping_versions DROP COLUMN {name}")
         connection.execute("ALTER TABLE runs DROP COLUMN narrow")
+        connection.execute("ALTER TABLE ledger DROP COLUMN mapping_version")
         for name in LATER_TABLES:
             connection.execute(f"DROP TABLE {name}")
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
@@ -223,7 +226,7 @@ def test_a_state_of_the_version_before_is_brought_up_to_date_with_its_orders(
     before.show()
     before.pass_time(10)
     engine.dispose()
-    added = ("cancel_due_at", "cancel_asked_at", "reduced_at", "told_at")
+    added = ("cancel_due_at", "cancel_asked_at", "reduced_at", "told_at", "mapping_version")
     assert set(added) < {column.name for column in ledger.columns}
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("DROP INDEX ix_ledger_cancel")
@@ -248,3 +251,37 @@ def test_a_state_of_the_version_before_is_brought_up_to_date_with_its_orders(
             (REVISION,)
         ]
     engine.dispose()
+
+
+@pytest.mark.rule("WA-2d", "OP-4")
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_entries_of_the_version_before_name_the_mapping_that_decided_them(
+    tmp_path: Path, clock: ManualClock, kind: str
+) -> None:
+    from tests.unit.state.test_opening import state_on
+
+    with ExitStack() as over:
+        url = f"sqlite:///{tmp_path / 'state.db'}"
+        if kind == "postgresql":
+            url = over.enter_context(database())
+        engine = open_state(url)
+        before = Steps(state_on(engine, clock), clock)
+        before.brought_in()
+        held, waits = WebOrderId("order-2"), WebOrderId("order-3")
+        for order_id in (held, waits):
+            before.discover(a_web_order(order_id=order_id))
+        claim = before.claim(held)
+        with before.state.transaction() as on:
+            said = ("a step", "mapping m0 was in force")
+            on.ledger.record_quarantined(claim, (UNMAPPED,), before.now, "lost", said)
+        before.waiting(before.claim(waits))
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE ledger DROP COLUMN mapping_version"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
+        engine.dispose()
+        engine = open_state(url)
+        after = Steps(state_on(engine, clock), clock)
+        assert after.entry().mapping_version == "m1"
+        assert (after.entry(held).mapping_version, after.entry(held).trail) == ("m0", ("a step",))
+        assert after.entry(waits).mapping_version is None, "nothing had kept it"
+        engine.dispose()

@@ -278,6 +278,12 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert entry.imported_at is not None
 
     @invariant()
+    def whatever_was_decided_names_the_mapping(self) -> None:
+        decided = (S.WAITING, S.QUARANTINED, S.REVIEW, S.IMPORTED, S.ACKNOWLEDGED, S.CLOSED)
+        for entry in self.entries().values():
+            assert entry.state not in decided or entry.mapping_version == self.steps.mapping
+
+    @invariant()
     def the_history_begins_with_the_discovery(self) -> None:
         for order_id in self.known:
             assert self.steps.events(order_id)[0] == "discovered"
