@@ -85,7 +85,7 @@ def mirror_records(
     ids = [each for each in ids if touched is None or touched.covers(each)]
     whole = touched is None or touched.everything
     moved = Moved(context, result, records.numbered, whole=whole and not scope.narrow)
-    apart = Apart(records.retrying, [each for each in ids if each in mapped])
+    apart = Apart(records.retrying, sorted(mapped))
 
     def read(some: Collection[CustomerId]) -> Mapping[RecordKey, V]:
         return records.wanted(in_erp(context, records.retrying, some))
@@ -119,7 +119,7 @@ def mirror_records(
     if touched is None:
         return
     if done:
-        touched.done(context, result, dry_run=dry_run)
+        touched.done(context, result, apart.unread, dry_run=dry_run)
     else:
         touched.start_over(result)
         scope = replace(scope, everything=True)

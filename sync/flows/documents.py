@@ -72,7 +72,7 @@ def mirror_documents(
     mapped = members_of_accounts(context, scope)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     wanting = _Wanting(context, result, files, retrying)
-    apart = Apart(retrying, [each for each in ids if each in mapped])
+    apart = Apart(retrying, sorted(mapped))
     moved = Moved(context, result, _numbered(context, store, retrying), whole=not scope.narrow)
     with Spool[SpelledKey, Document](tuple[str, ...], Document) as spool:
         seen = 0

@@ -49,7 +49,7 @@ def mirror_ship_tos(
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
-    apart = Apart(retrying, [each for each in ids if each in mapped])
+    apart = Apart(retrying, sorted(mapped))
 
     def read(some: Collection[CustomerId]) -> dict[PlaceKey, Place]:
         asked = in_erp(context, retrying, some)
@@ -98,7 +98,7 @@ def mirror_ship_tos(
         whole = touched.everything
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
-        touched.done(context, result, dry_run=dry_run)
+        touched.done(context, result, apart.unread, dry_run=dry_run)
     else:
         touched.start_over(result)
         everything = replace(scope, everything=True)

@@ -406,7 +406,7 @@ _touched = changes.touched_accounts
 
 def settled_before_it_is_written(context: Any, result: Any, *given: Any, **named: Any) -> Any:
     touched = _touched(context, result, *given, **named)
-    touched.done(context, result, dry_run=False)
+    touched.done(context, result, (), dry_run=False)
     return touched
 
 
