@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from sync.domain.ids import CustomerId
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
@@ -112,7 +112,7 @@ def mirror_records(
             if context.progress(f"{result.flow}: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
         moved.withdraw(spool)
         write = records.write
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)

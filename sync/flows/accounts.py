@@ -11,7 +11,7 @@ from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
 from sync.errors import AccessDenied, TryLater
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import Touched, look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -131,7 +131,7 @@ def _plan(
         seen += len(batch)
         if context.progress("accounts: comparing", seen, len(ids)):
             return None
-    apart.tell(result)
+    tell_accounts(result, apart.unread)
     return touched, apart.unread
 
 

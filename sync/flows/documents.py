@@ -17,7 +17,7 @@ from sync.domain.ids import CustomerId, DocumentNumber
 from sync.domain.views import DocumentView
 from sync.errors import Rejected, TryLater
 from sync.flows.account_records import no_place
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.contents import fetched, source_of
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
@@ -90,7 +90,7 @@ def mirror_documents(
                 result.outcome = "cancelled"
                 return
         wanting.tell()
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
         moved.withdraw(spool)
 
         def write(batch: Sequence[Change[SpelledKey, Document]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sync.domain.ids import CustomerId, InvoiceNumber
 from sync.domain.invoice import Invoice
 from sync.domain.views import InvoiceView
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -78,7 +78,7 @@ def mirror_invoices(
                 result.outcome = "cancelled"
                 return
 
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
         moved.withdraw(spool)
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:

@@ -10,14 +10,18 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from sync.domain.pricing import Audience, PriceLevel, PriceScope
 from sync.domain.times import Watermark
-from sync.errors import Conflict
+from sync.errors import Conflict, LeftAlone, SyncError, TryLater, may_be_the_questions
+from sync.flows.apart import UNANSWERED
 from sync.flows.context import Context, needs
+from sync.flows.price_rows import read_by_row, told_soonest
 from sync.flows.price_run import PriceRun, may_be_entitled, stands_apart
 from sync.flows.vector_partitions import VectorPartitions
 from sync.flows.vector_screening import Told, VectorScreening
-from sync.ports.erp import SupportsPriceBatches
+from sync.ports.erp import ReadsPrices, SupportsPriceBatches
 from sync.ports.price_memory import Partition
 from sync.ports.state import ResyncScope
 
@@ -27,6 +31,11 @@ if TYPE_CHECKING:
 FULL_CHECK = "prices:full"
 
 SCOPES_PER_STEP = 50
+
+SCOPES_BY_ROW = 2_000
+"""So many scopes are asked for by themselves, at most, where the feed of a level breaks off."""
+
+log = structlog.get_logger()
 
 
 def levels_in_batches(context: Context, scope: ResyncScope) -> frozenset[PriceLevel]:
@@ -108,10 +117,73 @@ class PriceBatches:
             else f"The store does not show {prices} any more that it had confirmed."
         )
 
+    # Reading.
+
     def _read(self) -> Iterator[tuple[PriceScope, Vector]]:
         erp = needs(self._run.context.erp, SupportsPriceBatches, "the ERP")
         for level in sorted(self._levels):
-            yield from self._run.retrying(erp.price_vectors, level)
+            broken: SyncError | None = None
+            try:
+                yield from self._feed(erp, level)
+            except LeftAlone:
+                raise
+            except UNANSWERED as error:
+                if not may_be_the_questions(error):
+                    raise
+                broken = error
+            if broken is not None:
+                yield from self._rest_by_row(level, broken)
+
+    def _feed(
+        self, erp: SupportsPriceBatches, level: PriceLevel
+    ) -> Iterator[tuple[PriceScope, Vector]]:
+        """The whole feed; where it broke off for a moment, once more from its begin."""
+        try:
+            yield from erp.price_vectors(level)
+            return
+        except LeftAlone:
+            raise
+        except TryLater as error:
+            if not may_be_the_questions(error):
+                raise
+            log.warning("prices.feed_broken", level=level.name.lower(), reason=str(error))
+        for scope, vector in erp.price_vectors(level):
+            if scope not in self._seen:
+                yield scope, vector
+
+    def _rest_by_row(
+        self, level: PriceLevel, broken: SyncError
+    ) -> Iterator[tuple[PriceScope, Vector]]:
+        """What the feed did not come to. Raises its error where that is too much."""
+        from sync.columnar.vectors import vector_of
+
+        run = self._run
+        erp = needs(run.context.erp, ReadsPrices, "the ERP")
+        told = run.retrying(lambda: sorted(erp.price_scopes()))
+        left = [each for each in told if each.level is level and each not in self._seen]
+        left = [each for each in left if run.audiences(each)]
+        self._tell_of_broken(level, broken, len(left))
+        # What a feed has told, the ERP can read.
+        told.sort(key=lambda each: (each not in self._seen, told_soonest(each)))
+        for batch, entries in read_by_row(run, erp, left, told):
+            for scope in batch:
+                if scope in run.unread:
+                    run.keep_scope(scope)
+                elif entries.get(scope):
+                    yield scope, vector_of(entries[scope])
+
+    def _tell_of_broken(self, level: PriceLevel, broken: SyncError, left: int) -> None:
+        name, result = level.name.lower(), self._run.result
+        said = f"The feed of {name} prices breaks off ({broken})"
+        if left > SCOPES_BY_ROW:
+            result.remarks.append(
+                f"{said}. {left} scopes that it did not come to are too many to be asked for"
+                " one by one: correct the record or the statement at which it breaks off."
+            )
+            raise broken
+        log.error("prices.feed_broken", level=name, scopes=left, reason=str(broken))
+        result.count("feeds_broken")
+        result.remarks.append(f"{said}: {left} scopes were asked for by themselves.")
 
     # One scope.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.ids import BillToId, CustomerId, ShipToId
 from sync.domain.views import BillToView, ShipToView
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -90,7 +90,7 @@ def mirror_ship_tos(
                 result.outcome = "cancelled"
                 return
 
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
 
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)
