@@ -9,7 +9,7 @@ An account that cannot be read, although others can, is set aside for the whole 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -41,10 +41,10 @@ from sync.domain.pricing import (
     Price,
     PriceQuestion,
     PriceScope,
-    effective_price,
     scopes_of,
 )
 from sync.domain.problem_codes import problem
+from sync.domain.unit_prices import unit_price
 from sync.errors import Refusal, TryLater
 from sync.flows.apart import AccountUnread, Apart
 from sync.flows.context import Context, needs
@@ -441,15 +441,9 @@ class Lookups:
             question = PriceQuestion(
                 line.sku, unit, order.currency, line.quantity, day, channel.warehouse
             )
-            decided = effective_price(own, question)
-            priced_in: str | None = None
-            item = self._items.get(line.sku)
-            factor = item.factor(unit) if item is not None else None
-            if decided is None and item is not None and factor is not None:
-                # An ERP may price in stock units only; the quantity counts in those too.
-                priced_in = item.stock_unit
-                in_stock = replace(question, unit=priced_in, quantity=line.quantity * factor)
-                decided = effective_price(own, in_stock)
+            found_in = unit_price(own, question, self._items.get(line.sku))
+            decided = found_in.decided
+            priced_in = found_in.question.unit if found_in.factor is not None else None
             price = decided.price.value.unit_price if decided else None
             if price == 0 and self.context.mapping.zero_price_means_call:
                 price = None
