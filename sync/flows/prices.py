@@ -92,6 +92,8 @@ def mirror_prices(
                 confirming.doubt(each)
             confirming.forget_doubted()
         carry_out_by(context, result, spool, lambda: write_prices(run), scope, dry_run=dry_run)
+        if dry_run and context.price_changes is not None:
+            context.price_changes(spool.every())
     through = result.outcome == "ok" or (
         result.outcome == "try_later" and bool(unread or run.unread)
     )
