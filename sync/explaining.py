@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sync.domain.account import Item
 from sync.domain.codec import encode
 from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.document import Document, DocumentKind, DocumentRecord
@@ -31,9 +32,9 @@ from sync.domain.pricing import (
     Price,
     PriceQuestion,
     PriceScope,
-    effective_price,
     scopes_of,
 )
+from sync.domain.unit_prices import UnitPrice, unit_price
 from sync.errors import Rejected
 from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
@@ -309,7 +310,9 @@ def explain_price(
     """The ERP's effective price for an account or retail group, level by level.
 
     ``warehouse``: where it ships from, else what the ``channel`` says; with neither,
-    prices that hold for one warehouse alone do not count (WA-10).
+    prices that hold for one warehouse alone do not count (WA-10). The price is per
+    ``unit``, by the item's stock unit where the ERP has none for it: the answer names
+    that unit, and the steps what was converted.
     """
     lookups = Lookups(context)
     customer_id = CustomerId(customer)
@@ -324,8 +327,11 @@ def explain_price(
         told = f"The ERP has no customer {customer}."
         swapped = _swapped(lookups, sku, "the item")
         return {"steps": [told, *_meant_a_user(context, customer, sku), *swapped], "price": None}
-    if isinstance(context.erp, ReadsItems) and Sku(sku) not in context.erp.items([Sku(sku)]):
-        return {"steps": [f"The ERP has no item {sku}."], "price": None}
+    item: Item | None = None
+    if isinstance(context.erp, ReadsItems):
+        item = context.erp.items([Sku(sku)]).get(Sku(sku))
+        if item is None:
+            return {"steps": [f"The ERP has no item {sku}."], "price": None}
     place = LocationId(location) if location else None
     scopes = scopes_of(customer_id, account.price_groups, place)
     entries = lookups.entries(scopes, [Sku(sku)]).get(Sku(sku), [])
@@ -333,29 +339,53 @@ def explain_price(
     money = currency or (account.currencies[0] if account.currencies else "")
     named_unit = unit or (entries[0].key.unit if entries else "")
     steps = [f"Looked at {', '.join(str(scope) for scope in scopes)}: {len(entries)} entries."]
-    decided = None
+    found: UnitPrice | None = None
     if entries and money:
         question = PriceQuestion(Sku(sku), named_unit, money, quantity, at, warehouse)
-        decided = effective_price(entries, question)
+        found = unit_price(entries, question, item)
+    decided = found.decided if found is not None else None
     levels = list(_levels(scopes, entries, decided))
     steps.extend(f"{each['scope']}: {each['says']}" for each in levels)
     if not entries:
         steps.append(f"No level has any price of {sku}.")
         return {"steps": steps, "levels": levels, "price": None}
-    if decided is None:
+    if found is None or decided is None or found.factor is not None:
         steps.append(f"None counts for {plain(quantity)} {named_unit} in {money} on {at}.")
+        steps.extend(_stock_units(found, named_unit, item))
+    if found is None or decided is None:
         return {"steps": steps, "levels": levels, "price": None}
     steps.append(f"Decides: {_entry(decided.price)}")
     steps.extend(f"Passed over: {_entry(each)}" for each in decided.passed_over)
-    price = decided.price.value.unit_price
+    amount = found.amount
     zero_is_none, otherwise = _zero_is_none(context, customer_id, channel)
-    if price == 0:
+    if amount is not None and amount.amount == 0:
         steps.extend(otherwise)
-    if price is None or (price == 0 and zero_is_none):
+    if amount is None or (amount.amount == 0 and zero_is_none):
         steps.append('The store shows "call for pricing".')
-        price = None
-    shown = f"{price:f} {money}" if price is not None else None
-    return {"steps": steps, "levels": levels, "price": shown}
+        amount = None
+    elif found.factor is not None:
+        each = f"{decided.price.value.unit_price:f} {money} per {found.question.unit}"
+        product = f"{each} x {plain(found.factor)} = {amount} per {named_unit}"
+        steps.append(f"Converted: {product}.")
+    shown = str(amount) if amount is not None else None
+    return {"steps": steps, "levels": levels, "price": shown, "unit": named_unit}
+
+
+def _stock_units(found: UnitPrice | None, unit: str, item: Item | None) -> Iterator[str]:
+    """What became of the way over the item's stock unit, where no entry is for the unit."""
+    if item is None or found is None or unit == item.stock_unit:
+        return
+    if found.factor is None:
+        known = ", ".join([item.stock_unit, *(name for name, _ in item.units)])
+        yield (
+            f"It cannot be converted: the ERP does not say how many {item.stock_unit} are in one "
+            f"{unit} of {item.sku} (it has {known}). Ask with --unit for one of those, or add "
+            "the unit to the item in the ERP."
+        )
+        return
+    held = f"{plain(found.question.quantity)} {found.question.unit}"
+    counts = "what counts is looked for by" if found.decided else "and none counts for"
+    yield f"One {unit} is {plain(found.factor)} {item.stock_unit}, {counts} {held}."
 
 
 def _zero_is_none(

@@ -72,7 +72,7 @@ Examples:
 @click.option("--user", help="A web user, instead of CUSTOMER.")
 @click.option("--organisation", help="With --user: for whom the user buys; default: in person.")
 @click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
-@click.option("--unit", help="Unit of the quantity; default: the item's first price unit.")
+@click.option("--unit", help="Unit of quantity and price; default: the item's first price unit.")
 @click.option("--currency", help="Default: the account's own currency.")
 @click.option(
     "--on", "--at", "at", type=Moment(), help="A day in the ERP's calendar; default: today."

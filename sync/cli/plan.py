@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.cli.output import json_option
+from sync.cli.price_changes import PRICES, PriceChanges, echo_plans
 from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
-from sync.cli.shown import as_record, show_result
+from sync.cli.shown import show_result
 from sync.cli.site import opened, site_options
+
+if TYPE_CHECKING:
+    from sync.flows.context import FlowResult
 
 MAPPINGS = "mappings"
 
@@ -49,6 +52,8 @@ def plan(
 ) -> None:
     """Tell what FLOW would change now; nothing is written anywhere.
 
+    Of prices it tells what each was and would be: some of them here, all with --json.
+
     `plan mappings` tells what edited mapping files would do: who moves between
     accounts, who sees which account's invoices and prices from then on, and
     which open orders fare differently.
@@ -69,11 +74,24 @@ def plan(
         raise click.UsageError("--on goes with plan prices only: prices alone have a calendar")
     wanted = scope_from(scope)
     flows = flows_within(flow, wanted)
-    with opened(site, pipeline) as line:
-        context = replace(line.context(), as_of=on.date() if on is not None else None)
+    with opened(site, pipeline) as line, PriceChanges() as changes:
+        context = replace(
+            line.context(),
+            as_of=on.date() if on is not None else None,
+            price_changes=changes.take if as_json else None,
+        )
         results = [run_flow(context, each, wanted, dry_run=True) for each in flows]
-    if as_json:
-        click.echo(json.dumps([as_record(result) for result in results], indent=2))
-        return
+        if as_json:
+            echo_plans(results, changes)
+            return
     for result in results:
         show_result(result, lines=40)
+        if result.flow == PRICES:
+            _tell_of_others(result)
+
+
+def _tell_of_others(result: FlowResult) -> None:
+    planned = sum(result.counts.get(f"would_{kind}", 0) for kind in ("add", "change", "remove"))
+    others = planned - len(result.samples)
+    if others > 0:
+        click.echo(f"    ... and {others} more changes of prices (--json lists all of them)")

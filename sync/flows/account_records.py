@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from sync.domain.ids import CustomerId
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
@@ -85,7 +85,7 @@ def mirror_records(
     ids = [each for each in ids if touched is None or touched.covers(each)]
     whole = touched is None or touched.everything
     moved = Moved(context, result, records.numbered, whole=whole and not scope.narrow)
-    apart = Apart(records.retrying, [each for each in ids if each in mapped])
+    apart = Apart(records.retrying, sorted(mapped))
 
     def read(some: Collection[CustomerId]) -> Mapping[RecordKey, V]:
         return records.wanted(in_erp(context, records.retrying, some))
@@ -112,14 +112,14 @@ def mirror_records(
             if context.progress(f"{result.flow}: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
         moved.withdraw(spool)
         write = records.write
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if touched is None:
         return
     if done:
-        touched.done(context, result, dry_run=dry_run)
+        touched.done(context, result, apart.unread, dry_run=dry_run)
     else:
         touched.start_over(result)
         scope = replace(scope, everything=True)

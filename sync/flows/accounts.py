@@ -11,7 +11,7 @@ from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
 from sync.errors import AccessDenied, TryLater
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import Touched, look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -49,19 +49,20 @@ def mirror_accounts(
     write = partial(_write, context, store)
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
         try:
-            touched = _plan(context, result, spool, scope, members, dry_run=dry_run)
+            planned = _plan(context, result, spool, scope, members, dry_run=dry_run)
         except (TryLater, AccessDenied):
             # Where it is the store that is away, the first error says so already.
             with suppress(TryLater, AccessDenied):
                 _hide(context, result, scope, members, write, dry_run=dry_run)
             raise
-        if touched is None:
+        if planned is None:
             result.outcome = "cancelled"
             return
+        touched, unread = planned
         whole = touched.everything
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
-        touched.done(context, result, dry_run=dry_run)
+        touched.done(context, result, unread, dry_run=dry_run)
     else:
         touched.start_over(result)
         everything = replace(scope, everything=True)
@@ -76,15 +77,18 @@ def _plan(
     members: Mapping[CustomerId, Members],
     *,
     dry_run: bool,
-) -> Touched | None:
-    """Compare the accounts that this run must look at; None where somebody stopped it."""
+) -> tuple[Touched, Collection[CustomerId]] | None:
+    """Compare the accounts that this run must look at; None where somebody stopped it.
+
+    Gives also those that cannot be read.
+    """
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     store = needs(context.store, MirrorsAccounts, "the store")
     touched = touched_accounts(context, result, Feed.ACCOUNTS, scope, members, dry_run=dry_run)
     ids = sorted(members.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
-    apart = Apart(retrying, [each for each in ids if each in members])
+    apart = Apart(retrying, sorted(members))
 
     def read(
         some: Collection[CustomerId],
@@ -127,8 +131,8 @@ def _plan(
         seen += len(batch)
         if context.progress("accounts: comparing", seen, len(ids)):
             return None
-    apart.tell(result)
-    return touched
+    tell_accounts(result, apart.unread)
+    return touched, apart.unread
 
 
 def _hide(

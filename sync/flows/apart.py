@@ -14,19 +14,22 @@ Each failure counts for the watch of the system, which shuts it off for everybod
 some in a row (``sync.systems``). So parts are tried once, only an account that stands
 alone is asked for again and again, and in between one that can be read.
 
+What is said of accounts here holds for scopes of prices as well.
+
 Turned down: to end after two failures in a row. Two accounts that cannot be read may
 stand side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
 from sync.domain.ids import CustomerId
+from sync.domain.pricing import PriceScope
 from sync.errors import (
     BrokenRead,
     LeftAlone,
@@ -41,7 +44,10 @@ from sync.flows.retrying import Retrying
 log = structlog.get_logger()
 
 T = TypeVar("T")
-Read = Callable[[Sequence[CustomerId]], T]
+Q = TypeVar("Q", bound=CustomerId | PriceScope)
+"""What is asked for."""
+
+Read = Callable[[Sequence[Q]], T]
 
 PROBES = 3
 """So many accounts are asked for singly before the system is taken for away."""
@@ -60,27 +66,27 @@ class AccountUnread(TryLater):
     """One account cannot be read now, although others can."""
 
 
-class Apart:
+class Apart(Generic[Q]):
     """``unread``: the accounts that were set aside, each with what it was answered.
 
     ``others`` may be asked for to see whether the system is there. ``retrying`` is
     the one that the reads go through.
     """
 
-    def __init__(self, retrying: Retrying, others: Sequence[CustomerId] = ()) -> None:
-        self.unread: dict[CustomerId, SyncError] = {}
+    def __init__(self, retrying: Retrying, others: Sequence[Q]) -> None:
+        self.unread: dict[Q, SyncError] = {}
         self._retrying, self._others = retrying, others
-        self._answered: CustomerId | None = None
+        self._answered: Q | None = None
         self._misses = 0
         self._away = False
 
-    def read(self, customer_ids: Sequence[CustomerId], read: Read[T]) -> list[T]:
+    def read(self, asked: Sequence[Q], read: Read[Q, T]) -> list[T]:
         """The answers, which together are about all of these but the ``unread`` ones.
 
         One answer where nothing is wrong, and none where nobody is left to ask for.
         Raises what says that the system itself is away, or shut.
         """
-        ids = [each for each in customer_ids if each not in self.unread]
+        ids = [each for each in asked if each not in self.unread]
         if not ids:
             return []
         if not self._away:
@@ -91,7 +97,7 @@ class Apart:
                 raise
             except UNANSWERED as error:
                 if may_be_the_questions(error) and self._is_there(ids, read):
-                    log.warning("accounts.read_apart", accounts=len(ids), reason=str(error))
+                    log.warning("reading.parted", asked=len(ids), reason=str(error))
                     return self._parted(ids, read)
                 self._away = True
             else:
@@ -102,10 +108,10 @@ class Apart:
         self._answered = ids[0]
         return [answer]
 
-    def _is_there(self, ids: Sequence[CustomerId], read: Read[T]) -> bool:
+    def _is_there(self, ids: Sequence[Q], read: Read[Q, T]) -> bool:
         return any(self._is_answered(each, read) for each in self._probes(ids))
 
-    def _probes(self, ids: Sequence[CustomerId]) -> list[CustomerId]:
+    def _probes(self, ids: Sequence[Q]) -> list[Q]:
         """Whom to ask for alone: best one who was answered before, or is not among these."""
         among = set(ids)
         outside = [each for each in islice(self._others, 2 * len(ids) + 2) if each not in among]
@@ -114,19 +120,19 @@ class Apart:
         candidates = dict.fromkeys([*answered, *outside[:2], *inside])
         return [each for each in candidates if each not in self.unread][:PROBES]
 
-    def _is_answered(self, customer_id: CustomerId, read: Read[T]) -> bool:
+    def _is_answered(self, each: Q, read: Read[Q, T]) -> bool:
         try:
             with self._retrying.once():
-                read([customer_id])
+                read([each])
         except LeftAlone:
             raise
         except UNANSWERED:
             return False
-        self._answered = customer_id
+        self._answered = each
         self._misses = 0
         return True
 
-    def _parted(self, ids: Sequence[CustomerId], read: Read[T]) -> list[T]:
+    def _parted(self, ids: Sequence[Q], read: Read[Q, T]) -> list[T]:
         """The answers about the two halves of what cannot be read together."""
         if len(ids) == 1:
             return self._alone(ids[0], read)
@@ -147,21 +153,21 @@ class Apart:
                 self._misses = 0
         return found
 
-    def _alone(self, customer_id: CustomerId, read: Read[T]) -> list[T]:
+    def _alone(self, each: Q, read: Read[Q, T]) -> list[T]:
         """The answer about this one account; none, and it is set aside, where there is none."""
         if self._misses:
             self._see_that_it_is_there_still(read, None)
         try:
-            answer = read([customer_id])
+            answer = read([each])
         except LeftAlone:
             raise
         except UNANSWERED as error:
             self._see_that_it_is_there_still(read, error)
-            self.unread[customer_id] = error
+            self.unread[each] = error
             return []
         return [answer]
 
-    def _see_that_it_is_there_still(self, read: Read[T], error: SyncError | None) -> None:
+    def _see_that_it_is_there_still(self, read: Read[Q, T], error: SyncError | None) -> None:
         """Raises the error where the system has gone away meanwhile."""
         if self._answered is None or self._is_answered(self._answered, read):
             return
@@ -169,21 +175,36 @@ class Apart:
         if error is not None:
             raise error
 
-    def tell(self, result: FlowResult) -> None:
-        """Say in a mirror's result whom it could not be done for; it is not ok then."""
-        if not self.unread:
-            return
-        result.count("accounts_unread", len(self.unread))
-        for customer_id, error in sorted(self.unread.items()):
-            log.error("account.unreadable", customer=customer_id.value, reason=str(error))
-        for customer_id, error in sorted(self.unread.items())[:TOLD]:
-            result.remarks.append(
-                f"Customer {customer_id} cannot be read: {error}; what is shown of it stays."
-            )
-        named = ", ".join(each.value for each in sorted(self.unread)[:3])
-        more = ", ..." if len(self.unread) > 3 else ""
-        result.outcome = "try_later"
-        result.message = (
-            f"{len(self.unread)} accounts cannot be read ({named}{more}) and stay as they are; "
-            "all others were looked at."
-        )
+
+def tell_accounts(result: FlowResult, unread: Mapping[CustomerId, SyncError]) -> None:
+    """Say in a mirror's result whom it could not be done for; it is not ok then."""
+    for customer_id, error in sorted(unread.items()):
+        log.error("account.unreadable", customer=customer_id.value, reason=str(error))
+    said = {each.value: error for each, error in unread.items()}
+    _tell(result, "accounts_unread", said, "Customer {} cannot be read", "accounts")
+
+
+def tell_scopes(result: FlowResult, unread: Mapping[PriceScope, SyncError]) -> None:
+    """The same of prices."""
+    for scope, error in sorted(unread.items()):
+        log.error("prices.unreadable", scope=str(scope), reason=str(error))
+    said = {str(each): error for each, error in unread.items()}
+    _tell(result, "price_scopes_unread", said, "The {} prices cannot be read", "price scopes")
+
+
+def _tell(
+    result: FlowResult, counted: str, unread: Mapping[str, SyncError], one: str, many: str
+) -> None:
+    if not unread:
+        return
+    result.count(counted, len(unread))
+    names = sorted(unread)
+    result.remarks.extend(
+        f"{one.format(each)}: {unread[each]}; what is shown of it stays." for each in names[:TOLD]
+    )
+    named = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    result.outcome = "try_later"
+    result.message = (
+        f"{result.message} {len(names)} {many} cannot be read ({named}) and stay as they are; "
+        "all others were looked at."
+    ).strip()

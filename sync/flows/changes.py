@@ -3,11 +3,17 @@
 A change feed names the accounts that were touched; each of them is compared as
 a whole, so that deletions within it are seen too. The watermark is the ERP's own
 clock at the moment when the read began, and moves only after the run succeeded.
+
+A run succeeds for all others where it had to set accounts aside that cannot be read
+(``sync.flows.apart``). Those are remembered by name and looked at in every run until
+they can be read, whatever the feed says of them. Turned down: to leave the watermark
+where it was. One account that is never read would make every run of every other a look
+at everything, once the last full one is a day old.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +24,7 @@ from sync.flows.context import Context, FlowResult
 from sync.flows.everybody import everybody
 from sync.planning.membership import Members
 from sync.ports.erp import Feed, TellsChanges
-from sync.ports.state import ResyncScope
+from sync.ports.state import ResyncScope, Watermarks
 
 # Late commits become visible behind the clock that the feed answered with.
 OVERLAP = timedelta(minutes=10)
@@ -55,17 +61,36 @@ class Touched:
         del result.remarks[self.remarks :]
         result.outcome, result.message = "ok", ""
 
-    def done(self, context: Context, result: FlowResult, *, dry_run: bool) -> None:
-        """Move the watermark, if the run went through."""
-        if dry_run or self.reached is None or result.outcome != "ok":
+    def done(
+        self,
+        context: Context,
+        result: FlowResult,
+        unread: Collection[CustomerId],
+        *,
+        dry_run: bool,
+    ) -> None:
+        """Move the watermark, if the run went through for all but the ``unread``."""
+        through = result.outcome == "ok" or (result.outcome == "try_later" and bool(unread))
+        if dry_run or self.reached is None or not through:
             return
         if result.counts.get("refused_by_store"):
             return
         with context.state.transaction() as state:
             state.watermarks.set(self.feed.value, self.reached)
+            self._note_unread(state.watermarks, {each.value for each in unread}, self.reached)
             if self.everything:
                 state.watermarks.set(_full(self.feed), self.reached)
                 state.watermarks.set(_full_for(self.feed, self.people), self.reached)
+
+    def _note_unread(
+        self, watermarks: Watermarks, unread: Collection[str], reached: Watermark
+    ) -> None:
+        """Each with the moment since when it cannot be read; those that were read are done."""
+        known = watermarks.beneath(_unread(self.feed))
+        watermarks.remove([_unread(self.feed) + each for each in known if each not in unread])
+        for each in unread:
+            if each not in known:
+                watermarks.set(_unread(self.feed) + each, reached)
 
 
 def touched_accounts(
@@ -82,7 +107,8 @@ def touched_accounts(
     Everything: when the ERP cannot tell changes, when a person named a part or
     asked for it, when somebody was mapped otherwise since the last full run (the
     ERP's feed knows nothing of that), when accounts came or went in the store
-    since then, when the ERP's clock was set back, and once a day.
+    since then, when the ERP's clock was set back, and once a day. Whoever could not be
+    read by the last run is among them in any case.
     """
     erp = context.erp
     people = _people(context, members)
@@ -97,6 +123,7 @@ def touched_accounts(
         watermark = state.watermarks.get(feed.value)
         full = state.watermarks.get(_full(feed))
         full_for_these = state.watermarks.get(_full_for(feed, people))
+        unread = frozenset(map(CustomerId, state.watermarks.beneath(_unread(feed))))
     retrying = context.retrying()
     now = retrying(erp.feed_now, feed)
     # Equal, not merely present: between two full runs for the same people there
@@ -115,7 +142,7 @@ def touched_accounts(
     customer_ids, reached = retrying(erp.changed_customers, feed, since)
     counts, remarks = dict(result.counts), len(result.remarks)
     result.count("accounts_touched", len(customer_ids))
-    return Touched(feed, frozenset(customer_ids), reached, people, counts, remarks)
+    return Touched(feed, frozenset(customer_ids) | unread, reached, people, counts, remarks)
 
 
 def _not_for_these_alone(context: Context, feed: Feed, scope: ResyncScope, people: str) -> None:
@@ -153,6 +180,10 @@ def look_at_everything(context: Context, feeds: Iterable[Feed]) -> None:
 
 def _full(feed: Feed) -> str:
     return f"{feed.value}:full"
+
+
+def _unread(feed: Feed) -> str:
+    return f"{feed.value}:unread:"
 
 
 def _full_for(feed: Feed, people: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sync.domain.mapping import SyncMapping
+from sync.domain.pricing import PriceValue
+from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured
 from sync.flows.retrying import Patience, Retrying
 from sync.planning.guards import Guard
+from sync.planning.plan import Change
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp
 from sync.ports.files import HoldsFiles
@@ -22,6 +25,8 @@ from sync.routing import AccountMap
 from sync.secrecy import scrubbed
 
 T = TypeVar("T")
+
+PriceChange = Change[PublishedPriceKey, PriceValue]
 
 
 class Progress(Protocol):
@@ -90,6 +95,8 @@ class Context:
     ``assignments`` are the files behind it, where a flow may write into them.
     ``files`` is where the files of documents lie, None where the settings name no place.
     ``as_of`` is a day in the ERP's calendar that something is planned for, as if it were today.
+    ``price_changes`` is where a plan of prices tells each of its changes; they may be many more
+    than fit in memory.
     """
 
     pipeline: str
@@ -104,6 +111,7 @@ class Context:
     assignments: AssignsCustomers | None = None
     files: HoldsFiles | None = None
     as_of: date | None = None
+    price_changes: Callable[[Iterator[PriceChange]], None] | None = None
 
     def retrying(self) -> Retrying:
         """A budget of retries for one run."""

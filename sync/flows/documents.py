@@ -17,7 +17,7 @@ from sync.domain.ids import CustomerId, DocumentNumber
 from sync.domain.views import DocumentView
 from sync.errors import Rejected, TryLater
 from sync.flows.account_records import no_place
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.contents import fetched, source_of
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
@@ -72,7 +72,7 @@ def mirror_documents(
     mapped = members_of_accounts(context, scope)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     wanting = _Wanting(context, result, files, retrying)
-    apart = Apart(retrying, [each for each in ids if each in mapped])
+    apart = Apart(retrying, sorted(mapped))
     moved = Moved(context, result, _numbered(context, store, retrying), whole=not scope.narrow)
     with Spool[SpelledKey, Document](tuple[str, ...], Document) as spool:
         seen = 0
@@ -90,7 +90,7 @@ def mirror_documents(
                 result.outcome = "cancelled"
                 return
         wanting.tell()
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
         moved.withdraw(spool)
 
         def write(batch: Sequence[Change[SpelledKey, Document]]) -> None:

@@ -19,7 +19,7 @@ from sync.domain.entitlement import Entitlement
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import Audience, AudienceKind
 from sync.flows.account_records import no_place
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     Unreadable,
@@ -181,7 +181,7 @@ def buyers_of(context: Context, result: FlowResult) -> tuple[Buyers, Unreadable]
             found |= accounts.keys()
     retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))
     unclear = take_unreadable(context, result).and_of(apart.unread)
-    apart.tell(result)
+    tell_accounts(result, apart.unread)
     found |= {each for each in mapped if unclear.shields(each.value)}
     return Buyers(frozenset(found), retail, frozenset(mapped)), unclear
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sync.domain.ids import CustomerId, InvoiceNumber
 from sync.domain.invoice import Invoice
 from sync.domain.views import InvoiceView
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -52,7 +52,7 @@ def mirror_invoices(
     moved = Moved(
         context, result, _numbered(erp, store, retrying), whole=whole and not scope.narrow
     )
-    apart = Apart(retrying, [each for each in ids if each in mapped])
+    apart = Apart(retrying, sorted(mapped))
 
     def read(some: Collection[CustomerId]) -> Sequence[Invoice]:
         return retrying(erp.invoices, in_erp(context, retrying, some))
@@ -78,7 +78,7 @@ def mirror_invoices(
                 result.outcome = "cancelled"
                 return
 
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
         moved.withdraw(spool)
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:
@@ -96,7 +96,7 @@ def mirror_invoices(
 
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
-        touched.done(context, result, dry_run=dry_run)
+        touched.done(context, result, apart.unread, dry_run=dry_run)
     else:
         touched.start_over(result)
         everything = replace(scope, everything=True)

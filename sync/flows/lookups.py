@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -47,6 +47,7 @@ from sync.domain.pricing import (
     scopes_of,
 )
 from sync.domain.problem_codes import problem
+from sync.domain.unit_prices import unit_price_by, ways
 from sync.errors import Refusal, TryLater
 from sync.flows.apart import AccountUnread, Apart
 from sync.flows.context import Context, needs
@@ -461,13 +462,13 @@ class Lookups:
         retail = account.customer_id in mapping.retail_groups
         zero_is_none = mapping.zero_means_call(channel.channel_id if retail else None)
         found = {}
-        for line_id, (question, *in_stock) in questions.items():
-            price, priced_in = decided(question), None
-            if price is None and in_stock:
-                price, priced_in = decided(in_stock[0]), in_stock[0].unit
+        for line_id, (question, *_) in questions.items():
+            found_in = unit_price_by(decided, question, self._items.get(question.sku))
+            price = found_in.decided
             amount = price.price.value.unit_price if price else None
             if amount == 0 and zero_is_none:
                 amount = None
+            priced_in = found_in.question.unit if found_in.factor is not None else None
             found[line_id] = LinePrice(amount, priced_in)
         return found
 
@@ -485,12 +486,7 @@ class Lookups:
             asked = PriceQuestion(
                 line.sku, unit, order.currency, line.quantity, day, channel.warehouse
             )
-            found[line.line_id] = (asked,)
-            item = self._items.get(line.sku)
-            factor = item.factor(unit) if item is not None else None
-            if item is not None and factor is not None:
-                in_stock = replace(asked, unit=item.stock_unit, quantity=line.quantity * factor)
-                found[line.line_id] = (asked, in_stock)
+            found[line.line_id] = ways(asked, self._items.get(line.sku))
         return found
 
     def _deciding(

@@ -19,6 +19,7 @@ from sync.domain.pricing import (
     PriceValue,
 )
 from sync.domain.views import PublishedPriceKey
+from sync.errors import SyncError
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import Unreadable
 from sync.flows.price_confirming import Confirming
@@ -45,7 +46,8 @@ class PriceRun:
 
     ``shown`` are the partitions that the store shows something of. ``unclear`` are the
     owners of accounts and scopes that could not be read. ``planned`` are the partitions
-    that were looked at.
+    that were looked at, ``kept`` those of them that stay, at least in part, because the
+    ERP cannot tell them, ``unread`` the scopes that it cannot tell at all.
     """
 
     context: Context
@@ -61,6 +63,8 @@ class PriceRun:
     spool: PriceSpool
     confirming: Confirming
     planned: set[Partition] = field(default_factory=set)
+    kept: set[Partition] = field(default_factory=set)
+    unread: dict[PriceScope, SyncError] = field(default_factory=dict)
     _shown_of: dict[PriceScope, list[Audience]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,6 +90,17 @@ class PriceRun:
             if audience in ordinary:
                 own = [*own, *self._for_all(entries)]
             self.plan_entries((audience, scope), own, whole=whole)
+
+    def keep_scope(self, scope: PriceScope) -> None:
+        """What is shown of it stays, to whoever may see it: the ERP cannot tell it now."""
+        ordinary = self.audiences(scope)
+        for audience in (*ordinary, *self.others(scope, ordinary, ())):
+            if not on_channel(audience, self.scope):
+                continue
+            partition = (audience, scope)
+            shown = self.shown_of(partition) if partition in self.shown else {}
+            self.screening.look_at({key.sku for key in shown})
+            self.compare(partition, {}, shown, whole=False)
 
     def others(
         self,
@@ -131,6 +146,8 @@ class PriceRun:
         """
         audience = partition[0]
         self.planned.add(partition)
+        if not whole:
+            self.kept.add(partition)
         if shown is None:
             shown = self.shown_of(partition)
         tally, step = self.spool.tally, self.context.limits.guard("prices").price_step

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sync.domain.account import Account, Location
-from sync.domain.ids import CustomerId, Sku
-from sync.domain.pricing import Price, PriceLevel, PriceScope
+from sync.domain.ids import CustomerId
+from sync.domain.pricing import PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts, tell_scopes
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     Unreadable,
@@ -27,6 +27,7 @@ from sync.flows.price_batches import (
     note_full_check,
 )
 from sync.flows.price_confirming import Confirming
+from sync.flows.price_rows import plan_by_row
 from sync.flows.price_run import PriceRun, asked, partition_order
 from sync.flows.price_writing import write_prices
 from sync.flows.retrying import Retrying
@@ -40,9 +41,6 @@ from sync.ports.erp import Finding, ReadsAccounts, ReadsPrices, SupportsPriceBat
 from sync.ports.price_memory import Partition
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsPrices, TellsShoppersApart
-
-# Scopes of single owners are small and many: one statement reads several.
-OWNERS_PER_READ = 50
 
 
 def mirror_prices(
@@ -66,7 +64,7 @@ def mirror_prices(
         shown -= _withdraw_hidden(context, result, store, retrying, shown, withdrawals)
     entitled, unread = _entitled(context, result, retrying)
     levels = levels_in_batches(context, scope)
-    scopes = _scopes(erp, retrying, scope, levels)
+    scopes, others = _scopes(erp, retrying, scope, levels)
     unclear = take_unreadable(context, result).and_of(unread)
     restricted = _restricted(context, entitled, unclear)
     screening = Screening.of(context, result, restricted)
@@ -80,45 +78,37 @@ def mirror_prices(
         doubted = scope.everything or dry_run or not context.store.capabilities.prices_stay
         full = bool(levels) and (doubted or full_check_due(context))
         batches = PriceBatches(run, levels, full=full)
-        if not _plan_by_row(run, erp, scopes) or (levels and not batches.plan()):
+        if not plan_by_row(run, erp, scopes, others) or (levels and not batches.plan()):
             result.outcome = "cancelled"
             return
         for gone in run.gone():
             plan_gone = batches.plan_gone if gone[1].level in levels else run.plan_gone
             plan_gone(gone)
         batches.tell()
+        tell_scopes(result, run.unread)
+        if full:
+            # Of these the check has seen nothing: they are compared once they can be read.
+            for each in run.kept:
+                confirming.doubt(each)
+            confirming.forget_doubted()
         carry_out_by(context, result, spool, lambda: write_prices(run), scope, dry_run=dry_run)
-    if full and not dry_run and result.outcome == "ok":
+        if dry_run and context.price_changes is not None:
+            context.price_changes(spool.every())
+    through = result.outcome == "ok" or (
+        result.outcome == "try_later" and bool(unread or run.unread)
+    )
+    if full and not dry_run and through:
         note_full_check(context, began)
 
 
 def _scopes(
     erp: ReadsPrices, retrying: Retrying, scope: ResyncScope, levels: Collection[PriceLevel]
-) -> list[PriceScope]:
-    """The scopes that are read by row."""
+) -> tuple[list[PriceScope], list[PriceScope]]:
+    """The scopes that are read by row, and all that there are, where any is."""
     if levels and not set(PriceLevel) - set(levels):
-        return []
+        return [], []
     told = retrying(lambda: sorted(erp.price_scopes()))
-    return [each for each in told if asked(each, scope) and each.level not in levels]
-
-
-def _plan_by_row(run: PriceRun, erp: ReadsPrices, scopes: Sequence[PriceScope]) -> bool:
-    """Plan these scopes; False where somebody stopped it."""
-    for each in scopes:
-        run.tell_of_shared(each)
-    published = [each for each in scopes if run.audiences(each)]
-    done = 0
-    for batch in _batches(published):
-        entries = run.retrying(_read, erp, batch, run.scope)
-        unreadable = take_unreadable(run.context, run.result)
-        run.screening.look_at({each.key.sku for found in entries.values() for each in found})
-        for each in batch:
-            whole = not unreadable.shields(run.entitled.owner(each))
-            run.plan_scope(each, entries.get(each, ()), whole=whole)
-        done += len(batch)
-        if run.context.progress("prices: comparing", done, len(published)):
-            return False
-    return True
+    return [each for each in told if asked(each, scope) and each.level not in levels], told
 
 
 def _withdraw_hidden(
@@ -193,7 +183,7 @@ def _entitled(
         for found, sites in apart.read(batch, read):
             accounts |= found
             locations.extend(sites)
-    apart.tell(result)
+    tell_accounts(result, apart.unread)
     retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))
     return Entitled(accounts, tuple(locations), retail, frozenset(members)), apart.unread
 
@@ -203,20 +193,3 @@ def _restricted(context: Context, entitled: Entitled, unclear: Unreadable) -> Re
     there = {each for each in entitled.mapped if unclear.shields(each.value)}
     buyers = Buyers(frozenset(entitled.accounts.keys() | there), entitled.retail)
     return Restricted(buyers, context.mapping, entitled)
-
-
-def _read(
-    erp: ReadsPrices, scopes: Collection[PriceScope], scope: ResyncScope
-) -> Mapping[PriceScope, list[Price]]:
-    skus = [Sku(scope.sku)] if scope.sku is not None else None
-    found: dict[PriceScope, list[Price]] = {}
-    for entry in erp.prices(scopes, skus):
-        found.setdefault(entry.key.scope, []).append(entry)
-    return found
-
-
-def _batches(scopes: Sequence[PriceScope]) -> Iterator[list[PriceScope]]:
-    """Lists that everybody shares one by one, those of single owners together."""
-    single = (PriceLevel.ACCOUNT, PriceLevel.LOCATION)
-    yield from ([each] for each in scopes if each.level not in single)
-    yield from chunks([each for each in scopes if each.level in single], OWNERS_PER_READ)

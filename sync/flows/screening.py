@@ -9,7 +9,7 @@ What it costs: where prices are read row by row, the items of all lists are read
 run, each once, a few hundred in a read. To look only at those whose prices change would
 miss an item that becomes restricted, which changes no price. Where an ERP tells whole
 vectors and lists what is restricted, that list is what tells such an item, and the ERP is
-asked only of items with a price that would be published and was not (``price_batches``).
+asked only of items with a price that would be published and was not (``vector_screening``).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.ids import BillToId, CustomerId, ShipToId
 from sync.domain.views import BillToView, ShipToView
-from sync.flows.apart import Apart
+from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
@@ -49,7 +49,7 @@ def mirror_ship_tos(
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
-    apart = Apart(retrying, [each for each in ids if each in mapped])
+    apart = Apart(retrying, sorted(mapped))
 
     def read(some: Collection[CustomerId]) -> dict[PlaceKey, Place]:
         asked = in_erp(context, retrying, some)
@@ -90,7 +90,7 @@ def mirror_ship_tos(
                 result.outcome = "cancelled"
                 return
 
-        apart.tell(result)
+        tell_accounts(result, apart.unread)
 
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)
@@ -98,7 +98,7 @@ def mirror_ship_tos(
         whole = touched.everything
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
-        touched.done(context, result, dry_run=dry_run)
+        touched.done(context, result, apart.unread, dry_run=dry_run)
     else:
         touched.start_over(result)
         everything = replace(scope, everything=True)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sync.domain.money import plain
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from sync.planning.price_vectors import Delta
 
+
+PriceChange = Change[PublishedPriceKey, PriceValue]
+
+TOLD_AT_ONCE = 1_000
 
 MANY = 500
 """Of fewer rows nobody asks whether they are in the file already."""
@@ -100,7 +105,7 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
         for kind, kept in _of(delta):
             name = kind.value
             setattr(self.tally, name, getattr(self.tally, name) + kept.rows)
-            self._tell(partition, kind, kept)
+        self._tell(partition, delta)
         self.tally.prices_moved += delta.moved
 
     def keep_delta(self, delta: Delta, moved: int) -> KeptDelta:
@@ -139,6 +144,12 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
 
     def gains(self) -> Iterator[Part]:
         return self._parts(lambda kind: kind is not Kind.REMOVED)
+
+    def every(self) -> Iterator[PriceChange]:
+        """All changes with what was and what will be; in memory are the rows of one partition."""
+        yield from self
+        for partition, delta in self._deltas:
+            yield from self._changes_of(partition, delta)
 
     @property
     def digest(self) -> str:
@@ -196,18 +207,33 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
                 if wanted(kind):
                     yield Part(partition, kind, kept)
 
-    def _tell(self, partition: Partition, kind: Kind, kept: Kept) -> None:
+    def _tell(self, partition: Partition, delta: KeptDelta) -> None:
         missing = SAMPLES - len(self.samples)
-        if missing <= 0:
-            return
-        from sync.columnar.vectors import prices_of
+        if missing > 0:
+            some = islice(self._changes_of(partition, delta, missing), missing)
+            self.samples.extend(map(told, some))
 
+    def _changes_of(
+        self, partition: Partition, delta: KeptDelta, at_once: int = TOLD_AT_ONCE
+    ) -> Iterator[PriceChange]:
+        """One by one; as objects there are ``at_once`` of them at a time."""
         audience, scope = partition
-        for price in prices_of(self.rows_of(kept).slice(0, missing), scope):
-            before = None if kind is Kind.ADDED else price.value
-            after = None if kind is Kind.REMOVED else price.value
-            change = Change(PublishedPriceKey(audience, price.key), before, after)
-            self.samples.append(told(change))
+
+        def prices(kept: Kept | None) -> Iterator[Price]:
+            from sync.columnar.vectors import prices_of
+
+            if kept is None:
+                return
+            rows = self.rows_of(kept)
+            for at in range(0, kept.rows, at_once):
+                yield from prices_of(rows.slice(at, at_once), scope)
+
+        for each in prices(delta.removed):
+            yield Change(PublishedPriceKey(audience, each.key), each.value, None)
+        for old, new in zip(prices(delta.before), prices(delta.after), strict=True):
+            yield Change(PublishedPriceKey(audience, new.key), old.value, new.value)
+        for each in prices(delta.added):
+            yield Change(PublishedPriceKey(audience, each.key), None, each.value)
 
     def _sum(self, partition: Partition, kept: Kept) -> int:
         from sync.columnar.vectors import prices_of

@@ -23,6 +23,7 @@ from typing import IO, Any, Generic, TypeVar
 
 from sync.domain.codec import decode, encode
 from sync.domain.money import plain
+from sync.domain.pricing import PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.planning.plan import Change, Tally
 
@@ -147,9 +148,12 @@ def _line(change: Change[Any, Any]) -> str:
 
 
 def told(change: Change[Any, Any]) -> str:
-    """The change in a few words, without its values."""
+    """The change in a few words; of a price with what it was and what it becomes."""
     key = change.key
-    name = _price(key) if isinstance(key, PublishedPriceKey) else _joined(key)
+    if isinstance(key, PublishedPriceKey):
+        name = f"{_price(key)}: {_amounts(key.key.currency, change.before, change.after)}"
+    else:
+        name = _joined(key)
     if change.before is None:
         return f"add {name}"
     return f"remove {name}" if change.after is None else f"change {name}"
@@ -166,6 +170,17 @@ def _price(published: PublishedPriceKey) -> str:
         f"{key.currency} per {key.unit} from {plain(key.min_quantity)}"
         f"{since}{place}{priority}"
     )
+
+
+def _amounts(currency: str, before: PriceValue | None, after: PriceValue | None) -> str:
+    """What it was and what it becomes, as far as there is either."""
+    return " -> ".join(_amount(currency, each) for each in (before, after) if each is not None)
+
+
+def _amount(currency: str, value: PriceValue) -> str:
+    price = value.unit_price
+    until = f" until {value.valid_until}" if value.valid_until else ""
+    return (f"{plain(price)} {currency}" if price is not None else "call for pricing") + until
 
 
 def _joined(key: Any) -> str:

@@ -463,6 +463,14 @@ class Watermarks(Protocol):
 
     def set(self, name: str, watermark: Watermark) -> None: ...
 
+    def beneath(self, prefix: str) -> Mapping[str, Watermark]:
+        """All whose names begin so, each under the rest of its name."""
+        ...
+
+    def remove(self, names: Collection[str]) -> None:
+        """Those of them that there are."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sync.domain.times import Watermark
 from sync.state.schema import watermarks
@@ -34,3 +36,23 @@ class SqlWatermarks:
             .where(watermarks.c.pipeline == self._pipeline, watermarks.c.name == name)
             .values(at=watermark.at)
         )
+
+    def beneath(self, prefix: str) -> Mapping[str, Watermark]:
+        query = select(watermarks.c.name, watermarks.c.at).where(
+            watermarks.c.pipeline == self._pipeline,
+            watermarks.c.name.startswith(prefix, autoescape=True),
+        )
+        return {
+            name.removeprefix(prefix): Watermark(at)
+            for name, at in self._connection.execute(query)
+            # One database or another takes capitals for small letters.
+            if name.startswith(prefix)
+        }
+
+    def remove(self, names: Collection[str]) -> None:
+        if not names:
+            return
+        one = delete(watermarks).where(
+            watermarks.c.pipeline == self._pipeline, watermarks.c.name == bindparam("gone")
+        )
+        self._connection.execute(one, [{"gone": each} for each in names])

@@ -263,6 +263,17 @@ class MemoryWatermarks:
     def set(self, name: str, watermark: Watermark) -> None:
         self._held[name] = watermark
 
+    def beneath(self, prefix: str) -> dict[str, Watermark]:
+        return {
+            name.removeprefix(prefix): each
+            for name, each in self._held.items()
+            if name.startswith(prefix)
+        }
+
+    def remove(self, names: Collection[str]) -> None:
+        for each in names:
+            self._held.pop(each, None)
+
 
 class MemoryPlans:
     def __init__(self, held: dict[tuple[str, str], HeldPlan]) -> None:

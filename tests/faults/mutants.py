@@ -55,10 +55,11 @@ from sync.flows.orders.records import LaterRecords
 from sync.flows.orders.sending import Sending
 from sync.flows.orders.settling import over
 from sync.flows.orders.work import OrderWork
-from sync.flows.price_batches import PriceBatches
 from sync.flows.price_confirming import Confirming
 from sync.flows.registrations import desk
 from sync.flows.registrations.desk import Desk
+from sync.flows.vector_partitions import VectorPartitions
+from sync.flows.vector_screening import VectorScreening
 from sync.planning import availability as planned_stock
 from sync.planning import membership, price_vectors
 from sync.planning import prices as planned_prices
@@ -405,7 +406,7 @@ _touched = changes.touched_accounts
 
 def settled_before_it_is_written(context: Any, result: Any, *given: Any, **named: Any) -> Any:
     touched = _touched(context, result, *given, **named)
-    touched.done(context, result, dry_run=False)
+    touched.done(context, result, (), dry_run=False)
     return touched
 
 
@@ -608,7 +609,7 @@ def nothing_ended(vector: Any, one: Any, other: Any) -> Any:
     return vector.column("sku").combine_chunks().slice(0, 0).cast("int64")
 
 
-def whatever_is_remembered(self: PriceBatches, partition: Partition) -> Confirmed | None:
+def whatever_is_remembered(self: VectorPartitions, partition: Partition) -> Confirmed | None:
     return None if self._full else self._held.get(partition)
 
 
@@ -875,12 +876,12 @@ MUTANTS = (
     ),
     Mutant(
         "an item that is news to nobody is published unasked",
-        replacing((PriceBatches, "_look_at", lambda self, rows: None)),
+        replacing((VectorScreening, "look_at", lambda self, rows: None)),
         of="prices",
     ),
     Mutant(
         "what a store that was emptied had shown is believed",
-        replacing((PriceBatches, "_trusted", whatever_is_remembered)),
+        replacing((VectorPartitions, "_trusted", whatever_is_remembered)),
         of="prices",
     ),
     Mutant(

@@ -43,6 +43,11 @@ OURS: tuple[tuple[PriceScope, ...], ...] = (
 )
 """Levels from the highest to the lowest; of the groups the best one counts."""
 
+HOLDS = {"BX": Decimal(12), "M": Decimal("0.125")}
+"""Pieces in one; of what nobody knows, "PAL", nothing follows."""
+
+NONE = object()
+
 # Most of the entries should count: of nothing but misses there is nothing to learn.
 DAYS = st.sampled_from([None, None, None, *(TODAY + timedelta(days) for days in (-2, 0, 2))])
 AMOUNTS = st.sampled_from([*map(Decimal, range(9, -1, -1)), None])
@@ -54,7 +59,7 @@ ENTRIES = st.lists(
             scope=st.sampled_from([*(scope for level in OURS for scope in level), *ELSEWHERE]),
             price_list=st.sampled_from(["A", "B"]),
             sku=st.just(a.SKU),
-            unit=st.sampled_from(["EA", "EA", "EA", "BX"]),
+            unit=st.sampled_from(["EA", "EA", "EA", "BX", "PAL"]),
             currency=st.sampled_from(["EUR", "EUR", "EUR", "USD"]),
             min_quantity=st.sampled_from([Decimal(1), Decimal(10), Decimal(100)]),
             valid_from=DAYS,
@@ -78,8 +83,28 @@ def plainly(
     day: date,
     location: LocationId | None,
     warehouse: str | None,
+    unit: str,
 ) -> str | None:
     """What the price must be, worked out level by level as a person would."""
+    price = _in_unit(entries, quantity, day, location, warehouse, unit)
+    holds = HOLDS.get(unit)
+    if price is NONE and unit != "EA" and holds is not None:
+        # In pieces then: so many more of them, and each so much cheaper.
+        price = _in_unit(entries, quantity * holds, day, location, warehouse, "EA")
+        price = price * holds if isinstance(price, Decimal) else price
+    # A zero is no price: the store shows "call for pricing" (WA-10).
+    return f"{price:f} EUR" if isinstance(price, Decimal) and price else None
+
+
+def _in_unit(
+    entries: Collection[Price],
+    quantity: Decimal,
+    day: date,
+    location: LocationId | None,
+    warehouse: str | None,
+    unit: str,
+) -> Decimal | object | None:
+    """The price; None to call for it, ``NONE`` where nothing counts."""
     for level in OURS:
         if level == (PriceScope.location(SITE),) and location is None:
             continue
@@ -89,7 +114,7 @@ def plainly(
                 each
                 for each in entries
                 if each.key.scope == scope
-                and (each.key.unit, each.key.currency) == ("EA", "EUR")
+                and (each.key.unit, each.key.currency) == (unit, "EUR")
                 and each.key.min_quantity <= quantity
                 and each.key.warehouse in (None, warehouse)
                 and (each.key.valid_from is None or each.key.valid_from <= day)
@@ -110,10 +135,8 @@ def plainly(
             ]
             best.append(_cheapest([each.value.unit_price for each in tiers]))
         if best:
-            price = _cheapest(best)
-            # A zero is no price: the store shows "call for pricing" (WA-10).
-            return None if not price else f"{price:f} EUR"
-    return None
+            return _cheapest(best)
+    return NONE
 
 
 def _highest(entries: list[Price], rank: Callable[[Price], Any]) -> list[Price]:
@@ -133,6 +156,7 @@ def _cheapest(prices: list[Decimal | None]) -> Decimal | None:
     st.dates(TODAY - timedelta(4), TODAY + timedelta(4)),
     st.sampled_from([None, SITE]),
     st.sampled_from([None, "W1"]),
+    st.sampled_from(["EA", "EA", "BX", "M", "PAL"]),
 )
 def test_explained_price_is_what_the_erps_entries_come_to(
     world: World,
@@ -141,10 +165,11 @@ def test_explained_price_is_what_the_erps_entries_come_to(
     day: date,
     location: LocationId | None,
     warehouse: str | None,
+    unit: str,
 ) -> None:
     erp = MemoryErp(world.clock)
     erp.add_account(a.an_account(price_groups=GROUPS))
-    erp.add_item(a.an_item())
+    erp.add_item(a.an_item(units=tuple(HOLDS.items())))
     held = {each.key: each for each in entries}
     for each in held.values():
         erp.set_price(each)
@@ -154,11 +179,11 @@ def test_explained_price_is_what_the_erps_entries_come_to(
         HARBOUR.value,
         a.SKU.value,
         quantity=quantity,
-        unit="EA",
+        unit=unit,
         currency="EUR",
         day=day,
         location=location.value if location else None,
         warehouse=warehouse,
     )
 
-    assert told["price"] == plainly(held.values(), quantity, day, location, warehouse)
+    assert told["price"] == plainly(held.values(), quantity, day, location, warehouse, unit)

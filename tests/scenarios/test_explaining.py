@@ -170,6 +170,41 @@ def test_the_price_that_is_told_is_the_one_that_an_order_is_held_against(world: 
     assert other == {"steps": ["The ERP has no customer C-9."], "price": None}
 
 
+@pytest.mark.rule("OP-3", "OI-8", "VE-12")
+def test_a_price_in_stock_units_is_converted_into_the_unit_that_is_asked_for(world: World) -> None:
+    world.erp.set_price(
+        a.a_price("0.7500", scope=PriceScope.account(HARBOUR), min_quantity=Decimal(100))
+    )
+    boxes = {**ASKED, "unit": "BOX"}
+    told = explain_price(world.context(), HARBOUR.value, a.SKU.value, **boxes)
+    assert (told["price"], told["unit"]) == ("9.0000 EUR", "BOX")
+    one = told["steps"].index(f"None counts for 10 BOX in EUR on {world.context().today()}.")
+    assert told["steps"][one + 1] == "One BOX is 12 EA, what counts is looked for by 120 EA."
+    assert told["steps"][-1] == "Converted: 0.7500 EUR per EA x 12 = 9.0000 EUR per BOX."
+    # An order of boxes is held against the same.
+    judge = Lookups(world.context()).judge
+    for charged, flags in (("9.0000", 0), ("9.9900", 1)):
+        line = a.a_line(unit="BOX", unit_price=a.money(charged))
+        outcome = judge(harbour_order(**{**ten(charged), "lines": (line,)}))
+        assert isinstance(outcome, Admitted)
+        assert len(outcome.decision.flags) == flags
+
+
+@pytest.mark.rule("OP-3", "OI-8")
+def test_a_price_that_nobody_can_convert_is_refused_with_the_way_out(world: World) -> None:
+    told = explain_price(world.context(), HARBOUR.value, a.SKU.value, **{**ASKED, "unit": "PALLET"})
+    assert told["price"] is None
+    assert told["steps"][-1] == (
+        "It cannot be converted: the ERP does not say how many EA are in one PALLET of BOLT-M8 "
+        "(it has EA, BOX). Ask with --unit for one of those, or add the unit to the item in the "
+        "ERP."
+    )
+    few = {**ASKED, "unit": "BOX", "currency": "USD"}
+    told = explain_price(world.context(), HARBOUR.value, a.SKU.value, **few)
+    assert told["price"] is None
+    assert told["steps"][-1] == "One BOX is 12 EA, and none counts for 120 EA."
+
+
 def test_whoever_the_store_does_not_know_is_said_to_be_unknown(world: World) -> None:
     answer = explain_user(world.context(), "nobody")
     assert answer["steps"][0] == "The store's directory does not know user nobody."

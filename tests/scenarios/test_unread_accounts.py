@@ -111,10 +111,15 @@ def order_of(number: int, companies: int | None = None) -> WebOrder:
     return mill_order(number, buyer=buyer, ship_to=SelectedShipTo(ShipToId("GATE")))
 
 
-def build(make_world: MakeWorld, capabilities: Any = MEMORY_CAPABILITIES) -> World:
+def build(
+    make_world: MakeWorld,
+    capabilities: Any = MEMORY_CAPABILITIES,
+    erp_kind: type[Erp] | None = None,
+) -> World:
     """Many companies besides the two, with a record of each kind."""
     clock = ManualClock()
-    erp, store = Erp(clock, capabilities), BatchStore(clock=clock)
+    erp = (erp_kind or Erp)(clock, capabilities)
+    store = BatchStore(clock=clock)
     fill_erp(erp)
     fill_store(store)
     assignments = list(ASSIGNMENTS)
@@ -365,6 +370,82 @@ def test_what_changed_of_an_unread_account_is_not_passed_over(world: World) -> N
     world.clock.advance(3600)
     assert world.run("invoices").outcome == "ok"
     assert (ODD, InvoiceNumber("NEW-1")) in world.store.shown_invoices([ODD])
+
+
+class Counting(Erp):
+    """Notes for whom it was asked."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.of: set[CustomerId] = set()
+
+
+def _noting(name: str) -> Callable[..., Any]:
+    def read(self: Counting, customer_ids: Collection[CustomerId]) -> Any:
+        self.of.update(customer_ids)
+        return getattr(super(Counting, self), name)(customer_ids)
+
+    return read
+
+
+FED = {"accounts": "locations", "ship_tos": "ship_tos", "invoices": "invoices"}
+"""Flows with a feed, each with a read of nobody but those that it looks at."""
+
+for _name in FED.values():
+    setattr(Counting, _name, _noting(_name))
+
+
+@pytest.mark.rule("MI-2", "OP-1")
+@pytest.mark.parametrize("flow", FED)
+def test_an_account_that_can_never_be_read_makes_no_run_look_at_all_others(
+    make_world: MakeWorld, flow: str
+) -> None:
+    """Once a day everything is looked at, and in between who was touched, and that one."""
+    world = build(make_world, erp_kind=Counting)
+    erp = world.erp
+    assert isinstance(erp, Counting)
+    erp.fails_at = {FED[flow]}
+    erp.odd = {ODD}
+    assert world.run(flow).outcome == "try_later"
+    whole = set(erp.of)
+    for day in range(2):
+        for hour in range(24):
+            erp.of.clear()
+            world.clock.advance(3600)
+            result = world.run(flow)
+            assert result.counts["accounts_unread"] == 1
+            if (day, hour) == (0, 0):
+                # What was entered within the overlap is read once more.
+                continue
+            if hour == 23:
+                assert erp.of == whole
+            else:
+                # One other is asked for to see whether the ERP is there.
+                assert ODD in erp.of
+                assert len(erp.of) <= 1 + PROBES
+
+
+@pytest.mark.rule("MI-2")
+@pytest.mark.parametrize("flow", FED)
+def test_an_account_that_could_not_be_read_is_looked_at_although_nothing_touches_it(
+    make_world: MakeWorld, flow: str
+) -> None:
+    world = build(make_world)
+    erp = erp_of(world)
+    world.clock.advance(3600)
+    erp.odd = {ODD, OTHER}
+    world.run(flow)
+    world.clock.advance(3600)
+    erp.odd = {OTHER}
+    assert world.run(flow).counts["accounts_unread"] == 1
+    assert records_of(world, ODD)[flow]
+    assert not records_of(world, OTHER)[flow]
+    world.clock.advance(3600)
+    erp.odd = set()
+    assert world.run(flow).outcome == "ok"
+    assert records_of(world, OTHER)[flow]
+    with world.state.transaction() as state:
+        assert not state.watermarks.beneath(f"{flow}:unread:")
 
 
 # Orders.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from sync.cli import demo
 from sync.cli.output import Exit
 from sync.mapping import read_mapping
+from sync.planning.spool import SAMPLES
 from sync.settings import load_settings
 from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS
 from tests.unit.cli.conftest import Operator, call
@@ -442,6 +444,46 @@ def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
     assert "--user USER" in operator("explain", "price", "u-sole-trader").err
     for wrong in (("000101",), ("000101", sku, "--user", "u-1"), (sku, "--organisation", "o-1")):
         assert operator("explain", "price", *wrong).code == 2
+
+
+@pytest.mark.rule("OP-3", "WA-6")
+def test_a_plan_of_prices_tells_old_and_new_amounts_some_in_lines_and_all_as_json(
+    fresh: Operator,
+) -> None:
+    site = fresh.site
+    assert fresh("resync", "prices").code == 0
+    erp = site.database("erp")
+    site.change(erp, "UPDATE price_list_price SET unit_price = '7.5' WHERE unit_price > 0")
+    (planned,) = fresh("plan", "prices", "--json").json
+    changes = planned["changes"]
+    assert len(changes) == planned["counts"]["would_change"] > SAMPLES
+    for each in changes:
+        assert each["change"] == "changed"
+        assert each["after"]["unit_price"] == "7.5"
+        assert Decimal(each["before"]["unit_price"]) not in (0, Decimal("7.5"))
+        assert each["audience"]
+        assert (each["currency"], each["unit"]) != ("", "")
+        assert Decimal(each["min_quantity"]) > 0
+    lines = fresh("plan", "prices").out.splitlines()
+    first, last = lines[1], lines[-1]
+    one = changes[0]
+    unit = f"{one['currency']} per {one['unit']} from {one['min_quantity']}"
+    assert f"change {one['sku']} for {one['audience']}: " in first
+    assert unit in first
+    amounts = [f"{one[side]['unit_price']} {one['currency']}" for side in ("before", "after")]
+    assert f": {amounts[0]}" in first
+    assert f" -> {amounts[1]}" in first
+    others = len(changes) - SAMPLES
+    assert last.strip() == f"... and {others} more changes of prices (--json lists all of them)"
+
+    every = fresh("plan", "all", "--json").json
+    assert [each["flow"] for each in every if "changes" in each] == ["prices"]
+
+
+@pytest.mark.rule("OP-3")
+def test_a_plan_of_prices_without_changes_is_json_too(operator: Operator) -> None:
+    (planned,) = operator("plan", "prices", "--json").json
+    assert planned["changes"] == []
 
 
 @pytest.mark.rule("OP-3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.applying import apply_changes
-from sync.domain.pricing import Audience, AudienceKind
+from sync.domain.pricing import Audience, AudienceKind, PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Rejected, TryLater
 from sync.planning.guards import Guard, price_moved, suspicion
@@ -113,13 +114,24 @@ def test_a_price_is_told_by_its_item_then_who_sees_it_then_its_entry_in_the_erp(
     key = PublishedPriceKey(Audience(AudienceKind.ACCOUNTS), price.key)
     assert told(Change(key, price.value, None)) == (
         f"remove {a.SKU} for accounts: account {a.ACCOUNT}, list CONTRACT, EUR per EA from 100,"
-        " valid from 2026-11-15"
+        " valid from 2026-11-15: 9.99 EUR"
     )
     plain_one = a.a_price(price_list="", warehouse="CHI", priority=2).key
     assert told(Change(PublishedPriceKey(key.audience, plain_one), None, price.value)) == (
         f"add {a.SKU} for accounts: account {a.ACCOUNT}, list -, EUR per EA from 1,"
-        " shipped from CHI, priority 2"
+        " shipped from CHI, priority 2: 9.99 EUR"
     )
+    for other, said in (
+        (PriceValue(Decimal("8.5")), "9.99 EUR -> 8.5 EUR"),
+        (PriceValue(None), "9.99 EUR -> call for pricing"),
+        (
+            replace(price.value, valid_until=date(2026, 12, 31)),
+            "9.99 EUR -> 9.99 EUR until 2026-12-31",
+        ),
+    ):
+        changed = told(Change(key, price.value, other))
+        assert changed.startswith("change ")
+        assert changed.endswith(f"valid from 2026-11-15: {said}")
 
 
 @pytest.mark.parametrize("in_memory", [0, 1, 2, 3])

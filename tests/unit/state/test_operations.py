@@ -47,6 +47,24 @@ def test_the_watermark_and_what_lies_behind_it_commit_together(
         assert on.watermarks.get("prices") is None
 
 
+@pytest.mark.rule("MI-2")
+def test_watermarks_are_told_and_removed_by_how_their_names_begin(
+    state: SqlState, clock: ManualClock
+) -> None:
+    at = Watermark(clock.now())
+    names = ("a_b:C-1", "a_b:C-2", "A_B:C-3", "axb:C-4", "a_b")
+    with state.transaction() as on:
+        for each in names:
+            on.watermarks.set(each, at)
+    with state.transaction() as on:
+        assert on.watermarks.beneath("a_b:") == {"C-1": at, "C-2": at}
+        on.watermarks.remove(["a_b:C-1", "a_b:C-9"])
+        on.watermarks.remove([])
+    with state.transaction() as on:
+        assert on.watermarks.beneath("a_b:") == {"C-2": at}
+        assert [on.watermarks.get(each) for each in names[2:]] == [at] * 3
+
+
 @pytest.mark.rule("OP-1")
 def test_runs_of_a_dead_process_are_marked_as_such(state: SqlState, clock: ManualClock) -> None:
     with state.transaction() as on:

@@ -1,0 +1,126 @@
+"""Vectors of prices that the store had confirmed, and new ones beside them, in few bytes.
+
+A vector that differs little from another one is kept as what differs: from what the same
+partition showed before, or from the likest of those at hand.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from sync.flows.price_run import PriceRun
+from sync.flows.vector_screening import Told
+from sync.ports.price_memory import Confirmed, Partition
+
+if TYPE_CHECKING:
+    from sync.columnar.differences import Difference
+    from sync.columnar.vectors import Vector
+
+# Vectors that are at hand, by their rows: some ten lists of a large catalogue.
+ROWS_AT_HAND = 250_000
+
+LIKE = 0.3
+"""Share of its rows that another vector must seem to have to be worth a closer look."""
+
+
+class KeptVectors:
+    """Vectors that the store had confirmed, at hand for as long as there is room."""
+
+    def __init__(self, run: PriceRun, held: Mapping[Partition, Confirmed]) -> None:
+        self._run = run
+        self._kept = {each.vector for each in held.values()}
+        self._at_hand: OrderedDict[bytes, tuple[bytes | None, Vector]] = OrderedDict()
+        self._rows = 0
+        self._last: tuple[bytes, bytes, Difference] | None = None
+
+    def rows(self, fingerprint: bytes) -> Vector | None:
+        """The vector; None where it is not kept, or not as it was put there."""
+        found = self._found(fingerprint)
+        return found[1] if found is not None else None
+
+    def difference(self, old: bytes, rows: Vector, told: Told) -> Difference:
+        """What differs between a kept vector and one that was told; the last is at hand."""
+        from sync.columnar.differences import difference
+
+        if self._last is None or self._last[:2] != (old, told.fingerprint):
+            self._last = (old, told.fingerprint, difference(rows, told.rows))
+        return self._last[2]
+
+    def put_aside(self, told: Told, near: bytes | None) -> None:
+        """Let it be kept once the store has confirmed it, in few bytes beside ``near``."""
+        confirming = self._run.confirming
+        if told.fingerprint in self._kept or confirming.keeps(told.fingerprint):
+            return
+        from sync.columnar.packing import pack, pack_difference
+
+        for base, rows in self._bases(told, near):
+            differing = self.difference(base, rows, told)
+            # One that is another in a third of its rows begins anew.
+            if 3 * len(differing) <= len(told.rows):
+                content = pack_difference(differing, told.rows)
+                confirming.keep(told.fingerprint, base, content)
+                return
+        confirming.keep(told.fingerprint, None, pack(told.rows))
+        self._hold(told.fingerprint, None, told.rows)
+
+    def _bases(self, told: Told, near: bytes | None) -> Iterator[tuple[bytes, Vector]]:
+        """Whole vectors that it may differ little from: what was shown before, and the likest."""
+        from sync.columnar.differences import alike
+
+        found = self._found(near) if near is not None else None
+        own = near if found is None or found[0] is None else found[0]
+        if own is not None and (rows := self.rows(own)) is not None:
+            yield own, rows
+        whole = [(each, rows) for each, (base, rows) in self._at_hand.items() if base is None]
+        shares = [(alike(rows, told.rows), each, rows) for each, rows in whole if each != own]
+        share, each, rows = max(shares, key=lambda found: found[0], default=(0.0, b"", told.rows))
+        if share > LIKE:
+            yield each, rows
+
+    def _found(self, fingerprint: bytes) -> tuple[bytes | None, Vector] | None:
+        if fingerprint in self._at_hand:
+            self._at_hand.move_to_end(fingerprint)
+            return self._at_hand[fingerprint]
+        with self._run.context.state.transaction() as state:
+            packed = state.price_memory.vectors([fingerprint])
+        if fingerprint not in packed:
+            return None
+        base = packed[fingerprint].base
+        below = None
+        if base is not None:
+            if base not in self._at_hand and base in packed:
+                self._unpacked(base, None, packed[base].content, None)
+            below = self._at_hand.get(base)
+            if below is None:
+                return None
+        rows = self._unpacked(fingerprint, base, packed[fingerprint].content, below)
+        return None if rows is None else (base, rows)
+
+    def _unpacked(
+        self,
+        fingerprint: bytes,
+        base: bytes | None,
+        content: bytes,
+        below: tuple[bytes | None, Vector] | None,
+    ) -> Vector | None:
+        from sync.columnar.packing import unpack
+        from sync.columnar.vectors import fingerprint as fingerprint_of
+
+        try:
+            rows = unpack(content, below[1] if below is not None else None)
+        except ValueError:
+            return None
+        if fingerprint_of(rows) != fingerprint:
+            return None
+        self._hold(fingerprint, base, rows)
+        return rows
+
+    def _hold(self, fingerprint: bytes, base: bytes | None, rows: Vector) -> None:
+        if fingerprint not in self._at_hand:
+            self._rows += len(rows)
+        self._at_hand[fingerprint] = (base, rows)
+        while self._rows > ROWS_AT_HAND and len(self._at_hand) > 2:
+            _, (_, gone) = self._at_hand.popitem(last=False)
+            self._rows -= len(gone)
