@@ -7,7 +7,7 @@ them. A field that the order does not have is None and is bound as NULL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -184,7 +184,7 @@ def order_values(order: SalesOrder, key: IdempotencyKey) -> Values:
     flags = "\n".join(order.flags) or None
     values: Values = {
         "order.key": key.value,
-        "order.short_key": key_digest(key)[:SHORT_KEY],
+        "order.short_key": key_digest(key, SHORT_KEY),
         "order.currency": currency,
         "order.total": order.total.amount,
         "order.lines_total": total((line.net for line in order.lines), currency).amount,
@@ -192,11 +192,11 @@ def order_values(order: SalesOrder, key: IdempotencyKey) -> Values:
         "order.notes": notes,
         "order.flags": flags,
         "order.remarks": "\n".join(part for part in (notes, flags) if part) or None,
-        "order.payments_total": _sum((payment.amount for payment in order.payments), currency),
+        "order.payments_total": _sum(order.payments, currency),
     }
     for group in ("charges", "discounts", "taxes", "adjustments"):
         amounts: tuple[CodedAmount, ...] = getattr(order, group)
-        values[f"order.{group}_total"] = _sum((each.amount for each in amounts), currency)
+        values[f"order.{group}_total"] = _sum(amounts, currency)
     for name, path in _PATHS["order"]:
         if path not in values:
             values[path] = _plain(getattr(order, name, None))
@@ -209,7 +209,7 @@ def customer_values(customer: NewCustomer, key: IdempotencyKey) -> Values:
     """The fields of a customer that is to be made."""
     values: Values = {
         "customer.key": key.value,
-        "customer.short_key": key_digest(key)[:SHORT_KEY],
+        "customer.short_key": key_digest(key, SHORT_KEY),
     }
     for path in CUSTOMER_FIELDS:
         if path not in values:
@@ -299,8 +299,18 @@ def given(value: object) -> bool:
     return bool(value)
 
 
-def _sum(amounts: Iterator[Money], currency: str) -> Any:
-    return total(amounts, currency).amount
+class _Amount(Protocol):
+    @property
+    def amount(self) -> Money: ...
+
+
+def _sum(parts: Sequence[_Amount], currency: str) -> Decimal:
+    if not parts:
+        return _NOTHING
+    return total((part.amount for part in parts), currency).amount
+
+
+_NOTHING = Decimal(0)
 
 
 _AS_THEY_ARE = frozenset({NoneType, bool, int, Decimal, datetime, date})
@@ -334,14 +344,19 @@ def _bill_to(order: SalesOrder) -> Values:
     return _address("bill_to", bill_to, {})
 
 
+_BLANK: Mapping[str, Values] = {
+    group: dict.fromkeys(path for _, path in _PATHS[group]) for group in ("ship_to", "bill_to")
+}
+
+
 def _address(group: str, address: Address | None, ids: Mapping[str, str | None]) -> Values:
-    values: Values = dict.fromkeys(f"{group}.{name}" for name in GROUPS[group])
+    values = dict(_BLANK[group])
     values.update({f"{group}.{name}": value for name, value in ids.items()})
     if address is None:
         return values
-    for name in _ADDRESS:
-        if hasattr(address, name):
-            values[f"{group}.{name}"] = getattr(address, name)
+    for name, path in _PATHS[group]:
+        if name in _ADDRESS and hasattr(address, name):
+            values[path] = getattr(address, name)
     for number, line in enumerate(address.lines[:ADDRESS_LINES], 1):
         values[f"{group}.line{number}"] = line
     values[f"{group}.street"] = "\n".join(address.lines)

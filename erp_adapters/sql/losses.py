@@ -7,7 +7,8 @@ has no place is refused, not written without it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from erp_adapters.sql.fields import ADDRESS_LINES, FOR_EACH, Repeated, Values, given
@@ -90,40 +91,65 @@ def works_for(keeper: Keeper, common: Values, own: Values | None = None) -> bool
     )
 
 
-def lost(
-    order: SalesOrder,
-    common: Values,
-    repeated: Repeated,
-    keepers: Sequence[Keeper],
-    not_kept: Collection[str],
-) -> list[str]:
-    """Fields that the order has and nothing keeps, sorted; ``not_kept`` may be lost."""
-    kept: set[str] = set()
-    bound = [(keeper, keeper.fields) for keeper in keepers]
-    for keeper, fields in bound:
-        if keeper.for_each is None and works_for(keeper, common):
-            kept |= fields | set(keeper.when_present)
-    texts = {path for _, fields in bound for path in fields & {"note.text", "flag.text"}}
-    found: set[str] = set()
-    for for_each, group in FOR_EACH.items():
-        if not repeated.of(for_each):
-            continue
-        each = [
-            (keeper, fields | set(keeper.when_present))
-            for keeper, fields in bound
-            if keeper.for_each == for_each
-        ]
-        for values in repeated.of(for_each):
-            if values.get("payment.by") == "terms":
-                continue  # the terms themselves are order.terms
-            of_item = set(kept)
-            for keeper, fields in each:
-                if works_for(keeper, common, values):
-                    of_item |= fields
-            found |= _unkept(values, of_item, group)
-    found |= _unkept(common, kept | texts, "order", "ship_to", "bill_to")
-    found |= _long_addresses(order, kept)
-    return sorted(found - set(not_kept))
+class _Keepers:
+    """Those that are asked together, with what they keep."""
+
+    def __init__(self, keepers: Iterable[Keeper]) -> None:
+        self._always: frozenset[str] = frozenset()
+        self._sometimes: list[tuple[Keeper, frozenset[str]]] = []
+        for keeper in keepers:
+            if keeper.when_present or keeper.when_absent:
+                fields = keeper.fields | frozenset(keeper.when_present)
+                self._sometimes.append((keeper, fields))
+            else:
+                self._always |= keeper.fields
+
+    def fields(self, common: Values, own: Values | None = None) -> frozenset[str]:
+        """What is kept of an order with these values; ``own`` as in ``works_for``."""
+        working = [fields for keeper, fields in self._sometimes if works_for(keeper, common, own)]
+        return self._always.union(*working) if working else self._always
+
+
+class Kept:
+    """What the steps or files of one profile keep of an order."""
+
+    def __init__(self, keepers: Sequence[Keeper]) -> None:
+        self._whole = _Keepers(each for each in keepers if each.for_each is None)
+        self._of = {
+            for_each: _Keepers(each for each in keepers if each.for_each == for_each)
+            for for_each in FOR_EACH
+        }
+        texts = {"note.text", "flag.text"}
+        self._texts = frozenset(path for each in keepers for path in each.fields & texts)
+
+    def lost(
+        self, order: SalesOrder, common: Values, repeated: Repeated, not_kept: Collection[str]
+    ) -> list[str]:
+        """Fields that the order has and nothing keeps, sorted; ``not_kept`` may be lost."""
+        kept = self._whole.fields(common)
+        found: set[str] = set()
+        for for_each, group in FOR_EACH.items():
+            for values in repeated.of(for_each):
+                if values.get("payment.by") == "terms":
+                    continue  # the terms themselves are order.terms
+                of_item = self._of[for_each].fields(common, values)
+                found.update(_lost_of(values, _nowhere(kept, of_item, group)))
+        for group in ("order", "ship_to", "bill_to"):
+            found.update(_lost_of(common, _nowhere(kept, self._texts, group)))
+        found |= _long_addresses(order, kept)
+        return sorted(found - set(not_kept))
+
+
+@functools.lru_cache(maxsize=1024)
+def _nowhere(kept: frozenset[str], also: frozenset[str], group: str) -> tuple[str, ...]:
+    """Guarded fields of the group that are in neither, nor what would stand for them."""
+    every = kept | also
+    guarded = _GUARDED_OF.get(group, ())
+    return tuple(path for path, others in guarded if path not in every and not others & every)
+
+
+def _lost_of(values: Values, paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if given(values.get(path))]
 
 
 def unbound(keepers: Sequence[Keeper], not_kept: Collection[str]) -> list[str]:
@@ -136,16 +162,7 @@ def unbound(keepers: Sequence[Keeper], not_kept: Collection[str]) -> list[str]:
     )
 
 
-def _unkept(values: Values, kept: set[str], *groups: str) -> set[str]:
-    return {
-        path
-        for group in groups
-        for path, others in _GUARDED_OF.get(group, ())
-        if path not in kept and given(values.get(path)) and not others & kept
-    }
-
-
-def _long_addresses(order: SalesOrder, kept: set[str]) -> set[str]:
+def _long_addresses(order: SalesOrder, kept: Collection[str]) -> set[str]:
     """Street lines beyond those that have a field of their own."""
     ship_to = order.ship_to.address if isinstance(order.ship_to, OneOffShipTo) else None
     bill_to = order.bill_to if isinstance(order.bill_to, Address) else None

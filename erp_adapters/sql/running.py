@@ -119,17 +119,22 @@ class _Straight(_AtOnce):
     def __init__(self, connection: Connection, cursor: Any) -> None:
         super().__init__(connection)
         self._cursor = cursor
+        self._unusual = (_errors(connection), KeyboardInterrupt)
 
     def send(
         self, sql: Statement, parameters: Mapping[str, Any], *, wants_id: bool = False
     ) -> None:
         cursor = self._cursor
-        with as_sqlalchemy_says(self._connection):
-            cursor.execute(*_bound(self._connection, sql, parameters))
+        text, bound = _bound(self._connection, sql, parameters)
+        try:
+            cursor.execute(text, bound)
             if cursor.description is None:
                 reply = Reply(None, (), cursor.rowcount, cursor.lastrowid)
             else:
                 reply = _with_rows(cursor)
+        except self._unusual:
+            with as_sqlalchemy_says(self._connection):
+                raise
         self._held.append(reply)
 
 
@@ -220,8 +225,10 @@ def _with_rows(cursor: Any) -> Reply:
 
 def _bound(connection: Connection, sql: Statement, parameters: Mapping[str, Any]) -> Any:
     """The driver's own text and parameters."""
-    have = {name for name, value in parameters.items() if value is not None}
-    compiled = sql.compiled(have | sql.always, connection.dialect)
+    have: Collection[str] = sql.always
+    if sql.has_options:
+        have = sql.always.union(name for name, value in parameters.items() if value is not None)
+    compiled = sql.compiled(have, connection.dialect)
     return compiled.sql, compiled.bound(parameters)
 
 

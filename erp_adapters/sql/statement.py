@@ -98,6 +98,11 @@ class Statement:
         """Whether it may be more than one statement of SQL."""
         return ";" in self.source
 
+    @property
+    def has_options(self) -> bool:
+        """Whether it depends on what is given which of its parts run."""
+        return len(self.parts) > 1
+
     def used(self, given: Collection[str]) -> frozenset[str]:
         """The parameters that take part when exactly these are given."""
         if len(self.parts) == 1:

@@ -273,7 +273,7 @@ def writer(
         return None if value is None else bound(value)
 
     if table is None:
-        return write
+        return bound if bound is _as_it_is else write
 
     def look_up(value: Any) -> Any:
         word = None if value is None else _our_word(value)
@@ -313,7 +313,11 @@ def _writing(kind: Kind, dialect: str, stored: StoredAs | None, zone: ZoneInfo) 
         case Kind.INTEGER:
             return str if storage is Storage.TEXT else int
         case _:
-            return lambda value: value
+            return _as_it_is
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _whole_key(value: str) -> int:
@@ -347,13 +351,14 @@ def _number_out(value: Decimal, places: int | None, as_text_column: bool, dialec
         return f"{value:f}"
     if dialect != "sqlite":
         return value
-    if len(value.normalize().as_tuple().digits) > FLOAT_DIGITS:
+    text = f"{value:f}"
+    if len(text) > FLOAT_DIGITS and len(value.normalize().as_tuple().digits) > FLOAT_DIGITS:
         raise ValueError(
             f"SQLite keeps no more than {FLOAT_DIGITS} digits of a number;"
             " say `text` under types if the column is text"
         )
     # The column's own affinity turns the text into its number.
-    return f"{value:f}"
+    return text
 
 
 def _date_out(value: date, form: str | None, dialect: str) -> Any:

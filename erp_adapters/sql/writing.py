@@ -7,7 +7,7 @@ something for which the profile has no place is refused, not written without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from erp_adapters.sql.fields import (
     customer_values,
     order_values,
 )
-from erp_adapters.sql.losses import Keeper, lost, works_for
+from erp_adapters.sql.losses import Kept, works_for
 from erp_adapters.sql.profile_model import LAST_INSERT_ID, Profile, Step
 from erp_adapters.sql.running import Lane, Reply, lane
 from erp_adapters.sql.statement import Statement
@@ -33,12 +33,18 @@ from sync.domain.sales_order import SalesOrder
 from sync.domain.settlement import CreditRequest
 from sync.errors import Misconfigured, Rejected
 
+Binding = tuple[str, str, Convert]
+"""A parameter, the field that it takes, and how that is bound."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
+    """``shared`` is bound once for an order, ``own`` for each thing that the step is run for."""
+
     step: Step
     sql: Statement
-    bind: Mapping[str, tuple[str, Convert]]
+    shared: tuple[Binding, ...]
+    own: tuple[Binding, ...]
     capture: Mapping[str, str]
     free: frozenset[str]
     """Parameters that an earlier step captures."""
@@ -47,12 +53,24 @@ class _Ready:
     def wants_id(self) -> bool:
         return LAST_INSERT_ID in self.capture.values()
 
-    def bound(self, common: Values, own: Values, whose: str) -> dict[str, Any]:
-        """``own``: the fields of what the step is repeated for; ``whose``: for messages."""
+    def once(self, values: Values, whose: str) -> Execution:
+        """The step for what needs no other fields than these; ``whose``: for messages."""
+        return Execution(self, self._bound(self.shared, values, whose), _about(self.step, {}))
+
+    def each(self, common: Values, rounds: Sequence[Values], whose: str) -> Iterator[Execution]:
+        """The step for each of these ``rounds``."""
+        if not rounds:
+            return
+        shared = self._bound(self.shared, common, whose)
+        for own in rounds:
+            parameters = {**shared, **self._bound(self.own, own, whose)}
+            yield Execution(self, parameters, _about(self.step, own))
+
+    def _bound(self, bindings: tuple[Binding, ...], values: Values, whose: str) -> dict[str, Any]:
         found = {}
-        for parameter, (path, convert) in self.bind.items():
+        for parameter, path, convert in bindings:
             try:
-                found[parameter] = convert(own[path] if path in own else common.get(path))
+                found[parameter] = convert(values.get(path))
             except ValueError as error:
                 raise Rejected(
                     f"{whose}, step {self.step.name}: {path} cannot be kept: {error}",
@@ -79,6 +97,7 @@ class OrderWriter:
 
     def __init__(self, profile: Profile, dialect: str) -> None:
         self._profile = profile
+        self._kept = Kept(profile.steps)
         self._steps = tuple(_ready(step, profile, dialect) for step in profile.steps)
         self._cancel = tuple(_ready(step, profile, dialect) for step in profile.cancel_steps)
         self._customer = tuple(_ready(step, profile, dialect) for step in profile.customer_steps)
@@ -95,32 +114,24 @@ class OrderWriter:
         common = order_values(order, key)
         repeated = Repeated(order)
         whose = f"order {order.web_number}"
-        planned = tuple(
-            Execution(ready, ready.bound(common, own, whose), _about(ready.step, own))
-            for ready in self._steps
-            for own in repeated.rounds(ready.step)
-            if works_for(ready.step, common, own)
-        )
-        refuse_losses(order, common, repeated, self._profile.steps, self._profile)
-        return planned
+        planned: list[Execution] = []
+        for ready in self._steps:
+            step = ready.step
+            rounds = [own for own in repeated.rounds(step) if works_for(step, common, own)]
+            planned += ready.each(common, rounds, whose)
+        refuse_losses(order, common, repeated, self._kept, self._profile)
+        return tuple(planned)
 
     def plan_cancellation(self, key: IdempotencyKey) -> tuple[Execution, ...]:
         """Every step that cancels the order under this key."""
         values = {"order.key": key.value}
-        return tuple(
-            Execution(ready, ready.bound(values, {}, f"order {key}"), f"step {ready.step.name}")
-            for ready in self._cancel
-        )
+        return tuple(ready.once(values, f"order {key}") for ready in self._cancel)
 
     def plan_customer(self, customer: NewCustomer, key: IdempotencyKey) -> tuple[Execution, ...]:
         """Every step that makes this customer. Raises Rejected for what cannot be kept."""
         values = customer_values(customer, key)
         return tuple(
-            Execution(
-                ready,
-                ready.bound(values, {}, f"customer {customer.name}"),
-                f"step {ready.step.name}",
-            )
+            ready.once(values, f"customer {customer.name}")
             for ready in self._customer
             if works_for(ready.step, values)
         )
@@ -130,9 +141,7 @@ class OrderWriter:
         values = credit_values(request, key)
         number = request.web_number.value
         return tuple(
-            Execution(ready, ready.bound(values, {}, number), f"step {ready.step.name}")
-            for ready in self._credit
-            if works_for(ready.step, values)
+            ready.once(values, number) for ready in self._credit if works_for(ready.step, values)
         )
 
     def run(
@@ -210,11 +219,11 @@ def refuse_losses(
     order: SalesOrder,
     common: Values,
     repeated: Repeated,
-    keepers: Sequence[Keeper],
+    kept: Kept,
     profile: Profile,
 ) -> None:
     """Raises Rejected where the order has what the profile has no place for."""
-    found = lost(order, common, repeated, keepers, profile.not_kept)
+    found = kept.lost(order, common, repeated, profile.not_kept)
     if found:
         raise Rejected(
             f"order {order.web_number}: the profile {profile.name} has no place for"
@@ -229,15 +238,16 @@ def _ready(step: Step, profile: Profile, dialect: str) -> _Ready:
     if sql is None:
         raise Misconfigured(f"{step.place}: step {step.name} has no sql for {dialect}")
     facts = profile.capabilities
-    bind = {
-        parameter: (
-            bound.field,
-            writer(bound.kind, facts, dialect, bound.stored, bound.values),
-        )
-        for parameter, bound in step.bind.items()
-        if parameter in sql.parameters
-    }
-    return _Ready(step, sql, bind, step.captured(dialect), sql.parameters - bind.keys())
+    own = f"{FOR_EACH[step.for_each]}." if step.for_each is not None else None
+    bindings: tuple[list[Binding], list[Binding]] = ([], [])
+    for parameter, bound in step.bind.items():
+        if parameter in sql.parameters:
+            convert = writer(bound.kind, facts, dialect, bound.stored, bound.values)
+            whose = bindings[own is not None and bound.field.startswith(own)]
+            whose.append((parameter, bound.field, convert))
+    free = sql.parameters - step.bind.keys()
+    shared, each = (tuple(found) for found in bindings)
+    return _Ready(step, sql, shared, each, step.captured(dialect), free)
 
 
 def _outcome(ready: _Ready, reply: Reply, doing: str) -> dict[str, Any]:

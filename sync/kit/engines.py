@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, NoSuchModuleError
 
 from sync.errors import Misconfigured
 from sync.kit import odbc
@@ -141,7 +142,13 @@ def _sqlite(url: URL, options: EngineOptions) -> Engine:
             connection.execute("PRAGMA query_only = ON")
 
     def open_transaction(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        # Every order begins one: straight to the driver it takes a fifth of the time.
+        try:
+            connection.connection.dbapi_connection.execute(begin)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(
+                begin, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
+            ) from error
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", open_transaction)

@@ -17,10 +17,12 @@ _SLUG_LENGTH = 60
 _DIGEST_LENGTH = 16
 
 
-def key_digest(key: IdempotencyKey) -> str:
-    """52 small letters and digits that stand for the key."""
+def key_digest(key: IdempotencyKey, length: int = 52) -> str:
+    """So many small letters and digits that stand for the key; the longest begins as all do."""
     digest = hashlib.sha256(key.value.encode()).digest()
-    return base64.b32encode(digest).decode().lower().rstrip("=")
+    # Five octets are eight letters.
+    needed = digest[: -(-length // 8) * 5]
+    return base64.b32encode(needed).decode().lower().rstrip("=")[:length]
 
 
 def safe_name(key: IdempotencyKey) -> str:
@@ -31,4 +33,4 @@ def safe_name(key: IdempotencyKey) -> str:
     if _PLAIN.fullmatch(key.value):
         return key.value
     slug = re.sub(r"[^a-z0-9_-]", "_", key.value.lower())[:_SLUG_LENGTH]
-    return f"{slug}@{key_digest(key)[:_DIGEST_LENGTH]}"
+    return f"{slug}@{key_digest(key, _DIGEST_LENGTH)}"

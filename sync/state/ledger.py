@@ -680,8 +680,10 @@ class SqlLedger(LedgerReads):
     def _rows(self, order_ids: Sequence[str]) -> dict[str, Row]:
         """These rows, locked."""
         asked = self._whose | {"order_ids": order_ids}
-        rows = self._connection.execute(ledger_statements.SOME_LOCKED, asked).mappings()
-        return {row["order_id"]: dict(row) for row in rows}
+        found = self._connection.execute(ledger_statements.SOME_LOCKED, asked)
+        names = tuple(found.keys())
+        rows = (dict(zip(names, row, strict=True)) for row in found.all())
+        return {row["order_id"]: row for row in rows}
 
     def _write_together(self, read: dict[str, Row]) -> None:
         kinds: dict[tuple[str, ...], list[Row]] = {}
@@ -704,8 +706,8 @@ class SqlLedger(LedgerReads):
             return dict(self._stepped[order_id.value])
         asked = self._whose | {"its_order_id": order_id.value}
         found = self._connection.execute(ledger_statements.ONE_LOCKED, asked)
-        row = found.mappings().one_or_none()
-        return None if row is None else dict(row)
+        row = found.one_or_none()
+        return None if row is None else dict(zip(found.keys(), row, strict=True))
 
     def _its(self, before: Row) -> Row:
         """What a change names the row by, and what it must still be."""

@@ -41,6 +41,10 @@ REVISION = "0009"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
+# How a moment in UTC is spelled up to its offset.
+_WITHOUT_ZONE = len("2000-01-01T00:00:00.000000")
+
+
 class Moment(TypeDecorator[datetime]):
     """An aware time in UTC.
 
@@ -59,17 +63,17 @@ class Moment(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        moment = utc(value)
+        moment = value if value.tzinfo is UTC else utc(value)
         if dialect.name != "sqlite":
             return moment
-        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return moment.isoformat(timespec="microseconds")[:_WITHOUT_ZONE] + "Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if dialect.name != "sqlite":
             return utc(value)
-        return datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=UTC)
+        return datetime.fromisoformat(value)
 
 
 metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(column_0_label)s"})

@@ -13,6 +13,7 @@ from typing import Any
 
 from erp_adapters.sql.fields import FOR_EACH, Repeated, Values, order_values
 from erp_adapters.sql.file_drop.model import DropFile, FileDrop, Format, Quoting, WhiteSpace
+from erp_adapters.sql.losses import Kept
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.values import Convert, writer
 from erp_adapters.sql.writing import refuse_losses
@@ -39,6 +40,7 @@ class Renderer:
     def __init__(self, profile: Profile, drop: FileDrop) -> None:
         self._profile = profile
         self._drop = drop
+        self._kept = Kept(drop.files)
         facts = profile.capabilities
         # No database is asked here: "file" gives exact values of Python.
         self._bind: dict[str, Mapping[str, tuple[str, Convert]]] = {
@@ -57,7 +59,7 @@ class Renderer:
         """
         common = order_values(order, key)
         repeated = Repeated(order)
-        refuse_losses(order, common, repeated, self._drop.files, self._profile)
+        refuse_losses(order, common, repeated, self._kept, self._profile)
         stem = safe_name(key)
         found = []
         for file in self._drop.files:
