@@ -265,8 +265,18 @@ def test_all_that_goes_is_gone_before_anything_comes(site: Site) -> None:
         site.erp.remove_price(price.key)
     for number in range(101, 101 + 2 * ROWS):
         site.price(number)
-    both = threading.Barrier(2)
-    site.wide.during = lambda number: both.wait(PATIENCE_S)
+    both, coming = threading.Barrier(2), threading.Event()
+    site.wide.begun = 0
+
+    def during(number: int) -> None:
+        if number > 2:
+            coming.set()
+        else:
+            # As long as it would take to begin too early.
+            coming.wait(0.2)
+        both.wait(PATIENCE_S)
+
+    site.wide.during = during
 
     assert site.run().outcome == "ok"
 
@@ -296,3 +306,26 @@ def test_refused_price_costs_itself_only_though_others_are_under_way(site: Site)
     assert result.counts["added"] == 5 * ROWS - 1
     assert sorted(shown(site)) == [Decimal(n) for n in range(1, 5 * ROWS + 1) if n != 2]
     assert not site.confirmed
+
+
+@pytest.mark.rule("OI-2", "OP-1")
+def test_half_of_a_refused_call_that_was_written_counts_though_the_other_half_fails(
+    site: Site,
+) -> None:
+    apply_prices = site.wide.apply_prices
+
+    def picky(put: Any, remove: Any) -> None:
+        if len(put) > 1:
+            raise Rejected("one at a time", code="odd", remedy="send them singly")
+        if any(key.key.min_quantity == 2 for key, _ in put):
+            raise AccessDenied("not this one")
+        apply_prices(put, remove)
+
+    site.wide.apply_prices = picky  # type: ignore[method-assign]
+    for number in range(1, ROWS + 1):
+        site.price(number)
+
+    result = site.run()
+
+    assert result.outcome == "failed"
+    assert result.counts["added"] == len(shown(site)) == 1
