@@ -30,10 +30,17 @@ def exact(value: object) -> Decimal:
     raise ValueError(f"not an exact amount: {value!r}")
 
 
+# Currencies that were looked at before; an order names its own dozens of times.
+_SHAPED: set[str] = set()
+
+
 def currency_code(value: object) -> str:
     """The value itself, if it is shaped like an ISO 4217 code; otherwise ValueError."""
+    if type(value) is str and value in _SHAPED:
+        return value
     shaped = isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha()
     if isinstance(value, str) and shaped and value.isupper():
+        _SHAPED.add(value)
         return value
     raise ValueError(f"not an ISO 4217 code: {value!r}")
 
@@ -57,10 +64,6 @@ class Rounding:
 _EXACT_WIDE = decimal.Context(prec=60, traps=[decimal.InvalidOperation])
 
 
-# Currencies that were looked at before; an order names its own dozens of times.
-_SHAPED: set[str] = set()
-
-
 @dataclass(frozen=True, slots=True)
 class Money:
     """An amount in one currency (ISO 4217). The amount keeps its scale."""
@@ -71,7 +74,7 @@ class Money:
     def __post_init__(self) -> None:
         exact(self.amount)
         if type(self.currency) is not str or self.currency not in _SHAPED:
-            _SHAPED.add(currency_code(self.currency))
+            currency_code(self.currency)
 
     def __add__(self, other: Money) -> Money:
         self._same_currency(other)

@@ -1,17 +1,28 @@
-"""A plan of prices, written: what goes before what comes, each partition confirmed by itself."""
+"""A plan of prices, written: what goes before what comes, each partition confirmed by itself.
+
+A store that takes several calls at once is given so many at a time. Each makes its
+entries in its own thread, so that no request waits for the entries of the next one; what
+is known of both sides, the plan's file and the state, belongs to the flow's thread alone.
+Everything that goes has been confirmed before the first that comes is sent. As many
+calls as are under way are as many as are held in memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Protocol
 
-from sync.applying import apply_changes
+import structlog
+
 from sync.domain.pricing import PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Refusal, SyncError
 from sync.flows.mirroring import tell_of_writing
 from sync.flows.price_run import PriceRun
+from sync.kit.pool import together
 from sync.planning.plan import Change
 from sync.planning.price_spool import Kind, Part
 from sync.ports.price_memory import Partition
@@ -23,6 +34,8 @@ PriceChange = Change[PublishedPriceKey, PriceValue]
 
 ROWS_PER_CALL = 50_000
 """Rows that a store takes at once which takes them column by column."""
+
+log = structlog.get_logger()
 
 
 def write_prices(run: PriceRun) -> None:
@@ -37,6 +50,54 @@ def write_prices(run: PriceRun) -> None:
     run.confirming.end()
 
 
+@dataclass(slots=True)
+class _Entries:
+    """Prices as a store takes them one by one."""
+
+    put: list[tuple[PublishedPriceKey, PriceValue]] = field(default_factory=list)
+    remove: list[PublishedPriceKey] = field(default_factory=list)
+
+    def first(self) -> PublishedPriceKey:
+        return self.put[0][0] if self.put else self.remove[0]
+
+
+class _Call(Protocol):
+    """What the store is told at once."""
+
+    def __len__(self) -> int: ...
+
+    def counted(self) -> Counter[tuple[Partition, Kind]]:
+        """How many prices of which partition, and what becomes of them."""
+        ...
+
+    def halves(self) -> tuple[_Call, _Call]: ...
+
+    def entries(self) -> _Entries: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Singles:
+    """Single changes."""
+
+    changes: Sequence[PriceChange]
+
+    def __len__(self) -> int:
+        return len(self.changes)
+
+    def counted(self) -> Counter[tuple[Partition, Kind]]:
+        return Counter((_partition(each), _kind(each)) for each in self.changes)
+
+    def halves(self) -> tuple[_Singles, _Singles]:
+        middle = len(self.changes) // 2
+        return _Singles(self.changes[:middle]), _Singles(self.changes[middle:])
+
+    def entries(self) -> _Entries:
+        return _Entries(
+            [(each.key, each.after) for each in self.changes if each.after is not None],
+            [each.key for each in self.changes if each.after is None],
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Slice:
     """Some rows of a part."""
@@ -44,19 +105,72 @@ class _Slice:
     part: Part
     rows: Vector
 
-    def halves(self) -> tuple[_Slice, _Slice]:
-        middle = len(self.rows) // 2
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of several parts."""
+
+    slices: Sequence[_Slice]
+
+    def __len__(self) -> int:
+        return sum(len(each.rows) for each in self.slices)
+
+    def counted(self) -> Counter[tuple[Partition, Kind]]:
+        found = Counter[tuple[Partition, Kind]]()
+        for each in self.slices:
+            found[each.part.partition, each.part.kind] += len(each.rows)
+        return found
+
+    def halves(self) -> tuple[_Rows, _Rows]:
+        middle = len(self.slices) // 2
+        if middle:
+            return _Rows(self.slices[:middle]), _Rows(self.slices[middle:])
+        [only] = self.slices
+        middle = len(only.rows) // 2
         return (
-            _Slice(self.part, self.rows.slice(0, middle)),
-            _Slice(self.part, self.rows.slice(middle)),
+            _Rows([_Slice(only.part, only.rows.slice(0, middle))]),
+            _Rows([_Slice(only.part, only.rows.slice(middle))]),
         )
+
+    def entries(self) -> _Entries:
+        from sync.columnar.vectors import prices_of
+
+        found = _Entries()
+        for each in self.slices:
+            audience, scope = each.part.partition
+            prices = prices_of(each.rows, scope)
+            if each.part.kind is Kind.REMOVED:
+                found.remove += [PublishedPriceKey(audience, price.key) for price in prices]
+            else:
+                found.put += [
+                    (PublishedPriceKey(audience, price.key), price.value) for price in prices
+                ]
+        return found
+
+    def price_rows(self, *, removed: bool) -> list[PriceRows]:
+        return [
+            PriceRows(*each.part.partition, each.rows)
+            for each in self.slices
+            if (each.part.kind is Kind.REMOVED) is removed
+        ]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a call: of all of it, or of its parts where the store refused some."""
+
+    written: list[_Call] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    failure: Exception | None = None
 
 
 class _Writing:
     def __init__(self, run: PriceRun) -> None:
         self._run, self._store = run, run.store
+        # Asked once: that a store keeps a protocol takes long to find out.
+        self._in_columns = run.store if isinstance(run.store, TakesPriceBatches) else None
         self._retrying = run.context.retrying()
-        self._at_once = run.context.store.capabilities.prices_at_once
+        self._capabilities = run.context.store.capabilities
         self._done = 0
         self._refused: list[tuple[str, str]] = []
         self._stopped = False
@@ -65,58 +179,54 @@ class _Writing:
         run, spool = self._run, self._run.spool
         stale = [each for each in run.confirming.held if each not in run.planned]
         run.confirming.begin([] if run.scope.narrow else stale)
-        self._singles(spool.urgent())
-        self._parts(spool.withdrawals())
-        self._singles(spool.rest())
-        self._parts(spool.gains())
+        going = chain(self._singles(spool.urgent()), self._rows(spool.withdrawals()))
+        coming = chain(self._singles(spool.rest()), self._rows(spool.gains()))
+        for calls in (going, coming):
+            threads = self._capabilities.price_calls
+            together(self._begun(calls), self._tried, threads=threads, done=self._told_of)
         tell_of_writing(run.result, self._refused, stopped=self._stopped)
 
-    def _told(self) -> bool:
-        total = self._run.spool.tally.writes
-        return self._run.context.progress("prices: writing", self._done, total)
+    # In the flow's own thread.
 
-    # Single changes.
-
-    def _singles(self, changes: Iterable[PriceChange]) -> None:
+    def _begun(self, calls: Iterable[_Call]) -> Iterator[_Call]:
+        """One call after the other, until somebody stops it."""
         if self._stopped:
             return
-
-        def written(batch: Sequence[PriceChange]) -> None:
-            self._run.confirming.before({_partition(each) for each in batch})
-            self._retrying(self._apply, batch)
-            self._done += len(batch)
-            # At once, so that an error in a later batch loses no count.
-            for change in batch:
-                self._run.result.count(_kind(change).value)
-                self._run.confirming.written(_partition(change))
-
-        told = apply_changes(
-            changes, written, batch=self._at_once, after_batch=lambda _: self._told()
-        )
-        self._refused.extend(told.refused)
-        self._stopped = told.stopped
-
-    def _apply(self, batch: Sequence[PriceChange]) -> None:
-        self._store.apply_prices(
-            [(each.key, each.after) for each in batch if each.after is not None],
-            [each.key for each in batch if each.after is None],
-        )
-
-    # Rows.
-
-    def _parts(self, parts: Iterable[Part]) -> None:
-        size = self._at_once
-        if isinstance(self._store, TakesPriceBatches):
-            size = max(size, ROWS_PER_CALL)
-        for call in self._calls(parts, size):
+        for call in calls:
+            self._run.confirming.before(_partitions(call))
+            yield call
             if self._stopped:
                 return
-            self._run.confirming.before({each.part.partition for each in call})
-            self._write(call)
-            self._stopped = self._told()
 
-    def _calls(self, parts: Iterable[Part], size: int) -> Iterator[list[_Slice]]:
+    def _told_of(self, call: _Call, outcome: _Outcome) -> None:
+        """At once, so that what fails later loses no count. Raises what the call did."""
+        for each in outcome.written:
+            for (partition, kind), rows in each.counted().items():
+                self._done += rows
+                self._run.result.count(kind.value, rows)
+                self._run.confirming.written(partition, rows)
+        self._refused += outcome.refused
+        if outcome.failure is not None:
+            raise outcome.failure
+        total = self._run.spool.tally.writes
+        told = self._run.context.progress("prices: writing", self._done, total)
+        self._stopped = self._stopped or told
+
+    def _singles(self, changes: Iterable[PriceChange]) -> Iterator[_Call]:
+        held: list[PriceChange] = []
+        for change in changes:
+            held.append(change)
+            if len(held) >= self._capabilities.prices_at_once:
+                yield _Singles(held)
+                held = []
+        if held:
+            yield _Singles(held)
+
+    def _rows(self, parts: Iterable[Part]) -> Iterator[_Call]:
         """As many rows in each as the store takes at once."""
+        size = self._capabilities.prices_at_once
+        if self._in_columns is not None:
+            size = max(size, ROWS_PER_CALL)
         call: list[_Slice] = []
         room = size
         for part in parts:
@@ -127,54 +237,48 @@ class _Writing:
                 call.append(_Slice(part, some))
                 at, room = at + len(some), room - len(some)
                 if not room:
-                    yield call
+                    yield _Rows(call)
                     call, room = [], size
         if call:
-            yield call
+            yield _Rows(call)
 
-    def _write(self, call: list[_Slice]) -> None:
+    # In the thread of the call.
+
+    def _tried(self, call: _Call) -> _Outcome:
+        outcome = _Outcome()
+        try:
+            self._write(call, outcome)
+        except Exception as error:  # noqa: BLE001 - it is raised where it is told of
+            # Handed over with what went before it: of a call by halves a part is written.
+            outcome.failure = error
+        return outcome
+
+    def _write(self, call: _Call, outcome: _Outcome) -> None:
         try:
             self._retrying(self._put, call)
         except Refusal as refusal:
-            if len(call) == 1 and len(call[0].rows) == 1:
-                key = str(_changes(call[0])[0].key)
-                self._refused.append((key, f"{refusal} {refusal.remedy}"))
+            if len(call) == 1:
+                key = str(call.entries().first())
+                log.warning("change.refused", key=key, code=refusal.code)
+                outcome.refused.append((key, f"{refusal} {refusal.remedy}"))
                 return
-            # By halves, as single changes are.
-            middle = len(call) // 2
-            halves = (call[:middle], call[middle:]) if middle else ([x] for x in call[0].halves())
-            for half in halves:
-                self._write(list(half))
+            # By halves, in their order: to find one of two thousand takes some twenty calls.
+            for half in call.halves():
+                self._write(half, outcome)
             return
-        for each in call:
-            self._done += len(each.rows)
-            self._run.result.count(each.part.kind.value, len(each.rows))
-            self._run.confirming.written(each.part.partition, len(each.rows))
+        outcome.written.append(call)
 
-    def _put(self, call: list[_Slice]) -> None:
-        if not isinstance(self._store, TakesPriceBatches):
-            self._apply([change for each in call for change in _changes(each)])
+    def _put(self, call: _Call) -> None:
+        if self._in_columns is not None and isinstance(call, _Rows):
+            rows = call.price_rows(removed=False), call.price_rows(removed=True)
+            self._in_columns.apply_price_rows(*rows)
             return
-        rows = [(each.part.kind, PriceRows(*each.part.partition, each.rows)) for each in call]
-        self._store.apply_price_rows(
-            [each for kind, each in rows if kind is not Kind.REMOVED],
-            [each for kind, each in rows if kind is Kind.REMOVED],
-        )
+        entries = call.entries()
+        self._store.apply_prices(entries.put, entries.remove)
 
 
-def _changes(some: _Slice) -> list[PriceChange]:
-    from sync.columnar.vectors import prices_of
-
-    audience, scope = some.part.partition
-    gone = some.part.kind is Kind.REMOVED
-    return [
-        Change(
-            PublishedPriceKey(audience, each.key),
-            each.value if gone else None,
-            None if gone else each.value,
-        )
-        for each in prices_of(some.rows, scope)
-    ]
+def _partitions(call: _Call) -> Collection[Partition]:
+    return {partition for partition, _ in call.counted()}
 
 
 def _partition(change: PriceChange) -> Partition:

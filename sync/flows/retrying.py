@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Patience:
     """``attempts`` for one call, waits between ``first_s`` and ``longest_s`` seconds,
-    and at most ``budget_s`` seconds of waiting in one run."""
+    and at most ``budget_s`` seconds in one run during which somebody waits."""
 
     attempts: int = 4
     first_s: float = 0.5
@@ -30,12 +31,15 @@ class Patience:
 class Retrying:
     """Repeats a call that raised TryLater. For reads and idempotent writes only.
 
+    Several threads may share it: that they wait at the same time is one wait.
+
     A system that is left alone is not waited for: its pause is longer than any of ours.
     """
 
     def __init__(self, patience: Patience, clock: Clock) -> None:
         self._patience, self._clock = patience, clock
-        self._spent = 0.0
+        self._spent, self._waits_until = 0.0, float("-inf")
+        self._guard = threading.Lock()
         self._once = False
         self._backoff = tenacity.wait_random_exponential(
             multiplier=patience.first_s, max=patience.longest_s
@@ -83,10 +87,20 @@ class Retrying:
         error = attempt.outcome.exception() if attempt.outcome else None
         asked = error.retry_after_s if isinstance(error, TryLater) else None
         wait = self._backoff(attempt) if asked is None else asked
-        return min(wait, max(0.0, self._patience.budget_s - self._spent))
+        return min(wait, self._left_s())
+
+    def _left_s(self) -> float:
+        """For one wait: what is left of the budget, besides what others wait anyway."""
+        with self._guard:
+            others = max(0.0, self._waits_until - self._clock.monotonic())
+            return max(0.0, self._patience.budget_s - self._spent) + others
 
     def _sleep(self, seconds: float) -> None:
-        self._spent += seconds
+        with self._guard:
+            now = self._clock.monotonic()
+            until = max(self._waits_until, now + seconds)
+            self._spent += until - max(self._waits_until, now)
+            self._waits_until = until
         self._clock.sleep(seconds)
 
 

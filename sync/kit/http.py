@@ -55,6 +55,8 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NOTHING_DONE = frozenset({301, 307, 308})
 _SECRET_HEADERS = ("authorization", "cookie", "token", "key", "secret")
 _SHORTEST_SECRET = 4
+# Kept open at most, where they are reused: more threads than that ask no system.
+_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,8 @@ class HttpSession:
         self._session = _Session()
         self._session.trust_env = False
         # Retrying is the engine's, which knows what is safe to repeat.
-        self._session.mount("https://", HTTPAdapter(max_retries=0))
-        self._session.mount("http://", HTTPAdapter(max_retries=0))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=0, pool_maxsize=_CONNECTIONS))
         self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
         if not reuse_connections:
             self._session.headers["Connection"] = "close"

@@ -8,10 +8,11 @@ caller has been told of each job that is done. So it may do the others again, or
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from itertools import islice
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,8 +28,8 @@ def together(
     """``work`` of every job, of at most ``threads`` at once; in turn where that is 1.
 
     A job is taken from ``jobs`` when there is a thread for it. ``done`` is told of each
-    that has worked, in the caller's own thread and as they finish. Raises the first
-    failure, once nothing is under way any more.
+    that has worked, in the caller's own thread and as they finish; ``jobs`` is asked there
+    too. Raises the first failure of any of the three, once nothing is under way any more.
     """
     if threads < 1:
         raise ValueError(f"no thread to work with: {threads}")
@@ -36,24 +37,50 @@ def together(
         for job in jobs:
             done(job, work(job))
         return
-    waiting = iter(jobs)
-    under_way: dict[Future[R], T] = {}
-    failure: BaseException | None = None
+    crew = _Crew(jobs, work, done, threads)
     with ThreadPoolExecutor(threads, thread_name_prefix="together") as pool:
+        crew.work_on(pool)
+    if crew.failure is not None:
+        raise crew.failure
+
+
+class _Crew(Generic[T, R]):
+    """What is under way, and the first failure."""
+
+    def __init__(
+        self,
+        jobs: Iterable[T],
+        work: Callable[[T], R],
+        done: Callable[[T, R], object],
+        threads: int,
+    ) -> None:
+        self._waiting, self._work, self._done, self._threads = iter(jobs), work, done, threads
+        self._under_way: dict[Future[R], T] = {}
+        self.failure: Exception | None = None
+
+    def work_on(self, pool: ThreadPoolExecutor) -> None:
         while True:
-            if failure is None:
-                for job in islice(waiting, threads - len(under_way)):
-                    # What is bound to the log goes along.
-                    context = contextvars.copy_context()
-                    under_way[pool.submit(context.run, work, job)] = job
-            if not under_way:
-                break
-            finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            with self._first_failure():
+                self._begin(pool)
+            if not self._under_way:
+                return
+            finished, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
             for each in finished:
-                job, error = under_way.pop(each), each.exception()
-                if error is None:
-                    done(job, each.result())
-                elif failure is None:
-                    failure = error
-    if failure is not None:
-        raise failure
+                job = self._under_way.pop(each)
+                with self._first_failure():
+                    self._done(job, each.result())
+
+    def _begin(self, pool: ThreadPoolExecutor) -> None:
+        if self.failure is not None:
+            return
+        for job in islice(self._waiting, self._threads - len(self._under_way)):
+            # What is bound to the log goes along.
+            context = contextvars.copy_context()
+            self._under_way[pool.submit(context.run, self._work, job)] = job
+
+    @contextmanager
+    def _first_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - it is raised once nothing is under way
+            self.failure = self.failure or error

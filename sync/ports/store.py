@@ -75,6 +75,8 @@ class StoreCapabilities:
     ``overlap_s``: how far back a read must reach behind its watermark so that
     no late commit is missed. ``batch``: changes that one ``apply`` may carry;
     ``price_batch``: the same for prices, where a store takes them in bulk.
+    ``price_calls``: how many calls that write prices may be under way at once, each by a
+    thread of its own; no two of them say anything of one key, though perhaps of one item.
     ``organisations``: the store knows organisations of its own; where it does
     not, the ERP account that a user is mapped to is the user's organisation.
     ``call_for_pricing``: an entry without a price hides the prices of the levels
@@ -91,6 +93,7 @@ class StoreCapabilities:
     overlap_s: float = 600.0
     batch: int = 500
     price_batch: int | None = None
+    price_calls: int = 1
 
     @property
     def prices_at_once(self) -> int:

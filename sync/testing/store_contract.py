@@ -69,6 +69,7 @@ from sync.domain.pricing import (
     Audience,
     AudienceKind,
     Price,
+    PriceKey,
     PriceScope,
     PriceValue,
 )
@@ -85,6 +86,7 @@ from sync.domain.views import (
     PublishedStockKey,
 )
 from sync.errors import Rejected, SyncError
+from sync.kit.pool import together
 from sync.ports.erp import FindingLevel
 from sync.ports.store import (
     CapturesPayments,
@@ -1984,6 +1986,39 @@ class StoreContract:
 
         mirror.apply_prices([], [published(entry) for entry in entries])
         assert list(mirror.shown_price_partitions()) == []
+
+    @pytest.mark.rule("MI-1", "WA-6")
+    def test_calls_at_once_come_to_the_same_as_one_after_the_other(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        mirror = having(store, MirrorsPrices)
+        calls = store.capabilities.price_calls
+        if calls == 1:
+            pytest.skip(f"{store.capabilities.name} takes one call with prices at a time")
+        _put_accounts(store)
+        # Of one item, and of one that is for all accounts: what such calls have in common.
+        entries = [a.a_price(f"{9 - n}.00", min_quantity=Decimal(n)) for n in range(1, 7)]
+        entries += [
+            a.a_price("8.50", scope=ITEM_OVERRIDES, sku=NUT),
+            a.a_price("7.00", sku=NUT),
+            a.a_price("6.00", scope=PriceScope.group("GOLD")),
+        ]
+
+        def shown() -> dict[PriceKey, PriceValue]:
+            partitions = list(mirror.shown_price_partitions())
+            found = [mirror.shown_prices(*each) for each in partitions]
+            return {key: value for each in found for key, value in each.items()}
+
+        together(
+            entries,
+            lambda entry: mirror.apply_prices([(published(entry), entry.value)], []),
+            threads=calls,
+        )
+        assert shown() == {entry.key: entry.value for entry in entries}
+
+        gone, stay = entries[::2], entries[1::2]
+        together(gone, lambda entry: mirror.apply_prices([], [published(entry)]), threads=calls)
+        assert shown() == {entry.key: entry.value for entry in stay}
 
     @pytest.mark.rule("VE-7", "OP-3")
     def test_a_quote_shows_what_the_audiences_see_and_no_more(

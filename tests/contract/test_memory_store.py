@@ -167,3 +167,9 @@ def test_an_echoing_store_shows_an_order_again_after_a_notice() -> None:
 
     [page] = store.changed_orders(None)
     assert page.reached.at == clock.now() > order.modified_at
+
+
+class TestMemoryStoreThatTakesCallsAtOnce(TestMemoryStore):
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        return MemoryStore(page_size=3, capabilities=StoreCapabilities("wide", price_calls=3))

@@ -19,11 +19,13 @@ from sync.domain.ids import Sku, WebOrderId
 from sync.domain.order import OrderState
 from sync.domain.pricing import PriceScope, PriceValue
 from sync.domain.sales_order import SalesOrder
+from sync.errors import AccessDenied
 from sync.flows.context import Limits
 from sync.flows.cycle import run_flow
 from sync.flows.retrying import Patience
 from sync.ports.notices import notice_for
 from sync.ports.state import LedgerFilter, LedgerState
+from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.enumerating import (
     Enumeration,
@@ -36,6 +38,7 @@ from sync.testing.erp import MemoryErp
 from sync.testing.faults import Call, Fault
 from sync.testing.mirror_proof import differing, forbidden
 from sync.testing.schedules import play
+from sync.testing.store import MemoryStore
 from tests.faults.money import MoneySite, refunded, shipped
 from tests.faults.registrations import (
     carried_out,
@@ -440,6 +443,36 @@ def what_came_half_way() -> str | None:
     return _first(trial.violations())
 
 
+class WideStore(MemoryStore):
+    """Takes single prices by two calls at once, and may lack the right to one item."""
+
+    apply_price_rows: Any = None
+    barred: Sku | None = None
+
+    def apply_prices(self, put: Any, remove: Any) -> None:
+        if any(key.key.sku == self.barred for key, _ in put):
+            raise AccessDenied("not this one")
+        super().apply_prices(put, remove)
+
+
+def one_of_two_at_once() -> str | None:
+    """Of two calls under way for one partition one fails, and the other is confirmed."""
+    wide = StoreCapabilities("wide", price_batch=1, price_calls=2)
+    site = MirrorSite(flows=("prices",), store_kind=WideStore, store_capabilities=wide)
+    site.limits = replace(site.limits, full_price_check_s=1e9)
+    for amount in ("4.0000", "5.0000"):
+        for sku in (NUT, FUSE):
+            scope = PriceScope.account(HARBOUR)
+            site.erp.set_price(a.a_price(amount, scope=scope, sku=sku))
+        for barred in (FUSE, NUT, None):
+            assert isinstance(site.store, WideStore)
+            site.store.barred = barred
+            run_flow(site.context(), "prices")
+        if found := differing(site.context(), ["prices"]):
+            return found[0]
+    return None
+
+
 class ForgetfulErp(MemoryErp):
     """Its list of restricted items is empty from some moment on; the items still say it."""
 
@@ -688,6 +721,7 @@ class Checks:
         yield "what is told tomorrow", what_is_told_tomorrow
         yield "what nobody told", what_nobody_told
         yield "what came half way", what_came_half_way
+        yield "one of two at once", one_of_two_at_once
         make = partial(mirror, "prices", first=False)
         yield "single faults of prices", partial(_enumerated, make, every_fault)
 

@@ -605,6 +605,11 @@ def confirmed_before_it_is_written(self: Confirming, stale: Any) -> None:
     self._wanted.clear()
 
 
+def confirmed_by_the_first_call(self: Confirming, partition: Partition, changes: int = 1) -> None:
+    if partition in self._wanted and partition not in self._done:
+        self._finish(partition)
+
+
 def nothing_ended(vector: Any, one: Any, other: Any) -> Any:
     return vector.column("sku").combine_chunks().slice(0, 0).cast("int64")
 
@@ -857,6 +862,11 @@ MUTANTS = (
             (Confirming, "begin", confirmed_before_it_is_written),
             (Confirming, "before", lambda self, partitions: None),
         ),
+        of="prices",
+    ),
+    Mutant(
+        "prices are taken for confirmed when the first of their calls is",
+        replacing((Confirming, "written", confirmed_by_the_first_call)),
         of="prices",
     ),
     Mutant(

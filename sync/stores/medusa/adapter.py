@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -53,6 +54,7 @@ from sync.kit.hint_body import hinted
 from sync.kit.http import HttpLimits, HttpSession
 from sync.kit.limiter import TokenBucket
 from sync.kit.pool import together
+from sync.kit.turns import Turns
 from sync.ports.erp import Finding
 from sync.ports.store import Delivery, OrderPage, StoreCapabilities
 from sync.stores.medusa import notices, translate
@@ -117,8 +119,10 @@ class MedusaStore:
             monotonic=time.monotonic,
             threads=settings.threads,
         )
-        # Groups and address books are read and then written: by one at a time.
-        self._writing = threading.RLock()
+        # Groups and address books are read and then written: by one at a time, and while
+        # nobody writes prices. Those who do take turns at their audiences.
+        self._writing = Turns()
+        self._counting = threading.Lock()
         self._capabilities = StoreCapabilities(
             name="medusa",
             organisations=False,
@@ -127,6 +131,7 @@ class MedusaStore:
             overlap_s=settings.overlap_s,
             batch=BATCH,
             price_batch=PRICES_PER_WRITE,
+            price_calls=settings.threads,
         )
         self.mirror_writes = 0
 
@@ -252,10 +257,12 @@ class MedusaStore:
     # --- MirrorsAccounts ---
 
     def shown_customer_ids(self) -> Iterator[CustomerId]:
-        owners = {
-            owner for kind, owner in self._queries.record_owners(_OF_AN_ACCOUNT) if kind != "price"
-        }
-        for audience, _ in self.shown_price_partitions():
+        owners = set()
+        for kind, owner in self._queries.record_owners([*_OF_AN_ACCOUNT, "price"]):
+            if kind != "price":
+                owners.add(owner)
+                continue
+            audience, _ = translate.partition_of(owner)
             if audience.kind is AudienceKind.ACCOUNT:
                 owners.add(audience.key)
         return iter([CustomerId(each) for each in sorted(owners)])
@@ -266,14 +273,14 @@ class MedusaStore:
         return self._accounts.shown(customer_ids)
 
     def put_accounts(self, views: Sequence[AccountView]) -> None:
-        with self._writing:
+        with self._writing.alone():
             self._accounts.put([view.profile for view in views])
         self.mirror_writes += len(views)
 
     def withdraw_account(self, customer_id: CustomerId) -> None:
         """As the port says. The group goes first, and with it all that hangs on it:
         from then on nobody sees any of the account. Retail prices stay."""
-        with self._writing:
+        with self._writing.alone():
             own = self._own_partitions(customer_id)
             users = self._accounts.dissolve(customer_id)
             self._price_lists.drop(customer_id)
@@ -300,7 +307,7 @@ class MedusaStore:
     def apply_ship_tos(
         self, put: Sequence[ShipToView], remove: Sequence[tuple[CustomerId, ShipToId]]
     ) -> None:
-        with self._writing:
+        with self._writing.alone():
             gone = [(owner, key.value) for owner, key in remove]
             self._places.apply("ship_to", [view.ship_to for view in put], gone)
         self.mirror_writes += len(put) + len(remove)
@@ -308,7 +315,7 @@ class MedusaStore:
     def apply_bill_tos(
         self, put: Sequence[BillToView], remove: Sequence[tuple[CustomerId, BillToId]]
     ) -> None:
-        with self._writing:
+        with self._writing.alone():
             gone = [(owner, key.value) for owner, key in remove]
             self._places.apply("bill_to", [view.bill_to for view in put], gone)
         self.mirror_writes += len(put) + len(remove)
@@ -365,19 +372,30 @@ class MedusaStore:
         put: Sequence[tuple[PublishedPriceKey, PriceValue]],
         remove: Sequence[PublishedPriceKey],
     ) -> None:
-        """As the port says. Misconfigured: two retail groups whose prices would both be public."""
+        """As the port says. Misconfigured: two retail groups whose prices would both be public.
+
+        The records of one call are written while Medusa writes the lists of another. Whoever
+        comes last to the lists of an audience finds the records of all who came before.
+        """
         latest = dict(put)
         gone = [key for key in remove if key not in latest]
         self._refuse_mixed(latest)
-        with self._writing:
-            records = [translate.price_record(key, value) for key, value in latest.items()]
+        records = [translate.price_record(key, value) for key, value in latest.items()]
+        # Beside each other, and with nobody who takes an account away in between.
+        with self._writing.of([object()]):
             # A row tells nothing of its entry: one without a record nobody would ever miss.
+            # What the shop sells is asked meanwhile.
+            first = [partial(self._price_lists.look_up, [*latest, *gone])]
             if records:
-                self._queries.apply_records(records, [])
-            self._price_lists.apply(latest, gone)
-            if gone:
-                self._queries.apply_records([], [translate.price_named(key) for key in gone])
-        self.mirror_writes += len(put) + len(remove)
+                first.append(partial(self._queries.apply_records, records, []))
+            together(first, lambda each: each(), threads=min(2, self._settings.threads))
+            with self._price_lists.turn_of([*latest, *gone]):
+                self._price_lists.apply(latest, gone)
+                # Within the turn: the next one would take them for entries that stay.
+                if gone:
+                    self._queries.apply_records([], [translate.price_named(key) for key in gone])
+        with self._counting:
+            self.mirror_writes += len(put) + len(remove)
 
     def shopper_findings(self, shoppers: Mapping[Audience, Collection[str]]) -> Sequence[Finding]:
         return mixed_up(shoppers, self._settings.public_channel)

@@ -8,10 +8,12 @@ one period; its description is how it is found again, its metadata what it is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,22 +32,26 @@ from sync.domain.pricing import (
 )
 from sync.domain.views import PublishedPriceKey
 from sync.kit.pool import together
+from sync.kit.turns import Turns
 from sync.stores.medusa import translate
 from sync.stores.medusa.accounts import Groups
 from sync.stores.medusa.price_bodies import RowKey, changed, new_row, row_key, row_of
 from sync.stores.medusa.price_rows import ACCOUNTS, Period, in_level, native, rank, rows_of
-from sync.stores.medusa.queries import Queries
+from sync.stores.medusa.queries import Queries, sku_pieces
 from sync.stores.medusa.spelling import moment_text, read_moment, read_raw
 from sync.stores.medusa.translate_orders import UNIT_KEY
 
 Json = dict[str, Any]
 Entries = Mapping[PublishedPriceKey, PriceValue]
+Held = dict[Period, list[Json]]
 METADATA = "tradesync"
 # As long as that a run may take from one scope of an audience to the next.
 LOOK_S = 60.0
 # The last day of no entry that anybody wants: an item whose rows say something else
 # equals nothing, so a plan puts it right where it is wanted, and else removes it.
 NEVER = date.min
+MOST_LOOKED = 50_000
+"""Variants that are kept in memory between two calls."""
 
 
 @dataclass(slots=True)
@@ -74,8 +80,10 @@ class _Rules:
     ``makes_groups``: a group that is missing is made; a mere look makes nothing.
     """
 
-    def __init__(self, queries: Queries, *, makes_groups: bool) -> None:
-        self._queries, self._groups = queries, Groups(queries)
+    def __init__(
+        self, queries: Queries, regions: Callable[[], list[Json]], *, makes_groups: bool
+    ) -> None:
+        self._groups, self._told_regions = Groups(queries), regions
         self._makes_groups = makes_groups
         self._found: dict[Audience, Json | None] = {}
         self._of: dict[Audience, dict[str, list[str]]] = {}
@@ -94,7 +102,7 @@ class _Rules:
         with self._guard:
             if self._regions is None:
                 found: dict[str, list[str]] = {}
-                for region in self._queries.regions():
+                for region in self._told_regions():
                     code = str(region["currency_code"]).upper()
                     found.setdefault(code, []).append(region["id"])
                 # Not before all are known: a list without them would be for nobody.
@@ -131,6 +139,56 @@ class _Look:
     told: set[PriceScope] = field(default_factory=set)
 
 
+class _Looked:
+    """What the shop sells and where, as a run has looked it up: its calls need the same.
+
+    What it did not sell is asked for again. Nothing is older than LOOK_S seconds, nor
+    than the last look at what is shown.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], threads: int) -> None:
+        self._monotonic, self._threads = monotonic, threads
+        # Held while the shop is asked: another call waits for that answer.
+        self._guard = threading.Lock()
+        self._since = monotonic()
+        self._variants: dict[str, Json] = {}
+        self._regions: list[Json] | None = None
+
+    def forget(self) -> None:
+        with self._guard:
+            self._forget()
+
+    def variants(self, queries: Queries, skus: Collection[str]) -> dict[str, Json]:
+        """By SKU, those that the shop sells."""
+        with self._guard:
+            self._forget_old()
+            missing = sorted(each for each in skus if each not in self._variants)
+            if len(self._variants) + len(missing) > MOST_LOOKED:
+                self._forget()
+                missing = sorted(skus)
+            together(
+                sku_pieces(missing),
+                queries.variants,
+                threads=self._threads,
+                done=lambda _, found: self._variants.update(found),
+            )
+            return {sku: self._variants[sku] for sku in skus if sku in self._variants}
+
+    def regions(self, queries: Queries) -> list[Json]:
+        with self._guard:
+            self._forget_old()
+            if self._regions is None:
+                self._regions = queries.regions()
+            return self._regions
+
+    def _forget_old(self) -> None:
+        if self._monotonic() - self._since > LOOK_S:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._variants, self._regions, self._since = {}, None, self._monotonic()
+
+
 class PriceLists:
     def __init__(
         self,
@@ -144,14 +202,36 @@ class PriceLists:
     ) -> None:
         self._queries, self._monotonic, self._threads = queries, monotonic, threads
         self._looks: dict[Audience, _Look] = {}
+        self._looked = _Looked(monotonic, threads)
+        self._turns = Turns()
+        # Of all calls together, so many lists are read or written at once.
+        self._permits = threading.BoundedSemaphore(threads)
         self._unit, self._public, self._zone = unit, public_channel, zone
+
+    def turn_of(self, keys: Collection[PublishedPriceKey]) -> AbstractContextManager[None]:
+        """A turn at the lists that ``apply`` will write for these.
+
+        What it writes follows from the records of an audience: from reading them until
+        its own are as they will be, nobody else writes that audience's lists.
+        """
+        if _items_of_all(keys):
+            return self._turns.alone()
+        return self._turns.of({key.audience for key in keys})
+
+    def look_up(self, keys: Collection[PublishedPriceKey]) -> None:
+        """Ask for what ``apply`` will need to know of the shop for these, turn or no turn."""
+        listed = [key for key in keys if native(key.audience, self._public)]
+        self._looked.variants(self._queries, {key.key.sku.value for key in listed})
+        if any(rank(key.audience) >= 2 for key in listed):
+            self._looked.regions(self._queries)
 
     def apply(self, put: Entries, remove: Collection[PublishedPriceKey]) -> None:
         """Make the lists say what the records will say once these changes are in them.
 
-        Those that are put are in them already, those to remove still are. The lists of
-        several audiences are written at once, those of each in turn; where an audience
-        only loses prices, before any other gains one.
+        To be called within ``turn_of`` all their keys. Those that are put are in them
+        already, those to remove still are. The lists of several audiences are written at
+        once, those of each in turn; where an audience only loses prices, before any other
+        gains one.
         """
         self._looks.clear()
         touched: dict[Audience, set[str]] = {}
@@ -164,11 +244,7 @@ class PriceLists:
                 del touched[audience]
             elif self._astray(audience):
                 self._drop(audience)
-        items = {
-            key.key.sku.value
-            for key in (*put, *remove)
-            if key.audience == ACCOUNTS and key.key.scope == ITEM_OVERRIDES
-        }
+        items = _items_of_all((*put, *remove))
         if items:
             # An item price comes before every list's own.
             for audience in self._audiences_with(items):
@@ -179,16 +255,33 @@ class PriceLists:
             if native(each, self._public)
         ]
         skus, gone = {sku for each in audiences for sku in touched[each]}, set(remove)
-        recorded = self._recorded(audiences, skus)
-        variants = self._queries.variants(skus)
-        rules = _Rules(self._queries, makes_groups=True)
-        rules.read_ahead(audiences)
+        variants = self._looked.variants(self._queries, skus)
+        rules = self._rules(makes_groups=True)
+        recorded: dict[Audience, dict[PublishedPriceKey, PriceValue]] = {}
+        held: dict[Audience, Held] = {}
+
+        def read(what: Audience | Callable[[], None]) -> None:
+            with self._permits:
+                if isinstance(what, Audience):
+                    held[what] = self._held(what)
+                else:
+                    what()
+
+        def records() -> None:
+            recorded.update(self._recorded(audiences, skus))
+
+        questions: list[Audience | Callable[[], None]] = list(audiences)
+        if audiences:
+            questions += [records, partial(rules.read_ahead, audiences)]
+        together(questions, read, threads=self._threads)
 
         def write(audience: Audience) -> None:
             own = touched[audience]
             entries = _to_be(audience, own, recorded, put, gone)
-            for plan in self._plans(audience, entries, own, rules, variants):
-                self._carry_out(audience, plan, rules)
+            with self._permits:
+                plans = self._plans(audience, entries, own, rules, variants, held.pop(audience))
+                for plan in plans:
+                    self._carry_out(audience, plan, rules)
 
         # What is put for all accounts comes into the list of each.
         gaining = {key.audience for key in put}
@@ -211,6 +304,7 @@ class PriceLists:
             return _told(entries, wrong)
         look, now = self._looks.get(audience), self._monotonic()
         if look is None or scope in look.told or now - look.at > LOOK_S:
+            self._looked.forget()
             scopes = {scope, *_scopes(audience, self._queries)}
             owners = [translate.partition_text(audience, each) for each in scopes]
             entries = self._entries(owners)
@@ -228,14 +322,19 @@ class PriceLists:
         if entries and audience != ACCOUNTS and audience.kind is not AudienceKind.PUBLIC:
             owner = translate.partition_text(ACCOUNTS, ITEM_OVERRIDES)
             entries = _with_items(entries, self._entries([owner], sorted(skus)))
-        variants = self._queries.variants(skus)
+        variants = self._looked.variants(self._queries, skus)
         names = {variant["id"]: sku for sku, variant in variants.items()}
-        rules = _Rules(self._queries, makes_groups=False)
+        rules = self._rules(makes_groups=False)
         found: set[str] = set()
-        for plan in self._plans(audience, entries, skus, rules, variants):
+        held = self._held(audience)
+        for plan in self._plans(audience, entries, skus, rules, variants, held):
             wrong = {names[each] for each in plan.variants if each in names}
             found |= skus if plan.head_differs or plan.twins else wrong
         return found
+
+    def _rules(self, *, makes_groups: bool) -> _Rules:
+        regions = partial(self._looked.regions, self._queries)
+        return _Rules(self._queries, regions, makes_groups=makes_groups)
 
     def drop(self, customer_id: CustomerId) -> None:
         """The account's own lists, whatever is in them."""
@@ -301,6 +400,7 @@ class PriceLists:
         skus: Collection[str],
         rules: _Rules,
         variants: Mapping[str, Json],
+        held: Held,
     ) -> list[ListPlan]:
         """One plan for each list that is there or should be, for these items' rows."""
         by_sku: dict[str, list[Price]] = {}
@@ -319,7 +419,6 @@ class PriceLists:
                 rows = wanted.setdefault(period, {})
                 for step in found:
                     rows |= row_of(audience, variant["id"], step, regions)
-        held = self._held(audience)
         touched = {variants[sku]["id"] for sku in skus if sku in variants}
         return [
             self._compared(
@@ -364,10 +463,10 @@ class PriceLists:
 
     # What is
 
-    def _held(self, audience: Audience) -> dict[Period, list[Json]]:
+    def _held(self, audience: Audience) -> Held:
         """Our lists for this audience; of several for one period the oldest is the one to keep."""
         words = _words(audience)
-        found: dict[Period, list[Json]] = {}
+        found: Held = {}
         for each in sorted(self._queries.price_lists(words), key=lambda each: str(each["id"])):
             said = (each.get("metadata") or {}).get(METADATA)
             if not isinstance(said, Mapping) or said.get("audience") != str(audience):
@@ -426,6 +525,15 @@ class PriceLists:
             [changed(row, key, price) for row, key, price in plan.update],
             [row for row, _ in plan.delete],
         )
+
+
+def _items_of_all(keys: Iterable[PublishedPriceKey]) -> set[str]:
+    """The items of which one of these is the item price for all accounts."""
+    return {
+        key.key.sku.value
+        for key in keys
+        if key.audience == ACCOUNTS and key.key.scope == ITEM_OVERRIDES
+    }
 
 
 def _told(entries: Entries, wrong: Collection[str]) -> dict[PriceKey, PriceValue]:

@@ -26,9 +26,11 @@ T = TypeVar("T")
 
 # A hundred IDs are about 4 KB of address, well below what servers refuse.
 IDS_PER_REQUEST = 100
+# Of item numbers, which are of any length, as many as make such an address.
+ADDRESS_LENGTH, SKUS_PER_REQUEST = 4000, 400
 ROWS_PER_PAGE = 500
 PRICES_PER_WRITE = 2000
-RECORDS_PER_READ = 2000
+RECORDS_PER_READ = 5000
 RECORDS_PER_WRITE = 2000
 
 # Named one by one: a payment's own data holds what the buyer typed at its provider.
@@ -80,6 +82,21 @@ def pieces(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The values in their order, at most ``size`` at a time."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def sku_pieces(skus: Collection[str]) -> Iterator[Sequence[str]]:
+    """As many in each as one request may ask for."""
+    some: list[str] = []
+    length = 0
+    for sku in sorted(set(skus)):
+        own = len(quote(f"sku[{len(some)}]={sku}&", safe="=&"))
+        if some and (length + own > ADDRESS_LENGTH or len(some) == SKUS_PER_REQUEST):
+            yield some
+            some, length = [], 0
+        some.append(sku)
+        length += own
+    if some:
+        yield some
 
 
 class Queries:
@@ -256,7 +273,7 @@ class Queries:
     def variants(self, skus: Collection[str]) -> dict[str, Json]:
         """By SKU, those that the shop sells."""
         found: dict[str, Json] = {}
-        for some in pieces(sorted(set(skus)), IDS_PER_REQUEST):
+        for some in sku_pieces(skus):
             asked = {f"sku[{place}]": each for place, each in enumerate(some)}
             asked |= {"fields": "id,sku,metadata", "limit": str(len(some))}
             for each in self._list("product-variants", asked, "variants"):

@@ -1,7 +1,7 @@
 """A connector to ``http_shop``, as a connector for an API with batches is written.
 
-A call of the flow is cut into requests of a hundred rows, which several threads send at once
-(``sync.kit.pool``) through one session and, where a rate is agreed, one limiter.
+A call of the flow is a request of a hundred rows. It takes so many calls at once as it is given
+threads, through one session and, where a rate is agreed, one limiter.
 """
 
 from __future__ import annotations
@@ -17,17 +17,11 @@ from sync.domain.pricing import Audience, PriceKey, PriceScope, PriceValue
 from sync.domain.views import AccountProfile, AccountView, PublishedPriceKey
 from sync.kit.http import HttpSession
 from sync.kit.limiter import TokenBucket
-from sync.kit.pool import together
 from sync.ports.erp import Finding
 from sync.ports.store import StoreCapabilities
 
 ROWS = 100
 """Of one request."""
-
-_REQUESTS_AT_ONCE = 64
-"""Of one call: so many that the last ones, which leave threads idle, do not count."""
-
-Body = dict[str, Any]
 
 
 class HttpShop:
@@ -49,8 +43,7 @@ class HttpShop:
 
     @property
     def capabilities(self) -> StoreCapabilities:
-        at_once = ROWS * _REQUESTS_AT_ONCE
-        return StoreCapabilities("the shop on HTTP", price_batch=at_once)
+        return StoreCapabilities("the shop on HTTP", price_batch=ROWS, price_calls=self._threads)
 
     def check(self) -> Sequence[Finding]:
         return ()
@@ -85,9 +78,10 @@ class HttpShop:
         put: Sequence[tuple[PublishedPriceKey, PriceValue]],
         remove: Sequence[PublishedPriceKey],
     ) -> None:
-        together(_bodies(put, remove), self._send, threads=self._threads)
-
-    def _send(self, body: Body) -> None:
+        body = {
+            "put": {name_of(key): told_of(value) for key, value in put},
+            "remove": [name_of(key) for key in remove],
+        }
         self._session.write("POST", "/prices", json=body)
 
 
@@ -103,16 +97,6 @@ def a_session(url: str, threads: int, per_second: float | None) -> HttpSession:
         reuse_connections=True,
         limiter=limiter,
     )
-
-
-def _bodies(
-    put: Sequence[tuple[PublishedPriceKey, PriceValue]], remove: Sequence[PublishedPriceKey]
-) -> Iterator[Body]:
-    for start in range(0, len(put), ROWS):
-        some = put[start : start + ROWS]
-        yield {"put": {name_of(key): told_of(value) for key, value in some}, "remove": []}
-    for start in range(0, len(remove), ROWS):
-        yield {"put": {}, "remove": [name_of(key) for key in remove[start : start + ROWS]]}
 
 
 def name_of(published: PublishedPriceKey) -> str:

@@ -91,3 +91,26 @@ def test_waits_vary_and_grow_up_to_the_longest() -> None:
     assert max(clock.slept) <= 30.0
     assert clock.slept[0] <= 1.0
     assert len(set(clock.slept)) > 100, "jitter keeps two daemons from knocking in step"
+
+
+class Standing(ManualClock):
+    """Somebody else sleeps at the same time, so no time passes beside it."""
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@pytest.mark.rule("OP-1")
+def test_waits_of_several_at_the_same_time_are_one_wait() -> None:
+    clock = Standing()
+    retrying = Retrying(Patience(attempts=2, budget_s=15.0), clock)
+    for _ in range(3):
+        assert retrying(Failing(1, TryLater("busy", retry_after_s=10.0)), "done") == "done"
+    assert clock.slept == [10.0] * 3
+
+    # Another one after it is another wait, and the budget has an end.
+    clock.advance(10.0)
+    assert retrying(Failing(1, TryLater("busy", retry_after_s=10.0)), "done") == "done"
+    assert clock.slept[-1] == 5.0
+    with pytest.raises(TryLater, match="busy"):
+        retrying(Failing(1, TryLater("busy", retry_after_s=10.0)), "done")

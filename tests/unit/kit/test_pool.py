@@ -85,6 +85,33 @@ def test_after_a_failure_nothing_begins_and_what_was_under_way_is_known() -> Non
     assert sorted(begun) == [0, 1]
 
 
+@pytest.mark.parametrize("where", ["done", "jobs"])
+def test_when_telling_or_asking_fails_the_caller_is_still_told_of_what_was_under_way(
+    where: str,
+) -> None:
+    all_there = threading.Barrier(3)
+    done: list[int] = []
+
+    def jobs() -> Iterator[int]:
+        for each in range(100):
+            if where == "jobs" and each == 3:
+                raise TryLater("no more of them")
+            yield each
+
+    def work(job: int) -> int:
+        all_there.wait(PATIENCE_S)
+        return job
+
+    def tell(job: int, _: int) -> None:
+        done.append(job)
+        if where == "done" and len(done) == 1:
+            raise TryLater("nobody listens")
+
+    with pytest.raises(TryLater, match=r"no more|nobody"):
+        together(jobs(), work, threads=3, done=tell)
+    assert sorted(done) == [0, 1, 2]
+
+
 def test_what_is_bound_to_the_log_is_bound_in_every_thread() -> None:
     run = contextvars.ContextVar("run", default="none")
     run.set("run-7")
