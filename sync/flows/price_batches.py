@@ -25,9 +25,10 @@ from sync.domain.ids import Sku
 from sync.domain.pricing import Audience, PriceKey, PriceLevel, PriceScope, PriceValue
 from sync.domain.times import Watermark
 from sync.errors import Conflict
-from sync.flows.context import Context, needs
+from sync.flows.context import Context
 from sync.flows.mirroring import Unreadable, take_unreadable
 from sync.flows.price_run import PriceRun, may_be_entitled, stands_apart
+from sync.flows.price_skipping import Same, Skipping
 from sync.planning.price_spool import KeptDelta
 from sync.planning.prices import wanted_prices
 from sync.ports.erp import ListsRestrictedItems, ReadsItems, SupportsPriceBatches
@@ -76,9 +77,13 @@ class _Told:
     """A vector as it may be published to some: without the items that they may not see."""
 
     fingerprint: bytes
-    whole: Vector
+    told: Vector | Same
     barred: frozenset[Sku] = frozenset()
     _rows: Vector | None = field(default=None, repr=False)
+
+    @property
+    def whole(self) -> Vector:
+        return self.told.rows() if isinstance(self.told, Same) else self.told
 
     @property
     def rows(self) -> Vector:
@@ -120,6 +125,7 @@ class PriceBatches:
         self._ended: dict[tuple[bytes, date], bool] = {}
         self._seen: dict[PriceScope, bytes] = {}
         self._unreadable = Unreadable(frozenset(), everybody=False)
+        self._skipping = Skipping(run, levels, self._vectors.rows, self._shields, full=full)
         erp = run.context.erp
         self._asks = isinstance(erp, ReadsItems)
         self._lists = isinstance(erp, ListsRestrictedItems)
@@ -135,7 +141,7 @@ class PriceBatches:
     def _plan_all(self) -> bool:
         run = self._run
         done, expected = 0, len({scope for _, scope in run.shown if scope.level in self._levels})
-        for scope, vector in self._read():
+        for scope, vector in self._told():
             self._note_unreadable()
             self._take(scope, vector)
             done += 1
@@ -170,7 +176,8 @@ class PriceBatches:
         run.spool.add_delta(partition, delta)
 
     def tell(self) -> None:
-        """Say what the short cut had missed."""
+        """Say what the short cuts had missed."""
+        self._skipping.tell()
         if not self.missed:
             return
         result = self._run.result
@@ -182,10 +189,9 @@ class PriceBatches:
             else f"The store does not show {prices} any more that it had confirmed."
         )
 
-    def _read(self) -> Iterator[tuple[PriceScope, Vector]]:
-        erp = needs(self._run.context.erp, SupportsPriceBatches, "the ERP")
+    def _told(self) -> Iterator[tuple[PriceScope, Vector | Same]]:
         for level in sorted(self._levels):
-            yield from self._run.retrying(erp.price_vectors, level)
+            yield from self._skipping.told(level)
 
     def _note_unreadable(self) -> None:
         new = take_unreadable(self._run.context, self._run.result)
@@ -197,13 +203,18 @@ class PriceBatches:
                 keys=held.keys | new.keys,
             )
 
+    def _shields(self, scope: PriceScope) -> bool:
+        self._note_unreadable()
+        return self._unreadable.shields(self._run.entitled.owner(scope))
+
     # One scope.
 
-    def _take(self, scope: PriceScope, vector: Vector) -> None:
+    def _take(self, scope: PriceScope, vector: Vector | Same) -> None:
         from sync.columnar.vectors import fingerprint, prices_of
 
         run = self._run
-        told = _Told(fingerprint(vector), vector)
+        known = vector.stated.vector if isinstance(vector, Same) else fingerprint(vector)
+        told = _Told(known, vector)
         if self._came_before(scope, told):
             return
         run.tell_of_shared(scope)
@@ -214,11 +225,14 @@ class PriceBatches:
         if shielded or not self._lists:
             self._screen(told)
         if shielded:
-            run.plan_scope(scope, prices_of(vector, scope), whole=False)
+            run.plan_scope(scope, prices_of(told.whole, scope), whole=False)
             return
         for audience, part in self._parts(scope, ordinary, told).items():
             self._plan((audience, scope), part)
         self._plan_restricted(scope, ordinary, told)
+        if not isinstance(vector, Same) and self._skipping.read(scope, known, vector):
+            # Perhaps nobody is shown all of it.
+            self._vectors.put_aside(told, None)
 
     def _came_before(self, scope: PriceScope, told: _Told) -> bool:
         """Raises Conflict where it came otherwise: it is being changed at this moment."""
@@ -251,7 +265,7 @@ class PriceBatches:
         )
         if not barred:
             return told
-        part = _Told(b"", told.whole, barred)
+        part = _Told(b"", told.told, barred)
         key = (told.fingerprint, barred)
         if key not in self._kept_from:
             from sync.columnar.vectors import fingerprint
@@ -419,6 +433,8 @@ class PriceBatches:
         if held.vector != told.fingerprint:
             return False
         if held.day == self._today:
+            return True
+        if isinstance(told.told, Same) and told.told.none_ended(held.day, self._today):
             return True
         key = (told.fingerprint, held.day)
         if key not in self._ended:

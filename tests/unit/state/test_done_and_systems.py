@@ -28,7 +28,7 @@ DAY = 86400.0
 # Those that later versions brought.
 LATER_TABLES = (
     *("registrations", "registration_events", "settlements"),
-    *("price_partitions", "price_vectors"),
+    *("price_partitions", "price_vectors", "price_states"),
 )
 
 
