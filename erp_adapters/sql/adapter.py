@@ -30,6 +30,7 @@ from erp_adapters.sql.orders import (
     SubmitsOrdersInSteps,
 )
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
+from erp_adapters.sql.price_states import STATES, ReadsPriceStates
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query, Row
@@ -467,6 +468,7 @@ _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("restricted_items", _ListsRestrictedItems),
     ("price_scopes", _ReadsPrices),
     *((name, ReadsPriceFeeds) for name, _ in FEEDS.values()),
+    *((name, ReadsPriceStates) for name in STATES.values()),
     ("invoices", _ReadsInvoices),
     ("balances", _ReadsBalances),
     ("account_orders", _ReadsAccountOrders),

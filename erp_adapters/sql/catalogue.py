@@ -131,6 +131,16 @@ def _price_feed(name: str, owner: str | None) -> Read:
     return Read(name, columns, identity=((owner,) if owner else ()) + _PRICE_IDENTITY)
 
 
+def _price_state(name: str, owner: str | None) -> Read:
+    columns = (
+        *((_key(owner),) if owner else ()),
+        _must("entries", Kind.INTEGER),
+        _may("fingerprint", Kind.TEXT),
+        _may("changed_at", Kind.DATETIME),
+    )
+    return Read(name, columns, identity=(owner,) if owner else ())
+
+
 def _of_customers(name: str, columns: tuple[Column, ...], *identity: str) -> Read:
     return Read(name, columns, lists=("customer_ids",), needs=("customer_ids",), identity=identity)
 
@@ -333,6 +343,11 @@ _READS = (
     _price_feed("price_feed_account", "customer_id"),
     _price_feed("price_feed_group", "group_code"),
     _price_feed("price_feed_default", None),
+    _price_state("price_state_item", None),
+    _price_state("price_state_location", "location_id"),
+    _price_state("price_state_account", "customer_id"),
+    _price_state("price_state_group", "group_code"),
+    _price_state("price_state_default", None),
     _of_customers(
         "invoices",
         (

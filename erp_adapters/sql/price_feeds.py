@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from erp_adapters.sql.base import SqlErpBase
-from erp_adapters.sql.queries import BadRow
+from erp_adapters.sql.base import Reading, SqlErpBase
+from erp_adapters.sql.queries import BadRow, Query
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from erp_adapters.sql.bulk.batches import Batch
 
 FEEDS: Mapping[PriceLevel, tuple[str, str | None]] = {
     PriceLevel.ITEM: ("price_feed_item", None),
@@ -42,7 +44,6 @@ class ReadsPriceFeeds(SqlErpBase):
         self, level: PriceLevel, name: str, owner: str | None
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
         # Who has no feeds need not wait for Arrow, nor have it in memory.
-        from erp_adapters.sql.bulk.feed import Feed
         from erp_adapters.sql.bulk.readers import batches
 
         query = self.queries[name]
@@ -50,21 +51,38 @@ class ReadsPriceFeeds(SqlErpBase):
             self._read(name) as reading,
             closing(batches(reading.connection, query, self.database)) as answer,
         ):
-            told = 0
+            yield from self._vectors(reading, query, level, owner, answer)
 
-            def on_bad(bad: BadRow) -> None:
-                reading.bad.append(bad)
-                if told + len(reading.bad) >= TOO_MANY:
-                    raise Misconfigured(
-                        f"{name} has {TOO_MANY:,} rows that cannot be read, and perhaps more",
-                        (f"{bad.key}: {bad.column} {bad.message}",),
-                    )
+    def _vectors(
+        self,
+        reading: Reading,
+        query: Query,
+        level: PriceLevel,
+        owner: str | None,
+        answer: Iterable[Batch],
+        only: str | None = None,
+    ) -> Iterator[tuple[PriceScope, pa.Table]]:
+        """What an answer tells, with what is bad of a scope told before it comes.
 
-            facts, cut_floats = self.profile.capabilities, self.database.cut_floats
-            feed = Feed(query, facts, level, owner, on_bad, cut_floats)
-            for whose, vector in feed.vectors(answer):
-                self._tell(reading.bad)
-                told += len(reading.bad)
-                reading.bad.clear()
-                yield PriceScope(level, whose), vector
-            reading.read_rows = feed.read_rows
+        ``only``: of this owner.
+        """
+        from erp_adapters.sql.bulk.feed import Feed
+
+        told = 0
+
+        def on_bad(bad: BadRow) -> None:
+            reading.bad.append(bad)
+            if told + len(reading.bad) >= TOO_MANY:
+                raise Misconfigured(
+                    f"{query.name} has {TOO_MANY:,} rows that cannot be read, and perhaps more",
+                    (f"{bad.key}: {bad.column} {bad.message}",),
+                )
+
+        facts, cut_floats = self.profile.capabilities, self.database.cut_floats
+        feed = Feed(query, facts, level, owner, on_bad, cut_floats, only)
+        for whose, vector in feed.vectors(answer):
+            self._tell(reading.bad)
+            told += len(reading.bad)
+            reading.bad.clear()
+            yield PriceScope(level, whose), vector
+        reading.read_rows += feed.read_rows

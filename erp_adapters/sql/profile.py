@@ -8,8 +8,9 @@ names, steps that bind what an order does not have.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from erp_adapters.sql.catalogue import FEEDS, READS, Column, Kind, Read
@@ -100,6 +101,11 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "price_feed_account": ("prices_account",),
     "price_feed_group": ("prices_group",),
     "price_feed_default": ("prices_default",),
+    "price_state_item": ("price_feed_item",),
+    "price_state_location": ("price_feed_location",),
+    "price_state_account": ("price_feed_account",),
+    "price_state_group": ("price_feed_group",),
+    "price_state_default": ("price_feed_default",),
     "invoices": ("accounts",),
     "invoice_lines": ("invoices",),
     "invoice_dues": ("invoices",),
@@ -138,12 +144,14 @@ def load_profile(path: Path) -> Profile:
     Raises Misconfigured with every problem that it has.
     """
     problems = Problems(path)
+    # Before it is read: where somebody writes it at this moment, it is taken for another one.
+    digest = hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest()
     top = load(path, problems)
     problems.raise_if_any("profile")
     assert top is not None  # noqa: S101 - a file without a top node has raised
     profile = _Loading(path, problems).profile(top)
     problems.raise_if_any("profile")
-    return profile
+    return replace(profile, digest=digest)
 
 
 @dataclass(slots=True)

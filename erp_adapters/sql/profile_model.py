@@ -133,7 +133,7 @@ class Profile:
     time-out and the change feeds. An order is written in ``steps``, as
     ``files``, or not at all; ``cancel_steps`` cancel one that was written,
     ``credit_steps`` file what the store gave back of it. ``customer_steps`` make a
-    customer.
+    customer. ``digest`` is another one as soon as a byte of the file is.
     """
 
     name: str
@@ -148,6 +148,7 @@ class Profile:
     cancel_steps: tuple[Step, ...] = ()
     credit_steps: tuple[Step, ...] = ()
     customer_steps: tuple[Step, ...] = ()
+    digest: bytes = b""
 
     @property
     def writes(self) -> bool:

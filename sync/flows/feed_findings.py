@@ -12,6 +12,7 @@ from contextlib import closing
 from itertools import islice
 
 from sync.domain.pricing import Price, PriceKey, PriceLevel, PriceScope
+from sync.flows.state_findings import state_findings
 from sync.ports.erp import (
     Erp,
     Finding,
@@ -26,7 +27,10 @@ COMPARED = 20
 
 
 def feed_findings(erp: Erp) -> list[Finding]:
-    """One finding for each level that has a feed. Raises what the ERP raises."""
+    """One finding for each level that has a feed, and for each that has states besides.
+
+    Raises what the ERP raises.
+    """
     if not isinstance(erp, SupportsPriceBatches) or not isinstance(erp, ReadsPrices):
         return []
     levels = sorted(erp.batched_levels)
@@ -34,6 +38,7 @@ def feed_findings(erp: Erp) -> list[Finding]:
         return []
     scopes = frozenset(erp.price_scopes())
     found = [_finding(level, _strange(erp, erp, level, scopes)) for level in levels]
+    found += state_findings(erp, scopes)
     if isinstance(erp, TellsUnreadable):
         # It is a mirror's to tell.
         erp.take_unreadable()

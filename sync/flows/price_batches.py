@@ -6,9 +6,9 @@ out in ``vector_partitions``, who may see their items in ``vector_screening``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
@@ -19,6 +19,7 @@ from sync.flows.apart import UNANSWERED
 from sync.flows.context import Context, needs
 from sync.flows.price_rows import read_by_row, told_soonest
 from sync.flows.price_run import PriceRun, may_be_entitled, stands_apart
+from sync.flows.price_skipping import Same, Skipping
 from sync.flows.vector_partitions import VectorPartitions
 from sync.flows.vector_screening import Told, VectorScreening
 from sync.ports.erp import ReadsPrices, SupportsPriceBatches
@@ -36,6 +37,9 @@ SCOPES_BY_ROW = 2_000
 """So many scopes are asked for by themselves, at most, where the feed of a level breaks off."""
 
 log = structlog.get_logger()
+
+Ask: TypeAlias = "Callable[[], Iterator[tuple[PriceScope, Vector]]]"
+"""Asks the ERP, and may be called once more."""
 
 
 def levels_in_batches(context: Context, scope: ResyncScope) -> frozenset[PriceLevel]:
@@ -67,6 +71,8 @@ class PriceBatches:
         self._screening = VectorScreening(run)
         self._partitions = VectorPartitions(run, self._screening, full=full)
         self._seen: dict[PriceScope, bytes] = {}
+        kept = self._partitions.vectors.rows
+        self._skipping = Skipping(run, levels, kept, self._shields, self._read, full=full)
 
     def plan(self) -> bool:
         """Plan all that the ERP tells; False where somebody stopped it."""
@@ -78,7 +84,7 @@ class PriceBatches:
     def _plan_all(self) -> bool:
         run = self._run
         done, expected = 0, len({scope for _, scope in run.shown if scope.level in self._levels})
-        for scope, vector in self._read():
+        for scope, vector in self._told():
             self._screening.note_unreadable()
             self._take(scope, vector)
             done += 1
@@ -104,7 +110,8 @@ class PriceBatches:
             run.plan_gone(partition)
 
     def tell(self) -> None:
-        """Say what the short cut had missed."""
+        """Say what the short cuts had missed."""
+        self._skipping.tell()
         missed = self._partitions.missed
         if not missed:
             return
@@ -119,27 +126,28 @@ class PriceBatches:
 
     # Reading.
 
-    def _read(self) -> Iterator[tuple[PriceScope, Vector]]:
-        erp = needs(self._run.context.erp, SupportsPriceBatches, "the ERP")
+    def _told(self) -> Iterator[tuple[PriceScope, Vector | Same]]:
         for level in sorted(self._levels):
-            broken: SyncError | None = None
-            try:
-                yield from self._feed(erp, level)
-            except LeftAlone:
-                raise
-            except UNANSWERED as error:
-                if not may_be_the_questions(error):
-                    raise
-                broken = error
-            if broken is not None:
-                yield from self._rest_by_row(level, broken)
+            yield from self._skipping.told(level)
 
-    def _feed(
-        self, erp: SupportsPriceBatches, level: PriceLevel
-    ) -> Iterator[tuple[PriceScope, Vector]]:
-        """The whole feed; where it broke off for a moment, once more from its begin."""
+    def _read(self, level: PriceLevel, ask: Ask) -> Iterator[tuple[PriceScope, Vector]]:
+        """All that is asked for of a level, what the answer breaks off before by itself."""
+        broken: SyncError | None = None
         try:
-            yield from erp.price_vectors(level)
+            yield from self._feed(level, ask)
+        except LeftAlone:
+            raise
+        except UNANSWERED as error:
+            if not may_be_the_questions(error):
+                raise
+            broken = error
+        if broken is not None:
+            yield from self._rest_by_row(level, broken)
+
+    def _feed(self, level: PriceLevel, ask: Ask) -> Iterator[tuple[PriceScope, Vector]]:
+        """The whole answer; where it broke off for a moment, once more from its begin."""
+        try:
+            yield from ask()
             return
         except LeftAlone:
             raise
@@ -147,7 +155,7 @@ class PriceBatches:
             if not may_be_the_questions(error):
                 raise
             log.warning("prices.feed_broken", level=level.name.lower(), reason=str(error))
-        for scope, vector in erp.price_vectors(level):
+        for scope, vector in ask():
             if scope not in self._seen:
                 yield scope, vector
 
@@ -185,13 +193,20 @@ class PriceBatches:
         result.count("feeds_broken")
         result.remarks.append(f"{said}: {left} scopes were asked for by themselves.")
 
+    def _shields(self, scope: PriceScope) -> bool:
+        """Whether something of the scope could not be read."""
+        self._screening.note_unreadable()
+        unread = scope in self._run.unread
+        return unread or self._screening.unreadable.shields(self._run.entitled.owner(scope))
+
     # One scope.
 
-    def _take(self, scope: PriceScope, vector: Vector) -> None:
+    def _take(self, scope: PriceScope, vector: Vector | Same) -> None:
         from sync.columnar.vectors import fingerprint, prices_of
 
         run = self._run
-        told = Told(fingerprint(vector), vector)
+        known = vector.stated.vector if isinstance(vector, Same) else fingerprint(vector)
+        told = Told(known, vector)
         if self._came_before(scope, told):
             return
         run.tell_of_shared(scope)
@@ -202,11 +217,14 @@ class PriceBatches:
         if shielded or not self._screening.lists:
             self._screening.screen(told)
         if shielded:
-            run.plan_scope(scope, prices_of(vector, scope), whole=False)
+            run.plan_scope(scope, prices_of(told.whole, scope), whole=False)
             return
         for audience, part in self._parts(scope, ordinary, told).items():
             self._partitions.plan((audience, scope), part)
         self._plan_restricted(scope, ordinary, told)
+        if not isinstance(vector, Same) and self._skipping.read(scope, known, vector):
+            # Perhaps nobody is shown all of it.
+            self._partitions.vectors.put_aside(told, None)
 
     def _came_before(self, scope: PriceScope, told: Told) -> bool:
         """Raises Conflict where it came otherwise: it is being changed at this moment."""

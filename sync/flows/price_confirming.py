@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from sync.domain.pricing import AudienceKind
+from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope
 from sync.flows.context import Context
 from sync.planning.price_spool import Kept, PriceSpool
-from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition
+from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition, Stated
+from sync.ports.state import Transaction
 
 # Partitions that are confirmed in one transaction of the state.
 TOGETHER = 200
@@ -33,6 +34,7 @@ class Confirming:
         self._done: list[Partition] = []
         self._doubted: set[Partition] = set()
         self._touched = False
+        self._states: dict[PriceScope, Stated | None] = {}
 
     @property
     def held(self) -> Mapping[Partition, Confirmed]:
@@ -50,6 +52,10 @@ class Confirming:
     def expect(self, partition: Partition, confirmed: Confirmed) -> None:
         """So the partition will be, once all that was put aside for it is written."""
         self._wanted[partition] = confirmed
+
+    def expect_state(self, scope: PriceScope, stated: Stated | None) -> None:
+        """To be remembered, or no more, once the store has confirmed all of the scope."""
+        self._states[scope] = stated
 
     def doubt(self, partition: Partition) -> None:
         """The store does not show it as it had confirmed it.
@@ -88,9 +94,31 @@ class Confirming:
     def end(self) -> None:
         """Nothing more is written."""
         self._commit([])
+        self._remember_states()
         if self._touched:
             with self._context.state.transaction() as state:
                 state.price_memory.tidy()
+
+    def _remember_states(self) -> None:
+        left = {scope for (_, scope), changes in self._spool.outstanding.items() if changes}
+        told = {scope: each for scope, each in self._states.items() if scope not in left}
+        if not told:
+            return
+        with self._context.state.transaction() as state:
+            taken = self._taken(state)
+            stated = {
+                scope: each
+                for scope, each in told.items()
+                if each is not None and not _is_own(scope, taken)
+            }
+            state.price_memory.keep(self._packed({each.vector for each in stated.values()}))
+            state.price_memory.forget_stated(told.keys() - stated.keys())
+            state.price_memory.remember(stated)
+        self._touched = True
+
+    def _taken(self, state: Transaction) -> Collection[Forgotten]:
+        """Accounts and sites that somebody else has forgotten since the run began."""
+        return dict(state.price_memory.forgotten().items() - self._forgotten.items())
 
     def _finish(self, partition: Partition) -> None:
         self._done.append(partition)
@@ -106,7 +134,7 @@ class Confirming:
         if not forgotten and not self._done:
             return
         with self._context.state.transaction() as state:
-            taken = dict(state.price_memory.forgotten().items() - self._forgotten.items())
+            taken = self._taken(state)
             confirmed = {each: self._wanted[each] for each in self._done if not _is_of(each, taken)}
             state.price_memory.forget(forgotten)
             state.price_memory.keep(self._packed({each.vector for each in confirmed.values()}))
@@ -133,3 +161,10 @@ def _is_of(partition: Partition, taken: Collection[Forgotten]) -> bool:
     audience = partition[0]
     all_sites = audience.kind is AudienceKind.LOCATION and (AudienceKind.LOCATION, "") in taken
     return all_sites or (audience.kind, audience.key) in taken
+
+
+def _is_own(scope: PriceScope, taken: Collection[Forgotten]) -> bool:
+    """The same of entries that are an account's or a site's own."""
+    if scope.level is PriceLevel.LOCATION:
+        return bool({(AudienceKind.LOCATION, ""), (AudienceKind.LOCATION, scope.owner)} & {*taken})
+    return scope.level is PriceLevel.ACCOUNT and (AudienceKind.ACCOUNT, scope.owner) in taken

@@ -18,6 +18,7 @@ from sync.domain.ids import Sku
 from sync.domain.pricing import Audience, PriceKey, PriceValue
 from sync.flows.kept_vectors import KeptVectors
 from sync.flows.price_run import PriceRun
+from sync.flows.price_skipping import Same
 from sync.flows.vector_screening import Told, VectorScreening
 from sync.planning.price_spool import KeptDelta
 from sync.planning.prices import wanted_prices
@@ -38,14 +39,15 @@ class _Rules:
 class VectorPartitions:
     """Plans partitions of vectors. ``full``: the store is compared in any case.
 
-    ``missed`` counts entries that the store did not show as it had confirmed them.
+    ``missed`` counts entries that the store did not show as it had confirmed them,
+    ``vectors`` are those that are kept.
     """
 
     def __init__(self, run: PriceRun, screening: VectorScreening, *, full: bool) -> None:
         self._run, self._screening, self._full = run, screening, full
         self._today = run.context.today()
         self._held = dict(run.confirming.held)
-        self._vectors = KeptVectors(run, self._held)
+        self.vectors = KeptVectors(run, self._held)
         self._deltas: dict[tuple[object, ...], KeptDelta] = {}
         self._rules: dict[Audience, _Rules] = {}
         self._calls: dict[tuple[bytes, bytes], list[Sku]] = {}
@@ -144,7 +146,7 @@ class VectorPartitions:
         """How many entries the store does not show as it had confirmed them."""
         if self._unchanged(before, told):
             return self._run.spool.outstanding.get(partition, 0)
-        old = self._vectors.rows(before.vector)
+        old = self.vectors.rows(before.vector)
         if old is None:
             return 0
         from sync.columnar.vectors import prices_of
@@ -163,7 +165,7 @@ class VectorPartitions:
         shown: int,
         before: Confirmed | None,
     ) -> None:
-        self._vectors.put_aside(told, before.vector if before is not None else None)
+        self.vectors.put_aside(told, before.vector if before is not None else None)
         confirmed = Confirmed(told.fingerprint, rules.fingerprint, self._today, shown)
         self._run.confirming.expect(partition, confirmed)
 
@@ -179,6 +181,8 @@ class VectorPartitions:
         if held.vector != told.fingerprint:
             return False
         if held.day == self._today:
+            return True
+        if isinstance(told.told, Same) and told.told.none_ended(held.day, self._today):
             return True
         key = (told.fingerprint, held.day)
         if key not in self._ended:
@@ -215,12 +219,12 @@ class VectorPartitions:
         from sync.planning import price_vectors as vectors
 
         spool, step = self._run.spool, self._run.context.limits.guard("prices").price_step
-        old = self._vectors.rows(held.vector)
+        old = self.vectors.rows(held.vector)
         if old is None:
             return None
         if told is None:
             return spool.keep_delta(vectors.all_removed(old, rules, held.day), 0)
-        found = self._vectors.difference(held.vector, old, told)
+        found = self.vectors.difference(held.vector, old, told)
         delta = vectors.delta(old, told.rows, found, rules, held.day, self._today)
         for rows in (delta.after, delta.added):
             self._screening.look_at(rows)

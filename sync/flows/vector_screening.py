@@ -16,6 +16,7 @@ from sync.domain.ids import Sku
 from sync.domain.pricing import Audience, PriceScope
 from sync.flows.mirroring import Unreadable, take_unreadable
 from sync.flows.price_run import PriceRun
+from sync.flows.price_skipping import Same
 from sync.ports.erp import ListsRestrictedItems, ReadsItems
 
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ class Told:
     """A vector as it may be published to some: without the items that they may not see."""
 
     fingerprint: bytes
-    whole: Vector
+    told: Vector | Same
     barred: frozenset[Sku] = frozenset()
     _rows: Vector | None = field(default=None, repr=False)
+
+    @property
+    def whole(self) -> Vector:
+        return self.told.rows() if isinstance(self.told, Same) else self.told
 
     @property
     def rows(self) -> Vector:
@@ -98,7 +103,7 @@ class VectorScreening:
         )
         if not barred:
             return told
-        part = Told(b"", told.whole, barred)
+        part = Told(b"", told.told, barred)
         key = (told.fingerprint, barred)
         if key not in self._kept_from:
             from sync.columnar.vectors import fingerprint

@@ -100,6 +100,16 @@ def ended_between(vector: pa.Table, one: date, other: date) -> pa.Array[Any]:
     return found
 
 
+def first_end(vector: pa.Table, as_of: date) -> date | None:
+    """The first of the days, from ``as_of`` on, that are the last of a row; None: no day is."""
+    ends = _column(vector, "valid_until")
+    if ends.null_count == len(ends):
+        return None
+    later: Any = ends.filter(pc.greater_equal(ends, _day(as_of)))
+    found: date | None = pc.min(later).as_py()
+    return found
+
+
 def delta(
     old: pa.Table,
     new: pa.Table,

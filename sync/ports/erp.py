@@ -329,6 +329,44 @@ class SupportsPriceBatches(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PriceState:
+    """What the ERP says of the entries of one scope without telling them.
+
+    The same ``fingerprint`` (16 bytes) again: the same entries, as far as the ERP can say,
+    and they would be told in the same way. ``entries``: how many rows it was made of.
+    ``settled``: what changes from now on gives another fingerprint; not so for a moment
+    where it is made of the time of the last change.
+    """
+
+    fingerprint: bytes
+    entries: int
+    settled: bool = True
+
+
+@runtime_checkable
+class TellsPriceStates(SupportsPriceBatches, Protocol):
+    """Optional: says which prices changed without telling any, from its own server."""
+
+    @property
+    def stated_levels(self) -> Collection[PriceLevel]:
+        """The levels, of ``batched_levels``, whose states ``price_states`` can tell."""
+        ...
+
+    def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
+        """The state of each scope of this level that has entries.
+
+        A scope of which the state cannot be told is absent. A short read raises.
+        """
+        ...
+
+    def price_vectors_of(
+        self, scopes: Collection[PriceScope]
+    ) -> Iterator[tuple[PriceScope, pa.Table]]:
+        """What ``price_vectors`` tells of these scopes alone; one without entries is absent."""
+        ...
+
+
 @runtime_checkable
 class ReadsInvoices(Protocol):
     def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:

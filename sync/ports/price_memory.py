@@ -35,6 +35,21 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """The entries of a scope as they were while the ERP said ``state`` of them.
+
+    ``vector`` is their fingerprint. No entry of it is over on a day from ``since`` to
+    ``ends`` that was not over on the others; None for ``ends``: on no later day either.
+    It is a fact about the ERP alone, whatever the store shows.
+    """
+
+    state: bytes
+    vector: bytes
+    since: date
+    ends: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class PackedVector:
     """A vector as ``sync.columnar.packing`` packs it.
 
@@ -78,6 +93,8 @@ class PriceMemory(Protocol):
     ) -> None:
         """The same for the account and these sites; for all sites where none are named.
 
+        Nor is it remembered what their own entries were.
+
         Until ``tidy`` it is told by ``forgotten``, so that a run which is writing does not
         confirm what somebody else has taken away meanwhile.
         """
@@ -85,6 +102,18 @@ class PriceMemory(Protocol):
 
     def forgotten(self) -> Mapping[Forgotten, bytes]:
         """Accounts and sites that were forgotten, each with other bytes every time."""
+        ...
+
+    def stated(self) -> Mapping[PriceScope, Stated]:
+        """What need not be read of the ERP while it says the same; vectors are kept."""
+        ...
+
+    def remember(self, stated: Mapping[PriceScope, Stated]) -> None:
+        """Remember these; one is passed over of which the vector is not kept."""
+        ...
+
+    def forget_stated(self, scopes: Collection[PriceScope]) -> None:
+        """The ERP is to be read again for these."""
         ...
 
     def forget_all(self) -> None: ...

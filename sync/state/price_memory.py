@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Table,
     and_,
     delete,
     insert,
@@ -21,8 +22,8 @@ from sqlalchemy import (
 
 from sync.domain.ids import ChannelId, CustomerId, LocationId, StoreId
 from sync.domain.pricing import Audience, AudienceKind, PriceLevel, PriceScope
-from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition
-from sync.state.schema import price_partitions, price_vectors
+from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition, Stated
+from sync.state.schema import price_partitions, price_states, price_vectors
 
 _TOGETHER = 200
 _MARKS = {kind: f"~{kind.value}" for kind in (AudienceKind.ACCOUNT, AudienceKind.LOCATION)}
@@ -43,15 +44,20 @@ _USABLE = or_(
 )
 """A vector that is a difference is worth nothing without what it differs from."""
 
-IS_LOST = ~(
-    select(price_vectors.c.fingerprint)
-    .where(
-        price_vectors.c.pipeline == price_partitions.c.pipeline,
-        price_vectors.c.fingerprint == price_partitions.c.vector,
-        _USABLE,
+
+def _is_lost(table: Table) -> ColumnElement[bool]:
+    return ~(
+        select(price_vectors.c.fingerprint)
+        .where(
+            price_vectors.c.pipeline == table.c.pipeline,
+            price_vectors.c.fingerprint == table.c.vector,
+            _USABLE,
+        )
+        .exists()
     )
-    .exists()
-)
+
+
+IS_LOST = _is_lost(price_partitions)
 """A partition of which it is not kept what it is made of."""
 
 _KEY = ("audience", "audience_key", "channel", "level", "owner")
@@ -137,6 +143,18 @@ class SqlPriceMemory:
         marks = [(AudienceKind.LOCATION, key) for key in keys]
         self._mark([(AudienceKind.ACCOUNT, customer_id.value), *marks])
 
+        self._forget_own(customer_id, sites)
+
+    def _forget_own(self, customer_id: CustomerId, sites: Collection[LocationId] | None) -> None:
+        level, owner = price_states.c.level, price_states.c.owner
+        account = and_(level == int(PriceLevel.ACCOUNT), owner == customer_id.value)
+        of_sites = level == int(PriceLevel.LOCATION)
+        if sites is not None:
+            of_sites = and_(of_sites, owner.in_([each.value for each in sites]))
+        self._connection.execute(
+            delete(price_states).where(self._own_states, or_(account, of_sites))
+        )
+
     def forgotten(self) -> Mapping[Forgotten, bytes]:
         query = select(price_partitions).where(self._own, IS_MARK)
         rows = self._connection.execute(query).mappings()
@@ -165,8 +183,43 @@ class SqlPriceMemory:
         ]
         self._connection.execute(insert(price_partitions), rows)
 
+    def stated(self) -> Mapping[PriceScope, Stated]:
+        query = select(price_states).where(self._own_states, ~_is_lost(price_states))
+        return {
+            PriceScope(PriceLevel(row["level"]), row["owner"]): Stated(
+                row["state"], row["vector"], row["since"], row["ends"]
+            )
+            for row in self._connection.execute(query).mappings()
+        }
+
+    def remember(self, stated: Mapping[PriceScope, Stated]) -> None:
+        self.forget_stated(stated)
+        rows = [
+            {
+                "pipeline": self._pipeline,
+                **_scope_key(scope),
+                "state": each.state,
+                "vector": each.vector,
+                "since": each.since,
+                "ends": each.ends,
+            }
+            for scope, each in stated.items()
+        ]
+        if rows:
+            self._connection.execute(insert(price_states), rows)
+            lost = and_(self._own_states, _is_lost(price_states))
+            self._connection.execute(delete(price_states).where(lost))
+
+    def forget_stated(self, scopes: Collection[PriceScope]) -> None:
+        columns = tuple_(price_states.c.level, price_states.c.owner)
+        for some in _chunks([tuple(_scope_key(each).values()) for each in scopes]):
+            self._connection.execute(
+                delete(price_states).where(self._own_states, columns.in_(some))
+            )
+
     def forget_all(self) -> None:
         self._connection.execute(delete(price_partitions).where(self._own))
+        self._connection.execute(delete(price_states).where(self._own_states))
 
     def tidy(self) -> int:
         other_store = price_partitions.c.store_id != self._store_id.value
@@ -176,11 +229,11 @@ class SqlPriceMemory:
         needed_by_one = select(differing.c.base).where(
             differing.c.pipeline == self._pipeline,
             differing.c.base.is_not(None),
-            differing.c.fingerprint.in_(self._shown()),
+            differing.c.fingerprint.in_(self._needed()),
         )
         unneeded = and_(
             price_vectors.c.pipeline == self._pipeline,
-            price_vectors.c.fingerprint.not_in(self._shown()),
+            price_vectors.c.fingerprint.not_in(self._needed()),
             price_vectors.c.fingerprint.not_in(needed_by_one),
         )
         gone = self._connection.execute(delete(price_vectors).where(unneeded)).rowcount
@@ -197,8 +250,13 @@ class SqlPriceMemory:
             cursor.execute("PRAGMA incremental_vacuum")
         cursor.close()
 
-    def _shown(self) -> Any:
-        return select(price_partitions.c.vector).where(self._own)
+    def _needed(self) -> Any:
+        shown = select(price_partitions.c.vector).where(self._own)
+        return shown.union_all(select(price_states.c.vector).where(self._own_states))
+
+    @property
+    def _own_states(self) -> ColumnElement[bool]:
+        return price_states.c.pipeline == self._pipeline
 
     @property
     def _own(self) -> ColumnElement[bool]:
@@ -222,9 +280,12 @@ def _key(partition: Partition) -> dict[str, Any]:
         "audience": audience.kind.value,
         "audience_key": audience.key,
         "channel": audience.channel.value if audience.channel else "",
-        "level": int(scope.level),
-        "owner": scope.owner,
+        **_scope_key(scope),
     }
+
+
+def _scope_key(scope: PriceScope) -> dict[str, Any]:
+    return {"level": int(scope.level), "owner": scope.owner}
 
 
 def _partition(row: RowMapping) -> Partition:

@@ -21,6 +21,7 @@ from sync.state.schema import (
     ledger_events,
     plans,
     price_partitions,
+    price_states,
     price_vectors,
     requests,
     watermarks,
@@ -116,6 +117,7 @@ def _take_back_confirmations(connection: Connection) -> int:
 def _forget_prices(connection: Connection) -> None:
     """The store was told other prices since: each run would take its word for these."""
     connection.execute(delete(price_partitions))
+    connection.execute(delete(price_states))
     connection.execute(delete(price_vectors))
 
 

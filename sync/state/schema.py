@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -420,3 +420,16 @@ price_vectors = Table(
     Column("content", LargeBinary, nullable=False),
 )
 Index("ix_price_vectors_base", price_vectors.c.pipeline, price_vectors.c.base)
+
+price_states = Table(
+    "price_states",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("owner", _KEY, primary_key=True),
+    Column("state", LargeBinary(16), nullable=False, comment="what the ERP said of the entries"),
+    Column("vector", LargeBinary(16), nullable=False),
+    Column("since", Date, nullable=False, comment="in the ERP's calendar"),
+    Column("ends", Date, comment="when the first entry is over; empty: none is"),
+)
+Index("ix_price_states_vector", price_states.c.pipeline, price_states.c.vector)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import hashlib
 import itertools
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -56,6 +58,7 @@ from sync.ports.erp import (
     Feed,
     Finding,
     FindingLevel,
+    PriceState,
     TaxQuestion,
     UnreadableRecord,
 )
@@ -93,7 +96,9 @@ class MemoryErp:
     ``cancellations`` those of ``cancel_order``, ``creations`` those of
     ``create_customer``. With ``creates_prospects`` a new customer waits for the
     ERP's staff; ``refuse_customers`` says why none is made. ``feeds`` are the levels
-    that ``price_vectors`` tells.
+    that ``price_vectors`` tells, ``states`` those of which ``price_states`` says what
+    changed: by all that an entry says, unless ``blind_states``, which see their number
+    alone. ``told_entries`` counts the entries that were told of prices, in either way.
     """
 
     def __init__(
@@ -132,6 +137,9 @@ class MemoryErp:
         self._created: dict[IdempotencyKey, CustomerId] = {}
         self._access_denied = False
         self.feeds: Collection[PriceLevel] = tuple(PriceLevel)
+        self.states: Collection[PriceLevel] = ()
+        self.blind_states = False
+        self.told_entries = 0
         self.creations = 0
         self.creates_prospects = False
         self.refuse_customers: str | None = None
@@ -261,6 +269,7 @@ class MemoryErp:
                     self._unreadable[_unreadable(key)] = None
                 else:
                     told.append(price)
+        self.told_entries += len(told)
         return iter(told)
 
     @property
@@ -272,6 +281,33 @@ class MemoryErp:
 
         self._admit()
         for scope in sorted({key.scope for key in self._prices if key.scope.level is level}):
+            vector = vector_of(self.prices([scope]))
+            if len(vector):
+                yield scope, vector
+
+    @property
+    def stated_levels(self) -> Collection[PriceLevel]:
+        return [level for level in self.states if level in self.feeds]
+
+    def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
+        self._admit()
+        held: dict[PriceScope, list[str]] = defaultdict(list)
+        for key, price in self._prices.items():
+            if key.scope.level is level:
+                told = "" if self.blind_states else f"{price} {key in self._damaged}"
+                held[key.scope].append(told)
+        return {
+            scope: PriceState(_digest(sorted(entries)), len(entries))
+            for scope, entries in held.items()
+        }
+
+    def price_vectors_of(
+        self, scopes: Collection[PriceScope]
+    ) -> Iterator[tuple[PriceScope, pa.Table]]:
+        from sync.columnar.vectors import vector_of
+
+        self._admit()
+        for scope in sorted(scopes):
             vector = vector_of(self.prices([scope]))
             if len(vector):
                 yield scope, vector
@@ -751,6 +787,10 @@ class MemoryErp:
             concerned = scope.level is not PriceLevel.GROUP or scope.owner in account.price_groups
             if concerned:
                 self._touch(Feed.PRICES, account.customer_id)
+
+
+def _digest(entries: Sequence[str]) -> bytes:
+    return hashlib.sha256("\n".join(entries).encode()).digest()[:16]
 
 
 def _unreadable(key: PriceKey) -> UnreadableRecord:

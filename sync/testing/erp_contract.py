@@ -102,6 +102,7 @@ from sync.ports.erp import (
     SupportsOrderGroups,
     SupportsPriceBatches,
     TellsChanges,
+    TellsPriceStates,
     TellsUnreadable,
 )
 from sync.testing import builders as a
@@ -1255,6 +1256,78 @@ class ErpAdapterContract:
         assert record.customer in (None, CustomerId(self.own_scope.owner))
         assert len(told) == 2
         assert tells.take_unreadable() == ()
+
+    # What has changed of prices.
+
+    @pytest.mark.rule("MI-2", "WA-7")
+    def test_states_are_told_of_all_that_has_entries_and_stay_while_nothing_changes(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        reads, states = having(erp, ReadsPrices), having(erp, TellsPriceStates)
+        for entry in _arrange_lists(erp_world):
+            erp_world.add_price(entry)
+
+        for level in states.stated_levels:
+            assert level in states.batched_levels
+            told = states.price_states(level)
+            scopes = {scope for scope in reads.price_scopes() if scope.level is level}
+            assert told.keys() == scopes
+            for scope in scopes:
+                assert told[scope].entries == len(list(reads.prices([scope])))
+                assert len(told[scope].fingerprint) == 16
+            assert states.price_states(level) == told
+
+    @pytest.mark.rule("MI-2", "WA-7")
+    def test_state_is_another_one_where_an_entry_comes_or_changes(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        states = having(erp, TellsPriceStates)
+        if self.own_scope.level not in states.stated_levels:
+            pytest.skip(f"{erp.capabilities.name} tells no states of that level")
+        _arrange_priced(erp_world)
+        for entry in (self._price(), a.a_price("7.7700", scope=self.other_scope)):
+            erp_world.add_price(entry)
+        told = [states.price_states(self.own_scope.level)]
+        nut = self._price("4.2500", sku=NUT)
+        erp_world.add_price(nut)
+        told.append(states.price_states(self.own_scope.level))
+        erp_world.damage_price(nut)
+        told.append(states.price_states(self.own_scope.level))
+
+        assert len({each[self.own_scope].fingerprint for each in told}) == 3
+        assert [each[self.own_scope].entries for each in told] == [1, 2, 2]
+        assert len({each[self.other_scope] for each in told}) == 1
+
+    def test_no_price_is_no_state(self, erp: Erp, erp_world: ErpWorld) -> None:
+        states = having(erp, TellsPriceStates)
+        _arrange_priced(erp_world)
+
+        assert [dict(states.price_states(level)) for level in states.stated_levels] == [
+            {} for _ in states.stated_levels
+        ]
+
+    @pytest.mark.rule("WA-6", "WA-7")
+    def test_vectors_of_some_scopes_are_those_among_all(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        states = having(erp, TellsPriceStates)
+        for entry in _arrange_lists(erp_world):
+            erp_world.add_price(entry)
+        every = {
+            scope: vector
+            for level in states.batched_levels
+            for scope, vector in states.price_vectors(level)
+        }
+        nobody = PriceScope.account(CustomerId("B-NOBODY"))
+
+        for scope, vector in every.items():
+            [(told, alone)] = list(states.price_vectors_of([scope, nobody]))
+            assert told == scope
+            assert alone.equals(vector)
+        together = list(states.price_vectors_of(every.keys()))
+        assert dict(together).keys() == every.keys()
+        assert len(together) == len(every)
+        assert list(states.price_vectors_of([])) == []
 
     # Invoices.
 

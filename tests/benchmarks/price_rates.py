@@ -12,6 +12,8 @@ its own (``prices/run.py``; seconds without start-up):
   compared with the ERP row by row, and the rows written with those that really changed;
 - *reading only*: all vectors from the ERP's adapter, and nothing done with them;
 - *detection only*: vectors from a file, made canonical, told by their fingerprints;
+- the same with *states* of each customer's prices, hashes that the ERP's server makes: nothing
+  changed, 0.1 % changed in clusters; beside that statement alone;
 - the same prices as *lists and contracts*: first load, nothing changed, reading only;
 - *peers*, where they are installed (``peers/README.md``): ingestr and dlt, first load and once
   more with nothing changed.
@@ -30,6 +32,7 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+import yaml
 from sqlalchemy import URL
 
 from sync.columnar.vectors import SCHEMA, canonical, fingerprint
@@ -50,6 +53,8 @@ FIRST = "first load"
 SAME = Variant.SAME.value
 ODBC = "{} through ODBC"
 LISTED = "lists and contracts: {}"
+STATED = "states of the ERP's server: {}"
+HASHING = "psql, a hash of each customer's prices"
 AGAIN = "{}, nothing changed"
 INGESTR = "ingestr"
 DLT = "dlt {}"
@@ -84,7 +89,7 @@ def measure(
 ) -> PriceRates:
     """Every side, ``count`` times in turn. Fails where a store does not equal its ERP.
 
-    ``sides``: flat, odbc (of flat), lists, peers.
+    ``sides``: flat, states and odbc (of flat), lists, peers.
     """
     with running() as server:
         rates = PriceRates(size, Rounds(log), server.version)
@@ -153,6 +158,8 @@ class _Bench:
             assert (found["rows"], found["new"]) == (self._rates.size.rows, 0)
             for variant in variants:
                 self._there_and_back(place, shop, variant, list(self._catalogue.edits(variant)))
+            if "states" in self._sides:
+                self._stated(place, shop)
             if "odbc" in self._sides:
                 place.use(self._by_odbc())
                 self._rounds.step(ODBC.format(READING), "read", str(place.folder))
@@ -188,6 +195,20 @@ class _Bench:
         told = self._rounds.step(label, "flow", str(place.folder))
         assert told["rows"] == rows, f"{label}: {told} written, {rows} changed"
         self._equal(shop)
+
+    def _stated(self, place: site.PriceSite, shop: URL) -> None:
+        place.use_profile(site.STATES)
+        # The first run has no states to go by.
+        self._mirror(place, shop, STATED.format("all read"), 0)
+        query = yaml.safe_load(site.STATES.read_text())["reads"]["price_state_account"]
+        self._rounds.step(HASHING, "program", *self._psql(plain(self._flat.url), query))
+        self._mirror(place, shop, STATED.format(SAME), 0)
+        edits = list(self._catalogue.edits(Variant.CLUSTERED))
+        rows = sum(each.rows for each in edits)
+        for change in (self._flat.edit, self._flat.undo):
+            change(edits)
+            self._mirror(place, shop, STATED.format(Variant.CLUSTERED.value), rows)
+        place.use_profile(site.FLAT)
 
     def _equal(self, shop: URL) -> None:
         assert truth.assert_equal(self._flat.url, shop, erp.FLAT) > 0
@@ -315,5 +336,5 @@ def environment() -> tuple[Size, int, int, Collection[str]]:
     points = int(os.environ.get("BENCH_POINTS", "1000"))
     count = int(os.environ.get("BENCH_ROUNDS", "3"))
     peer_rounds = int(os.environ.get("BENCH_PEER_ROUNDS", str(count)))
-    sides = os.environ.get("BENCH_SIDES", "flat,odbc,lists,peers").split(",")
+    sides = os.environ.get("BENCH_SIDES", "flat,states,odbc,lists,peers").split(",")
     return Size(customers, points), count, peer_rounds, sides

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import price_rates as of
-from tests.benchmarks.price_rates import LISTED, ODBC, PriceRates
+from tests.benchmarks.price_rates import LISTED, ODBC, STATED, PriceRates
 from tests.benchmarks.prices.chart import bars
 from tests.benchmarks.prices.data import Variant
 
@@ -39,6 +39,12 @@ _GOALS: tuple[tuple[str, str, str, float], ...] = (
 
 _TIMES_FASTER: tuple[tuple[str, str, str, float], ...] = (
     ("lists and contracts against flat, nothing changed", of.SAME, LISTED.format(of.SAME), 10),
+    (
+        "states of the ERP's server against flat, nothing changed",
+        of.SAME,
+        STATED.format(of.SAME),
+        10,
+    ),
     (
         "nothing changed against ingestr",
         of.AGAIN.format(of.INGESTR),
@@ -116,7 +122,8 @@ def _within(found: float, most: float) -> str:
 
 
 def _is_ours(label: str) -> bool:
-    return "COPY" not in label and not label.startswith((of.INGESTR, "dlt", of.DETECTION))
+    others = (of.INGESTR, "dlt", of.DETECTION, of.HASHING)
+    return "COPY" not in label and not label.startswith(others)
 
 
 def _chart(rates: PriceRates) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from sync.domain.ids import ShipToId, WebOrderId
+from sync.domain.pricing import PriceLevel
 from sync.errors import OutcomeUnknown, Rejected, TryLater
 from sync.ports import erp as erp_ports
 from sync.ports import store as store_ports
@@ -33,6 +34,7 @@ ERP_PROTOCOLS = [
     erp_ports.ReadsShipTos,
     erp_ports.ReadsItems,
     erp_ports.ReadsPrices,
+    erp_ports.TellsPriceStates,
     erp_ports.ReadsInvoices,
     erp_ports.ReadsBalances,
     erp_ports.ReadsAvailability,
@@ -80,7 +82,9 @@ STORE_PROTOCOLS = [
 class TestErpBehindAnEmptyScript(ErpAdapterContract):
     @pytest.fixture
     def memory(self) -> MemoryErp:
-        return GroupingErp()
+        erp = GroupingErp()
+        erp.states = tuple(PriceLevel)
+        return erp
 
     @pytest.fixture
     def erp(self, memory: MemoryErp) -> MemoryErp:

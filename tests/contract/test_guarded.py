@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sync.domain.pricing import PriceLevel
 from sync.ports import erp as erp_ports
 from sync.ports import store as store_ports
 from sync.systems import SystemWatch, guarded
@@ -26,7 +27,9 @@ CLOCK = ManualClock()
 class TestErpBehindAWatch(ErpAdapterContract):
     @pytest.fixture
     def memory(self) -> MemoryErp:
-        return MemoryErp()
+        erp = MemoryErp()
+        erp.states = tuple(PriceLevel)
+        return erp
 
     @pytest.fixture
     def erp(self, memory: MemoryErp) -> MemoryErp:

@@ -17,7 +17,7 @@ from sync.domain.document import DocumentRecord
 from sync.domain.ids import BillToId, CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.part_number import CustomerPart
-from sync.domain.pricing import DEFAULT_LIST, Price, PriceScope
+from sync.domain.pricing import DEFAULT_LIST, Price, PriceLevel, PriceScope
 from sync.domain.sales_order import (
     ErpOrderState,
     OneOffShipTo,
@@ -156,7 +156,9 @@ class MemoryWorld:
 class TestMemoryErp(ErpAdapterContract):
     @pytest.fixture
     def erp(self) -> MemoryErp:
-        return MemoryErp()
+        erp = MemoryErp()
+        erp.states = tuple(PriceLevel)
+        return erp
 
     @pytest.fixture
     def erp_world(self, erp: MemoryErp) -> MemoryWorld:

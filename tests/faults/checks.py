@@ -17,7 +17,7 @@ from typing import Any
 from sync.domain.channel import LoginWall
 from sync.domain.ids import Sku, WebOrderId
 from sync.domain.order import OrderState
-from sync.domain.pricing import PriceScope, PriceValue
+from sync.domain.pricing import Price, PriceLevel, PriceScope, PriceValue
 from sync.domain.sales_order import SalesOrder
 from sync.errors import AccessDenied
 from sync.flows.context import Limits
@@ -505,6 +505,59 @@ def what_nobody_told() -> str | None:
     return None
 
 
+class BusyErp(MemoryErp):
+    """A price changes just before it is read."""
+
+    meanwhile: Price | None = None
+
+    def price_vectors(self, level: PriceLevel) -> Iterator[Any]:
+        if self.meanwhile is not None and self.meanwhile.key.scope.level is level:
+            self.set_price(self.meanwhile)
+            self.meanwhile = None
+        return super().price_vectors(level)
+
+
+def what_need_not_be_read() -> str | None:
+    """Prices change, go and are back again, while they are read and while they need not be."""
+    site = MirrorSite(flows=("prices",), erp_kind=BusyErp)
+    assert isinstance(site.erp, BusyErp)
+    site.limits = replace(site.limits, full_price_check_s=1e9)
+    site.erp.states = tuple(PriceLevel)
+    scope, theirs = PriceScope.account(HARBOUR), PriceScope.account(MILL)
+    first = a.a_price("4.0000", scope=scope, sku=NUT)
+    site.erp.set_price(first)
+    site.erp.set_price(a.a_price("4.0000", scope=theirs, sku=NUT))
+    site.erp.meanwhile = replace(first, value=PriceValue(Decimal(5)))
+    run_flow(site.context(), "prices")
+    for happened in ("back", "changed", "back", "removed", "emptied"):
+        if happened == "changed":
+            site.erp.set_price(replace(first, value=PriceValue(Decimal(7))))
+        elif happened == "back":
+            site.erp.set_price(first)
+        elif happened == "removed":
+            site.erp.remove_price(first.key)
+        elif happened == "emptied":
+            for each in list(site.erp.prices([theirs])):
+                site.erp.remove_price(each.key)
+        run_flow(site.context(), "prices")
+        if found := differing(site.context(), ["prices"]):
+            return f"{happened}: {found[0]}"
+    return None
+
+
+def states_that_dry_up() -> str | None:
+    """The ERP's server says nothing of a list any more: that is not believed unread."""
+    site = MirrorSite(flows=("prices",))
+    real, harbour = site.erp.price_states, PriceScope.account(HARBOUR)
+    site.erp.states = tuple(PriceLevel)
+    run_flow(site.context(), "prices")
+    site.erp.price_states = lambda level: {  # type: ignore[method-assign]
+        scope: each for scope, each in real(level).items() if scope != harbour
+    }
+    run_flow(site.context(), "prices")
+    return next(iter(differing(site.context(), ["prices"])), None)
+
+
 def files_that_lie() -> str | None:
     """A file that is no paper, or not the one that the ERP tells, is shown to nobody (TL-7)."""
     for file, told in ((SPOILT[0], None), (SPOILT[1], None), (a.PDF, "0a" * 32)):
@@ -722,8 +775,15 @@ class Checks:
         yield "what nobody told", what_nobody_told
         yield "what came half way", what_came_half_way
         yield "one of two at once", one_of_two_at_once
+        yield "what need not be read", what_need_not_be_read
+        yield "states that dry up", states_that_dry_up
         make = partial(mirror, "prices", first=False)
         yield "single faults of prices", partial(_enumerated, make, every_fault)
+        make = partial(mirror, "prices", first=False, states=tuple(PriceLevel))
+        yield (
+            "single faults of prices that need not be read",
+            partial(_enumerated, make, every_fault),
+        )
 
     def mirrors(self) -> Iterator[tuple[str, Check]]:
         yield "sources that dry up", sources_that_dry_up

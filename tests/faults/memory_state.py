@@ -23,11 +23,11 @@ from sync.domain.ids import (
     WebOrderId,
 )
 from sync.domain.order import StoreOrder
-from sync.domain.pricing import AudienceKind
+from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Conflict, FencedOff
 from sync.ports.clock import Clock
-from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition
+from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition, Stated
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
@@ -60,6 +60,7 @@ class Tables:
     confirmed: dict[Partition, Confirmed] = field(default_factory=dict)
     vectors: dict[bytes, PackedVector] = field(default_factory=dict)
     forgotten: dict[Forgotten, bytes] = field(default_factory=dict)
+    stated: dict[PriceScope, Stated] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         return Tables(
@@ -73,6 +74,7 @@ class Tables:
             dict(self.confirmed),
             dict(self.vectors),
             dict(self.forgotten),
+            dict(self.stated),
         )
 
 
@@ -375,6 +377,11 @@ class MemoryPriceMemory:
             named = sites is None or LocationId(key or "-") in sites
             if own or (kind is AudienceKind.LOCATION and named):
                 del self._tables.confirmed[each]
+        for scope in list(self._tables.stated):
+            own = scope == PriceScope.account(customer_id)
+            site = scope.level is PriceLevel.LOCATION
+            if own or (site and (sites is None or LocationId(scope.owner) in sites)):
+                del self._tables.stated[scope]
         keys = [""] if sites is None else [each.value for each in sites]
         marks = [(AudienceKind.ACCOUNT, customer_id.value)]
         for mark in (*marks, *((AudienceKind.LOCATION, key) for key in keys)):
@@ -383,13 +390,28 @@ class MemoryPriceMemory:
     def forgotten(self) -> Mapping[Forgotten, bytes]:
         return dict(self._tables.forgotten)
 
+    def stated(self) -> Mapping[PriceScope, Stated]:
+        return dict(self._tables.stated)
+
+    def remember(self, stated: Mapping[PriceScope, Stated]) -> None:
+        for scope, each in stated.items():
+            self._tables.stated.pop(scope, None)
+            if each.vector in self._tables.vectors:
+                self._tables.stated[scope] = each
+
+    def forget_stated(self, scopes: Collection[PriceScope]) -> None:
+        for scope in scopes:
+            self._tables.stated.pop(scope, None)
+
     def forget_all(self) -> None:
         self._tables.confirmed.clear()
+        self._tables.stated.clear()
 
     def tidy(self) -> int:
         self._tables.forgotten.clear()
         held = self._tables.vectors
         needed = {each.vector for each in self._tables.confirmed.values()}
+        needed |= {each.vector for each in self._tables.stated.values()}
         needed |= {base for each in needed if (base := held[each].base) is not None}
         unneeded = held.keys() - needed
         for each in unneeded:

@@ -56,6 +56,7 @@ from sync.flows.orders.sending import Sending
 from sync.flows.orders.settling import over
 from sync.flows.orders.work import OrderWork
 from sync.flows.price_confirming import Confirming
+from sync.flows.price_skipping import Skipping
 from sync.flows.registrations import desk
 from sync.flows.registrations.desk import Desk
 from sync.flows.vector_partitions import VectorPartitions
@@ -618,6 +619,17 @@ def whatever_is_remembered(self: VectorPartitions, partition: Partition) -> Conf
     return None if self._full else self._held.get(partition)
 
 
+def said_of_what_came_later(self: Skipping, level: Any, before: Any, after: Any, gone: Any) -> None:
+    UNBROKEN_SETTLE(self, level, before, {**after, **before}, gone)
+
+
+UNBROKEN_SETTLE = Skipping._settle
+
+
+def only_what_is_told_of(self: Skipping, level: Any, states: Any) -> Any:
+    return {each for each in states if not self._is_same(each, states)}
+
+
 MUTANTS = (
     # Money after the import.
     Mutant(
@@ -892,6 +904,23 @@ MUTANTS = (
     Mutant(
         "what a store that was emptied had shown is believed",
         replacing((VectorPartitions, "_trusted", whatever_is_remembered)),
+        of="prices",
+    ),
+    Mutant(
+        "a list that was read before is the same whatever the ERP says of it",
+        replacing(
+            (Skipping, "_is_same", lambda self, scope, states: scope in self._remembered),
+        ),
+        of="prices",
+    ),
+    Mutant(
+        "what the ERP said before is remembered of what was read later",
+        replacing((Skipping, "_settle", said_of_what_came_later)),
+        of="prices",
+    ),
+    Mutant(
+        "a list that the ERP says nothing of is taken away unread",
+        replacing((Skipping, "_doubtful", only_what_is_told_of)),
         of="prices",
     ),
     Mutant(

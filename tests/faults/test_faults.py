@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from sync.domain.pricing import PriceLevel
 from sync.testing.enumerating import Enumeration, MakeTrial, every_fault, every_pair, learn
 from sync.testing.faults import Fault, possible
 from sync.testing.mirror_proof import MIRRORS
@@ -24,11 +25,13 @@ from tests.faults.checks import (
     one_refused_in_a_group,
     replayed_without_need,
     sources_that_dry_up,
+    states_that_dry_up,
     submit_path,
     told_by_the_next_run,
     walls_and_groups,
     what_came_half_way,
     what_is_told_tomorrow,
+    what_need_not_be_read,
     what_nobody_told,
     zombies,
 )
@@ -162,7 +165,13 @@ def test_order_ends_where_it_belongs(situation: Callable[[], str | None]) -> Non
 @pytest.mark.rule("WA-6", "WA-7", "VE-5", "OP-1")
 @pytest.mark.parametrize(
     "situation",
-    [what_is_told_tomorrow, what_nobody_told, what_came_half_way],
+    [
+        what_is_told_tomorrow,
+        what_nobody_told,
+        what_came_half_way,
+        what_need_not_be_read,
+        states_that_dry_up,
+    ],
     ids=lambda each: str(each.__name__),
 )
 def test_what_is_remembered_of_prices_is_what_the_store_shows(
@@ -180,6 +189,14 @@ def test_prices_that_are_read_by_row_are_shown_whatever_fails(first: bool) -> No
         return trial
 
     done = every_fault(make)
+    assert done.cases > 100
+    assert not done.found, told(done)
+
+
+@pytest.mark.rule("MI-1", "MI-2", "OP-1")
+@pytest.mark.parametrize("first", [True, False], ids=["into an empty store", "with news"])
+def test_prices_that_need_not_be_read_are_shown_whatever_fails(first: bool) -> None:
+    done = every_fault(lambda: mirror("prices", first=first, states=tuple(PriceLevel)))
     assert done.cases > 100
     assert not done.found, told(done)
 

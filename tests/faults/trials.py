@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from sync.domain.ids import CustomerId, ErpOrderNumber, InvoiceNumber, PartNumber, ShipToId, Sku
-from sync.domain.pricing import PriceScope
+from sync.domain.pricing import PriceLevel, PriceScope
 from sync.domain.sales_order import ErpOrderState
 from sync.errors import SyncError
 from sync.flows.cycle import run_flow
@@ -112,10 +112,14 @@ def statuses(**given: object) -> OrderTrial:
 # Mirrors.
 
 
-def mirror(flow: str, *, first: bool) -> FlowTrial:
-    """Into an empty store, or with something new, something changed and something gone."""
+def mirror(flow: str, *, first: bool, states: Collection[PriceLevel] = ()) -> FlowTrial:
+    """Into an empty store, or with something new, something changed and something gone.
+
+    ``states``: the levels of which the ERP says whether prices are the same.
+    """
     # With one record a call, a run can break off between any two of them.
     site = MirrorSite(flows=(flow,), store_capabilities=StoreCapabilities("memory", batch=1))
+    site.erp.states = states
     site.erp.change_account(MILL, tags=("CLUB", "VIP"))
     if not first:
         run_flow(site.context(), flow)

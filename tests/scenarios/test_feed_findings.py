@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from sync.domain.pricing import DEFAULT_LIST, Price, PriceKey, PriceLevel, PriceScope
 from sync.flows.feed_findings import feed_findings
-from sync.ports.erp import FindingLevel
+from sync.ports.erp import FindingLevel, PriceState
 from sync.testing import builders as a
 from sync.testing.erp import MemoryErp
 
@@ -81,3 +81,47 @@ def test_erp_without_feeds_is_not_asked() -> None:
     erp = filled(MemoryErp())
     erp.feeds = ()
     assert feed_findings(erp) == []
+
+
+class Counting(MemoryErp):
+    """Its states are made of other entries than it has, or are others each time."""
+
+    def __init__(self, more: int = 0, without: PriceScope | None = None, moves: bool = False):
+        super().__init__()
+        self.states = tuple(PriceLevel)
+        self._more, self._without, self._moves, self._asked = more, without, moves, 0
+
+    def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
+        self._asked += self._moves
+        return {
+            scope: PriceState(bytes([self._asked]) * 16, each.entries + self._more)
+            for scope, each in super().price_states(level).items()
+            if scope != self._without
+        }
+
+
+def of_states(erp: MemoryErp) -> list[tuple[FindingLevel, str]]:
+    found = [each for each in feed_findings(filled(erp)) if each.subject.startswith("price state")]
+    return [(each.level, each.message) for each in found if each.level is not FindingLevel.OK]
+
+
+@pytest.mark.rule("WA-7", "OP-4")
+def test_states_that_are_made_of_the_entries_are_good() -> None:
+    assert of_states(Counting()) == []
+
+
+@pytest.mark.rule("WA-7", "OP-4")
+def test_states_that_are_made_of_other_entries_than_the_feed_tells_are_found() -> None:
+    own = a.a_price("5").key.scope
+    ((level, told), *_) = of_states(Counting(more=1))
+    assert level is FindingLevel.ERROR
+    assert told == f"counts 3 entries of the {own}, which has 2"
+    assert of_states(Counting(without=own)) == [
+        (FindingLevel.WARNING, f"nothing is told of the {own}, which has prices")
+    ]
+
+
+@pytest.mark.rule("OP-4")
+def test_states_that_are_others_each_time_are_found() -> None:
+    assert {level for level, _ in of_states(Counting(moves=True))} == {FindingLevel.WARNING}
+    assert all("a moment later" in told for _, told in of_states(Counting(moves=True)))

@@ -201,6 +201,10 @@ events = st.one_of(
         lambda feeds: lambda site: setattr(site.erp, "feeds", feeds),
         st.sampled_from([tuple(PriceLevel), (PriceLevel.ACCOUNT,), ()]),
     ),
+    st.builds(
+        lambda states: lambda site: setattr(site.erp, "states", states),
+        st.sampled_from([tuple(PriceLevel), (PriceLevel.ACCOUNT,), ()]),
+    ),
 )
 
 

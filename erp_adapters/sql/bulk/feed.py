@@ -31,7 +31,8 @@ class Feed:
     """One feed statement, ready to turn its batches into vectors.
 
     ``owner`` names the column that says whose an entry is; None for lists of everybody.
-    What cannot be read is given to ``on_bad``.
+    What cannot be read is given to ``on_bad``. ``only``: an answer to a question for this
+    owner, which may hold others' rows, where the database holds their keys for equal.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Feed:
         owner: str | None,
         on_bad: Callable[[BadRow], None],
         cut_floats: bool = False,
+        only: str | None = None,
     ) -> None:
         self._query = query
         self._facts = facts
@@ -49,6 +51,7 @@ class Feed:
         self._owner = owner
         self._tells_bad = on_bad
         self._cut_floats = cut_floats
+        self._only = only
         self._readers: dict[str, ValueReader] = {}
         self._same: dict[str, pa.Array[Any]] = {}
         self._sorter = Sorter()
@@ -64,7 +67,7 @@ class Feed:
         """
         held: list[pa.Table] = []
         for batch in batches:
-            for name, rows in _runs(*self._piece(batch)):
+            for name, rows in _runs(*self._own(self._piece(batch))):
                 if name != self._now:
                     if self._now is not None:
                         yield self._now, self._vector(held)
@@ -74,6 +77,13 @@ class Feed:
                 held.append(rows)
         if self._now is not None:
             yield self._now, self._vector(held)
+
+    def _own(self, piece: Piece) -> Piece:
+        owners, rows = piece
+        if self._only is None or owners is None:
+            return piece
+        own = pc.equal(owners, pa.scalar(self._only))
+        return owners.filter(own), rows.filter(own)
 
     def _refuse_again(self, name: str) -> None:
         if name in self._seen:

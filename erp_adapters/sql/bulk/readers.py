@@ -5,9 +5,10 @@ Whatever the way, an answer that breaks off raises, and never looks like an end.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TextClause
 
 from erp_adapters.sql.bulk.batches import ROWS, Batch, names_of, of_rows
 from erp_adapters.sql.bulk.odbc import by_arrow_odbc
@@ -26,6 +27,15 @@ def batches(
     To be closed before the connection is, by whoever does not read it to its end.
     """
     yield from _by_the_quickest_way(connection, query, database)
+
+
+def batches_with(
+    connection: Connection, query: Query, given: Mapping[str, Any]
+) -> Generator[Batch, None, None]:
+    """The same of a statement that has parameters, by whatever driver it is."""
+    clause = query.sql.ready({name for name, value in given.items() if value is not None})
+    for parameters in query.executions(given):
+        yield from _executed(connection, clause, parameters)
 
 
 def _by_the_quickest_way(
@@ -61,8 +71,14 @@ def _by_sqlite(connection: Connection, query: Query) -> Iterator[Batch]:
 
 
 def _through_sqlalchemy(connection: Connection, query: Query) -> Iterator[Batch]:
+    return _executed(connection, query.sql.ready(()), {})
+
+
+def _executed(
+    connection: Connection, clause: TextClause, parameters: Mapping[str, Any]
+) -> Iterator[Batch]:
     options = {"stream_results": True, "max_row_buffer": ROWS}
-    with connection.execute(query.sql.ready(()), execution_options=options) as result:
+    with connection.execute(clause, parameters, execution_options=options) as result:
         names = tuple(result.keys())
         while rows := result.fetchmany(ROWS):
             yield of_rows(names, rows)

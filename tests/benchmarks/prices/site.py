@@ -11,7 +11,9 @@ from sqlalchemy import URL
 from sync.stores.embedded.engine import create_store
 from tests.benchmarks.prices.data import Catalogue
 
-FLAT, LISTS = (Path(__file__).with_name(name) for name in ("flat.yaml", "lists.yaml"))
+FLAT, LISTS, STATES = (
+    Path(__file__).with_name(name) for name in ("flat.yaml", "lists.yaml", "states.yaml")
+)
 
 _SETTINGS = """\
 [service]
@@ -87,10 +89,18 @@ class PriceSite:
 
     def use(self, erp: URL) -> None:
         """From now on read the ERP at this address: the same database by another driver."""
+        self._set(f"url = {_text(erp)}")
+
+    def use_profile(self, profile: Path) -> None:
+        """From now on read the ERP with these statements; nothing is begun anew."""
+        self._set(f"profile = {json.dumps(str(profile))}")
+
+    def _set(self, option: str) -> None:
         path = self.folder / "config" / "tradesync.toml"
         head, erp_part, rest = path.read_text().partition("[systems.erp.options]")
+        name = option.partition("=")[0]
         lines = [
-            f"url = {_text(erp)}" if line.startswith("url = ") else line
+            option if line.startswith(f"{name}=") else line
             for line in rest.split("[systems.store]")[0].splitlines()
         ]
         store_part = rest[rest.index("[systems.store]") :]

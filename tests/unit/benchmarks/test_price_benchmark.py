@@ -124,3 +124,22 @@ def _owner(rows: pa.Table) -> str:
 def _by_point(rows: pa.Table) -> dict[tuple[str, int], tuple[object, ...]]:
     return {(item, step): tuple(rest) for item, step, *rest in zip(*rows.to_pydict().values(),
                                                                    strict=True)}  # fmt: skip
+
+
+@pytest.mark.rule("MI-2", "WA-7")
+def test_states_of_the_server_cost_no_change_and_spare_the_unchanged(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    with database() as first, database() as second:
+        books, store = erp.Books(_passwordless(first), catalogue), _passwordless(second)
+        books.fill_flat()
+        place = site.PriceSite.made(tmp_path / "site", site.FLAT, books.url, store, catalogue)
+        mirrored(str(place.folder))
+        place.use_profile(site.STATES)
+        for variant in (Variant.SAME, Variant.SAME, Variant.CLUSTERED, Variant.TENTH):
+            edits = list(catalogue.edits(variant))
+            for change in (books.edit, books.undo) if edits else (books.edit,):
+                change(edits)
+                _, result = mirrored(str(place.folder))
+                assert (result.outcome, result.writes) == ("ok", sum(each.rows for each in edits))
+                truth.assert_equal(books.url, store, erp.FLAT)

@@ -115,7 +115,9 @@ def test_the_feed_of_each_level_is_what_the_statement_by_owner_says(
 @pytest.mark.rule("WA-6", "OP-4")
 def test_check_finds_each_feed_to_tell_the_same(erp: SampleErp) -> None:
     found = [(each.subject, each.level) for each in feed_findings(erp)]
-    levels = [f"price feed {level.name.lower()}" for level in PriceLevel]
+    levels = [
+        f"price {what} {level.name.lower()}" for what in ("feed", "state") for level in PriceLevel
+    ]
     assert found == [(each, FindingLevel.OK) for each in levels]
 
 

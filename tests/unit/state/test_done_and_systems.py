@@ -30,7 +30,7 @@ DAY = 86400.0
 # Those that later versions brought.
 LATER_TABLES = (
     *("registrations", "registration_events", "settlements"),
-    *("price_partitions", "price_vectors"),
+    *("price_partitions", "price_vectors", "price_states"),
 )
 
 
@@ -277,6 +277,7 @@ def test_entries_of_the_version_before_name_the_mapping_that_decided_them(
         before.waiting(before.claim(waits))
         with engine.begin() as connection:
             connection.execute(text("ALTER TABLE ledger DROP COLUMN mapping_version"))
+            connection.execute(text("DROP TABLE price_states"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
         engine.dispose()
         engine = open_state(url)

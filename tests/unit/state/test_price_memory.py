@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sync.domain.ids import ChannelId, CustomerId, LocationId, StoreId
 from sync.domain.pricing import DEFAULT_LIST, Audience, AudienceKind, PriceScope
 from sync.ports.erp import FindingLevel
-from sync.ports.price_memory import Confirmed, PackedVector, Partition
+from sync.ports.price_memory import Confirmed, PackedVector, Partition, Stated
 from sync.state import SqlState, open_state
 from sync.state.verifying import verify_file
 from sync.testing.clock import ManualClock
@@ -97,6 +97,55 @@ def test_account_is_forgotten_with_its_sites_and_nobody_else(state: SqlState) ->
     with state.transaction() as on:
         on.price_memory.forget_account(C1)
     assert held(state) == {OTHER, EVERYBODY}
+
+
+def stated(number: int, ends: date | None = None) -> Stated:
+    return Stated(name(100 + number), name(number), date(2026, 2, 28), ends)
+
+
+def test_what_the_erp_said_is_told_with_its_vector_for_as_long_as_that_is_kept(
+    state: SqlState,
+) -> None:
+    own, site, everybody = OWN[1], SITE[1], EVERYBODY[1]
+    with state.transaction() as on:
+        on.price_memory.keep([whole(1), whole(2)])
+        told = {own: stated(1, date(2026, 3, 1)), site: stated(2), everybody: stated(9)}
+        on.price_memory.remember(told)
+        # Of the last the vector is not kept: it is to be read again.
+        assert on.price_memory.stated() == {own: told[own], site: told[site]}
+        on.price_memory.remember({site: stated(1)})
+        assert on.price_memory.tidy() == 1
+        assert on.price_memory.stated() == {own: told[own], site: stated(1)}
+        assert on.price_memory.vectors([name(1), name(2)]).keys() == {name(1)}
+        on.price_memory.forget_stated([own])
+        assert on.price_memory.stated() == {site: stated(1)}
+        on.price_memory.forget_all()
+        assert on.price_memory.stated() == {}
+        assert on.price_memory.tidy() == 1
+
+
+def test_what_the_erp_said_of_an_account_is_forgotten_with_it(state: SqlState) -> None:
+    scopes = [each[1] for each in ALL]
+    with state.transaction() as on:
+        on.price_memory.keep([whole(1)])
+        on.price_memory.remember(dict.fromkeys(scopes, stated(1)))
+        on.price_memory.forget_account(C1, [LocationId("S-2")])
+        assert set(on.price_memory.stated()) == {OTHER[1], SITE[1], EVERYBODY[1]}
+        on.price_memory.forget_account(C2, [LocationId("S-1")])
+        assert set(on.price_memory.stated()) == {EVERYBODY[1]}
+
+
+def test_what_the_erp_said_is_of_one_pipeline(state_of: Callable[..., SqlState]) -> None:
+    one, other = state_of("states-one"), state_of("states-other")
+    for each in (one, other):
+        with each.transaction() as on:
+            on.price_memory.keep([whole(1)])
+            on.price_memory.remember({OWN[1]: stated(1)})
+    with other.transaction() as on:
+        on.price_memory.forget_all()
+        assert on.price_memory.tidy() == 1
+    with one.transaction() as on:
+        assert on.price_memory.stated() == {OWN[1]: stated(1)}
 
 
 def test_pipelines_and_stores_know_nothing_of_each_other(

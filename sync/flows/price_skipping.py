@@ -1,0 +1,215 @@
+"""Price lists that are not read at all, because the ERP's own server says that they are the same.
+
+The ERP tells a *state* of each scope, such as a hash that its server has made of all
+entries, or when the last of them changed and how many there are. While it tells the state
+that was remembered with a vector, that vector stands for the entries. So everything else
+goes its way as if they had been read: whoever is entitled by now, whatever is restricted
+by now, every price that is over by now is judged as ever, and the store is told the same.
+
+What is remembered is a fact about the ERP alone. It is remembered where the state was the
+same before the entries were read and after, so that nothing that changed meanwhile is
+taken for older than it is, and once the store has confirmed what was made of the entries.
+
+A state may lie, as one that is made without a column that counts. A run that compares
+everything reads everything, and says what the states had hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, TypeAlias
+
+from sync.domain.pricing import PriceLevel, PriceScope
+from sync.errors import Conflict
+from sync.flows.context import needs
+from sync.flows.price_run import PriceRun
+from sync.ports.erp import PriceState, SupportsPriceBatches, TellsPriceStates
+from sync.ports.price_memory import Stated
+
+if TYPE_CHECKING:
+    from sync.columnar.vectors import Vector
+
+ALL_FROM = 0.25
+"""Share of a level's scopes from which on all are read in one answer rather than singly."""
+
+NAMED = 5
+
+States: TypeAlias = Mapping[PriceScope, PriceState]
+Told: TypeAlias = "Iterator[tuple[PriceScope, Vector]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Entries that were not read; ``rows`` finds the vector that stands for them."""
+
+    stated: Stated
+    rows: Callable[[], Vector]
+
+    def none_ended(self, one: date, other: date) -> bool:
+        """Whether it is known without a look that no entry is over on one day alone."""
+        ends = self.stated.ends
+        first, last = min(one, other), max(one, other)
+        return self.stated.since <= first and (ends is None or last <= ends)
+
+
+class Skipping:
+    """What the ERP tells of the levels of a run, in vectors or as what is known already.
+
+    ``full``: everything is read. ``kept`` finds a vector that is kept in the state,
+    ``shields`` says that something of a scope could not be read, and ``reading`` reads
+    what is asked for of a level, and what of it the answer breaks off before.
+    """
+
+    def __init__(
+        self,
+        run: PriceRun,
+        levels: Collection[PriceLevel],
+        kept: Callable[[bytes], Vector | None],
+        shields: Callable[[PriceScope], bool],
+        reading: Callable[[PriceLevel, Callable[[], Told]], Told],
+        *,
+        full: bool,
+    ) -> None:
+        self._run, self._kept, self._shields, self._full = run, kept, shields, full
+        self._reading = reading
+        erp = run.context.erp
+        self._erp = erp if isinstance(erp, TellsPriceStates) else None
+        stated = self._erp.stated_levels if self._erp is not None else ()
+        self._levels = frozenset(levels) & frozenset(stated)
+        self._remembered: Mapping[PriceScope, Stated] = {}
+        if self._levels:
+            with run.context.state.transaction() as state:
+                self._remembered = state.price_memory.stated()
+        self._now: dict[PriceScope, Stated] = {}
+        self._hidden: list[PriceScope] = []
+
+    def told(self, level: PriceLevel) -> Iterator[tuple[PriceScope, Vector | Same]]:
+        """Every scope of the level that has entries and could be read."""
+        if self._erp is None or level not in self._levels:
+            yield from self._all(level)
+            return
+        before = self._run.retrying(self._erp.price_states, level)
+        doubtful = self._doubtful(level, before)
+        wanted = [each for each in sorted(doubtful) if self._run.audiences(each)]
+        read: Iterator[tuple[PriceScope, Vector | Same]]
+        if self._full or len(wanted) > ALL_FROM * max(len(before), 1):
+            read = self._all(level)
+        else:
+            read = self._some(self._erp, level, before, wanted, doubtful)
+        seen = set()
+        for scope, rows in read:
+            seen.add(scope)
+            yield scope, rows
+        known = {each for each in self._remembered if each.level is level}
+        gone = known - before.keys() - seen
+        if gone or self._now.keys() & before.keys() or (self._full and seen - before.keys()):
+            self._settle(level, before, self._run.retrying(self._erp.price_states, level), gone)
+
+    def read(self, scope: PriceScope, fingerprint: bytes, rows: Vector) -> bool:
+        """That the scope was read, whole, and this was told; whether it may be remembered."""
+        if scope.level not in self._levels:
+            return False
+        from sync.planning.price_vectors import first_end
+
+        today = self._run.context.today()
+        self._now[scope] = Stated(b"", fingerprint, today, first_end(rows, today))
+        return True
+
+    def tell(self) -> None:
+        """Say what the states had hidden."""
+        if not self._hidden:
+            return
+        result = self._run.result
+        result.count("hidden_by_price_states", len(self._hidden))
+        named = ", ".join(f"the {each}" for each in self._hidden[:NAMED])
+        more = " and others" if len(self._hidden) > NAMED else ""
+        result.remarks.append(
+            "The full check found prices that had changed although the ERP's server did not say"
+            f" so: {named}{more}. Whatever tells their state there must tell another one whenever"
+            " anything of them is another."
+        )
+
+    # What is read.
+
+    def _all(self, level: PriceLevel) -> Told:
+        erp = needs(self._run.context.erp, SupportsPriceBatches, "the ERP")
+        return self._reading(level, lambda: erp.price_vectors(level))
+
+    def _some(
+        self,
+        erp: TellsPriceStates,
+        level: PriceLevel,
+        before: States,
+        wanted: Collection[PriceScope],
+        doubtful: Collection[PriceScope],
+    ) -> Iterator[tuple[PriceScope, Vector | Same]]:
+        """Of what may have changed, that which somebody is shown; and all that is the same."""
+        for scope in set(doubtful).difference(wanted):
+            self._run.tell_of_shared(scope)
+        for scope in sorted(before.keys() - doubtful):
+            yield scope, self._same(erp, scope)
+        if wanted:
+            # Last: of what the answer breaks off before, the rest of the level is asked for.
+            yield from self._reading(level, lambda: erp.price_vectors_of(wanted))
+
+    def _same(self, erp: TellsPriceStates, scope: PriceScope) -> Same:
+        stated = self._remembered[scope]
+
+        def rows() -> Vector:
+            from sync.columnar.vectors import fingerprint
+
+            kept = self._kept(stated.vector)
+            if kept is not None:
+                return kept
+            # It is in the state no more, or not as it was put there.
+            told = dict(self._run.retrying(lambda: list(erp.price_vectors_of([scope]))))
+            if scope not in told or fingerprint(told[scope]) != stated.vector:
+                self._forget(scope)
+                raise Conflict(f"the {scope} is not what it was, although its state is the same")
+            return told[scope]
+
+        return Same(stated, rows)
+
+    def _doubtful(self, level: PriceLevel, states: States) -> set[PriceScope]:
+        """All that is not known to be the same; of what the ERP is silent about, all we know."""
+        shown = {scope for _, scope in self._run.shown if scope.level is level}
+        known = {scope for scope in self._remembered if scope.level is level}
+        every = shown | known | states.keys()
+        return {each for each in every if not self._is_same(each, states)}
+
+    def _is_same(self, scope: PriceScope, states: States) -> bool:
+        if scope not in states or scope not in self._remembered:
+            return False
+        return self._remembered[scope].state == states[scope].fingerprint
+
+    # What is remembered.
+
+    def _settle(
+        self, level: PriceLevel, before: States, after: States, gone: set[PriceScope]
+    ) -> None:
+        confirming = self._run.confirming
+        for scope, now in self._now.items():
+            if scope.level is not level or before.get(scope) != after.get(scope):
+                continue
+            if self._full and self._was_hidden(scope, now, before):
+                self._hidden.append(scope)
+            state = before.get(scope)
+            if state is None or not state.settled or self._shields(scope):
+                continue
+            stated = Stated(state.fingerprint, now.vector, now.since, now.ends)
+            if self._remembered.get(scope) != stated:
+                confirming.expect_state(scope, stated)
+        for scope in gone - after.keys():
+            confirming.expect_state(scope, None)
+
+    def _was_hidden(self, scope: PriceScope, now: Stated, states: States) -> bool:
+        """Whether a run that believes the states would not have read what it is now."""
+        if scope in states:
+            return self._is_same(scope, states) and self._remembered[scope].vector != now.vector
+        return all(scope != shown for _, shown in self._run.shown)
+
+    def _forget(self, scope: PriceScope) -> None:
+        with self._run.context.state.transaction() as state:
+            state.price_memory.forget_stated([scope])

@@ -1,0 +1,356 @@
+"""Price lists of which the ERP's server says that they are the same are not read at all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sync.domain.ids import CustomerId, Sku
+from sync.domain.pricing import DEFAULT_LIST, PriceLevel, PriceScope
+from sync.planning.guards import Guard
+from sync.ports.erp import PriceState, UnreadableRecord
+from sync.ports.state import ResyncScope
+from sync.testing import builders as a
+from sync.testing.erp import MemoryErp
+from tests.scenarios.test_price_batches import DAY, SKUS, Event, Site, events, prices
+from tests.scenarios.world import ASSIGNMENTS, HARBOUR, MILL
+
+OWN = PriceScope.account(HARBOUR)
+THEIRS = PriceScope.account(MILL)
+MANY = 20
+NO_MOVES = Guard(price_share=Decimal(0), price_floor=0)
+
+
+class BusyErp(MemoryErp):
+    """Somebody changes a price while it is read; may tell its states only for a moment."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.meanwhile: list[Any] = []
+        self.unsettled = False
+        self.answers_with_all = 0
+        self.ends_with: UnreadableRecord | None = None
+
+    def price_vectors_of(self, scopes: Collection[PriceScope]) -> Iterator[Any]:
+        self._change()
+        yield from super().price_vectors_of(scopes)
+        if self.ends_with is not None:
+            self._unreadable[self.ends_with] = None
+
+    def price_vectors(self, level: PriceLevel) -> Iterator[Any]:
+        self._change()
+        self.answers_with_all += 1
+        return super().price_vectors(level)
+
+    def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
+        told = super().price_states(level)
+        return {scope: replace(each, settled=not self.unsettled) for scope, each in told.items()}
+
+    def _change(self) -> None:
+        if self.meanwhile:
+            self.meanwhile.pop(0)(self)
+
+
+class BusySite(Site):
+    erp: BusyErp
+
+
+def a_site(strangers: int = MANY) -> BusySite:
+    """Its prices are mirrored and remembered, of two accounts and of many that nobody maps."""
+    site = BusySite(erp_kind=BusyErp)
+    site.limits = replace(site.limits, full_price_check_s=30.0 * DAY)
+    site.erp.states = tuple(PriceLevel)
+    for scope in (OWN, THEIRS, DEFAULT_LIST):
+        for sku in SKUS[:2]:
+            site.erp.set_price(a.a_price("5", sku=sku, scope=scope))
+    for number in range(strangers):
+        scope = PriceScope.account(CustomerId(f"Z-{number}"))
+        site.erp.set_price(a.a_price("5", sku=SKUS[0], scope=scope))
+    assert site.run().outcome == "ok"
+    return site
+
+
+def told(site: Site, scope: ResyncScope | None = None) -> int:
+    """How many entries the ERP tells a run."""
+    before = site.erp.told_entries
+    result = site.run(scope=scope)
+    assert result.outcome == "ok", result.message
+    return site.erp.told_entries - before
+
+
+def entries(site: Site, *scopes: PriceScope) -> int:
+    return len(list(MemoryErp.prices(site.erp, scopes or list(site.erp.price_scopes()))))
+
+
+def shows_what_the_erp_says(site: Site) -> bool:
+    return dict(site.store.prices) == site.by_row_from_scratch()
+
+
+def price(scope: PriceScope, amount: str, sku: Sku = SKUS[0], **given: Any) -> Any:
+    return a.a_price(amount, scope=scope, sku=sku, **given)
+
+
+@pytest.mark.rule("MI-2")
+def test_night_without_changes_reads_no_price() -> None:
+    site = a_site()
+    shown = len(site.store.prices)
+    before = site.erp.told_entries
+    result = site.run()
+    assert site.erp.told_entries == before
+    assert (result.outcome, result.counts) == ("ok", {"unchanged": shown})
+
+
+@pytest.mark.rule("MI-2", "WA-6")
+def test_changed_price_costs_the_reading_of_its_own_list_alone() -> None:
+    site = a_site()
+    site.erp.set_price(price(OWN, "6"))
+    own = entries(site, OWN)
+    before = site.erp.told_entries
+    assert site.run().counts == {"changed": 1, "unchanged": len(site.store.prices) - 1}
+    assert site.erp.told_entries - before == own
+    assert told(site) == 0
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_deleted_price_is_taken_away() -> None:
+    site = a_site()
+    site.erp.remove_price(price(OWN, "5").key)
+    result = site.run()
+    assert result.counts["removed"] == 1
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_list_of_which_every_price_was_deleted_is_taken_away() -> None:
+    site = a_site()
+    for each in list(site.erp.prices([OWN])):
+        site.erp.remove_price(each.key)
+    assert site.run().counts["removed"] == 3
+    assert shows_what_the_erp_says(site)
+    assert told(site) == 0
+    with site.state.transaction() as state:
+        assert OWN not in state.price_memory.stated()
+
+
+@pytest.mark.rule("WA-6")
+def test_price_that_ends_is_gone_on_the_day_after_though_nothing_is_read() -> None:
+    site = a_site()
+    site.erp.set_price(price(OWN, "4", SKUS[2], valid_until=site.today))
+    site.run()
+    site.clock.advance(DAY)
+    before = site.erp.told_entries
+    assert site.run().counts["removed"] == 1
+    assert site.erp.told_entries == before
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("VE-5", "VE-7")
+def test_item_that_becomes_restricted_is_taken_away_though_nothing_is_read() -> None:
+    site = a_site()
+    site.erp.add_item(a.an_item(sku=SKUS[0], allowed_to=frozenset({MILL})))
+    before = site.erp.told_entries
+    assert site.run().counts["removed"] > 0
+    assert site.erp.told_entries == before
+    assert shows_what_the_erp_says(site)
+    assert told(site) == 0
+
+
+@pytest.mark.rule("WA-2", "WA-6")
+def test_account_that_is_mapped_later_is_shown_its_prices() -> None:
+    site = a_site()
+    site.remap(assignments=ASSIGNMENTS[:1])
+    assert site.run().outcome == "ok"
+    assert all(each.audience.key != MILL.value for each in site.store.prices)
+    site.erp.set_price(price(THEIRS, "8"))
+    assert told(site) == 0
+    site.remap(assignments=ASSIGNMENTS)
+    for flow in site.flows:
+        assert site.run(flow).outcome == "ok"
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("OP-5", "WA-7")
+def test_full_check_finds_what_a_state_had_hidden_and_says_of_which_list() -> None:
+    site = a_site()
+    site.erp.blind_states = True
+    assert site.run().outcome == "ok"
+    site.erp.set_price(price(OWN, "6"))
+    assert site.run().writes == 0, "the number of entries is the same"
+    site.clock.advance(31 * DAY)
+    result = site.run()
+    assert result.counts["changed"] == 1
+    assert result.counts["hidden_by_price_states"] == 1
+    assert any(f"did not say so: the {OWN}." in each for each in result.remarks)
+    assert shows_what_the_erp_says(site)
+    site.clock.advance(31 * DAY)
+    assert "hidden_by_price_states" not in site.run().counts
+
+
+@pytest.mark.rule("OP-5")
+def test_full_check_accuses_no_state_of_what_changes_while_it_reads() -> None:
+    site = a_site()
+    site.clock.advance(31 * DAY)
+    site.erp.meanwhile = [lambda erp: erp.set_price(price(OWN, "6"))]
+    result = site.run()
+    assert result.counts["changed"] == 1
+    assert "hidden_by_price_states" not in result.counts
+
+
+@pytest.mark.rule("OP-5")
+def test_list_that_no_state_tells_is_found_by_the_full_check() -> None:
+    class SilentErp(BusyErp):
+        def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
+            told = super().price_states(level)
+            return {scope: each for scope, each in told.items() if scope != OWN}
+
+    site = Site(erp_kind=SilentErp)
+    site.erp.states = tuple(PriceLevel)
+    site.erp.set_price(price(OWN, "5"))
+    assert site.run().counts["hidden_by_price_states"] == 1
+    site.erp.set_price(price(OWN, "6"))
+    assert site.run().counts["changed"] == 1, "what is shown and not told of is read"
+
+
+@pytest.mark.rule("MI-2", "OP-2")
+def test_whoever_asks_by_hand_has_everything_read() -> None:
+    site = a_site()
+    every = entries(site)
+    assert told(site, ResyncScope(everything=True)) == every
+    assert told(site) == 0
+
+
+@pytest.mark.rule("WA-7")
+def test_price_that_changed_while_it_was_read_and_back_again_is_not_taken_for_the_old_one() -> None:
+    site = a_site()
+    back = price(OWN, "5")
+    site.erp.set_price(price(OWN, "5.5"))
+    site.erp.meanwhile = [lambda erp: erp.set_price(price(OWN, "9"))]
+    assert site.run().counts["changed"] == 1
+    site.erp.set_price(price(OWN, "5.5"))
+    assert site.run().counts["changed"] == 1, "the state is the one that was told before 9 came"
+    site.erp.set_price(back)
+    assert site.run().counts["changed"] == 1
+    assert shows_what_the_erp_says(site)
+
+
+def test_nothing_is_remembered_of_an_account_that_is_forgotten_while_it_is_read() -> None:
+    site = a_site()
+
+    def forget(erp: MemoryErp) -> None:
+        with site.state.transaction() as state:
+            state.price_memory.forget_account(HARBOUR)
+
+    for scope in (OWN, THEIRS):
+        site.erp.set_price(price(scope, "6"))
+    site.erp.meanwhile = [forget]
+    assert site.run().outcome == "ok"
+    with site.state.transaction() as state:
+        held = state.price_memory.stated()
+    assert THEIRS in held
+    assert OWN not in held
+
+
+@pytest.mark.rule("WA-7")
+def test_state_that_is_not_settled_is_not_believed_the_next_time() -> None:
+    site = a_site()
+    site.erp.unsettled = True
+    site.erp.set_price(price(OWN, "6"))
+    own = entries(site, OWN)
+    assert told(site) == own
+    assert told(site) == own
+    site.erp.unsettled = False
+    assert told(site) == own
+    assert told(site) == 0
+
+
+@pytest.mark.rule("MI-3")
+def test_list_that_cannot_be_read_whole_is_read_and_told_every_time() -> None:
+    site = a_site()
+    site.erp.damage_price(price(OWN, "5").key)
+    for _ in range(2):
+        result = site.run()
+        assert result.counts["unreadable"] == 1
+    assert len([each for each in site.store.prices if each.key.scope == OWN]) == 3
+
+
+@pytest.mark.rule("MI-3")
+def test_what_was_read_before_a_row_that_is_perhaps_of_it_is_read_again() -> None:
+    site = a_site()
+    site.erp.ends_with = UnreadableRecord("prices", "?/BOLT", "customer_id", "is missing")
+    site.erp.set_price(price(OWN, "6"))
+    for _ in range(2):
+        assert site.run().counts["unreadable"] == 1
+
+
+@pytest.mark.rule("MI-2")
+@pytest.mark.parametrize("strangers, answers", [(MANY, 0), (2, 1)])
+def test_many_changed_lists_are_read_in_one_answer(strangers: int, answers: int) -> None:
+    site = a_site(strangers=strangers)
+    for scope in (OWN, THEIRS):
+        site.erp.remove_price(price(scope, "5").key)
+    before = site.erp.answers_with_all
+    assert site.run().outcome == "ok"
+    assert site.erp.answers_with_all - before == answers
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("MI-2", "OP-5")
+def test_vector_that_is_lost_is_read_again() -> None:
+    site = a_site()
+    with site.state.transaction() as state:
+        state.price_memory.forget_all()
+        state.price_memory.tidy()
+    assert told(site) > 0
+    assert told(site) == 0
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("MI-3")
+def test_states_that_tell_nothing_do_not_empty_the_store() -> None:
+    site = a_site()
+    real = site.erp.price_states
+    site.erp.price_states = lambda level: {}  # type: ignore[method-assign]
+    assert site.run().writes == 0
+    site.erp.price_states = real  # type: ignore[method-assign]
+    assert site.run().writes == 0
+
+
+@pytest.mark.rule("MI-3", "WA-7")
+def test_plan_that_is_refused_is_not_remembered() -> None:
+    site = a_site()
+    site.limits = replace(
+        site.limits, guards={"prices": Guard(price_share=Decimal(0), price_floor=0)}
+    )
+    site.erp.set_price(price(OWN, "500"))
+    assert site.run().outcome != "ok"
+    with site.state.transaction() as state:
+        held = state.price_memory.stated()[OWN].state
+    assert held != site.erp.price_states(PriceLevel.ACCOUNT)[OWN].fingerprint
+    assert site.run().plan_id is not None, "it is read and refused again"
+
+
+@pytest.mark.rule("WA-6", "WA-7", "VE-5", "VE-7", "MI-2")
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+@given(
+    st.lists(prices, min_size=3, max_size=12),
+    st.lists(st.lists(events, max_size=2), min_size=1, max_size=6),
+)
+def test_store_shows_the_same_as_after_reading_row_by_row(
+    first: list[Event], runs: list[list[Event]]
+) -> None:
+    site = Site()
+    site.limits = replace(site.limits, full_price_check_s=1e9)
+    site.erp.states = tuple(PriceLevel)
+    for happened in (first, *runs):
+        for event in happened:
+            event(site)
+        for flow in site.flows:
+            site.run_believed(flow)
+        assert dict(site.store.prices) == site.by_row_from_scratch()
