@@ -331,12 +331,12 @@ def test_a_server_that_is_not_there_may_come_back(made: Callable[..., Any], tmp_
     assert finding.level is FindingLevel.ERROR
 
 
-def test_a_database_that_does_not_exist_is_a_wrong_login(
+def test_a_database_that_does_not_exist_is_no_wrong_password(
     made: Callable[..., Any], ledger: Engine
 ) -> None:
     url = ledger.url.set(database="nowhere").render_as_string(hide_password=False)
 
-    with pytest.raises(AccessDenied):
+    with pytest.raises(Misconfigured, match="the database's name in url"):
         list(made(url=url).customer_ids())
 
 
