@@ -19,7 +19,7 @@ from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
-    from sync.ports.state import LedgerEntry, LedgerFilter
+    from sync.ports.state import LedgerEntry, LedgerFilter, Transaction
 
 
 @click.group(epilog="\b\nExample:\n  tradesync quarantine list")
@@ -151,7 +151,9 @@ def replay(
     with opened(site, pipeline, writes=not dry_run) as line:
         entries = _chosen(line, orders, filters)
         done = [entry for entry in entries if dry_run or _replayed(line, entry, reason)]
-    _told(done, entries, "would be replayed" if dry_run else "replayed", as_json)
+    one = f" --order {done[0].number}" if len(done) == 1 else ""
+    then = f"Judged anew at the next run of orders, or now: tradesync resync orders{one}"
+    _told(done, entries, "would be replayed" if dry_run else "replayed", as_json, then)
 
 
 @quarantine.command(
@@ -217,7 +219,9 @@ def _dismissed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:
         return done
 
 
-def _told(done: list[LedgerEntry], asked: list[LedgerEntry], word: str, as_json: bool) -> None:
+def _told(
+    done: list[LedgerEntry], asked: list[LedgerEntry], word: str, as_json: bool, then: str = ""
+) -> None:
     kept = [entry for entry in asked if entry not in done]
     if as_json:
         body = {
@@ -227,6 +231,8 @@ def _told(done: list[LedgerEntry], asked: list[LedgerEntry], word: str, as_json:
         click.echo(json.dumps(body, indent=2))
     else:
         click.echo(f"{len(done)} {word}: {', '.join(entry.number for entry in done) or 'none'}")
+        if done and then:
+            click.echo(then)
         for entry in kept:
             click.echo(f"{entry.number} is {entry.state.value}, which cannot be {word}.")
     raise click.exceptions.Exit(Exit.FAILED if kept else Exit.DONE)
@@ -244,10 +250,32 @@ def _chosen(line: Pipeline, orders: tuple[str, ...], filters: dict[str, Any]) ->
 
 def _entries(line: Pipeline, filters: dict[str, Any]) -> list[LedgerEntry]:
     with line.state.transaction() as state:
-        return list(state.ledger.entries(_filter(line, filters)))
+        found = list(state.ledger.entries(_filter(line, filters)))
+        if not found:
+            _say_what_is_held(state, filters)
+        return found
 
 
-def _filter(line: Pipeline, filters: dict[str, Any]) -> LedgerFilter:
+def _say_what_is_held(state: Transaction, filters: dict[str, Any]) -> None:
+    """A misspelt filter must not look like an all-clear."""
+    from sync.mapping.problems import suggestion
+
+    held = [_row(entry) for entry in state.ledger.entries(_filter(None, {}))]
+    for name, column in (("code", "codes"), ("channel", "channel"), ("customer", "account")):
+        given = filters.get(name)
+        known = {word for row in held for word in _words(row[column])}
+        if given is not None and given not in known:
+            way_out = suggestion(given, known) if known else "nothing is held at all"
+            click.echo(f"No order is held with --{name} {given}; {way_out}", err=True)
+
+
+def _words(value: object) -> list[str]:
+    if isinstance(value, list):
+        return [str(each) for each in value]
+    return [] if value is None else [str(value)]
+
+
+def _filter(line: Pipeline | None, filters: dict[str, Any]) -> LedgerFilter:
     from sync.domain.ids import ChannelId, CustomerId
     from sync.ports.state import LedgerFilter, LedgerState
 
@@ -260,7 +288,9 @@ def _filter(line: Pipeline, filters: dict[str, Any]) -> LedgerFilter:
         code=filters.get("code"),
         customer_id=CustomerId(customer) if customer else None,
         channel=ChannelId(channel) if channel else None,
-        seen_before=line.clock.now() - timedelta(hours=hours) if hours is not None else None,
+        seen_before=line.clock.now() - timedelta(hours=hours)
+        if line and hours is not None
+        else None,
     )
 
 

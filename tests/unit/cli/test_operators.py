@@ -275,7 +275,12 @@ def test_quarantine_lists_every_order_with_its_code_its_sentence_and_the_way_out
     assert 0 < len(only) <= len(rows)
     assert all(one in row["codes"] for row in only)
     assert operator("quarantine", "list", "--older-than-h", "1", "--json").json == []
-    assert operator("quarantine", "list", "--code", "none_such").out == "Quarantine: none.\n"
+    misspelt = operator("quarantine", "list", "--code", one[:-1] + "x")
+    assert misspelt.out == "Quarantine: none.\n"
+    assert f"No order is held with --code {one[:-1]}x; did you mean {one}?" in misspelt.err
+    misspelt = operator("quarantine", "list", "--channel", "tarde", "--json")
+    assert (misspelt.json, "did you mean trade?" in misspelt.err) == ([], True)
+    assert operator("quarantine", "list", "--older-than-h", "1").err == ""
 
 
 def test_quarantine_show_has_the_reasons_and_what_the_buyer_ordered(operator: Operator) -> None:
@@ -300,6 +305,9 @@ def test_dismissing_is_final_and_both_are_in_the_audit_trail(fresh: Operator) ->
     assert preview.json == {"would_be_replayed": [QUARANTINED], "left_alone": []}
     assert fresh("status").code == Exit.NEEDS_PERSON, "a dry run changes nothing"
 
+    told = fresh("quarantine", "replay", QUARANTINED, "--reason", reason)
+    assert f"tradesync resync orders --order {QUARANTINED}" in told.out
+    fresh("resync", "orders", "--order", QUARANTINED)
     replayed = fresh("quarantine", "replay", QUARANTINED, "--reason", reason, "--json")
     assert (replayed.code, replayed.json["replayed"]) == (0, [QUARANTINED])
     again = fresh("quarantine", "replay", QUARANTINED, "--reason", reason, "--json")
@@ -313,6 +321,7 @@ def test_dismissing_is_final_and_both_are_in_the_audit_trail(fresh: Operator) ->
     assert fresh("resync", "orders", "--order", QUARANTINED).code == 0
     trail = fresh.site.rows(fresh.site.state, "SELECT action, subject, reason FROM audit")
     assert [row for row in trail if row[0].startswith("order.")] == [
+        ("order.replayed", QUARANTINED, reason),
         ("order.replayed", QUARANTINED, reason),
         ("order.dismissed", QUARANTINED, reason),
     ]
