@@ -103,6 +103,8 @@ _SEVERITY = ("ok", "warning", "error")
 
 
 def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
+    from sync.flows.serving import serving_findings
+
     found = [("mapping", each) for each in _mapping_findings(line)]
     systems: list[tuple[str, Erp | Store | HoldsFiles]] = [("erp", line.erp), ("store", line.store)]
     if line.files is not None:
@@ -112,6 +114,7 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
             found.extend((where, each) for each in system.check())
         except SyncError as error:
             found.append((where, _error(where, str(error), "See whether the system is up.")))
+    found.extend(("flows", each) for each in serving_findings(line.erp, line.store))
     found.extend(("erp", each) for each in _feeds(line))
     found.extend(("files", each) for each in _papers(line))
     if line.settings.orders.pass_on_cancellations:

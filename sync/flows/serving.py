@@ -1,0 +1,89 @@
+"""Which flows two systems can serve, by what both are able to do.
+
+A flow that is optional does nothing where one of them cannot serve it; a run of any other
+fails. ``check`` tells of both beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sync.ports import erp as erp_port
+from sync.ports import store as store_port
+from sync.ports.erp import Erp, Finding, FindingLevel
+from sync.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a flow asks of both systems; ``optional``: without it the flow does nothing."""
+
+    erp: tuple[type, ...]
+    store: tuple[type, ...]
+    optional: bool = False
+
+
+NEEDS: Mapping[str, Needs] = {
+    "accounts": Needs((erp_port.ReadsAccounts,), (store_port.MirrorsAccounts,)),
+    "entitlements": Needs(
+        (erp_port.ListsRestrictedItems, erp_port.ReadsItems),
+        (store_port.MirrorsEntitlements,),
+        optional=True,
+    ),
+    "ship_tos": Needs((erp_port.ReadsShipTos,), (store_port.MirrorsShipTos,)),
+    "prices": Needs((erp_port.ReadsPrices,), (store_port.MirrorsPrices,)),
+    "invoices": Needs((erp_port.ReadsInvoices,), (store_port.MirrorsInvoices,)),
+    "balances": Needs((erp_port.ReadsInvoices,), (store_port.MirrorsBalances,), optional=True),
+    "customer_parts": Needs(
+        (erp_port.ReadsCustomerParts,), (store_port.MirrorsCustomerParts,), optional=True
+    ),
+    "availability": Needs(
+        (erp_port.ReadsAvailability, erp_port.ReadsItems),
+        (store_port.MirrorsAvailability,),
+        optional=True,
+    ),
+    "registrations": Needs(
+        (),
+        (store_port.ReadsRegistrations, store_port.WritesRegistrations),
+        optional=True,
+    ),
+    "orders": Needs(
+        (
+            *(erp_port.ReadsAccounts, erp_port.ReadsShipTos, erp_port.ReadsItems),
+            *(erp_port.FindsOrders, erp_port.SubmitsOrders),
+        ),
+        (store_port.ReadsWebOrders, store_port.ReadsBuyers, store_port.ShowsImport),
+    ),
+    "order_status": Needs((erp_port.ReadsOrderStatus,), (store_port.ShowsImport,)),
+    "documents": Needs((erp_port.ReadsDocuments,), (store_port.MirrorsDocuments,), optional=True),
+    "account_orders": Needs(
+        (erp_port.ReadsAccountOrders,), (store_port.MirrorsAccountOrders,), optional=True
+    ),
+}
+
+
+def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
+    """One for each flow that would fail, and one that names all that do nothing here."""
+    idle: list[str] = []
+    for flow, needs in NEEDS.items():
+        lacking = _lacking(erp, needs.erp, "the ERP") + _lacking(store, needs.store, "the store")
+        if not lacking:
+            continue
+        told = " and ".join(lacking)
+        if needs.optional:
+            idle.append(f"{flow} ({told})")
+            continue
+        yield Finding(
+            flow,
+            FindingLevel.WARNING,
+            f"cannot be served, and its runs fail: {told}",
+            "Add what it needs to the adapter's profile (its README says which statements).",
+        )
+    if idle:
+        yield Finding("flows", FindingLevel.OK, f"these do nothing here: {', '.join(idle)}")
+
+
+def _lacking(system: Erp | Store, wanted: tuple[type, ...], name: str) -> list[str]:
+    missing = [each.__name__ for each in wanted if not isinstance(system, each)]
+    return [f"{name} lacks {', '.join(missing)}"] if missing else []

@@ -1,0 +1,53 @@
+"""What two systems cannot serve is told beforehand, and what does nothing is no failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sync.domain.ids import StoreId
+from sync.flows.cycle import FLOWS
+from sync.flows.serving import NEEDS, serving_findings
+from sync.ports.erp import FindingLevel
+from sync.testing.clock import ManualClock
+from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
+from sync.testing.store import MemoryStore
+
+
+class Bare:
+    """A system that can do nothing but be there."""
+
+    capabilities = MEMORY_CAPABILITIES
+    store_id = StoreId("shop")
+
+    def check(self) -> list[Any]:
+        return []
+
+    def close(self) -> None: ...
+
+
+def test_every_flow_says_what_it_needs() -> None:
+    assert list(NEEDS) == list(FLOWS)
+
+
+def test_systems_that_can_do_everything_serve_every_flow() -> None:
+    erp: Any = MemoryErp(ManualClock(), MEMORY_CAPABILITIES)
+    store: Any = MemoryStore(clock=ManualClock())
+    assert list(serving_findings(erp, store)) == []
+
+
+@pytest.mark.rule("OP-3")
+def test_a_flow_that_would_fail_is_a_warning_and_one_that_does_nothing_is_named() -> None:
+    bare: Any = Bare()
+    store: Any = MemoryStore(clock=ManualClock())
+    found = {each.subject: each for each in serving_findings(bare, store)}
+    needed = {flow for flow, needs in NEEDS.items() if needs.erp and not needs.optional}
+    assert found.keys() == {*needed, "flows"}
+    assert all(found[flow].level is FindingLevel.WARNING for flow in needed)
+    assert "the ERP lacks ReadsInvoices" in found["invoices"].message
+    assert "lacks ReadsAccounts, ReadsShipTos, ReadsItems, FindsOrders" in found["orders"].message
+    idle = found["flows"]
+    assert idle.level is FindingLevel.OK
+    assert "customer_parts (the ERP lacks ReadsCustomerParts)" in idle.message
+    assert "registrations" not in idle.message
