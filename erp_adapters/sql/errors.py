@@ -118,9 +118,10 @@ def _ours(
                 f"{doing}: the ERP refused the login ({told.code}); correct the user or password"
             )
         case Failure.NO_DATABASE:
-            return Misconfigured(
-                f"{doing}: the ERP's server has no database of that name, or not for this account"
-                f" ({told.code}); correct the database's name in url"
+            # It may be offline or being restored, too: then it is as bad as a closed door.
+            return AccessDenied(
+                f"{doing}: the ERP's server has no database of that name, or it is offline or not"
+                f" for this account ({told.code}); see to it there, or correct its name in url"
             )
         case Failure.PRIVILEGE:
             return RightMissing(

@@ -12,8 +12,9 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from erp_adapters.sql.base import Reading
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
@@ -108,10 +109,15 @@ class ReadsPriceStates(ReadsPriceFeeds):
                 raise Misconfigured(
                     self._wrong(name, "tells changed_at: that needs the statement clock, too")
                 )
-            settled = changed_at <= now - SETTLED_AFTER
+            settled = self._over(changed_at) <= now - SETTLED_AFTER
         told = f"{row['entries']}|{hashed}|{changed_at.isoformat() if changed_at else ''}"
         made = hashlib.sha256(self._way + told.encode())
         return PriceState(made.digest()[:16], row["entries"], settled)
+
+    def _over(self, changed_at: datetime) -> datetime:
+        """Where only a day is kept, which looks like its first moment, that day's end."""
+        local = changed_at.astimezone(ZoneInfo(self.profile.capabilities.time_zone))
+        return changed_at + timedelta(days=1) if local.time() == time.min else changed_at
 
     @property
     def _way(self) -> bytes:

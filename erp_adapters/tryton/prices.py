@@ -30,7 +30,7 @@ from erp_adapters.tryton import queries
 from erp_adapters.tryton.queries import Row
 from erp_adapters.tryton.session import Rpc
 from erp_adapters.tryton.site import PLAIN_LIST, Places
-from erp_adapters.tryton.wire import as_float
+from erp_adapters.tryton.wire import as_float, is_float
 from sync.domain.ids import Sku
 from sync.domain.pricing import (
     Price,
@@ -134,14 +134,20 @@ class Prices:
             _refuse_tax(name, row)
         by_sku = {each.sku: each for each in products}
         together: dict[tuple[int, Asked], dict[int, list[PriceQuestion]]] = defaultdict(dict)
+        # Converted into stock units it may have more digits than Tryton can be asked with.
+        odd = [each for each in questions if not is_float(each.quantity)]
+        if odd:
+            yield from self._by_ladder(name, odd)
         for question in questions:
             product = by_sku.get(question.sku)
+            if question in odd:
+                continue
             if product is not None and self._can_answer(product, question):
                 day = question.day if self._places.site.dated_prices else None
                 place = product.unit, (question.quantity, day)
                 together[place].setdefault(product.number, []).append(question)
         if len(together) > FEW:
-            yield from self._by_ladder(name, questions)
+            yield from self._by_ladder(name, [each for each in questions if each not in odd])
             return
         number = None if row is None else int(row["id"])
         for (unit, asked), wanted in together.items():

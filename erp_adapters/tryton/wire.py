@@ -76,8 +76,13 @@ def _typed(kind: str, value: dict[str, Any]) -> Any:
             raise Untyped(f"{kind} is not known")
 
 
+def is_float(quantity: Decimal) -> bool:
+    """Whether a double keeps all of its digits."""
+    return len(plain(abs(quantity)).replace(".", "").lstrip("0")) <= FLOAT_DIGITS
+
+
 def as_float(quantity: Decimal) -> float:
     """A quantity as Tryton keeps it, a double. Raises ValueError where digits would be lost."""
-    if len(plain(abs(quantity)).replace(".", "").lstrip("0")) > FLOAT_DIGITS:
+    if not is_float(quantity):
         raise ValueError(f"{plain(quantity)} has more than {FLOAT_DIGITS} digits")
     return float(quantity)

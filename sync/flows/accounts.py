@@ -10,7 +10,7 @@ from functools import partial
 from sync.domain.account import Account, Location
 from sync.domain.ids import CustomerId
 from sync.domain.views import AccountProfile, AccountView
-from sync.errors import AccessDenied, TryLater
+from sync.errors import AccessDenied, Misconfigured, TryLater
 from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import Touched, look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
@@ -50,9 +50,9 @@ def mirror_accounts(
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
         try:
             planned = _plan(context, result, spool, scope, members, dry_run=dry_run)
-        except (TryLater, AccessDenied):
+        except (TryLater, AccessDenied, Misconfigured):
             # Where it is the store that is away, the first error says so already.
-            with suppress(TryLater, AccessDenied):
+            with suppress(TryLater, AccessDenied, Misconfigured):
                 _hide(context, result, scope, members, write, dry_run=dry_run)
             raise
         if planned is None:

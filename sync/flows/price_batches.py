@@ -176,6 +176,7 @@ class PriceBatches:
         for batch, entries in read_by_row(run, erp, left, told):
             for scope in batch:
                 if scope in run.unread:
+                    self._skipping.doubt([scope])
                     run.keep_scope(scope)
                 elif entries.get(scope):
                     yield scope, vector_of(entries[scope])
@@ -217,6 +218,8 @@ class PriceBatches:
         if shielded or not self._screening.lists:
             self._screening.screen(told)
         if shielded:
+            if not isinstance(vector, Same):
+                self._skipping.doubt([scope])
             run.plan_scope(scope, prices_of(told.whole, scope), whole=False)
             return
         for audience, part in self._parts(scope, ordinary, told).items():

@@ -16,7 +16,7 @@ everything reads everything, and says what the states had hidden.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
@@ -166,7 +166,7 @@ class Skipping:
             # It is in the state no more, or not as it was put there.
             told = dict(self._run.retrying(lambda: list(erp.price_vectors_of([scope]))))
             if scope not in told or fingerprint(told[scope]) != stated.vector:
-                self._forget(scope)
+                self._forget([scope])
                 raise Conflict(f"the {scope} is not what it was, although its state is the same")
             return told[scope]
 
@@ -190,6 +190,11 @@ class Skipping:
         self, level: PriceLevel, before: States, after: States, gone: set[PriceScope]
     ) -> None:
         confirming = self._run.confirming
+        self._forget(
+            scope
+            for scope, now in self._now.items()
+            if self._is_same(scope, before) and self._remembered[scope].vector != now.vector
+        )
         for scope, now in self._now.items():
             if scope.level is not level or before.get(scope) != after.get(scope):
                 continue
@@ -210,6 +215,13 @@ class Skipping:
             return self._is_same(scope, states) and self._remembered[scope].vector != now.vector
         return all(scope != shown for _, shown in self._run.shown)
 
-    def _forget(self, scope: PriceScope) -> None:
-        with self._run.context.state.transaction() as state:
-            state.price_memory.forget_stated([scope])
+    def doubt(self, scopes: Iterable[PriceScope]) -> None:
+        """They were read, or could not be, and what was found is not remembered."""
+        self._forget(each for each in scopes if each in self._remembered)
+
+    def _forget(self, scopes: Iterable[PriceScope]) -> None:
+        """At once: whatever becomes of this run, the next one is not to believe it."""
+        gone = list(scopes)
+        if gone:
+            with self._run.context.state.transaction() as state:
+                state.price_memory.forget_stated(gone)

@@ -33,10 +33,10 @@ class Turns:
 
     @contextmanager
     def _taken(self, turn: _Turn) -> Iterator[None]:
-        with self._changed:
-            self._queue.append(turn)
-            self._changed.wait_for(lambda: self._is_due(turn))
         try:
+            with self._changed:
+                self._queue.append(turn)
+                self._changed.wait_for(lambda: self._is_due(turn))
             yield
         finally:
             with self._changed:

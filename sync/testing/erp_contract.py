@@ -1179,7 +1179,8 @@ class ErpAdapterContract:
             for scope in (self.own_scope, self.other_scope, PriceScope.group("UNKNOWN"))
             for sku in (a.SKU, NUT, Sku("UNKNOWN"))
             for unit, currency in ((own.key.unit, own.key.currency), ("PALLET", "XTS"))
-            for quantity in (1, 99, 100, 5000)
+            # The last one has more digits than a double keeps, as after a conversion.
+            for quantity in ("1", "99", "100", "5000", "28356.61050578125")
             for day in (date(2024, 12, 31), date(2025, 1, 1))
         ]
 

@@ -336,7 +336,7 @@ def test_a_database_that_does_not_exist_is_no_wrong_password(
 ) -> None:
     url = ledger.url.set(database="nowhere").render_as_string(hide_password=False)
 
-    with pytest.raises(Misconfigured, match="the database's name in url"):
+    with pytest.raises(AccessDenied, match="no database of that name"):
         list(made(url=url).customer_ids())
 
 

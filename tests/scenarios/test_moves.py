@@ -27,6 +27,7 @@ from sync.domain.order import (
 )
 from sync.domain.pricing import PriceScope
 from sync.domain.sales_order import ErpOrderState
+from sync.errors import Misconfigured
 from sync.flows.context import Limits
 from sync.planning.guards import Guard
 from sync.ports.state import LedgerState
@@ -652,6 +653,25 @@ def test_whole_cycle_withdraws_invoices_and_prices_before_it_adds_anything(
 
 
 # The ERP is away just when it matters.
+
+
+@pytest.mark.rule("WA-8", "VE-7", "OP-1")
+def test_corrected_mapping_takes_sight_away_while_the_erp_answers_nonsense(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table is gone, a record cannot be understood: the mapping is our own word all the same."""
+    shop.remap(assignments=(ASSIGNMENTS[0], Assignment(HARBOUR, organisation=MILL_ORG)))
+    shop.cycle()
+    assert sight(shop, BO).invoices == {"INV-5001"}
+    shop.remap(assignments=ASSIGNMENTS)
+
+    def nonsense(*_: object) -> None:
+        raise Misconfigured("the ERP has no table accounts (42P01)")
+
+    for name in ("feed_now", "accounts", "changed_customers", "locations"):
+        monkeypatch.setattr(shop.erp, name, nonsense)
+    assert shop.run("accounts").outcome == "failed"
+    assert sight(shop, BO) == NOTHING
 
 
 @pytest.mark.rule("WA-8", "VE-7", "OP-1")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import DEFAULT_LIST, PriceLevel, PriceScope
+from sync.errors import Rejected
 from sync.planning.guards import Guard
 from sync.ports.erp import PriceState, UnreadableRecord
 from sync.ports.state import ResyncScope
@@ -334,6 +335,61 @@ def test_plan_that_is_refused_is_not_remembered() -> None:
         held = state.price_memory.stated()[OWN].state
     assert held != site.erp.price_states(PriceLevel.ACCOUNT)[OWN].fingerprint
     assert site.run().plan_id is not None, "it is read and refused again"
+
+
+def shown(site: Site) -> dict[Sku, str]:
+    return {
+        key.key.sku: str(value.unit_price)
+        for key, value in site.store.prices.items()
+        if key.key.scope == OWN
+    }
+
+
+@pytest.mark.rule("WA-7", "OP-5")
+def test_state_that_was_found_to_lie_is_not_believed_again_beside_a_damaged_row() -> None:
+    site = a_site()
+    site.erp.blind_states = True
+    assert site.run().outcome == "ok"
+    site.erp.set_price(price(OWN, "6"))
+    site.erp.damage_price(price(OWN, "5", SKUS[1]).key)
+    site.clock.advance(31 * DAY)
+    site.run()
+    assert shown(site)[SKUS[0]] == "6"
+    for _ in range(2):
+        site.run()
+        assert shown(site)[SKUS[0]] == "6", "what the state had hidden came back"
+
+
+@pytest.mark.rule("WA-7", "OP-2")
+def test_state_that_was_found_to_lie_is_not_believed_again_where_the_store_refuses_a_price(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = a_site()
+    site.erp.blind_states = True
+    assert site.run().outcome == "ok"
+    site.erp.set_price(price(OWN, "6"))
+    site.erp.set_price(price(OWN, "7", SKUS[1]))
+    singly, in_rows = site.store.apply_prices, site.store.apply_price_rows
+
+    def refusing(put: Any, remove: Any) -> None:
+        if any(key.key.sku == SKUS[1] for key, _ in put):
+            raise Rejected("no", code="odd", remedy="see there")
+        singly(put, remove)
+
+    def refusing_rows(put: Any, remove: Any) -> None:
+        if any(SKUS[1].value in each.rows.column("sku").to_pylist() for each in put):
+            raise Rejected("no", code="odd", remedy="see there")
+        in_rows(put, remove)
+
+    monkeypatch.setattr(site.store, "apply_prices", refusing)
+    monkeypatch.setattr(site.store, "apply_price_rows", refusing_rows)
+    site.run(scope=ResyncScope(everything=True))
+    assert shown(site)[SKUS[0]] == "6"
+    site.run()
+    assert shown(site)[SKUS[0]] == "6", "what the state had hidden came back"
+    monkeypatch.undo()
+    site.run()
+    assert shows_what_the_erp_says(site)
 
 
 @pytest.mark.rule("WA-6", "WA-7", "VE-5", "VE-7", "MI-2")

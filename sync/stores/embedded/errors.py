@@ -59,9 +59,9 @@ def translate(error: DBAPIError, database: str, family: str, address: str = "") 
     if failure is Failure.LOGIN:
         return AccessDenied(f"{database} refuses the login ({read.code})")
     if failure is Failure.NO_DATABASE:
-        return Misconfigured(
-            f"{database} is not on that server, or not for this account ({read.code});"
-            " correct the database's name in url"
+        return AccessDenied(
+            f"{database} is not on that server, or it is offline or not for this account"
+            f" ({read.code}); see to it there, or correct its name in url"
         )
     if failure in _RIGHT_MISSING:
         return RightMissing(f"{database} refuses access ({read.code})")

@@ -161,7 +161,7 @@ WHILE_WRITING: tuple[tuple[str, int, str, type[Exception], str], ...] = (
     ("28000", 18456, "Login failed for user 'web'.", AccessDenied, DOCS),
     ("28000", 18452, "The login is from an untrusted domain", AccessDenied, DOCS),
     ("28000", 18470, "The account is disabled.", AccessDenied, DOCS),
-    ("42000", 4060, "Cannot open database requested by the login.", Misconfigured, DOCS),
+    ("42000", 4060, "Cannot open database requested by the login.", AccessDenied, DOCS),
     ("42S02", 208, "Invalid object name 'dbo.orders'.", Misconfigured, DOCS),
     ("42S22", 207, "Invalid column name 'colour'.", Misconfigured, DOCS),
     ("42000", 2812, "Could not find stored procedure", Misconfigured, DOCS),

@@ -138,6 +138,19 @@ def test_change_of_this_moment_is_not_settled(desk: Desk) -> None:
     assert desk.states(CLOCK + STAMPED)[C1].settled
 
 
+@pytest.mark.rule("WA-7")
+def test_a_day_alone_is_not_settled_before_it_is_over(desk: Desk) -> None:
+    """It looks like the first moment of the day; the ERP's clock is at noon."""
+    today = "2026-02-28 23:00"  # in UTC
+    desk.run(f"UPDATE prices SET changed_at = '{today}' WHERE no = 'C-1' AND item = 'NUT'")
+    first = desk.states(CLOCK + STAMPED)[C1]
+    desk.run(f"UPDATE prices SET price = '9', changed_at = '{today}' WHERE no = 'C-1'")
+    second = desk.states(CLOCK + STAMPED)[C1]
+    assert first.fingerprint == second.fingerprint
+    assert not first.settled
+    assert not second.settled
+
+
 @pytest.mark.rule("WA-7", "OP-4")
 def test_anything_that_reads_prices_otherwise_gives_other_states(
     desk: Desk, monkeypatch: pytest.MonkeyPatch

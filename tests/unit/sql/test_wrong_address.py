@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from erp_adapters.sql.adapter import SqlErpAdapter
-from sync.errors import Misconfigured, TryLater
+from sync.errors import AccessDenied, TryLater
 from sync.ports.erp import FindingLevel, ReadsAccounts
 from sync.stores.embedded.adapter import EmbeddedStore
 from tests.postgres import database
@@ -63,10 +63,10 @@ def test_a_database_that_the_server_lacks_is_not_taken_for_a_wrong_password(tmp_
         secrets = {"password": make_url(there).password or ""}
         erp = SqlErpAdapter.from_settings({"profile": "sample", "url": url}, secrets, tmp_path)
         assert isinstance(erp, ReadsAccounts)
-        with pytest.raises(Misconfigured, match=r"has no database of that name.*3D000"):
+        with pytest.raises(AccessDenied, match=r"has no database of that name.*3D000"):
             list(erp.customer_ids())
         (finding,) = [each for each in erp.check() if each.level is FindingLevel.ERROR]
-        assert "correct the database's name in url" in finding.message
+        assert finding.remedy == "see to it there, or correct its name in url"
         store = EmbeddedStore.from_settings({"store_id": "shop", "url": url}, secrets, tmp_path)
-        with pytest.raises(Misconfigured, match=r"is not on that server.*3D000"):
+        with pytest.raises(AccessDenied, match=r"is not on that server.*3D000"):
             list(store.web_users())
