@@ -46,6 +46,7 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim ReadsAccountOrders",
         "tryton does not claim ReadsAvailability",
         "tryton does not claim SupportsPriceBatches",
+        "tryton does not claim TellsPriceStates",
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
         "tryton does not claim RequestsCredits",
