@@ -138,16 +138,15 @@ class Prices:
         odd = [each for each in questions if not is_float(each.quantity)]
         if odd:
             yield from self._by_ladder(name, odd)
-        for question in questions:
+        even = [each for each in questions if is_float(each.quantity)]
+        for question in even:
             product = by_sku.get(question.sku)
-            if question in odd:
-                continue
             if product is not None and self._can_answer(product, question):
                 day = question.day if self._places.site.dated_prices else None
                 place = product.unit, (question.quantity, day)
                 together[place].setdefault(product.number, []).append(question)
         if len(together) > FEW:
-            yield from self._by_ladder(name, [each for each in questions if each not in odd])
+            yield from self._by_ladder(name, even)
             return
         number = None if row is None else int(row["id"])
         for (unit, asked), wanted in together.items():

@@ -57,6 +57,13 @@ class Confirming:
         """To be remembered, or no more, once the store has confirmed all of the scope."""
         self._states[scope] = stated
 
+    def doubt_states(self, scopes: Iterable[PriceScope]) -> None:
+        """What the ERP said of these is not true: believed no more whatever becomes of this run."""
+        gone = list(scopes)
+        if gone and not self._dry_run:
+            with self._context.state.transaction() as state:
+                state.price_memory.forget_stated(gone)
+
     def doubt(self, partition: Partition) -> None:
         """The store does not show it as it had confirmed it.
 

@@ -166,7 +166,7 @@ class Skipping:
             # It is in the state no more, or not as it was put there.
             told = dict(self._run.retrying(lambda: list(erp.price_vectors_of([scope]))))
             if scope not in told or fingerprint(told[scope]) != stated.vector:
-                self._forget([scope])
+                self._run.confirming.doubt_states([scope])
                 raise Conflict(f"the {scope} is not what it was, although its state is the same")
             return told[scope]
 
@@ -190,7 +190,7 @@ class Skipping:
         self, level: PriceLevel, before: States, after: States, gone: set[PriceScope]
     ) -> None:
         confirming = self._run.confirming
-        self._forget(
+        confirming.doubt_states(
             scope
             for scope, now in self._now.items()
             if self._is_same(scope, before) and self._remembered[scope].vector != now.vector
@@ -217,11 +217,4 @@ class Skipping:
 
     def doubt(self, scopes: Iterable[PriceScope]) -> None:
         """They were read, or could not be, and what was found is not remembered."""
-        self._forget(each for each in scopes if each in self._remembered)
-
-    def _forget(self, scopes: Iterable[PriceScope]) -> None:
-        """At once: whatever becomes of this run, the next one is not to believe it."""
-        gone = list(scopes)
-        if gone:
-            with self._run.context.state.transaction() as state:
-                state.price_memory.forget_stated(gone)
+        self._run.confirming.doubt_states(each for each in scopes if each in self._remembered)

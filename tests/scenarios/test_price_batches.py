@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -97,6 +97,18 @@ class Site(MirrorSite):
                 state.plans.confirm(result.plan_id, "ann", self.clock.now())
             result = self.run(flow)
         assert result.outcome == "ok", result.message
+
+    def follows(self, runs: Sequence[Sequence[Event]]) -> None:
+        """After each it shows what reading row by row would, and has nothing left to write."""
+        for happened in runs:
+            for event in happened:
+                event(self)
+            for flow in self.flows:
+                self.run_believed(flow)
+            assert dict(self.store.prices) == self.by_row_from_scratch()
+            before = self.store.writes
+            again = self.run()
+            assert (self.store.writes, again.writes) == (before, 0)
 
     @property
     def today(self) -> date:
@@ -219,15 +231,7 @@ def test_store_shows_the_same_as_after_reading_row_by_row(
 ) -> None:
     site = Site()
     site.limits = replace(site.limits, full_price_check_s=1e9)
-    for happened in (first, *runs):
-        for event in happened:
-            event(site)
-        for flow in site.flows:
-            site.run_believed(flow)
-        assert dict(site.store.prices) == site.by_row_from_scratch()
-        before = site.store.writes
-        again = site.run()
-        assert (site.store.writes, again.writes) == (before, 0)
+    site.follows([first, *runs])
 
 
 def a_site(**given: Any) -> Site:

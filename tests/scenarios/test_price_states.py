@@ -360,6 +360,23 @@ def test_state_that_was_found_to_lie_is_not_believed_again_beside_a_damaged_row(
         assert shown(site)[SKUS[0]] == "6", "what the state had hidden came back"
 
 
+@pytest.mark.rule("OP-2")
+@pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
+def test_plan_that_finds_a_state_to_lie_writes_nothing(damaged: bool) -> None:
+    site = a_site()
+    site.erp.blind_states = True
+    assert site.run().outcome == "ok"
+    site.erp.set_price(price(OWN, "6"))
+    if damaged:
+        site.erp.damage_price(price(OWN, "5", SKUS[1]).key)
+    with site.state.transaction() as state:
+        before = dict(state.price_memory.stated())
+    assert OWN in before
+    site.run(dry_run=True)
+    with site.state.transaction() as state:
+        assert dict(state.price_memory.stated()) == before
+
+
 @pytest.mark.rule("WA-7", "OP-2")
 def test_state_that_was_found_to_lie_is_not_believed_again_where_the_store_refuses_a_price(
     monkeypatch: pytest.MonkeyPatch,
@@ -404,9 +421,4 @@ def test_store_shows_the_same_as_after_reading_row_by_row(
     site = Site()
     site.limits = replace(site.limits, full_price_check_s=1e9)
     site.erp.states = tuple(PriceLevel)
-    for happened in (first, *runs):
-        for event in happened:
-            event(site)
-        for flow in site.flows:
-            site.run_believed(flow)
-        assert dict(site.store.prices) == site.by_row_from_scratch()
+    site.follows([first, *runs])
