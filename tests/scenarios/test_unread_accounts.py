@@ -54,16 +54,16 @@ FLOWS = (
 DAY = 86400.0
 
 
-def broken(customer_id: CustomerId) -> SyncError:
-    return TryLater(f"reading {customer_id} took too long (57014)")
+def broken(asked: CustomerId | PriceScope) -> SyncError:
+    return TryLater(f"reading {asked} took too long (57014)")
 
 
-def wrong(customer_id: CustomerId) -> SyncError:
-    return BrokenRead(f"a read met: value does not fit (8114), {customer_id}")
+def wrong(asked: CustomerId | PriceScope) -> SyncError:
+    return BrokenRead(f"a read met: value does not fit (8114), {asked}")
 
 
-def refused(customer_id: CustomerId) -> SyncError:
-    return Rejected(f"no {customer_id}", code="erp", remedy="see there")
+def refused(asked: CustomerId | PriceScope) -> SyncError:
+    return Rejected(f"no {asked}", code="erp", remedy="see there")
 
 
 class Erp(GroupingErp):

@@ -10,7 +10,7 @@ import pytest
 
 from sync.domain.ids import LocationId, Sku
 from sync.domain.pricing import DEFAULT_LIST, ITEM_OVERRIDES, Price, PriceLevel, PriceScope
-from sync.errors import BrokenRead, LeftAlone, NobodyAnswers, Rejected, SyncError, TryLater
+from sync.errors import LeftAlone, NobodyAnswers, SyncError, TryLater
 from sync.flows import price_batches
 from sync.flows.apart import PROBES
 from sync.flows.retrying import Patience
@@ -19,23 +19,12 @@ from sync.systems import SystemWatch, guarded
 from sync.testing import builders as a
 from sync.testing.erp import MemoryErp
 from tests.scenarios.test_price_batches import DAY, SKUS, AskedStore, Site, a_site
+from tests.scenarios.test_unread_accounts import broken, refused, wrong
 from tests.scenarios.world import ASSIGNMENTS, HARBOUR, MILL
 
 HARBOURS, MILLS = PriceScope.account(HARBOUR), PriceScope.account(MILL)
 SITE, GROUP = PriceScope.location(LocationId("SITE-1")), PriceScope.group("G1")
 EVERY = (HARBOURS, MILLS, SITE, GROUP, DEFAULT_LIST, ITEM_OVERRIDES)
-
-
-def too_long(scope: PriceScope) -> SyncError:
-    return TryLater(f"reading {scope} took too long (57014)")
-
-
-def wrong(scope: PriceScope) -> SyncError:
-    return BrokenRead(f"a read met: value does not fit (8114), {scope}")
-
-
-def refused(scope: PriceScope) -> SyncError:
-    return Rejected(f"no {scope}", code="erp", remedy="see there")
 
 
 class Erp(MemoryErp):
@@ -44,7 +33,7 @@ class Erp(MemoryErp):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.odd: set[PriceScope] = set()
-        self.how: Callable[[PriceScope], SyncError] = too_long
+        self.how: Callable[[PriceScope], SyncError] = broken
         self.away = False
         self.asked = 0
         self.fed: list[PriceLevel] = []
@@ -123,7 +112,7 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 @pytest.mark.rule("MI-1", "MI-3", "OP-1")
-@pytest.mark.parametrize("how", [too_long, wrong, refused])
+@pytest.mark.parametrize("how", [broken, wrong, refused])
 @pytest.mark.parametrize("odd", EVERY, ids=str)
 def test_all_but_the_scope_that_cannot_be_read_are_mirrored(
     site: Site, odd: PriceScope, how: Callable[[PriceScope], SyncError]
@@ -196,7 +185,7 @@ def test_an_erp_that_goes_away_while_scopes_are_parted_ends_the_run(site: Site) 
 
     def then_away(scope: PriceScope) -> SyncError:
         erp.away = True
-        return too_long(scope)
+        return broken(scope)
 
     erp.how = then_away
     result = site.run()
@@ -300,7 +289,7 @@ def test_a_broken_feed_of_many_scopes_ends_the_run(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(price_batches, "SCOPES_BY_ROW", 1)
     erp.odd = {HARBOURS}
     result = site.run()
-    assert (result.outcome, result.message) == ("try_later", str(too_long(HARBOURS)))
+    assert (result.outcome, result.message) == ("try_later", str(broken(HARBOURS)))
     assert any("too many" in each for each in result.remarks)
     assert dict(site.store.prices) == before
 
