@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from erp_adapters.sql import translate
 from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
 from erp_adapters.sql.database import Database
@@ -104,10 +106,24 @@ class SubmitsOrdersInSteps(FindsOrdersByKey):
         self, order: SalesOrder, key: IdempotencyKey, planned: Sequence[Execution]
     ) -> OrderAcknowledgement:
         attempt = Attempt(f"writing order {order.web_number} into {self.profile.name}")
-        with (
-            translated(attempt, self.database.dialect),
-            self.database.writer.begin() as connection,
-        ):
+        with translated(attempt, self.database.dialect):
+            try:
+                return self._in_one_transaction(order, key, planned, attempt)
+            except DBAPIError as error:
+                if attempt.moment is not Moment.READING or not error.connection_invalidated:
+                    raise
+                # A connection from before the server's restart, with nothing written yet.
+                self.database.writer.dispose()
+                return self._in_one_transaction(order, key, planned, attempt)
+
+    def _in_one_transaction(
+        self,
+        order: SalesOrder,
+        key: IdempotencyKey,
+        planned: Sequence[Execution],
+        attempt: Attempt,
+    ) -> OrderAcknowledgement:
+        with self.database.writer.begin() as connection:
             held = self._found(Reading(self, connection), key)
             # A refused one may be sent again; the steps say what becomes of it.
             if held is not None and held.refusal is None:

@@ -63,10 +63,8 @@ def sound(outcome: Outcome, least: int) -> None:
 def test_twelve_kills_lose_double_and_halve_no_order(begin: Begin, backend: str) -> None:
     outcome = begin(backend).kills(12)
     sound(outcome, least=12)
-    # At least one of them hit where an order would have been doubled or lost.
-    assert outcome.counts.get("written, not recorded", 0) + outcome.counts.get(
-        "frozen, not written", 0
-    )
+    # Some of them hit where an order would have been doubled.
+    assert outcome.counts["written, not recorded"] >= 1
 
 
 @pytest.mark.rule("OI-2")

@@ -57,6 +57,16 @@ class Place(SampleSite):
         )
         return [str(row[0]) for row in self.ask("state", query)]
 
+    @contextmanager
+    def ledger_held(self) -> Iterator[None]:
+        """While it is open, everybody reads the ledger and nobody writes to it."""
+        hold = "UPDATE ledger SET state = state WHERE 1 = 0"  # SQLite locks all the same
+        if self.backend == "postgresql":
+            hold = "LOCK TABLE ledger IN SHARE ROW EXCLUSIVE MODE"
+        with self.engines["state"].begin() as connection:
+            connection.execute(text(hold))
+            yield
+
     def ledger(self) -> dict[str, int]:
         found = self.ask("state", "SELECT state, count(*) FROM ledger GROUP BY state")
         return {str(state): int(str(count)) for state, count in found}

@@ -10,8 +10,8 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -82,18 +82,20 @@ class Torture:
                 self._disturb(chance, seen)
                 before = self.place.orders_in_erp()
                 early = chance.random() < 0.15
-                if early and delay_s == 0.0:
-                    # While it starts, or reads the store.
-                    time.sleep(chance.uniform(0.05, 3.0))
-                    killed_at = None
-                else:
-                    if self._await_orders(before, 1) and killed_at is not None:
-                        outcome.recovery_s.append(round(time.monotonic() - killed_at, 2))
-                    self._pick_the_moment(chance)
-                if (code := daemon.process.poll()) is not None:
-                    outcome.wrong.append(f"ended with {code} by itself: {daemon.text[-1000:]}")
-                    break
-                daemon.end(signal.SIGKILL)
+                with ExitStack() as held:
+                    if early and delay_s == 0.0:
+                        # While it starts, or reads the store.
+                        time.sleep(chance.uniform(0.05, 3.0))
+                        killed_at = None
+                    else:
+                        if self._await_orders(before, 1) and killed_at is not None:
+                            outcome.recovery_s.append(round(time.monotonic() - killed_at, 2))
+                        held.enter_context(self._the_moment(chance))
+                    if (code := daemon.process.poll()) is not None:
+                        told = daemon.text[-1000:]
+                        outcome.wrong.append(f"ended with {code} by itself: {told}")
+                        break
+                    daemon.end(signal.SIGKILL)
                 killed_at = time.monotonic()
                 seen.update(self._position())
             if number % 25 == 0:
@@ -107,9 +109,14 @@ class Torture:
                 daemon.end()
         return self._ended(outcome, begun)
 
-    def _pick_the_moment(self, chance: Random) -> None:
-        """Right after an order has reached the ERP, while one is on its way, or anywhere."""
-        kind = chance.choice(("written", "frozen", "any"))
+    @contextmanager
+    def _the_moment(self, chance: Random) -> Iterator[None]:
+        """Between an order and its record, after one, with one on its way, or anywhere."""
+        kind = chance.choice(("unrecorded", "written", "frozen", "any"))
+        if kind == "unrecorded":
+            with self._unrecorded():
+                yield
+            return
         if kind == "written":
             self._await_orders(self.place.orders_in_erp(), chance.randint(1, 3))
         elif kind == "frozen":
@@ -119,10 +126,31 @@ class Torture:
             time.sleep(chance.choice((0.0, 0.002, 0.005, 0.01)))
         else:
             time.sleep(chance.uniform(0.0, 1.0))
+        yield
 
-    def _await_orders(self, before: int, more: int) -> bool:
+    @contextmanager
+    def _unrecorded(self) -> Iterator[None]:
+        """With an order in the ERP whose number cannot be recorded while this is open.
+
+        Where none is on its way in the moment in which the ledger is taken, it is let
+        go and taken again.
+        """
+        give_up_at = time.monotonic() + LIFE_S / 2
+        while time.monotonic() < give_up_at:
+            with self.place.ledger_held():
+                before = self.place.orders_in_erp()
+                if self._quietly(self.place.on_their_way) and (
+                    "written, not recorded" in self._position()
+                    or self._await_orders(before, 1, patience_s=1.0)
+                ):
+                    yield
+                    return
+            time.sleep(0.002)
+        yield
+
+    def _await_orders(self, before: int, more: int, *, patience_s: float = LIFE_S) -> bool:
         """Until so many orders more are in the ERP, looked at as often as can be."""
-        give_up_at = time.monotonic() + LIFE_S
+        give_up_at = time.monotonic() + patience_s
         while self.place.orders_in_erp() < before + more:
             if time.monotonic() > give_up_at:
                 return False
@@ -197,8 +225,8 @@ class Torture:
             self._top_up()
             with Daemon(self.place) as zombie:
                 self._await_orders(self.place.orders_in_erp(), 2)
-                self._pick_the_moment(chance)
-                zombie.send(signal.SIGSTOP)
+                with self._the_moment(chance):
+                    zombie.send(signal.SIGSTOP)
                 seen.update(self._position())
                 self._take_the_lock_away(zombie)
                 self.shop.place(6)

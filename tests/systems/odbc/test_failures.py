@@ -544,9 +544,13 @@ def test_a_server_killed_in_the_commit_leaves_the_outcome_unknown(dying: Way) ->
 
 
 @pytest.mark.rule("OI-1", "OP-1")
+@pytest.mark.parametrize("asked", [True, False], ids=["asked first", "in use a moment ago"])
 @DRIVERS
 @MORTALS
-def test_no_order_is_lost_to_a_connection_from_before_a_restart(dying: Way) -> None:
+def test_no_order_is_lost_to_a_connection_from_before_a_restart(
+    dying: Way, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.kit.engines.RESTED_S", 0.0 if asked else 3600.0)
     erp = dying.erp()
     erp.submit_order(a.a_sales_order(), a.KEY)
     assert len(list(erp.customer_ids())) == 1
