@@ -170,7 +170,7 @@ def _zone(settings: Settings, places: Places) -> Iterator[Finding]:
 
 
 def _shop(settings: Settings, rpc: Rpc, places: Places) -> Iterator[Finding]:
-    fields = ["sale_draft_abandon_delay", "currency.code"]
+    fields = ["sale_draft_abandon_delay", "guest_party.code", "guest_party.rec_name"]
     [row] = rpc.read("model.web.shop.read", [places.site.web_shop], fields)
     if row["sale_draft_abandon_delay"] is not None and settings.reach is Reach.DRAFT:
         yield Finding(
@@ -178,6 +178,15 @@ def _shop(settings: Settings, rpc: Rpc, places: Places) -> Iterator[Finding]:
             FindingLevel.ERROR,
             "Tryton cancels drafts of this web shop after a while, and orders are left as drafts",
             'Empty "Sale Draft Abandon Delay" of the web shop, or set reach = "quotation".',
+        )
+    guest = row.get("guest_party.")
+    if guest is not None:
+        who = guest.get("code") or guest.get("rec_name")
+        yield Finding(
+            "web shop",
+            FindingLevel.WARNING,
+            f"{who} is its guest party, and an order of that party is never made a quotation",
+            'Empty "Guest Party" of the web shop, or name another customer as the retail group.',
         )
 
 

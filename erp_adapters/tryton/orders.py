@@ -111,6 +111,11 @@ class SubmitsOrdersAsSales(FindsOrdersByWebId):
         with unknown_from_here(order):
             row = self._quoted(row, order, key)
             row = self._confirmed(row, order, key)
+        if self._unfinished(row):
+            raise OutcomeUnknown(
+                f"order {order.web_number}: Tryton took the steps, and sale {row['id']} stands"
+                f" as {row['state']} all the same"
+            )
         return same(row, order, key)
 
     def _quoted(self, row: Row, order: SalesOrder, key: IdempotencyKey) -> Row:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from erp_adapters.tryton.session import Rpc
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, TryLater
 
 Row = Mapping[str, Any]
 Clause = tuple[object, ...] | list[object]
@@ -173,7 +173,7 @@ def rows(
             sorted({*fields, "id"}),
             **context,
         )
-        found = sorted(page, key=lambda row: int(row["id"]))
+        found = sorted(_records(page, model), key=lambda row: int(row["id"]))
         yield from found
         if len(found) < size:
             return
@@ -181,6 +181,12 @@ def rows(
         if newest <= last:
             raise Misconfigured(f"Tryton gives the same page of {model} again and again")
         last = newest
+
+
+def _records(page: object, model: str) -> list[Row]:
+    if isinstance(page, list) and all(isinstance(row, dict) and row.get("id") for row in page):
+        return page
+    raise TryLater(f"Tryton answered the question for {model} with what are no records")
 
 
 def rows_in(

@@ -226,8 +226,12 @@ class Ledger(Protocol):
         """Entries whose cancellation is to be seen to by now, the longest wanted first."""
         ...
 
-    def cancel_asked(self, order_id: WebOrderId, now: datetime, look_again_at: datetime) -> None:
-        """Before the ERP is asked: whatever comes of it is looked up after that moment."""
+    def cancel_asked(self, order_id: WebOrderId, now: datetime, look_again_at: datetime) -> bool:
+        """Before the ERP is asked: whatever comes of it is looked up after that moment.
+
+        False, and nothing is asked, where it is no longer to be seen to by now: the store
+        took it back, or another worker asks.
+        """
         ...
 
     def cancel_put_off(

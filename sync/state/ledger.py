@@ -533,9 +533,13 @@ class SqlLedger(LedgerReads):
         said = "the store cancelled it after its import"
         self._step(row, now, told, said, change_due_at=None, cancel_due_at=due)
 
-    def cancel_asked(self, order_id: WebOrderId, now: datetime, look_again_at: datetime) -> None:
+    def cancel_asked(self, order_id: WebOrderId, now: datetime, look_again_at: datetime) -> bool:
         row = self._known(order_id)
+        due = row["cancel_due_at"]
+        if due is None or due > now:
+            return False
         self._step(row, now, "cancel_asked", "", cancel_due_at=look_again_at, cancel_asked_at=now)
+        return True
 
     def cancel_put_off(
         self, order_id: WebOrderId, why: str, now: datetime, not_before: datetime

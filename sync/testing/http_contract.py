@@ -24,12 +24,17 @@ call asks before it goes well. Make the connector with the fixture ``limits``. W
 a system has one address for everything, a point tells its request by what is in
 it: ``Point("POST", "/rpc", where=is_create)``. A connector that knows more about its
 write than the session can, such as that it may be repeated, says so in
-``writing_told``.
+``writing_told``, and one that reads otherwise in ``reading_told``.
+
+One that only reads, such as a place of files, inherits ``HttpReadingContract``. One that
+reads a list page by page inherits ``HttpPagesContract``, too, once for each way in which
+it does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -38,7 +43,7 @@ import pytest
 from sync.errors import AccessDenied, Misconfigured, OutcomeUnknown, SyncError, TryLater
 from sync.kit.http import HttpLimits
 from sync.testing import faulty_http as fault
-from sync.testing.faulty_http import App, Fault, FaultyHttp, Received
+from sync.testing.faulty_http import App, Exchange, Fault, FaultyHttp, Received, Reply
 
 ELSEWHERE = "https://evil.example/orders?key=a-secret-in-a-query"
 
@@ -83,6 +88,7 @@ FAULTS: dict[str, Expected] = {
     "more bytes than promised": Expected(
         lambda: fault.wrong_length(-5), TryLater, OutcomeUnknown, effect=True
     ),
+    "a drip": Expected(fault.slow_drip, TryLater, OutcomeUnknown, effect=True),
     "half a document": Expected(fault.truncated_json, TryLater, OutcomeUnknown, effect=True),
     "a login page": Expected(fault.login_page, AccessDenied, OutcomeUnknown),
     "a notice": Expected(lambda: fault.login_page(form=False), TryLater, OutcomeUnknown),
@@ -106,22 +112,42 @@ FAULTS: dict[str, Expected] = {
 each_fault = pytest.mark.parametrize("name", FAULTS)
 
 
-class HttpConnectorContract:
-    """Inherit, name the points and the canaries, give the fixtures, and pass."""
+DOCUMENTS: dict[str, bytes] = {
+    "null": b"null",
+    "an empty list": b"[]",
+    "an empty object": b"{}",
+    "a number": b"7",
+    "a text": b'"welcome"',
+    "another object": b'{"status": "ok"}',
+}
+"""JSON that is sound and no answer to anything, as proxies and other services give it."""
 
-    read_at = Point("GET", "/")
-    write_at = Point("POST", "/")
+
+def another_document(name: str) -> Fault:
+    reply = Reply(200, DOCUMENTS[name], {"Content-Type": "application/json"})
+    return lambda exchange: exchange.send(reply)
+
+
+each_document = pytest.mark.parametrize("name", DOCUMENTS)
+
+
+class _HttpContract:
+    """What both contracts share: a faulty server, its patience, and no secret in an error."""
+
     canaries: Sequence[str] = ()
-    writing_told: Mapping[type[SyncError], type[SyncError]] = MappingProxyType({})
-    """What this connector makes of a write's outcome, where that is not the outcome itself."""
 
     @pytest.fixture
     def limits(self, request: pytest.FixtureRequest) -> HttpLimits:
         """For the connector: short where a server hangs until it is given up, patient
         elsewhere, so that a busy machine is not taken for a fault."""
         read_s = 0.3 if "hang" in request.node.name else 5.0
+        drips = "drip" in request.node.name
         return HttpLimits(
-            connect_s=5.0, read_s=read_s, body_bytes=200_000, unpacked_bytes=1_000_000
+            connect_s=5.0,
+            read_s=read_s,
+            total_s=1.0 if drips else 120.0,
+            body_bytes=20_000_000 if drips else 200_000,
+            unpacked_bytes=1_000_000,
         )
 
     @pytest.fixture
@@ -130,20 +156,99 @@ class HttpConnectorContract:
             yield server
             server.release()
 
+    def tells_nothing(self, error: BaseException) -> None:
+        """Neither the message nor anything that a traceback would print below it is secret."""
+        told = []
+        shown: BaseException | None = error
+        while shown is not None:
+            told += [str(shown), repr(shown)]
+            shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
+        text = "\n".join(told)
+        for canary in (*self.canaries, "a-secret-in-a-query"):
+            assert canary not in text
+        assert "?" not in str(error), "a query may hold a secret"
+
+
+class HttpReadingContract(_HttpContract):
+    """Inherit, name the point and the canaries, give the fixtures, and pass."""
+
+    read_at = Point("GET", "/")
+    reading_told: Mapping[str, type[SyncError]] = MappingProxyType({})
+    """By the fault's name, what this connector makes of it, where it knows more."""
+    unseen: Collection[str] = ()
+    """Faults that only whoever uses what was read can see, such as a file cut short."""
+    untried: Mapping[str, str] = MappingProxyType({})
+    """Faults that it cannot be held to, each with the reason; they are skipped by name."""
+    takes_any_document = False
+    """True for what hands on any JSON, or any bytes, and leaves it to others to understand."""
+
     @pytest.mark.rule("OI-1", "OP-7")
     @each_fault
     def test_read_that_fails_says_whether_to_come_again_and_tells_no_secret(
         self, server: FaultyHttp, reading: Callable[[], object], name: str
     ) -> None:
+        if name in self.untried:
+            pytest.skip(f"{name}: {self.untried[name]}")
         expected = FAULTS[name]
         good = reading()
         server.on(expected.fault(), where=self.read_at.is_of)
-        with pytest.raises(expected.reading) as caught:
+        if name in self.unseen:
+            assert reading() != good
+            return
+        with pytest.raises(self.reading_told.get(name, expected.reading)) as caught:
             reading()
         self.tells_nothing(caught.value)
         assert not server.unused
         server.release()
         assert reading() == good, "the connector is as good as before"
+
+    @pytest.mark.rule("OP-1")
+    @each_document
+    def test_document_that_is_no_answer_is_not_taken_for_one(
+        self, server: FaultyHttp, reading: Callable[[], object], name: str
+    ) -> None:
+        good = reading()
+        server.on(another_document(name), where=self.read_at.is_of)
+        if self.takes_any_document:
+            reading()
+        else:
+            with pytest.raises(SyncError) as caught:
+                reading()
+            self.tells_nothing(caught.value)
+        assert not server.unused
+        assert reading() == good
+
+    @pytest.mark.rule("OI-1")
+    def test_answer_that_comes_twice_is_not_taken_for_the_next_one(
+        self, server: FaultyHttp, reading: Callable[[], object]
+    ) -> None:
+        good = reading()
+        server.on(fault.twice(), where=self.read_at.is_of, times=5)
+        assert [reading() for _ in range(5)] == [good] * 5
+        assert not server.unused
+
+    @pytest.mark.rule("OP-1")
+    @pytest.mark.parametrize("storm", [fault.too_many_requests, fault.unavailable])
+    def test_storm_is_answered_with_one_request_for_each_call(
+        self, server: FaultyHttp, reading: Callable[[], object], storm: Callable[[], Fault]
+    ) -> None:
+        good = reading()
+        server.on(storm(), where=self.read_at.is_of, times=8)
+        before = len(server.received)
+        for _ in range(8):
+            with pytest.raises(TryLater):
+                reading()
+        asked = sum(map(self.read_at.is_of, server.received[before:]))
+        assert asked == 8, "trying again is the engine's business"
+        assert reading() == good
+
+
+class HttpConnectorContract(HttpReadingContract):
+    """The same for one that writes, too."""
+
+    write_at = Point("POST", "/")
+    writing_told: Mapping[type[SyncError], type[SyncError]] = MappingProxyType({})
+    """What this connector makes of a write's outcome, where that is not the outcome itself."""
 
     @pytest.mark.rule("OI-1", "OP-7")
     @each_fault
@@ -177,14 +282,78 @@ class HttpConnectorContract:
         assert not server.received
         writing()
 
-    def tells_nothing(self, error: BaseException) -> None:
-        """Neither the message nor anything that a traceback would print below it is secret."""
-        told = []
-        shown: BaseException | None = error
-        while shown is not None:
-            told += [str(shown), repr(shown)]
-            shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
-        text = "\n".join(told)
-        for canary in (*self.canaries, "a-secret-in-a-query"):
-            assert canary not in text
-        assert "?" not in str(error), "a query may hold a secret"
+    @pytest.mark.rule("OI-1")
+    def test_write_whose_answer_comes_twice_is_one_write(
+        self,
+        server: FaultyHttp,
+        writing: Callable[[], object],
+        effects: Callable[[], int],
+    ) -> None:
+        before = effects()
+        server.on(fault.twice(), where=self.write_at.is_of)
+        writing()
+        assert not server.unused
+        assert effects() == before + 1
+
+
+class HttpPagesContract(_HttpContract):
+    """For a list that is read page by page: nothing of it is missed without a word.
+
+    Beside ``app`` give ``listing``, which reads all of the list by the connector and gives
+    the keys, of at least three pages; and ``put_first`` and ``drop_first``, which put an
+    item in front of the list of the system, or take the first one away, as others do
+    meanwhile. ``page_at`` is the request for a page.
+    """
+
+    page_at = Point("GET", "/")
+
+    @pytest.mark.rule("OI-2", "MI-3")
+    @pytest.mark.parametrize("page", [2, 3])
+    def test_first_page_that_comes_again_is_no_end_and_no_circle(
+        self, server: FaultyHttp, listing: Callable[[], Sequence[object]], page: int
+    ) -> None:
+        good = list(listing())
+        before = len(server.received)
+        kept: list[Reply] = []
+
+        def first(exchange: Exchange) -> None:
+            kept.append(exchange.answered_by_app())
+            exchange.send(kept[0])
+
+        server.on(first, where=self.page_at.is_of)
+        if page > 2:
+            server.on(fault.well, where=self.page_at.is_of, times=page - 2)
+        server.on(lambda exchange: exchange.send(kept[0]), where=self.page_at.is_of, times=50)
+        with suppress(SyncError):
+            assert set(listing()) == set(good), "a part is passed off as the whole"
+        assert sum(map(self.page_at.is_of, server.received[before:])) < 50, "it goes in circles"
+
+    @pytest.mark.rule("OI-2", "MI-3")
+    @pytest.mark.parametrize("how", ["put_first", "drop_first"])
+    def test_item_that_comes_or_goes_meanwhile_hides_no_other(
+        self,
+        server: FaultyHttp,
+        listing: Callable[[], Sequence[object]],
+        how: str,
+        request: pytest.FixtureRequest,
+    ) -> None:
+        change: Callable[[], object] = request.getfixturevalue(how)
+        good = list(listing())
+        server.on(fault.meanwhile(change), where=self.page_at.is_of, after=1)
+        stays = set(good[1:])
+        with suppress(TryLater):
+            assert stays <= set(listing())
+        assert not server.unused
+        assert stays <= set(listing())
+
+    @pytest.mark.rule("OI-2", "MI-3")
+    @pytest.mark.parametrize("name", ["reset in the body", "half a document", "a notice"])
+    @pytest.mark.parametrize("page", [2, 3])
+    def test_page_that_cannot_be_read_is_no_end(
+        self, server: FaultyHttp, listing: Callable[[], Sequence[object]], page: int, name: str
+    ) -> None:
+        good = list(listing())
+        server.on(FAULTS[name].fault(), where=self.page_at.is_of, after=page - 1)
+        with pytest.raises(SyncError):
+            list(listing())
+        assert list(listing()) == good

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -17,8 +18,11 @@ from moto.server import ThreadedMotoServer
 from sync.errors import Misconfigured, Rejected, RightMissing, TryLater
 from sync.files.s3.adapter import S3Files
 from sync.files.s3.settings import settings_from
+from sync.kit.http import HttpLimits
 from sync.ports.erp import FindingLevel
+from sync.testing.faulty_http import App, FaultyHttp, Received, Reply
 from sync.testing.files_contract import FilesContract
+from sync.testing.http_contract import HttpReadingContract, Point
 
 KEYS = {"access_key_id": "test-key-id", "secret_access_key": "test-key"}
 
@@ -175,3 +179,75 @@ def test_prefix_that_is_no_whole_folder_is_refused() -> None:
     assert problem.startswith("prefix: must end with a slash")
     assert settings_from({"bucket": "papers", "prefix": "erp/papers/"}, {}).prefix == "erp/papers/"
     assert settings_from({"bucket": "papers"}, {}).prefix == ""
+
+
+PAPER = b"%PDF-1.4 one paper of several kilobytes " + b"x" * 4000
+OBJECT = "/papers/out/paper.pdf"
+
+
+def bucket(received: Received) -> Reply:
+    """A storage of one object, as far as a look at it and its reading go."""
+    if received.path != OBJECT:
+        return Reply(404)
+    return Reply(200, PAPER, {"ETag": '"one"', "Content-Type": "application/pdf"})
+
+
+class TestS3OverHttp(HttpReadingContract):
+    """The library speaks HTTP; what it makes of a bad server must be ours all the same."""
+
+    read_at = Point("GET", OBJECT)
+    canaries = (KEYS["access_key_id"], KEYS["secret_access_key"])
+    # Whatever is not the version asked for is not handed on, however large it is.
+    reading_told = MappingProxyType(
+        dict.fromkeys(("a login page", "gzip bomb", "too large", "too large, untold"), TryLater)
+    )
+    # The flow looks at the end of each file.
+    unseen = ("half a document", "more bytes than promised")
+    untried = MappingProxyType(
+        {"a drip": "the library waits for a whole piece; a flow that hangs is the watchdog's"}
+    )
+
+    @pytest.fixture
+    def app(self) -> App:
+        return bucket
+
+    @pytest.fixture
+    def files(self, server: FaultyHttp, limits: HttpLimits) -> Iterator[S3Files]:
+        files = opened(server.url, timeout_s=limits.read_s)
+        yield files
+        files.close()
+
+    @pytest.fixture
+    def reading(self, files: S3Files) -> Callable[[], object]:
+        def read() -> object:
+            told = files.stamp("paper.pdf")
+            assert told is not None
+            return told, b"".join(files.read_file("paper.pdf", told.version))
+
+        return read
+
+    @pytest.mark.rule("MI-3", "TL-7")
+    @pytest.mark.parametrize(
+        "reply, kind",
+        [
+            (Reply(200), TryLater),
+            (Reply(408), TryLater),
+            (Reply(429), TryLater),
+            (Reply(502), TryLater),
+            (Reply(302, b"", {"Location": "https://evil.example/"}), Misconfigured),
+            (Reply(403), RightMissing),
+        ],
+    )
+    def test_look_that_goes_wrong_is_no_file_that_is_gone(
+        self, server: FaultyHttp, files: S3Files, reply: Reply, kind: type[Exception]
+    ) -> None:
+        server.on(lambda exchange: exchange.send(reply), method="HEAD")
+        with pytest.raises(kind):
+            files.stamp("paper.pdf")
+
+    @pytest.mark.rule("TL-7", "WA-8")
+    def test_another_version_is_not_handed_on_where_the_storage_ignores_the_condition(
+        self, server: FaultyHttp, files: S3Files
+    ) -> None:
+        with pytest.raises(Rejected, match="changed while it was read"):
+            list(files.read_file("paper.pdf", 'etag:"two"'))

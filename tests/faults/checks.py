@@ -39,8 +39,17 @@ from sync.testing.faults import Call, Fault
 from sync.testing.mirror_proof import differing, forbidden
 from sync.testing.schedules import play
 from sync.testing.store import MemoryStore
+from tests.faults.cancels import (
+    HAPPENINGS,
+    CancellingSite,
+    CancelTrial,
+    cancelled,
+    hangs_while,
+    something_happens,
+)
 from tests.faults.money import MoneySite, refunded, shipped
 from tests.faults.registrations import (
+    RegistrationsInTime,
     carried_out,
     made_active,
     mapped_only,
@@ -603,6 +612,12 @@ def _first(found: Sequence[str]) -> str | None:
     return found[0] if found else None
 
 
+def _first_of(
+    play_each: Callable[..., Enumeration], happens: Callable[[CancelTrial], None]
+) -> str | None:
+    return _first(play_each(happens).found)
+
+
 def _enumerated(make: MakeTrial, how: Callable[..., Enumeration], **given: Any) -> str | None:
     return _first(how(make, stop_at=1, **given).found)
 
@@ -755,6 +770,16 @@ class Checks:
         for make in (mapped_only, made_active, carried_out, taken_up):
             name = f"single faults, {make.__name__}"
             yield name, partial(_enumerated, partial(make, **given), every_fault)
+        in_time = partial(RegistrationsInTime, **given)
+        yield "schedules of registrations", partial(schedules, in_time, 0, self.seeds)
+
+    def cancellations(self) -> Iterator[tuple[str, Check]]:
+        for happens in HAPPENINGS:
+            told = happens.__name__.replace("_", " ")
+            yield f"{told} meanwhile", partial(_first_of, something_happens, happens)
+            yield f"{told} while a worker hangs", partial(_first_of, hangs_while, happens)
+        yield "single faults of cancellations", partial(_enumerated, cancelled, every_fault)
+        yield "schedules of cancellations", partial(schedules, CancellingSite, 0, self.seeds)
 
     def money(self) -> Iterator[tuple[str, Check]]:
         trials = [

@@ -48,7 +48,7 @@ from sync.flows import (
     ship_tos,
 )
 from sync.flows import orders as order_import
-from sync.flows.orders import aftermath, capturing, crediting, discovery, records, work
+from sync.flows.orders import aftermath, cancelling, capturing, crediting, discovery, records, work
 from sync.flows.orders.hand import Hand, Ready
 from sync.flows.orders.keeping import Keeping
 from sync.flows.orders.records import LaterRecords
@@ -630,7 +630,42 @@ def only_what_is_told_of(self: Skipping, level: Any, states: Any) -> Any:
     return {each for each in states if not self._is_same(each, states)}
 
 
+def asked_whatever_became_of_it(
+    self: SqlLedger, order_id: Any, now: datetime, look_again_at: datetime
+) -> bool:
+    row = self._known(order_id)
+    self._step(row, now, "cancel_asked", "", cancel_due_at=look_again_at, cancel_asked_at=now)
+    return True
+
+
+def cancelled_before_it_is_asked(context: Any, result: Any, erp: Any, entry: Any) -> None:
+    """The ledger says that the ERP has cancelled it; then the ERP is asked."""
+    with context.state.transaction() as state:
+        state.ledger.record_cancelled(entry.order_id, context.clock.now())
+    erp.cancel_order(entry.key)
+
+
+def called_back_by_nobody(entry: Any, newer: Any) -> tuple[str, ...]:
+    return ()
+
+
 MUTANTS = (
+    # Cancellations after the import.
+    Mutant(
+        "what was taken back meanwhile is cancelled all the same",
+        replacing((SqlLedger, "cancel_asked", asked_whatever_became_of_it)),
+        of="cancellations",
+    ),
+    Mutant(
+        "a cancellation is over before the ERP was asked",
+        replacing((cancelling, "_ask", cancelled_before_it_is_asked)),
+        of="cancellations",
+    ),
+    Mutant(
+        "nobody is told that a cancelled order is open again",
+        replacing((aftermath, "called_back", called_back_by_nobody)),
+        of="cancellations",
+    ),
     # Money after the import.
     Mutant(
         "nobody notes that something was shipped",

@@ -1,9 +1,12 @@
 """Plays random schedules for as long as wanted: ``python -m tests.faults --schedules 1000000``.
 
 Of four seeds two play orders that go in one by one, one plays orders that go in
-groups, one plays the mirrors; of sixty-four one is played on SQLite. Seeds that go
-wrong are printed as they are found, and play again the same with
-``--seed N --schedules 1 --trace``. Ends with 1 where one went wrong.
+groups, one plays the mirrors; of sixty-four one is played on SQLite. Of thirty-two, four
+of those of single orders play what comes after the import (cancellations, money) or
+before it (registrations), and four of the mirrors have prices that are read by row, or
+that the ERP says are the same. Seeds that go wrong are printed as they are found, and
+play again the same with ``--seed N --schedules 1 --trace``. Ends with 1 where one went
+wrong.
 """
 
 from __future__ import annotations
@@ -15,22 +18,37 @@ import multiprocessing
 import sys
 import time
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 
 import structlog
 from sqlalchemy import Engine
 
+from sync.domain.pricing import PriceLevel
 from sync.ports.state import State
+from sync.ports.store import StoreCapabilities
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
 from sync.testing.schedules import Played, Site, play
 from sync.testing.store import MemoryStore
+from tests.faults.cancels import CancellingSite
+from tests.faults.money import MoneySite
+from tests.faults.registrations import RegistrationsInTime
 from tests.faults.sites import GROUPS, MirrorSite, OrderSite
 
+RARE: Mapping[int, Callable[[], Site]] = {
+    1: CancellingSite,
+    9: MoneySite,
+    17: RegistrationsInTime,
+    25: CancellingSite,
+    3: partial(MirrorSite, states=tuple(PriceLevel)),
+    11: partial(MirrorSite, by_row=True),
+    19: partial(MirrorSite, states=tuple(PriceLevel), by_row=True),
+    27: partial(MirrorSite, store_capabilities=StoreCapabilities("memory", batch=1)),
+}
 CHUNK = 50
 ON_SQLITE = 64
 _engines: list[Engine] = []
@@ -38,6 +56,9 @@ _engines: list[Engine] = []
 
 def site_for(seed: int) -> Site:
     """The site that this seed plays on: what a seed does never depends on anything else."""
+    rare = RARE.get(seed % 32)
+    if rare is not None:
+        return rare()
     if seed % 4 == 3:
         return MirrorSite()
     if seed % ON_SQLITE == 0:

@@ -6,6 +6,7 @@ in the end is looked at when everything is at rest.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -203,6 +204,45 @@ class RegistrationSite(Distributor):
             yield f"mapped are {self.assignments.written}"
         if self.assignments.written.get(organisation_of(KNOWN), MILL) != MILL:
             yield "the known customer is not linked"
+
+
+@dataclass
+class RegistrationsInTime(RegistrationSite):
+    """Staff decide, the ERP's staff do their part and files come into force, at any time."""
+
+    def happen(self, chance: random.Random) -> str:
+        what = chance.choice(["decide", "decide", "usable", "take up", "nothing"])
+        which = chance.choice(self.who)
+        if what == "decide":
+            self._decide(which)
+        elif what == "usable":
+            self._usable()
+        elif what == "take up":
+            self.take_up_assignments()
+        return f"{what} {which}"
+
+    def heal(self) -> None:
+        """What is left to people in each round; a later round goes on from there."""
+        for each in self.who:
+            self._decide(each)
+        self._usable()
+        self.take_up_assignments()
+
+    def _decide(self, which: ApplicationId) -> None:
+        now = self.clock.now()
+        with self.state.transaction() as state:
+            entry = state.registrations.entry(which)
+            if entry is None or entry.stage is not Stage.OPEN or entry.organisation is None:
+                return
+            if which in APPROVALS:
+                done = approved(entry, APPROVALS[which], "ann", "checked")
+                state.registrations.save(done, Happened("approved", "ann"), now)
+            elif which is REFUSED:
+                state.registrations.save(rejected(entry, None), Happened("rejected", "ann"), now)
+
+    def _usable(self) -> None:
+        for made in self.erp.created.values():
+            self.erp.change_account(made, prospect=False)
 
 
 @dataclass

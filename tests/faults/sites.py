@@ -14,7 +14,7 @@ from sync.domain.channel import LoginWall, RetailGroup
 from sync.domain.ids import CustomerId, DocumentNumber, InvoiceNumber, ShipToId, WebOrderId
 from sync.domain.mapping import Assignment, SyncMapping
 from sync.domain.order import OrderState, Payment, PaymentState, WebOrder
-from sync.domain.pricing import PriceScope
+from sync.domain.pricing import PriceLevel, PriceScope
 from sync.domain.sales_order import ErpOrderState
 from sync.errors import SyncError
 from sync.flows.context import Context, Limits
@@ -352,9 +352,21 @@ def with_quantities(order: WebOrder, quantities: Sequence[int]) -> WebOrder:
 
 @dataclass
 class MirrorSite(Distributor):
-    """The ERP's data and the mapping change, behind the backs of the mirrors."""
+    """The ERP's data and the mapping change, behind the backs of the mirrors.
+
+    ``states``: the levels of which the ERP says whether prices are the same; ``by_row``:
+    its prices are told one by one.
+    """
 
     flows: Sequence[str] = MIRRORS
+    states: Sequence[PriceLevel] = ()
+    by_row: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.erp.states = self.states
+        if self.by_row:
+            self.erp.feeds = ()
 
     def happen(self, chance: random.Random) -> str:
         what = chance.choice(MIRROR_EVENTS)

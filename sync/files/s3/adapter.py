@@ -44,6 +44,7 @@ _WRONG = frozenset(
         "AuthorizationHeaderMalformed",
     }
 )
+_OTHER = "changed while it was read"
 _BUSY = frozenset({"SlowDown", "RequestTimeout", "Throttling", "429"})
 
 
@@ -90,6 +91,8 @@ class S3Files:
                 if _code(error) in _ABSENT:
                     return None
                 raise
+        if "ETag" not in told or "ContentLength" not in told:
+            raise self._no_object()
         return Stamp(f"etag:{told['ETag']}", int(told["ContentLength"]))
 
     def read_file(self, place: str, version: str) -> Iterator[bytes]:
@@ -99,8 +102,15 @@ class S3Files:
         with _translated(self._settings):
             answer = self._client.get_object(**asked)
             with closing(answer["Body"]) as body:
+                if "IfMatch" in asked and answer.get("ETag") != asked["IfMatch"]:
+                    # Not every storage knows the condition, and a proxy knows no versions.
+                    raise _no(_OTHER) if "ETag" in answer else self._no_object()
                 # It raises where fewer bytes come than were announced.
                 yield from body.iter_chunks(PIECE)
+
+    def _no_object(self) -> TryLater:
+        told = "answered with what is no object of its own; a proxy may stand between"
+        return TryLater(f"the storage of bucket {self._settings.bucket} {told}")
 
     def _key(self, place: str) -> str:
         try:
@@ -135,12 +145,12 @@ class _translated:  # noqa: N801 - it reads as a word
         if code in _ABSENT:
             raise _no("is not there") from error
         if code in _CHANGED:
-            raise _no("changed while it was read") from error
+            raise _no(_OTHER) from error
         if code in _REFUSED_LOGIN:
             raise AccessDenied(f"{self._where} refuses the key: {code}") from error
-        if code in _WRONG:
+        if code in _WRONG or 300 <= status < 400:
             raise Misconfigured(f"{self._where} is not as the settings say: {code}") from error
-        if code in _BUSY or status >= 500:
+        if code in _BUSY or status in (408, 429) or status >= 500:
             raise TryLater(f"{self._where} is busy: {code}") from error
         if status in (401, 403):
             raise RightMissing(f"{self._where} does not let this key do it: {code}") from error

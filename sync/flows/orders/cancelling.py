@@ -133,7 +133,8 @@ def _ask(context: Context, result: FlowResult, erp: CancelsOrders, entry: Ledger
     with context.state.transaction() as state:
         now = context.clock.now()
         look_again_at = now + timedelta(seconds=look_again_after_s(context))
-        state.ledger.cancel_asked(entry.order_id, now, look_again_at)
+        if not state.ledger.cancel_asked(entry.order_id, now, look_again_at):
+            return
     try:
         erp.cancel_order(entry.key)
     except Refusal as refusal:

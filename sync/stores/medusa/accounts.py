@@ -125,8 +125,9 @@ class Accounts:
         groups = self._groups.find(wanted)
         for audience in sorted(wanted, key=lambda each: each.order):
             groups[audience] = self._groups.ensure(audience, groups.get(audience))
-        self._clear_books(latest, groups, directory)
-        self._move(latest.values(), groups, directory)
+        left = _leavers(latest, groups, self.users(latest))
+        self._clear_books(latest, left, directory)
+        self._move(latest, groups, directory, left)
         records = []
         for key, profile in latest.items():
             group = groups[Audience(AudienceKind.ACCOUNT, key.value)]
@@ -167,39 +168,35 @@ class Accounts:
     def _clear_books(
         self,
         profiles: Mapping[CustomerId, AccountProfile],
-        groups: Mapping[Audience, Json],
+        left: Mapping[CustomerId, Collection[str]],
         directory: Mapping[str, Json],
     ) -> None:
         """Out of the books: of members what is another account's, of leavers what is this one's."""
-        former = self.users(profiles)
-        account_of: dict[str, str] = {}
-        left: dict[str, set[str]] = {}
-        for owner, profile in profiles.items():
-            own = groups[Audience(AudienceKind.ACCOUNT, owner.value)]
-            users = {user.value for user in profile.users}
-            account_of.update(dict.fromkeys(users, owner.value))
-            for user in {each["id"] for each in own["customers"]}.union(former.get(owner, ())):
-                if user not in users:
-                    left.setdefault(user, set()).add(owner.value)
-        leavers = self._queries.customers(left.keys() - directory.keys(), ADDRESS_FIELDS)
+        account_of = {
+            user.value: owner.value for owner, profile in profiles.items() for user in profile.users
+        }
+        away = {user for users in left.values() for user in users}
+        leavers = self._queries.customers(away - directory.keys(), ADDRESS_FIELDS)
         for user, customer in {**directory, **leavers}.items():
-            mine, gone = account_of.get(user), left.get(user, set())
+            mine = account_of.get(user)
+            gone = {owner.value for owner, users in left.items() if user in users}
             for address_id, account in mirrored_addresses(customer):
                 if account in gone if mine is None else account != mine:
                     self._queries.drop_address(user, address_id)
 
     def _move(
         self,
-        profiles: Iterable[AccountProfile],
+        profiles: Mapping[CustomerId, AccountProfile],
         groups: Mapping[Audience, Json],
         directory: Mapping[str, Json],
+        left: Mapping[CustomerId, Collection[str]],
     ) -> None:
         """Everybody into the groups that are theirs, and out of our others."""
         add: dict[str, list[str]] = {}
         remove: dict[str, list[str]] = {}
-        for profile in profiles:
+        for owner, profile in profiles.items():
             mine = {groups[each]["id"] for each in audiences(profile)}
-            own = groups[Audience(AudienceKind.ACCOUNT, profile.customer_id.value)]
+            own = groups[Audience(AudienceKind.ACCOUNT, owner.value)]
             users = [user.value for user in profile.users if user.value in directory]
             strangers = {each["id"] for each in own["customers"]} - set(users)
             remove.setdefault(own["id"], []).extend(sorted(strangers))
@@ -210,7 +207,7 @@ class Accounts:
                 for group_id, group in there.items():
                     if _ours(group) and group_id not in mine:
                         remove.setdefault(group_id, []).append(user)
-            self._expel(strangers - directory.keys(), own["id"])
+            self._expel(set(left[owner]) - directory.keys(), own["id"])
         for group_id, users in remove.items():
             self._queries.move_members(group_id, (), sorted(set(users)))
         for group_id, users in add.items():
@@ -229,6 +226,24 @@ class Accounts:
                     leaving.setdefault(group["id"], []).append(user)
         for group_id, members in leaving.items():
             self._queries.move_members(group_id, (), sorted(members))
+
+
+def _leavers(
+    profiles: Mapping[CustomerId, AccountProfile],
+    groups: Mapping[Audience, Json],
+    former: Mapping[CustomerId, Collection[str]],
+) -> dict[CustomerId, set[str]]:
+    """Who is in an account's group or on its record, and acts for it no more.
+
+    The record is written last, so it still names those whom a run that broke off had
+    taken out of the first of their groups.
+    """
+    found = {}
+    for owner, profile in profiles.items():
+        own = groups[Audience(AudienceKind.ACCOUNT, owner.value)]
+        there = {each["id"] for each in own["customers"]}.union(former.get(owner, ()))
+        found[owner] = there - {user.value for user in profile.users}
+    return found
 
 
 def _ours(group: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sync.errors import Misconfigured, OutcomeUnknown, Rejected, TryLater
 
@@ -37,6 +38,37 @@ def module_needed() -> Iterator[None]:
         if error.code == "http_404":
             raise Misconfigured(MODULE_MISSING) from error
         raise
+
+
+def record_in(body: object, name: str) -> dict[str, Any]:
+    """The record that an answer holds under this name.
+
+    Raises TryLater where it is none: a proxy may answer 200 with JSON of its own.
+    """
+    found = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(found, dict):
+        raise _not_told(name)
+    return found
+
+
+def records_in(body: object, name: str) -> list[dict[str, Any]]:
+    """The same for a list of them."""
+    found = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise _not_told(name)
+    return found
+
+
+def number_in(body: object, name: str) -> int:
+    """The same for a whole number."""
+    found = body.get(name) if isinstance(body, dict) else None
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise _not_told(name)
+    return found
+
+
+def _not_told(name: str) -> TryLater:
+    return TryLater(f"the shop answered with JSON of another shape, without {name}")
 
 
 def unknown_order(order_id: str) -> Rejected:

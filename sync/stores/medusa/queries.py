@@ -18,7 +18,15 @@ from urllib.parse import quote
 from sync.domain.ids import well_formed
 from sync.errors import TryLater
 from sync.kit.http import HttpSession
-from sync.stores.medusa.errors import ignored_filter, module_needed, repeatable, unknown_order
+from sync.stores.medusa.errors import (
+    ignored_filter,
+    module_needed,
+    number_in,
+    record_in,
+    records_in,
+    repeatable,
+    unknown_order,
+)
 from sync.stores.medusa.spelling import moment_text, read_moment
 
 Json = dict[str, Any]
@@ -163,7 +171,7 @@ class Queries:
             )
             if answer.status == 404:
                 raise unknown_order(order_id)
-            held: Json = answer.json()["order"].get("metadata") or {}
+            held: Json = record_in(answer.json(), "order").get("metadata") or {}
         return held
 
     def checkouts(self, order_ids: Collection[str]) -> dict[str, Json]:
@@ -174,7 +182,7 @@ class Queries:
                 answer = self._http.read(
                     "/admin/tradesync/checkouts", method="POST", json={"order_ids": list(some)}
                 )
-            found |= {each["order_id"]: each for each in answer.json()["checkouts"]}
+            found |= {each["order_id"]: each for each in records_in(answer.json(), "checkouts")}
         return found
 
     # Customers and groups
@@ -236,7 +244,9 @@ class Queries:
 
     def make_group(self, name: str, metadata: Json) -> Json:
         body = {"name": name, "metadata": metadata}
-        group: Json = self._write("POST", "/admin/customer-groups", body)["customer_group"]
+        group: Json = record_in(
+            self._write("POST", "/admin/customer-groups", body), "customer_group"
+        )
         return {**group, "customers": []}
 
     def change_group(self, group_id: str, metadata: Json) -> None:
@@ -258,7 +268,7 @@ class Queries:
         if address_id is not None:
             path += f"/{address_id}"
         answer = self._write("POST", path, body, params={"fields": ADDRESS_FIELDS})
-        addresses: list[Json] = answer["customer"].get("addresses") or []
+        addresses: list[Json] = record_in(answer, "customer").get("addresses") or []
         return addresses
 
     def drop_address(self, customer_id: str, address_id: str) -> None:
@@ -287,7 +297,7 @@ class Queries:
         yield from self._by_place("price-lists", {"q": words, "fields": LIST_FIELDS})
 
     def make_price_list(self, body: Json) -> Json:
-        made: Json = self._write("POST", "/admin/price-lists", body)["price_list"]
+        made: Json = record_in(self._write("POST", "/admin/price-lists", body), "price_list")
         return made
 
     def change_price_list(self, list_id: str, body: Json) -> None:
@@ -320,7 +330,7 @@ class Queries:
         """Raises Misconfigured where the module is missing."""
         with module_needed():
             said = self._http.read("/admin/tradesync").json()
-        return int(said["tradesync"]["version"])
+        return number_in(record_in(said, "tradesync"), "version")
 
     def records(
         self,
@@ -341,11 +351,14 @@ class Queries:
                 answer = self._http.read(
                     "/admin/tradesync/records/search", method="POST", json=asked
                 )
-            page = answer.json()["records"]
+            page = records_in(answer.json(), "records")
             yield from page
             if len(page) < RECORDS_PER_READ:
                 return
-            asked["after"] = [page[-1]["owner"], page[-1]["key"]]
+            last = [page[-1]["owner"], page[-1]["key"]]
+            if last == asked.get("after"):
+                raise ignored_filter("/admin/tradesync/records/search", "the same page again")
+            asked["after"] = last
 
     def record_owners(self, kinds: Collection[str]) -> list[tuple[str, str]]:
         """Kind and owner of whatever is mirrored."""
@@ -353,7 +366,7 @@ class Queries:
             answer = self._http.read(
                 "/admin/tradesync/records/owners", method="POST", json={"kinds": sorted(kinds)}
             )
-        return [(each["kind"], each["owner"]) for each in answer.json()["owners"]]
+        return [(each["kind"], each["owner"]) for each in records_in(answer.json(), "owners")]
 
     def apply_records(self, put: Sequence[Json], remove: Sequence[Json]) -> None:
         """All of them or none."""
@@ -395,7 +408,9 @@ class Queries:
                 answer = self._http.read(
                     "/admin/tradesync/contents/sizes", method="POST", json={"sha256": list(some)}
                 )
-            found |= {each["sha256"]: int(each["size"]) for each in answer.json()["contents"]}
+            found |= {
+                each["sha256"]: int(each["size"]) for each in records_in(answer.json(), "contents")
+            }
         return found
 
     def content(self, sha256: str) -> bytes:
@@ -413,7 +428,7 @@ class Queries:
     def probe(self, what: str) -> int:
         """How many there are; raises AccessDenied where the key may not look."""
         answer = self._http.read(f"/admin/{what}", params={"limit": "1", "fields": "id"}).json()
-        return int(answer["count"])
+        return number_in(answer, "count")
 
     def sales_channels(self) -> dict[str, str]:
         found = self._by_place("sales-channels", {"fields": "id,name"})
@@ -423,9 +438,14 @@ class Queries:
 
     def _list(self, what: str, asked: Mapping[str, str], name: str | None = None) -> list[Json]:
         answer = self._http.read(f"/admin/{what}", params=asked).json()
-        found: list[Json] = answer[name or what.replace("-", "_")]
-        if len(found) > int(asked["limit"]):
+        found = records_in(answer, name or what.replace("-", "_"))
+        limit = int(asked["limit"])
+        if len(found) > limit:
             raise ignored_filter(f"/admin/{what}", "more rows than asked for")
+        counted = answer.get("count")
+        there = counted - int(asked.get("offset", 0)) if isinstance(counted, int) else len(found)
+        if len(found) < min(limit, there):
+            raise TryLater(f"/admin/{what} told {len(found)} of {there} rows; read it again")
         return found
 
     def _of(self, ids: Collection[str], what: str, asked: Mapping[str, str]) -> list[Json]:
@@ -488,8 +508,8 @@ def _ids(ids: Collection[str]) -> dict[str, str]:
     return {f"id[{place}]": each for place, each in enumerate(ids)}
 
 
-def _whole(answer: Json, name: str, asked: str) -> Json:
-    found: Json = answer[name]
-    if found["id"] != asked:
+def _whole(answer: object, name: str, asked: str) -> Json:
+    found = record_in(answer, name)
+    if found.get("id") != asked:
         raise ignored_filter(f"/admin/{name}s", "another record")
     return found

@@ -185,6 +185,23 @@ def test_a_user_without_rights_is_told_what_is_missing(written: Live) -> None:
     assert "sale" in " ".join(each.message for each in errors)
 
 
+@pytest.mark.rule("OP-6", "WA-3")
+def test_the_check_tells_of_a_guest_party_whose_orders_would_never_go_through(
+    written: Live,
+) -> None:
+    admin = written.admin()
+    shops = admin.find("web.shop", ("name", "=", "webstore"))
+    [party] = admin.find("party.party", ("code", "=", "RETAIL"))
+    admin("web.shop.write", shops, {"guest_party": party})
+    adapter = written.adapter()
+    told = [each.message for each in adapter.check() if each.subject == "web shop"]
+    adapter.close()
+    admin.close()
+    assert told == [
+        "RETAIL is its guest party, and an order of that party is never made a quotation"
+    ]
+
+
 @pytest.mark.rule("OP-6")
 def test_the_rights_that_the_check_asks_for_are_enough_for_everything(written: Live) -> None:
     admin = written.admin()

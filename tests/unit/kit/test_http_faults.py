@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,6 +63,13 @@ class TestSession(HttpConnectorContract):
 
     read_at, write_at = Point("GET", "/orders"), Point("POST", "/orders")
     canaries = CANARIES
+    takes_any_document = True
+
+    @pytest.fixture
+    def session(self, server: FaultyHttp, limits: HttpLimits) -> Iterator[HttpSession]:
+        session = a_session(server.url, limits=limits, monotonic=time.monotonic)
+        yield session
+        session.close()
 
     @pytest.fixture
     def app(self, shop: Shop) -> Shop:

@@ -28,12 +28,12 @@ class MemoryShop(Queries):
         self.writes: list[str] = []
         self._numbers = itertools.count(1)
 
-    def store(self, **changes: Any) -> MedusaStore:
-        """The connector on this shop."""
+    def store(self, behind: Queries | None = None, **changes: Any) -> MedusaStore:
+        """The connector on this shop; its calls go through ``behind`` where that is given."""
         store = MedusaStore(settings(**changes))
         for part in (store, store._accounts, store._accounts._groups, store._places):
-            part._queries = self
-        store._price_lists._queries = self
+            part._queries = behind or self
+        store._price_lists._queries = behind or self
         return store
 
     # What a test arranges, and looks at

@@ -170,6 +170,19 @@ def test_what_the_layout_has_no_column_for_is_refused_by_name(erp: Any) -> None:
         erp.submit_order(order(payments=a.a_retail_sales_order().payments), a.KEY)
 
 
+@pytest.mark.rule("OI-1", "OI-8")
+def test_a_quantity_that_the_import_would_round_is_refused(erp: Any, share: Path) -> None:
+    short = a.a_sales_line(quantity=Decimal("1.25"))
+    long = a.a_sales_line(quantity=Decimal("1.125"))
+    with pytest.raises(Rejected, match=r"line 1: line\.quantity cannot be kept in Unit_Quantity"):
+        erp.submit_order(order(lines=(long,)), a.KEY)
+    assert not list((share / "Import").iterdir())
+
+    erp.submit_order(order(lines=(short,)), a.KEY)
+    [line] = columns_of(share, "SOL", layout("lines"))
+    assert line["Unit_Quantity"] == "1.25"
+
+
 @pytest.mark.rule("WA-14", "WA-13")
 def test_the_number_comes_from_the_database_and_the_reason_from_the_answer(
     erp: Any, share: Path, tmp_path: Path
