@@ -8,7 +8,7 @@ a customer that several lines name is told at each of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from sync.domain.account import Account, AccountStatus
 from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import Assignment, Source, SyncMapping
 from sync.flows.context import Context, needs
+from sync.flows.everybody import by_our_word
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.flows.prices import shopper_findings
 from sync.mapping.reading import ACCOUNTS, CHANNELS
@@ -24,6 +25,7 @@ from sync.mapping.spreadsheets import Known
 from sync.ports.erp import (
     Finding,
     FindingLevel,
+    FindsContacts,
     ReadsAccounts,
     TellsUnreadable,
     UnreadableRecord,
@@ -54,21 +56,22 @@ def mapping_findings(context: Context) -> list[Finding]:
     An account that the ERP has and that cannot be read is told as that. Raises
     what the systems raise.
     """
-    wanted = sorted(members_of_accounts(context, ResyncScope()))
+    wanted = members_of_accounts(_as_far_as_told(context), ResyncScope()).keys()
     groups = sorted(context.mapping.retail_groups.customer_ids)
-    places, in_store = _places(context.mapping), _in_store(context.mapping)
+    places = _places(context.mapping)
+    places |= _places_in_store(context, wanted - places.keys())
     found: list[Finding] = []
     known: dict[CustomerId, Account] = {}
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     keys = _ErpKeys(context)
     _odd_customers(context)  # what was read before is none of ours
     policies = sorted(context.mapping.account_policies.keys() - {*wanted, *groups})
-    everybody = [*wanted, *groups, *policies]
+    everybody = [*sorted(wanted), *groups, *policies]
     for batch in chunks(everybody, context.limits.accounts_per_read):
         accounts = context.retrying()(erp.accounts, batch)
         known.update(accounts)
         odd = _odd_customers(context)
-        found.extend(_customers(batch, accounts, odd, places, in_store, keys))
+        found.extend(_customers(batch, accounts, odd, places, keys))
         context.progress("customers: looking in the ERP", len(known), len(everybody))
     found.extend(_contacts(context.mapping, known))
     found.extend(_people(context))
@@ -79,6 +82,18 @@ def mapping_findings(context: Context) -> list[Finding]:
         told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
         found.append(Finding("mapping", FindingLevel.OK, told))
     return found
+
+
+def _as_far_as_told(context: Context) -> Context:
+    """Without addresses where this ERP is not searched for them, which is a finding itself."""
+    if isinstance(context.erp, FindsContacts):
+        return context
+    precedence = tuple(each for each in context.mapping.precedence if each is not Source.ERP_EMAIL)
+    return replace(
+        context,
+        mapping=replace(context.mapping, precedence=precedence),
+        accounts=replace(context.accounts, precedence=precedence),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +121,7 @@ def doubts_about(context: Context, assignment: Assignment) -> Doubts:
     accounts = context.retrying()(erp.accounts, [customer_id])
     odd = _odd_customers(context)
     places = {customer_id: [_Named(assignment.origin, ("customer_id",))]}
-    in_store, keys = _in_store(context.mapping), _ErpKeys(context)
-    customers = [*_customers([customer_id], accounts, odd, places, in_store, keys)]
+    customers = [*_customers([customer_id], accounts, odd, places, _ErpKeys(context))]
     absent = customer_id not in accounts and customer_id not in odd
     people = [*_people(alone)]
     strangers = {_NO_USER, _NO_ORGANISATION}
@@ -153,26 +167,35 @@ class _Named(NamedTuple):
     path: tuple[int | str, ...]
 
 
-def _places(mapping: SyncMapping) -> Mapping[CustomerId, Sequence[_Named]]:
+def _places(mapping: SyncMapping) -> dict[CustomerId, Sequence[_Named]]:
     """Every place at which the files assign or declare the customer, else its policy."""
-    found: dict[CustomerId, list[_Named]] = {}
+    named: dict[CustomerId, list[_Named]] = {}
     for each in _by_line(mapping):
-        found.setdefault(each.customer_id, []).append(_Named(each.origin, ("customer_id",)))
+        named.setdefault(each.customer_id, []).append(_Named(each.origin, ("customer_id",)))
     for channel in mapping.channels.values():
         for index, group in enumerate(channel.retail_groups):
             path = ("channels", channel.channel_id.value, "retail_groups", index, "customer_id")
-            found.setdefault(group.customer_id, []).append(_Named(CHANNELS, path))
+            named.setdefault(group.customer_id, []).append(_Named(CHANNELS, path))
     for customer_id in mapping.account_policies:
         # Whom a line assigns is told there.
-        found.setdefault(customer_id, [_Named(ACCOUNTS, ("accounts", customer_id.value))])
-    return found
+        named.setdefault(customer_id, [_Named(ACCOUNTS, ("accounts", customer_id.value))])
+    return dict(named)
 
 
-def _in_store(mapping: SyncMapping) -> _Named:
-    """The rule by which a customer counts whom only an attribute of the store names."""
-    attribute = Source.STORE_ATTRIBUTE
-    counts = [index for index, each in enumerate(mapping.precedence) if each is attribute]
-    return _Named(IN_STORE, ("precedence", *counts))
+def _places_in_store(
+    context: Context, customer_ids: Set[CustomerId]
+) -> Mapping[CustomerId, Sequence[_Named]]:
+    """The rule by which each of these counts, whom no file names: an attribute, or an address."""
+    if not customer_ids:
+        return {}
+    precedence = context.mapping.precedence
+    attributed = by_our_word(context)[0].keys()
+
+    def rule(customer_id: CustomerId) -> _Named:
+        source = Source.STORE_ATTRIBUTE if customer_id in attributed else Source.ERP_EMAIL
+        return _Named(IN_STORE, ("precedence", precedence.index(source)))
+
+    return {each: [rule(each)] for each in customer_ids}
 
 
 class _ErpKeys:
@@ -202,7 +225,6 @@ def _customers(
     accounts: Mapping[CustomerId, Account],
     odd: Mapping[CustomerId, UnreadableRecord],
     places: Mapping[CustomerId, Sequence[_Named]],
-    in_store: _Named,
     keys: _ErpKeys,
 ) -> Iterator[Finding]:
     for customer_id in batch:
@@ -219,7 +241,7 @@ def _customers(
             said, fix = "is inactive in the ERP", "Reactivate it, or map the buyers elsewhere."
         else:
             continue
-        for place, path in places.get(customer_id, [in_store]):
+        for place, path in places[customer_id]:
             subject = f"customer {customer_id}"
             yield Finding(subject, FindingLevel.WARNING, said, fix, place, path, customer_id.value)
 

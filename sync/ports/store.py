@@ -202,6 +202,21 @@ class ListsStaffAttributes(Protocol):
 
 
 @runtime_checkable
+class ListsVerifiedUsers(Protocol):
+    """Optional, beside ``ReadsBuyers``: tells at once whom an e-mail address may assign.
+
+    In a store without it the directory is read user by user.
+    """
+
+    def with_verified_email(self) -> Iterator[WebUser]:
+        """Users whose e-mail address the store itself verified, each once.
+
+        Their memberships may be left out.
+        """
+        ...
+
+
+@runtime_checkable
 class ShowsImport(Protocol):
     def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
         """Set (never append) how far the order is. Unknown order: Rejected."""

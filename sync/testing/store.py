@@ -214,6 +214,10 @@ class MemoryStore:
         ]
         return iter([each for each in holders if each.staff_customer_id is not None])
 
+    def with_verified_email(self) -> Iterator[WebUser]:
+        self._admit()
+        return iter([each for each in self._users.values() if each.verified_email is not None])
+
     def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
         self._note(order_id)
         self._notices[order_id] = notice

@@ -94,6 +94,7 @@ from sync.ports.store import (
     FindsShownDocuments,
     FindsShownInvoices,
     ListsStaffAttributes,
+    ListsVerifiedUsers,
     MirrorsAccountOrders,
     MirrorsAccounts,
     MirrorsAvailability,
@@ -708,6 +709,26 @@ class StoreContract:
 
         found = {(type(each).__name__, each.staff_customer_id) for each in listed}
         assert found == expected
+
+    @pytest.mark.rule("WA-2", "WA-2e")
+    def test_only_users_whose_address_the_store_verified_are_listed_by_it(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = having(store, ListsVerifiedUsers)
+        for number in range(2 * self.page_size + 1):
+            user = a_user(f"u-{number:03}")
+            store_world.add_user(dataclasses.replace(user, verified_email=None))
+        proven = a.a_web_user(
+            web_user=WebUserId("u-proven"), memberships=(), verified_email="ada@harbour.example"
+        )
+        store_world.add_user(proven)
+        told = having(store, ReadsBuyers).buyer(proven.web_user, None).user
+        assert told is not None
+
+        listed = [(each.web_user, each.verified_email) for each in lists.with_verified_email()]
+
+        # A store that verifies nothing tells so of everybody, here as there.
+        assert listed == ([(told.web_user, told.verified_email)] if told.verified_email else [])
 
     def test_a_key_that_the_directory_does_not_know_gives_none(
         self, store: Store, store_world: StoreWorld

@@ -221,6 +221,13 @@ class EmbeddedStore:
         yield from (translate.web_user(row, ()) for row in users)
         yield from (translate.organisation(row) for row in companies)
 
+    # --- ListsVerifiedUsers ---
+
+    def with_verified_email(self) -> Iterator[WebUser]:
+        with self._reading() as connection:
+            users = queries.verified(connection)
+        yield from (translate.web_user(row, ()) for row in users)
+
     # --- ShowsImport ---
 
     def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
