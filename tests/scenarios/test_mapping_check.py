@@ -12,8 +12,9 @@ from sync.domain.account import AccountStatus, Contact
 from sync.domain.ids import ChannelId, ContactId, CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import AccountPolicy, Assignment, Source
 from sync.domain.order import Membership, Organisation, WebUser
-from sync.mapping_check import mapping_findings
+from sync.mapping_check import doubts_about, mapping_findings
 from sync.ports.erp import FindingLevel
+from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.store import MemoryStore
 from tests.scenarios.world import (
@@ -240,7 +241,7 @@ def test_an_address_that_is_a_contact_of_two_accounts_is_told_by_its_user_where_
     world.store.add_user(WebUser(WebUserId("u-mine"), verified_email="mine@mill.example"))
     world.store.add_user(WebUser(WebUserId("u-unverified")))
     mapped = Assignment(MILL, user=WebUserId("u-mapped"), origin="customers.csv:4")
-    world.remap(assignments=(*ASSIGNMENTS, mapped))
+    world.remap(assignments=(ASSIGNMENTS[0], mapped))
 
     assert told(world) == {}, "no address decides here"
 
@@ -293,6 +294,90 @@ def test_two_organisations_with_one_account_are_told_that_they_see_each_other(
     [finding] = mapping_findings(world.context())
     assert (finding.place, finding.subject) == ("customers.csv:4", "organisation org-twin")
     assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in finding.message
+
+
+TWIN, LONER = OrganisationId("org-twin"), WebUserId("u-loner")
+
+
+@pytest.fixture
+def twins(world: World) -> World:
+    """A company and a person of whom nobody meant anything yet."""
+    world.store.add_organisation(Organisation(TWIN, "Twin"))
+    world.store.add_user(WebUser(LONER))
+    world.store.add_user(WebUser(WebUserId("u-other")))
+    return world
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+def test_a_person_who_is_given_the_account_of_a_company_they_are_not_of_is_told(
+    twins: World,
+) -> None:
+    lines = (
+        Assignment(HARBOUR, user=LONER, origin="customers.csv:4"),
+        Assignment(HARBOUR, user=HARBOUR_BUYER, origin="customers.csv:5"),
+    )
+    twins.remap(assignments=(*ASSIGNMENTS, *lines))
+
+    [finding] = mapping_findings(twins.context())
+
+    assert (finding.place, finding.subject) == ("customers.csv:4", f"user {LONER}")
+    assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in finding.message
+    about = doubts_about(twins.context(), lines[0]).others
+    assert [each.message for each in about if "has too" in each.message] == [
+        finding.message,
+        finding.message.replace(f"organisation {HARBOUR_ORG}", f"user {HARBOUR_BUYER}").replace(
+            "customers.csv:2", "customers.csv:5"
+        ),
+    ]
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+def test_two_people_with_one_account_are_told_where_companies_are_organisations(
+    twins: World, make_world: MakeWorld
+) -> None:
+    account = CustomerId("C-7")
+    twins.erp.add_account(a.an_account(customer_id=account))
+    both = tuple(
+        Assignment(account, user=WebUserId(each), origin=f"customers.csv:{line}")
+        for line, each in ((4, "u-loner"), (5, "u-other"))
+    )
+    twins.remap(assignments=(*ASSIGNMENTS, *both))
+    [finding] = mapping_findings(twins.context())
+    assert (finding.place, finding.subject) == ("customers.csv:5", "user u-other")
+    assert f"user {LONER} has too (customers.csv:4)" in finding.message
+
+    # There is no other way where a store knows people only.
+    store = MemoryStore(capabilities=StoreCapabilities(name="memory", organisations=False))
+    for each in both:
+        assert each.user is not None
+        store.add_user(WebUser(each.user))
+    people = make_world(store=store, erp=twins.erp)
+    people.remap(assignments=both)
+    assert told(people) == {}
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+@pytest.mark.parametrize("first", [True, False])
+def test_an_attribute_that_gives_away_somebody_elses_account_is_told_where_it_counts(
+    twins: World, first: bool
+) -> None:
+    twins.store.add_organisation(Organisation(TWIN, "Twin", staff_customer_id=HARBOUR.value))
+    twins.store.add_user(WebUser(LONER, staff_customer_id=MILL.value))
+
+    found = told(twins)
+
+    assert set(found) == {f"organisation {TWIN}", f"user {LONER}"}
+    assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in found[f"organisation {TWIN}"]
+
+    # A line of the files that counts before it speaks for itself.
+    own = CustomerId("C-7")
+    twins.erp.add_account(a.an_account(customer_id=own))
+    order = (Source.MAPPING_FILE, Source.STORE_ATTRIBUTE)
+    twins.remap(
+        assignments=(*ASSIGNMENTS, Assignment(own, organisation=TWIN, origin="customers.csv:4")),
+        precedence=order if first else order[::-1],
+    )
+    assert (f"organisation {TWIN}" in told(twins)) is not first
 
 
 @pytest.mark.rule("OP-4", "VE-1")
