@@ -27,6 +27,7 @@ from sync.ports.erp import (
     FindingLevel,
     FindsContacts,
     ReadsAccounts,
+    ReadsShipTos,
     TellsUnreadable,
     UnreadableRecord,
 )
@@ -44,6 +45,7 @@ _NO_USER = "Correct the user's ID as the store has it, or take the line out."
 _NO_ORGANISATION = "Correct the organisation's ID as the store has it, or take the line out."
 _NO_MEMBER = "Take the line out, or add the user to the organisation in the store."
 _NO_CONTACT = "Correct the contact, or leave it empty."
+_NO_SHIP_TO = "Correct the ship-to, or take the line out: the account's default is sent then."
 
 
 def mapping_findings(context: Context) -> list[Finding]:
@@ -74,6 +76,8 @@ def mapping_findings(context: Context) -> list[Finding]:
         found.extend(_customers(batch, accounts, odd, places, keys))
         context.progress("customers: looking in the ERP", len(known), len(everybody))
     found.extend(_contacts(context.mapping, known))
+    found.extend(_ship_tos(context, known))
+    found.extend(_currencies(context.mapping, known))
     found.extend(_people(context))
     found.extend(assignment_findings(context))
     found.extend(_shoppers(context))
@@ -160,11 +164,14 @@ def organisations_beside(context: Context, assignment: Assignment) -> Iterator[F
         yield _about(assignment, "user", said, remedy)
 
 
+_Path = tuple[int | str, ...]
+
+
 class _Named(NamedTuple):
     """Where a customer is named: a line of a file, or a path in one."""
 
     place: str
-    path: tuple[int | str, ...]
+    path: _Path
 
 
 def _places(mapping: SyncMapping) -> dict[CustomerId, Sequence[_Named]]:
@@ -267,18 +274,74 @@ def _shoppers(context: Context) -> Iterator[Finding]:
 
 def _contacts(mapping: SyncMapping, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
     yield from _contacts_of_lines(mapping, known)
-    for customer_id in sorted(mapping.account_policies):
-        contact = mapping.account_policies[customer_id].default_contact
+    for customer_id, path in _policies(mapping, "default_contact"):
+        contact = mapping.policy(customer_id).default_contact
         if contact is not None and _is_strange(contact, known.get(customer_id)):
-            yield Finding(
-                f"contact {contact}",
-                FindingLevel.WARNING,
-                f"is no contact of customer {customer_id} in the ERP",
-                _NO_CONTACT,
-                ACCOUNTS,
-                ("accounts", customer_id.value, "default_contact"),
-                contact.value,
-            )
+            said = f"is no contact of customer {customer_id} in the ERP"
+            yield _of_policy(f"contact {contact}", said, _NO_CONTACT, path, contact.value)
+
+
+def _ship_tos(context: Context, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
+    """Ship-tos to be sent along with a typed address that the customer does not have."""
+    mapping = context.mapping
+    named = {
+        customer_id: path
+        for customer_id, path in _policies(mapping, "ship_to_override")
+        if customer_id in known
+    }
+    if not named or not isinstance(context.erp, ReadsShipTos):
+        return
+    there = {
+        (each.sold_to, each.ship_to_id)
+        for each in context.retrying()(context.erp.ship_tos, sorted(named))
+    }
+    for customer_id, path in named.items():
+        ship_to = mapping.policy(customer_id).ship_to_override
+        if ship_to is not None and (customer_id, ship_to) not in there:
+            said = f"is no ship-to of customer {customer_id} in the ERP"
+            yield _of_policy(f"ship-to {ship_to}", said, _NO_SHIP_TO, path, ship_to.value)
+
+
+def _policies(mapping: SyncMapping, field: str) -> Iterator[tuple[CustomerId, _Path]]:
+    """Whose policy says something of its own there, and where: an entry, or that of retail.
+
+    What holds for all accounts is nobody's in particular.
+    """
+    groups = mapping.retail_groups.customer_ids
+    for customer_id in sorted(mapping.account_policies.keys() | groups):
+        own = mapping.account_policies.get(customer_id)
+        general = mapping.retail_policy if customer_id in groups else mapping.default_policy
+        written = getattr(general, field)
+        if own is not None and getattr(own, field) != written:
+            yield customer_id, ("accounts", customer_id.value, field)
+        elif customer_id in groups and written is not None:
+            yield customer_id, ("retail", field)
+
+
+def _of_policy(subject: str, said: str, remedy: str, path: _Path, written: str) -> Finding:
+    return Finding(subject, FindingLevel.WARNING, said, remedy, ACCOUNTS, path, written)
+
+
+def _currencies(mapping: SyncMapping, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
+    """Currencies of retail groups in which the ERP sells them nothing (WA-16)."""
+    for channel in mapping.channels.values():
+        for at, group in enumerate(channel.retail_groups):
+            account = known.get(group.customer_id)
+            if account is None or not account.currencies:
+                continue  # it is told as absent, or the ERP leaves it to the mapping
+            for index, currency in enumerate(group.currencies):
+                if currency in account.currencies:
+                    continue
+                said = (
+                    f"is declared with {currency}, the ERP sells to it in"
+                    f" {', '.join(account.currencies)}: orders in {currency} are quarantined"
+                )
+                fix = "Take the currency out, or give it to the customer in the ERP."
+                place = ("retail_groups", at, "currencies", index)
+                path = ("channels", channel.channel_id.value, *place)
+                subject = f"retail group {group.customer_id}"
+                level = FindingLevel.WARNING
+                yield Finding(subject, level, said, fix, CHANNELS, path, currency)
 
 
 def _contacts_of_lines(

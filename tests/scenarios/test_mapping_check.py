@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from sync.domain.account import AccountStatus, Contact
-from sync.domain.ids import ChannelId, ContactId, CustomerId, OrganisationId, WebUserId
+from sync.domain.channel import RetailGroup
+from sync.domain.ids import (
+    ChannelId,
+    ContactId,
+    CustomerId,
+    OrganisationId,
+    ShipToId,
+    WebUserId,
+)
 from sync.domain.mapping import AccountPolicy, Assignment, Source
 from sync.domain.order import Membership, Organisation, WebUser
 from sync.mapping_check import doubts_about, mapping_findings
@@ -19,15 +27,19 @@ from sync.testing import builders as a
 from sync.testing.store import MemoryStore
 from tests.scenarios.world import (
     ASSIGNMENTS,
+    DOCK,
     HARBOUR,
     HARBOUR_BUYER,
     HARBOUR_ORG,
     MILL,
     MILL_ORG,
     RETAIL,
+    WEB,
     MakeWorld,
     World,
+    a_channel,
     fill_store,
+    guest_order,
     harbour_order,
 )
 
@@ -294,6 +306,58 @@ def test_two_organisations_with_one_account_are_told_that_they_see_each_other(
     [finding] = mapping_findings(world.context())
     assert (finding.place, finding.subject) == ("customers.csv:4", "organisation org-twin")
     assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in finding.message
+
+
+@pytest.mark.rule("WA-12", "WA-11", "OP-4")
+def test_what_the_policies_name_and_the_customer_does_not_have_is_told_of_retail_groups_too(
+    world: World,
+) -> None:
+    theirs, gone = ContactId("P-9"), ShipToId("GONE")
+    own = AccountPolicy(ship_to_override=DOCK)
+    world.remap(
+        retail_policy=AccountPolicy(
+            custom_ship_to=True, default_contact=theirs, ship_to_override=gone
+        ),
+        account_policies={HARBOUR: own, MILL: AccountPolicy(ship_to_override=DOCK)},
+    )
+
+    found = {(each.place, each.path): each for each in mapping_findings(world.context())}
+
+    assert {place: each.subject for place, each in found.items()} == {
+        ("accounts.yaml", ("retail", "default_contact")): "contact P-9",
+        ("accounts.yaml", ("retail", "ship_to_override")): "ship-to GONE",
+        ("accounts.yaml", ("accounts", MILL.value, "ship_to_override")): f"ship-to {DOCK}",
+    }
+    messages = {each.message for each in found.values()}
+    assert f"is no ship-to of customer {RETAIL} in the ERP" in messages
+    assert f"is no contact of customer {RETAIL} in the ERP" in messages
+
+
+@pytest.mark.rule("WA-16", "WA-2f", "OP-4")
+def test_a_currency_in_which_the_erp_sells_a_retail_group_nothing_is_told(world: World) -> None:
+    world.erp.change_account(RETAIL, currencies=("EUR",))
+    groups = (RetailGroup(RETAIL, ("EUR", "GBP")),)
+    world.remap(channels={**world.mapping.channels, WEB: a_channel(retail_groups=groups)})
+
+    [finding] = mapping_findings(world.context())
+
+    assert (finding.place, finding.text) == ("channels.yaml", "GBP")
+    assert finding.path == ("channels", WEB.value, "retail_groups", 0, "currencies", 1)
+    assert "the ERP sells to it in EUR" in finding.message
+    pounds = a.money("9.9900", "GBP")
+    order = guest_order(
+        1,
+        currency="GBP",
+        lines=(a.a_line(unit_price=pounds),),
+        total=a.money("99.90", "GBP"),
+        payments=(a.a_card_payment(amount=a.money("99.90", "GBP")),),
+    )
+    world.store.place_order(order)
+    world.import_orders()
+    assert "currency_not_of_account" in world.codes(1)
+
+    world.erp.change_account(RETAIL, currencies=())
+    assert told(world) == {}, "an ERP that tells none leaves it to the mapping"
 
 
 TWIN, LONER = OrganisationId("org-twin"), WebUserId("u-loner")
