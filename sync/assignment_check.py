@@ -30,6 +30,7 @@ _ONE_PERSON = "If they are one person, nothing is to do; otherwise correct the c
 IN_STORE = "the store"
 """The place of a finding that no line of a file can cure, but the rule that lets it count."""
 
+_ONE_SOURCE = "Correct the one that is wrong, or put mapping_file first in precedence."
 _ONE_COMPANY = (
     "If they are one company, nothing is to do; otherwise correct the customer ID of one."
 )
@@ -43,6 +44,7 @@ def assignment_findings(context: Context) -> Iterator[Finding]:
     """
     attributed = _attributed(context)
     yield from _in_files(context)
+    yield from _overruled(context, context.mapping.assignments, attributed)
     yield from _shared(context, attributed)
     yield from _claimed_contacts(context)
     yield from _attributes(context, attributed)
@@ -53,6 +55,40 @@ def _in_files(context: Context) -> Iterator[Finding]:
     """What another pipeline's retail groups make of lines that are sound by themselves."""
     for each in context.mapping.assignments:
         yield from _not_counting(context, each)
+
+
+def _overruled(
+    context: Context,
+    assignments: Iterable[Assignment],
+    attributed: Iterable[WebUser | Organisation],
+) -> Iterator[Finding]:
+    """Lines that say one thing where a source says another that comes before the files.
+
+    An exception within an organisation counts before every source.
+    """
+    precedence = context.mapping.precedence
+    if Source.MAPPING_FILE not in precedence:
+        return  # the files are refused where they assign anybody all the same
+    earlier = precedence[: precedence.index(Source.MAPPING_FILE)]
+    if not earlier:
+        return
+    before = replace(context.accounts, precedence=earlier)
+    keyed = [_keys(each) for each in attributed]
+    records = {(user, organisation): record for user, organisation, record in keyed}
+    searched = Source.ERP_EMAIL in earlier and isinstance(context.erp, FindsContacts)
+    addresses = accounts_by_address(context) if searched else {}
+    for each in assignments:
+        if each.user is not None and each.organisation is not None:
+            continue
+        record = records.get((each.user, each.organisation), BuyerRecord())
+        by_address = addresses.get(each.user) if each.user is not None else None
+        found = before.find(each.user, each.organisation, record, by_address)
+        if isinstance(found, Usable) and found.customer_id != each.customer_id:
+            said = (
+                f"does not count: {found.rule.removeprefix('WA-2 ')} comes before the files"
+                f" in precedence and says customer {found.customer_id}"
+            )
+            yield _finding(_name(each), said, _ONE_SOURCE, _at(each, "customer_id"))
 
 
 def _not_counting(context: Context, each: Assignment) -> Iterator[Finding]:
@@ -173,6 +209,7 @@ def _claims_as(each: Assignment) -> WebUserId | OrganisationId | None:
 def findings_about(context: Context, assignment: Assignment) -> Iterator[Finding]:
     """Whether this one of the context's files will not count, or shares another's account."""
     yield from _not_counting(context, assignment)
+    yield from _overruled(context, [assignment], _attributed_as(context, assignment))
     yield from (each for each in _claimed_contacts(context) if each.place == assignment.origin)
     own = [each for each in _claims_in_files(context) if each.customer_id == assignment.customer_id]
     for mine in own:
@@ -190,6 +227,14 @@ def _attributed(context: Context) -> Sequence[WebUser | Organisation]:
         return ()
     step = "staff attributes: reading the store's directory"
     return gathered(context, step, directory.with_staff_attribute)
+
+
+def _attributed_as(context: Context, assignment: Assignment) -> Sequence[WebUser | Organisation]:
+    """The record of whom the assignment is about, where the store knows them."""
+    if not isinstance(context.store, ReadsBuyers):
+        return ()
+    found = context.retrying()(context.store.buyer, assignment.user, assignment.organisation)
+    return [each for each in (found.user, found.organisation) if each is not None]
 
 
 def _keys(

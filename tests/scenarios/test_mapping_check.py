@@ -444,6 +444,50 @@ def test_an_attribute_that_gives_away_somebody_elses_account_is_told_where_it_co
     assert (f"organisation {TWIN}" in told(twins)) is not first
 
 
+@pytest.mark.rule("WA-2", "OP-4")
+def test_a_line_that_a_source_before_the_files_overrules_is_told(twins: World) -> None:
+    """Whoever writes the line would wonder why nothing comes of it."""
+    own = CustomerId("C-7")
+    desk = Contact(ContactId("P-9"), "loner@home.example")
+    twins.erp.add_account(a.an_account(customer_id=own, contacts=(desk,)))
+    twins.store.add_user(WebUser(LONER, verified_email="loner@home.example"))
+    twins.store.add_organisation(Organisation(TWIN, "Twin", staff_customer_id=own.value))
+    seven = CustomerId("C-8")
+    twins.erp.add_account(a.an_account(customer_id=seven))
+    lines = (
+        Assignment(seven, organisation=TWIN, origin="customers.csv:4"),
+        Assignment(seven, user=LONER, origin="customers.csv:5"),
+        Assignment(seven, user=HARBOUR_BUYER, organisation=HARBOUR_ORG, origin="customers.csv:6"),
+    )
+
+    def overruled() -> dict[str, str]:
+        found = mapping_findings(twins.context())
+        return {each.place: each.message for each in found if "before the files" in each.message}
+
+    last = (Source.MAPPING_FILE, Source.STORE_ATTRIBUTE, Source.ERP_EMAIL)
+    twins.remap(assignments=(*ASSIGNMENTS, *lines), precedence=last)
+    assert overruled() == {}
+
+    twins.remap(precedence=last[::-1])
+    told = overruled()
+    assert set(told) == {"customers.csv:4", "customers.csv:5"}
+    assert f"attribute of organisation {TWIN}" in told["customers.csv:4"]
+    assert f"address of user {LONER}" in told["customers.csv:5"]
+    assert all(each.endswith(f"says customer {own}") for each in told.values())
+    for line in lines[:2]:
+        about = doubts_about(twins.context(), line).others
+        assert told[line.origin] in {each.message for each in about}
+
+    # Where both say the same, nothing is to be told.
+    twins.remap(
+        assignments=(
+            *ASSIGNMENTS,
+            *(replace(each, customer_id=own) for each in lines[:2]),
+        )
+    )
+    assert overruled() == {}
+
+
 @pytest.mark.rule("OP-4", "VE-1")
 def test_a_channel_that_orders_come_over_and_the_mapping_lacks_is_told(world: World) -> None:
     world.store.place_order(harbour_order(1, channel=ChannelId("popup")))
