@@ -7,12 +7,12 @@ a customer that several lines name is told at each of them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sync.assignment_check import IN_STORE, assignment_findings, findings_about, gathered
+from sync.channel_check import channel_findings
 from sync.domain.account import Account, AccountStatus
 from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import Assignment, Source, SyncMapping
@@ -31,7 +31,7 @@ from sync.ports.erp import (
     TellsUnreadable,
     UnreadableRecord,
 )
-from sync.ports.state import LedgerFilter, LedgerState, ResyncScope
+from sync.ports.state import ResyncScope
 from sync.ports.store import ReadsBuyers
 
 _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
@@ -39,7 +39,6 @@ _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
 _USERS = "users: reading the store's directory"
 _ORGANISATIONS = "organisations: reading the store's directory"
 _ASSIGNMENTS = "assignments: looking for their people in the store"
-_OPEN = frozenset({LedgerState.DISCOVERED, LedgerState.WAITING, LedgerState.QUARANTINED})
 
 _NO_USER = "Correct the user's ID as the store has it, or take the line out."
 _NO_ORGANISATION = "Correct the organisation's ID as the store has it, or take the line out."
@@ -52,8 +51,8 @@ def mapping_findings(context: Context) -> list[Finding]:
     """Customers that the ERP does not have or has inactive, contacts that are not theirs,
     users and organisations that the store does not have, exceptions of users who are not
     of the organisation, assignments that will not count or are shared, retail groups
-    that the store cannot tell apart, and channels that orders came over and the mapping
-    lacks; by customer, then by line.
+    that the store cannot tell apart, and channels that the mapping or the store lacks or
+    treats otherwise; by customer, then by line.
 
     An account that the ERP has and that cannot be read is told as that. Raises
     what the systems raise.
@@ -81,7 +80,7 @@ def mapping_findings(context: Context) -> list[Finding]:
     found.extend(_people(context))
     found.extend(assignment_findings(context))
     found.extend(_shoppers(context))
-    found.extend(_channels(context))
+    found.extend(channel_findings(context))
     if not found:
         told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
         found.append(Finding("mapping", FindingLevel.OK, told))
@@ -251,19 +250,6 @@ def _customers(
         for place, path in places[customer_id]:
             subject = f"customer {customer_id}"
             yield Finding(subject, FindingLevel.WARNING, said, fix, place, path, customer_id.value)
-
-
-def _channels(context: Context) -> Iterator[Finding]:
-    """Channels of orders that are still open, as far as the ledger has heard of any."""
-    with context.state.transaction() as state:
-        entries = state.ledger.entries(LedgerFilter(states=_OPEN))
-    held = Counter(each.channel for each in entries if each.channel is not None)
-    for channel in sorted(held.keys() - context.mapping.channels.keys()):
-        said = f"orders come over it ({held[channel]} are open), and channels.yaml lacks it"
-        fix = "Add it to channels.yaml: until then its orders wait in quarantine."
-        yield Finding(
-            f"channel {channel}", FindingLevel.WARNING, said, fix, CHANNELS, ("channels",)
-        )
 
 
 def _shoppers(context: Context) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync.domain.account import AccountStatus, Contact
-from sync.domain.channel import RetailGroup
+from sync.domain.channel import CommerceMode, LoginWall, RetailGroup
 from sync.domain.ids import (
     ChannelId,
     ContactId,
@@ -498,3 +498,45 @@ def test_a_channel_that_orders_come_over_and_the_mapping_lacks_is_told(world: Wo
 
     assert (finding.subject, finding.place) == ("channel popup", "channels.yaml")
     assert finding.message == "orders come over it (1 are open), and channels.yaml lacks it"
+
+
+@pytest.mark.rule("TL-4", "VE-1", "VE-2", "VE-7", "OP-4")
+def test_channels_of_the_store_are_held_against_those_of_the_mapping(world: World) -> None:
+    assert told(world) == {}, "a store that tells of none is not taken to have none"
+    walled = a_channel(login_wall=LoginWall.LOGIN_REQUIRED, guest_checkout=False)
+    world.store.add_channel(walled)
+    world.store.add_channel(a_channel(channel_id=ChannelId("tradr")))
+
+    found = {
+        (each.subject, each.path): (each.message, each.remedy)
+        for each in mapping_findings(world.context())
+    }
+
+    trade, web = ("channels", "trade"), ("channels", "web")
+    assert set(found) == {
+        ("channel tradr", ("channels",)),
+        ("channel trade", trade),
+        ("channel web", (*web, "login_wall")),
+        ("channel web", (*web, "guest_checkout")),
+    }
+    assert found["channel trade", trade] == (
+        "the store has no such channel: no order comes over it",
+        "Write it as the store does: did you mean tradr?",
+    )
+    said = found["channel web", (*web, "login_wall")][0]
+    assert said == "the store has login_wall login_required, the mapping open"
+    said = found["channel web", (*web, "guest_checkout")][0]
+    assert said == "the store has guest_checkout off, the mapping on"
+
+
+@pytest.mark.rule("VE-1", "OP-4")
+def test_a_channel_that_the_store_opens_to_other_buyers_than_the_mapping_is_told(
+    world: World,
+) -> None:
+    """Account holders would see their own prices, and their orders be everybody's."""
+    for each in world.mapping.channels.values():
+        world.store.add_channel(each)
+    assert told(world) == {}
+    b2c = a_channel(mode=CommerceMode.B2C)
+    world.remap(channels={**world.mapping.channels, WEB: b2c})
+    assert told(world) == {"channel web": "the store has commerce_mode hybrid, the mapping b2c"}
