@@ -7,16 +7,17 @@ a customer that several lines name is told at each of them.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sync.assignment_check import IN_STORE, assignment_findings, findings_about, gathered
+from sync.channel_check import channel_findings
 from sync.domain.account import Account, AccountStatus
 from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import Assignment, Source, SyncMapping
 from sync.flows.context import Context, needs
+from sync.flows.everybody import by_our_word
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.flows.prices import shopper_findings
 from sync.mapping.reading import ACCOUNTS, CHANNELS
@@ -24,11 +25,13 @@ from sync.mapping.spreadsheets import Known
 from sync.ports.erp import (
     Finding,
     FindingLevel,
+    FindsContacts,
     ReadsAccounts,
+    ReadsShipTos,
     TellsUnreadable,
     UnreadableRecord,
 )
-from sync.ports.state import LedgerFilter, LedgerState, ResyncScope
+from sync.ports.state import ResyncScope
 from sync.ports.store import ReadsBuyers
 
 _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
@@ -36,49 +39,64 @@ _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
 _USERS = "users: reading the store's directory"
 _ORGANISATIONS = "organisations: reading the store's directory"
 _ASSIGNMENTS = "assignments: looking for their people in the store"
-_OPEN = frozenset({LedgerState.DISCOVERED, LedgerState.WAITING, LedgerState.QUARANTINED})
 
 _NO_USER = "Correct the user's ID as the store has it, or take the line out."
 _NO_ORGANISATION = "Correct the organisation's ID as the store has it, or take the line out."
 _NO_MEMBER = "Take the line out, or add the user to the organisation in the store."
 _NO_CONTACT = "Correct the contact, or leave it empty."
+_NO_SHIP_TO = "Correct the ship-to, or take the line out: the account's default is sent then."
 
 
 def mapping_findings(context: Context) -> list[Finding]:
     """Customers that the ERP does not have or has inactive, contacts that are not theirs,
     users and organisations that the store does not have, exceptions of users who are not
     of the organisation, assignments that will not count or are shared, retail groups
-    that the store cannot tell apart, and channels that orders came over and the mapping
-    lacks; by customer, then by line.
+    that the store cannot tell apart, and channels that the mapping or the store lacks or
+    treats otherwise; by customer, then by line.
 
     An account that the ERP has and that cannot be read is told as that. Raises
     what the systems raise.
     """
-    wanted = sorted(members_of_accounts(context, ResyncScope()))
+    wanted = members_of_accounts(_as_far_as_told(context), ResyncScope()).keys()
     groups = sorted(context.mapping.retail_groups.customer_ids)
-    places, in_store = _places(context.mapping), _in_store(context.mapping)
+    places = _places(context.mapping)
+    places |= _places_in_store(context, wanted - places.keys())
     found: list[Finding] = []
     known: dict[CustomerId, Account] = {}
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     keys = _ErpKeys(context)
     _odd_customers(context)  # what was read before is none of ours
     policies = sorted(context.mapping.account_policies.keys() - {*wanted, *groups})
-    everybody = [*wanted, *groups, *policies]
+    everybody = [*sorted(wanted), *groups, *policies]
     for batch in chunks(everybody, context.limits.accounts_per_read):
         accounts = context.retrying()(erp.accounts, batch)
         known.update(accounts)
         odd = _odd_customers(context)
-        found.extend(_customers(batch, accounts, odd, places, in_store, keys))
+        found.extend(_customers(batch, accounts, odd, places, keys))
         context.progress("customers: looking in the ERP", len(known), len(everybody))
     found.extend(_contacts(context.mapping, known))
+    found.extend(_ship_tos(context, known))
+    found.extend(_currencies(context.mapping, known))
     found.extend(_people(context))
     found.extend(assignment_findings(context))
     found.extend(_shoppers(context))
-    found.extend(_channels(context))
+    found.extend(channel_findings(context))
     if not found:
         told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
         found.append(Finding("mapping", FindingLevel.OK, told))
     return found
+
+
+def _as_far_as_told(context: Context) -> Context:
+    """Without addresses where this ERP is not searched for them, which is a finding itself."""
+    if isinstance(context.erp, FindsContacts):
+        return context
+    precedence = tuple(each for each in context.mapping.precedence if each is not Source.ERP_EMAIL)
+    return replace(
+        context,
+        mapping=replace(context.mapping, precedence=precedence),
+        accounts=replace(context.accounts, precedence=precedence),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +124,7 @@ def doubts_about(context: Context, assignment: Assignment) -> Doubts:
     accounts = context.retrying()(erp.accounts, [customer_id])
     odd = _odd_customers(context)
     places = {customer_id: [_Named(assignment.origin, ("customer_id",))]}
-    in_store, keys = _in_store(context.mapping), _ErpKeys(context)
-    customers = [*_customers([customer_id], accounts, odd, places, in_store, keys)]
+    customers = [*_customers([customer_id], accounts, odd, places, _ErpKeys(context))]
     absent = customer_id not in accounts and customer_id not in odd
     people = [*_people(alone)]
     strangers = {_NO_USER, _NO_ORGANISATION}
@@ -146,33 +163,45 @@ def organisations_beside(context: Context, assignment: Assignment) -> Iterator[F
         yield _about(assignment, "user", said, remedy)
 
 
+_Path = tuple[int | str, ...]
+
+
 class _Named(NamedTuple):
     """Where a customer is named: a line of a file, or a path in one."""
 
     place: str
-    path: tuple[int | str, ...]
+    path: _Path
 
 
-def _places(mapping: SyncMapping) -> Mapping[CustomerId, Sequence[_Named]]:
+def _places(mapping: SyncMapping) -> dict[CustomerId, Sequence[_Named]]:
     """Every place at which the files assign or declare the customer, else its policy."""
-    found: dict[CustomerId, list[_Named]] = {}
+    named: dict[CustomerId, list[_Named]] = {}
     for each in _by_line(mapping):
-        found.setdefault(each.customer_id, []).append(_Named(each.origin, ("customer_id",)))
+        named.setdefault(each.customer_id, []).append(_Named(each.origin, ("customer_id",)))
     for channel in mapping.channels.values():
         for index, group in enumerate(channel.retail_groups):
             path = ("channels", channel.channel_id.value, "retail_groups", index, "customer_id")
-            found.setdefault(group.customer_id, []).append(_Named(CHANNELS, path))
+            named.setdefault(group.customer_id, []).append(_Named(CHANNELS, path))
     for customer_id in mapping.account_policies:
         # Whom a line assigns is told there.
-        found.setdefault(customer_id, [_Named(ACCOUNTS, ("accounts", customer_id.value))])
-    return found
+        named.setdefault(customer_id, [_Named(ACCOUNTS, ("accounts", customer_id.value))])
+    return dict(named)
 
 
-def _in_store(mapping: SyncMapping) -> _Named:
-    """The rule by which a customer counts whom only an attribute of the store names."""
-    attribute = Source.STORE_ATTRIBUTE
-    counts = [index for index, each in enumerate(mapping.precedence) if each is attribute]
-    return _Named(IN_STORE, ("precedence", *counts))
+def _places_in_store(
+    context: Context, customer_ids: Set[CustomerId]
+) -> Mapping[CustomerId, Sequence[_Named]]:
+    """The rule by which each of these counts, whom no file names: an attribute, or an address."""
+    if not customer_ids:
+        return {}
+    precedence = context.mapping.precedence
+    attributed = by_our_word(context)[0].keys()
+
+    def rule(customer_id: CustomerId) -> _Named:
+        source = Source.STORE_ATTRIBUTE if customer_id in attributed else Source.ERP_EMAIL
+        return _Named(IN_STORE, ("precedence", precedence.index(source)))
+
+    return {each: [rule(each)] for each in customer_ids}
 
 
 class _ErpKeys:
@@ -202,7 +231,6 @@ def _customers(
     accounts: Mapping[CustomerId, Account],
     odd: Mapping[CustomerId, UnreadableRecord],
     places: Mapping[CustomerId, Sequence[_Named]],
-    in_store: _Named,
     keys: _ErpKeys,
 ) -> Iterator[Finding]:
     for customer_id in batch:
@@ -219,22 +247,9 @@ def _customers(
             said, fix = "is inactive in the ERP", "Reactivate it, or map the buyers elsewhere."
         else:
             continue
-        for place, path in places.get(customer_id, [in_store]):
+        for place, path in places[customer_id]:
             subject = f"customer {customer_id}"
             yield Finding(subject, FindingLevel.WARNING, said, fix, place, path, customer_id.value)
-
-
-def _channels(context: Context) -> Iterator[Finding]:
-    """Channels of orders that are still open, as far as the ledger has heard of any."""
-    with context.state.transaction() as state:
-        entries = state.ledger.entries(LedgerFilter(states=_OPEN))
-    held = Counter(each.channel for each in entries if each.channel is not None)
-    for channel in sorted(held.keys() - context.mapping.channels.keys()):
-        said = f"orders come over it ({held[channel]} are open), and channels.yaml lacks it"
-        fix = "Add it to channels.yaml: until then its orders wait in quarantine."
-        yield Finding(
-            f"channel {channel}", FindingLevel.WARNING, said, fix, CHANNELS, ("channels",)
-        )
 
 
 def _shoppers(context: Context) -> Iterator[Finding]:
@@ -245,18 +260,74 @@ def _shoppers(context: Context) -> Iterator[Finding]:
 
 def _contacts(mapping: SyncMapping, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
     yield from _contacts_of_lines(mapping, known)
-    for customer_id in sorted(mapping.account_policies):
-        contact = mapping.account_policies[customer_id].default_contact
+    for customer_id, path in _policies(mapping, "default_contact"):
+        contact = mapping.policy(customer_id).default_contact
         if contact is not None and _is_strange(contact, known.get(customer_id)):
-            yield Finding(
-                f"contact {contact}",
-                FindingLevel.WARNING,
-                f"is no contact of customer {customer_id} in the ERP",
-                _NO_CONTACT,
-                ACCOUNTS,
-                ("accounts", customer_id.value, "default_contact"),
-                contact.value,
-            )
+            said = f"is no contact of customer {customer_id} in the ERP"
+            yield _of_policy(f"contact {contact}", said, _NO_CONTACT, path, contact.value)
+
+
+def _ship_tos(context: Context, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
+    """Ship-tos to be sent along with a typed address that the customer does not have."""
+    mapping = context.mapping
+    named = {
+        customer_id: path
+        for customer_id, path in _policies(mapping, "ship_to_override")
+        if customer_id in known
+    }
+    if not named or not isinstance(context.erp, ReadsShipTos):
+        return
+    there = {
+        (each.sold_to, each.ship_to_id)
+        for each in context.retrying()(context.erp.ship_tos, sorted(named))
+    }
+    for customer_id, path in named.items():
+        ship_to = mapping.policy(customer_id).ship_to_override
+        if ship_to is not None and (customer_id, ship_to) not in there:
+            said = f"is no ship-to of customer {customer_id} in the ERP"
+            yield _of_policy(f"ship-to {ship_to}", said, _NO_SHIP_TO, path, ship_to.value)
+
+
+def _policies(mapping: SyncMapping, field: str) -> Iterator[tuple[CustomerId, _Path]]:
+    """Whose policy says something of its own there, and where: an entry, or that of retail.
+
+    What holds for all accounts is nobody's in particular.
+    """
+    groups = mapping.retail_groups.customer_ids
+    for customer_id in sorted(mapping.account_policies.keys() | groups):
+        own = mapping.account_policies.get(customer_id)
+        general = mapping.retail_policy if customer_id in groups else mapping.default_policy
+        written = getattr(general, field)
+        if own is not None and getattr(own, field) != written:
+            yield customer_id, ("accounts", customer_id.value, field)
+        elif customer_id in groups and written is not None:
+            yield customer_id, ("retail", field)
+
+
+def _of_policy(subject: str, said: str, remedy: str, path: _Path, written: str) -> Finding:
+    return Finding(subject, FindingLevel.WARNING, said, remedy, ACCOUNTS, path, written)
+
+
+def _currencies(mapping: SyncMapping, known: Mapping[CustomerId, Account]) -> Iterator[Finding]:
+    """Currencies of retail groups in which the ERP sells them nothing (WA-16)."""
+    for channel in mapping.channels.values():
+        for at, group in enumerate(channel.retail_groups):
+            account = known.get(group.customer_id)
+            if account is None or not account.currencies:
+                continue  # it is told as absent, or the ERP leaves it to the mapping
+            for index, currency in enumerate(group.currencies):
+                if currency in account.currencies:
+                    continue
+                said = (
+                    f"is declared with {currency}, the ERP sells to it in"
+                    f" {', '.join(account.currencies)}: orders in {currency} are quarantined"
+                )
+                fix = "Take the currency out, or give it to the customer in the ERP."
+                place = ("retail_groups", at, "currencies", index)
+                path = ("channels", channel.channel_id.value, *place)
+                subject = f"retail group {group.customer_id}"
+                level = FindingLevel.WARNING
+                yield Finding(subject, level, said, fix, CHANNELS, path, currency)
 
 
 def _contacts_of_lines(

@@ -17,8 +17,17 @@ from sync.flows.context import Context
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.mapping_check import mapping_findings
-from sync.planning.remapping import Access, Move, access, moves, settings_changed
+from sync.planning.registrations import judged
+from sync.planning.remapping import (
+    Access,
+    Move,
+    access,
+    contacts_changed,
+    moves,
+    settings_changed,
+)
 from sync.ports.erp import Finding, FindingLevel
+from sync.ports.registrations import RegistrationEntry, Stage
 from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState, ResyncScope
 from sync.price_sight import PriceSight, PricesSeen, ShoppersChange
 from sync.records import keys_in_erp, keys_in_store
@@ -76,7 +85,9 @@ class Shown:
 class MappingPlan:
     """``in_force`` and ``draft`` are versions. ``findings`` are what the live systems lack
     or doubt about the draft, ``found_before`` those of them that they say of the other too.
-    ``shoppers``: prices that people without an account will see, or will no longer."""
+    ``shoppers``: prices that people without an account will see, or will no longer.
+    ``contacts``: whose orders name another contact of the same account. ``applications``:
+    registrations that would stand elsewhere or lack something else."""
 
     in_force: str
     draft: str
@@ -87,10 +98,12 @@ class MappingPlan:
     findings: tuple[Finding, ...]
     found_before: tuple[Finding, ...]
     shoppers: tuple[ShoppersChange, ...] = ()
+    contacts: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
-        return not (self.moves or self.settings or self.orders)
+        return not (self.moves or self.contacts or self.settings or self.orders)
 
 
 def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
@@ -115,6 +128,8 @@ def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
         findings=findings,
         found_before=tuple(each for each in findings if _said_of(each) in before),
         shoppers=tuple(PriceSight(context).of_shoppers(after.mapping)),
+        contacts=contacts_changed(context.mapping, after.mapping),
+        applications=tuple(_applications(context, after.mapping)),
     )
 
 
@@ -166,6 +181,21 @@ def _by_owner(
         for owner, number in some:
             found[name].setdefault(owner, []).append(number)
     return found
+
+
+def _applications(context: Context, draft: SyncMapping) -> Iterator[str]:
+    """Whom the next run of registrations asks for something else than it does now."""
+    with context.state.transaction() as state:
+        entries = state.registrations.entries([Stage.OPEN])
+    for entry in sorted(entries, key=lambda each: each.application_id):
+        then, now = (_standing(judged(entry, each)) for each in (context.mapping, draft))
+        if then != now:
+            yield f"application {entry.application_id}: {then} -> {now}"
+
+
+def _standing(entry: RegistrationEntry) -> str:
+    status = entry.status.name.lower().replace("_", " ")
+    return f"{status}, lacks {', '.join(entry.missing) or 'nothing'}"
 
 
 def _orders(before: Context, after: Context) -> Iterator[OrderEffect]:

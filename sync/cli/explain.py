@@ -68,8 +68,9 @@ Examples:
 
 
 @explain.command(epilog=PRICE)
-@click.argument("names", nargs=-1, required=True, metavar="[CUSTOMER] SKU")
+@click.argument("names", nargs=-1, metavar="[CUSTOMER] SKU")
 @click.option("--user", help="A web user, instead of CUSTOMER.")
+@click.option("--sku", metavar="SKU", help="The item, where it is not named by itself.")
 @click.option("--organisation", help="With --user: for whom the user buys; default: in person.")
 @click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
 @click.option("--unit", help="Unit of quantity and price; default: the item's first price unit.")
@@ -85,6 +86,7 @@ Examples:
 def price(
     names: tuple[str, ...],
     user: str | None,
+    sku: str | None,
     organisation: str | None,
     qty: Decimal,
     unit: str | None,
@@ -103,6 +105,8 @@ def price(
     """
     from sync.explaining import explain_price, explain_users_price
 
+    if sku:
+        names = (*names, sku)
     if len(names) != (1 if user else 2):
         wanted = "one SKU beside --user" if user else "CUSTOMER and SKU, or SKU and --user USER"
         raise click.UsageError(f"give {wanted}")

@@ -76,7 +76,9 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
             }
             for each in plan.moves
         ],
+        "contacts": list(plan.contacts),
         "settings": list(plan.settings),
+        "applications": list(plan.applications),
         "accounts": [
             {
                 "customer_id": each.access.customer_id.value,
@@ -142,7 +144,9 @@ def _tell(plan: MappingPlan) -> None:
         f"{each.number} ({each.state.value}): {each.before} -> {each.after}"
         for each in plan.orders
     ])  # fmt: skip
+    _section("Contacts", list(plan.contacts))
     _section("Settings", list(plan.settings))
+    _section("Applications that stand elsewhere", list(plan.applications))
     _section("Look at these, which are new", [
         f"{each.place or 'channels.yaml'}: {each.subject}: {each.message}. {each.remedy}"
         for each in plan.findings

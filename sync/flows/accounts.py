@@ -14,6 +14,7 @@ from sync.errors import AccessDenied, Misconfigured, TryLater
 from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import Touched, look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
+from sync.flows.everybody import by_our_word
 from sync.flows.mirroring import (
     carry_out,
     chunks,
@@ -25,7 +26,13 @@ from sync.flows.mirroring import (
     take_unreadable,
     withdraw_retail_groups,
 )
-from sync.planning.accounts import hides, keeping_locations, profile_of, with_members
+from sync.planning.accounts import (
+    hides,
+    keeping_locations,
+    profile_of,
+    staying,
+    with_members,
+)
 from sync.planning.membership import Members
 from sync.planning.plan import Change, plan_mirror
 from sync.planning.spool import Spool
@@ -45,15 +52,15 @@ def mirror_accounts(
     """
     store = needs(context.store, MirrorsAccounts, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
-    members = members_of_accounts(context, scope)
     write = partial(_write, context, store)
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
         try:
+            members = members_of_accounts(context, scope)
             planned = _plan(context, result, spool, scope, members, dry_run=dry_run)
         except (TryLater, AccessDenied, Misconfigured):
             # Where it is the store that is away, the first error says so already.
             with suppress(TryLater, AccessDenied, Misconfigured):
-                _hide(context, result, scope, members, write, dry_run=dry_run)
+                _hide(context, result, scope, write, dry_run=dry_run)
             raise
         if planned is None:
             result.outcome = "cancelled"
@@ -139,7 +146,6 @@ def _hide(
     context: Context,
     result: FlowResult,
     scope: ResyncScope,
-    members: Mapping[CustomerId, Members],
     write: Callable[[Sequence[Change[CustomerId, AccountProfile]]], None],
     *,
     dry_run: bool,
@@ -147,19 +153,21 @@ def _hide(
     """Take from people what they may not see any more, without the ERP.
 
     Who is mapped to what is our own word. A mapping that is corrected because
-    somebody sees what is another's must not wait until the ERP is back. Nothing is
+    somebody sees what is another's must not wait until the ERP is back. Who is mapped
+    by an address that the ERP would have to look for stays where they are. Nothing is
     added, and the guard rails judge it like any other plan.
     """
     store = needs(context.store, MirrorsAccounts, "the store")
     retrying = context.retrying()
+    members, unsure = by_our_word(context)
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
         for batch in chunks(shown_ids(context, scope), context.limits.accounts_per_read):
             shown = retrying(store.shown_accounts, batch)
-            wanted = {
-                each: with_members(profile, members[each])
-                for each, profile in shown.items()
-                if each in members
-            }
+            wanted = {}
+            for each, profile in shown.items():
+                kept = staying(members.get(each, Members()), profile, unsure)
+                if kept != Members():
+                    wanted[each] = with_members(profile, kept)
             spool.tally.shown += len(shown)
             spool.tally.wanted += len(wanted)
             for change in filter(hides, plan_mirror(wanted, shown, lambda key: key.value)):

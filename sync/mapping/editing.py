@@ -21,9 +21,9 @@ from sync.mapping.problems import FilesRefused
 from sync.mapping.reading import CUSTOMERS, CUSTOMERS_TABLE, check_texts
 from sync.mapping.tables import COLUMNS, SEPARATORS, cells_of, spans_of
 from sync.mapping.words import spreadsheet_number
+from sync.mapping.yaml_entries import entry_at, with_field, without
 
 NEW_TABLE = "organisation,user,contact,note,customer_id\n"
-_SCALAR = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s#,}\]]+""")
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -75,7 +75,7 @@ def edited(files: Mapping[str, str], edit: Edit) -> dict[str, str]:
     elif file == CUSTOMERS_TABLE:
         after[file] = _changed(files[file], int(line), edit)
     else:
-        after[file] = _moved(files[file], int(line), held[0], origin, edit)
+        after[file] = _moved(files[file], int(line), origin, edit)
     _only_this(before, sound_mapping(after), edit)
     return after
 
@@ -208,19 +208,24 @@ def _cell(value: str, separator: str) -> str:
 # The YAML file
 
 
-def _moved(text: str, number: int, held: str | None, origin: str, edit: Edit) -> str:
-    """The customer ID at that line replaced; what else stands there is nobody's to guess at."""
+def _moved(text: str, number: int, origin: str, edit: Edit) -> str:
+    """The entry with its customer ID at that line taken out, or with other values."""
     by_hand = f"{edit.who} stands in {origin}; edit that entry of {CUSTOMERS} by hand"
-    if edit.customer_id is None or edit.contact is not None or held is None:
+    entry = entry_at(text, "assignments", "customer_id", number)
+    after: str | None = None
+    if entry is not None and edit.customer_id is None:
+        after = without(text, entry)
+    elif entry is not None and edit.customer_id is not None:
+        customer_id = _scalar(edit.customer_id)
+        after = with_field(text, entry, "customer_id", customer_id, after="customer_id")
+    if after is not None and edit.customer_id is not None and edit.contact is not None:
+        # Another ID moves nothing in the other lines, and all in its own.
+        entry = entry_at(after, "assignments", "customer_id", number)
+        contact = _scalar(edit.contact) if edit.contact else None
+        after = with_field(after, entry, "contact", contact, "customer_id") if entry else None
+    if after is None:
         raise Misconfigured(by_hand)
-    lines = text.split("\n")
-    before, name, rest = lines[number - 1].partition("customer_id:")
-    gap = rest[: len(rest) - len(rest.lstrip())]
-    found = _SCALAR.match(rest, len(gap))
-    if not name or found is None or held not in found.group():
-        raise Misconfigured(by_hand)
-    lines[number - 1] = f"{before}{name}{gap}{_scalar(edit.customer_id)}{rest[found.end() :]}"
-    return "\n".join(lines)
+    return after
 
 
 def _scalar(value: str) -> str:

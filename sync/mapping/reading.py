@@ -16,7 +16,7 @@ from sync.domain.registration import RequiredDocuments
 from sync.mapping.accounts import Policies, judge_accounts
 from sync.mapping.channels import Groups, judge_channels, judge_documents
 from sync.mapping.checking import checked
-from sync.mapping.codes import judge_codes
+from sync.mapping.codes import judge_codes, judge_payments
 from sync.mapping.customers import assigned_in, judge_assignments, judge_precedence
 from sync.mapping.findings import Findings, Page
 from sync.mapping.models import AccountsFile, ChannelsFile, CodesFile, CustomersFile
@@ -100,6 +100,7 @@ class _Reader:
         self.version = version_of(files)
         self._files = files
         self._findings = findings
+        self._channels_page: Page | None = None
 
     def mapping(self) -> SyncMapping | None:
         channels, groups, documents = self.channels()
@@ -109,6 +110,8 @@ class _Reader:
         assigned = {row.customer_id for row in rows} if only_files else None
         policies = self._policies(groups, assigned)
         codes = self._codes()
+        if self._channels_page is not None:
+            judge_payments(channels, self._channels_page, codes, self._findings)
         if not channels:
             return None
         return SyncMapping(
@@ -132,6 +135,7 @@ class _Reader:
             self._findings.add([FileProblem(CHANNELS, 0, 0, "", message, remedy)])
         if entries is None or page is None:
             return {}, Groups(), RequiredDocuments()
+        self._channels_page = page
         channels, groups = judge_channels(entries, page, self._findings)
         documents = judge_documents(entries, page, channels.values(), self._findings)
         return channels, groups, documents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from sync.domain.account import Account, Location
@@ -76,3 +76,9 @@ def with_members(shown: AccountProfile, members: Members) -> AccountProfile:
         users=members.users,
         exceptions=members.exceptions,
     )
+
+
+def staying(members: Members, shown: AccountProfile, unsure: Collection[WebUserId]) -> Members:
+    """These members, and those users to whom it is shown and of whom nobody knows just now."""
+    kept = {each for each in shown.users if each in unsure}
+    return replace(members, users=tuple(sorted({*members.users, *kept})))

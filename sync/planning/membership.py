@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sync.domain.ids import CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import SyncMapping
@@ -25,12 +26,15 @@ def mapped_accounts(
     mapping: SyncMapping,
     accounts: AccountMap,
     with_attribute: Iterable[WebUser | Organisation],
+    by_address: Mapping[WebUserId, Sequence[CustomerId]] = MappingProxyType({}),
+    left_out: Collection[WebUserId] = (),
 ) -> Mapping[CustomerId, Members]:
     """Every account that some user or organisation is usably assigned to.
 
     Retail groups are never among them: an assignment to one does not count
     (WA-2b). ``with_attribute`` are the store's records whose staff-only
-    attribute names an account.
+    attribute names an account, ``by_address`` the accounts that have a user's
+    verified e-mail address. Users who are ``left_out`` have no account of their own.
     """
     records: dict[WebUserId | OrganisationId, BuyerRecord] = {}
     for each in with_attribute:
@@ -45,6 +49,7 @@ def mapped_accounts(
     }
     organisations |= {key for key in records if isinstance(key, OrganisationId)}
     users |= {key for key in records if isinstance(key, WebUserId)}
+    users |= by_address.keys()
 
     gathered: dict[CustomerId, _Gathered] = {}
     nobody = BuyerRecord()
@@ -52,8 +57,9 @@ def mapped_accounts(
         usable = accounts.find(None, organisation, records.get(organisation, nobody))
         if isinstance(usable, Usable):
             gathered.setdefault(usable.customer_id, _Gathered()).organisations.add(organisation)
-    for user in users:
-        usable = accounts.find(user, None, records.get(user, nobody))
+    for user in users.difference(left_out):
+        record = records.get(user, nobody)
+        usable = accounts.find(user, None, record, by_address.get(user))
         if isinstance(usable, Usable):
             gathered.setdefault(usable.customer_id, _Gathered()).users.add(user)
     for user, organisation in exceptions:

@@ -148,6 +148,7 @@ def settings_changed(before: SyncMapping, after: SyncMapping) -> tuple[str, ...]
         *_named("precedence", before.precedence, after.precedence),
         *_policies(before, after),
         *_codes(before.codes, after.codes),
+        *_documents(before, after),
         *_named("zero_price_means_call", before.zero_price_means_call, after.zero_price_means_call),
     )
 
@@ -231,6 +232,13 @@ def _codes(before: CodeTables, after: CodeTables) -> Iterator[str]:
         now: Mapping[str, object] = getattr(after, table.name)
         for key in sorted(then.keys() | now.keys()):
             yield from _named(f"{table.name} {key!r}", then.get(key), now.get(key))
+
+
+def _documents(before: SyncMapping, after: SyncMapping) -> Iterator[str]:
+    then, now = before.required_documents, after.required_documents
+    for where in sorted(then.by_jurisdiction.keys() | now.by_jurisdiction.keys()):
+        told = f"required documents, {where}"
+        yield from _named(told, then.by_jurisdiction.get(where), now.by_jurisdiction.get(where))
 
 
 def _fields(what: str, before: Any, after: Any) -> Iterator[str]:

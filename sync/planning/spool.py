@@ -24,7 +24,8 @@ from typing import IO, Any, Generic, TypeVar
 from sync.domain.codec import decode, encode
 from sync.domain.money import plain
 from sync.domain.pricing import PriceValue
-from sync.domain.views import PublishedPriceKey
+from sync.domain.views import AccountProfile, PublishedPriceKey
+from sync.planning.account_words import told_profile
 from sync.planning.plan import Change, Tally
 
 K = TypeVar("K")
@@ -148,10 +149,14 @@ def _line(change: Change[Any, Any]) -> str:
 
 
 def told(change: Change[Any, Any]) -> str:
-    """The change in a few words; of a price with what it was and what it becomes."""
-    key = change.key
+    """The change in a few words; of a price or an account with what it was and becomes."""
+    key, before, after = change.key, change.before, change.after
     if isinstance(key, PublishedPriceKey):
-        name = f"{_price(key)}: {_amounts(key.key.currency, change.before, change.after)}"
+        name = f"{_price(key)}: {_amounts(key.key.currency, before, after)}"
+    elif isinstance(before, AccountProfile):
+        name = f"{key} with all that is shown of it"
+        if isinstance(after, AccountProfile):
+            name = f"{key}: {told_profile(before, after)}"
     else:
         name = _joined(key)
     if change.before is None:

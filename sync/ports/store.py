@@ -15,11 +15,13 @@ from sync.domain.account import BillTo, ShipTo
 from sync.domain.account_order import AccountOrder
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.channel import CommerceMode, LoginWall
 from sync.domain.document import Document, DocumentKey, DocumentKind
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
     BillToId,
+    ChannelId,
     CustomerId,
     DocumentNumber,
     ErpOrderNumber,
@@ -198,6 +200,39 @@ class ReadsBuyers(Protocol):
 class ListsStaffAttributes(Protocol):
     def with_staff_attribute(self) -> Iterator[WebUser | Organisation]:
         """Users and organisations whose staff-only attribute names a customer ID."""
+        ...
+
+
+@runtime_checkable
+class ListsVerifiedUsers(Protocol):
+    """Optional, beside ``ReadsBuyers``: tells at once whom an e-mail address may assign.
+
+    In a store without it the directory is read user by user.
+    """
+
+    def with_verified_email(self) -> Iterator[WebUser]:
+        """Users whose e-mail address the store itself verified, each once.
+
+        Their memberships may be left out.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShopChannel:
+    """How the store itself treats shoppers of a sales channel; None: it does not say."""
+
+    mode: CommerceMode | None = None
+    login_wall: LoginWall | None = None
+    guest_checkout: bool | None = None
+
+
+@runtime_checkable
+class ListsChannels(Protocol):
+    """Optional: tells its sales channels, so that the mapping can be held against them."""
+
+    def sales_channels(self) -> Mapping[ChannelId, ShopChannel]:
+        """Every channel under the name that its orders carry."""
         ...
 
 

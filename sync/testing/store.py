@@ -18,11 +18,13 @@ from sync.domain.account_order import AccountOrder
 from sync.domain.address import Address
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
+from sync.domain.channel import Channel
 from sync.domain.document import Document, DocumentKey, DocumentKind
 from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
     BillToId,
+    ChannelId,
     CustomerId,
     DocumentNumber,
     ErpOrderNumber,
@@ -80,7 +82,7 @@ from sync.errors import AccessDenied, Rejected
 from sync.kit.hint_body import hinted
 from sync.ports.clock import Clock
 from sync.ports.erp import Finding, FindingLevel
-from sync.ports.store import Delivery, OrderPage, PriceRows, StoreCapabilities
+from sync.ports.store import Delivery, OrderPage, PriceRows, ShopChannel, StoreCapabilities
 from sync.testing.clock import ManualClock
 
 
@@ -112,6 +114,7 @@ class MemoryStore:
         self._orders: dict[WebOrderId, StoreOrder] = {}
         self._users: dict[WebUserId, WebUser] = {}
         self._organisations: dict[OrganisationId, Organisation] = {}
+        self._channels: dict[ChannelId, ShopChannel] = {}
         self._own_addresses: dict[WebUserId, list[Address]] = {}
         self._own_tags: dict[OrganisationId, set[str]] = {}
         self._notices: dict[WebOrderId, ImportNotice] = {}
@@ -213,6 +216,19 @@ class MemoryStore:
             *self._organisations.values(),
         ]
         return iter([each for each in holders if each.staff_customer_id is not None])
+
+    def with_verified_email(self) -> Iterator[WebUser]:
+        self._admit()
+        return iter([each for each in self._users.values() if each.verified_email is not None])
+
+    def add_channel(self, channel: Channel) -> None:
+        """The shop opens a channel that treats shoppers like this."""
+        shown = ShopChannel(channel.mode, channel.login_wall, channel.guest_checkout)
+        self._channels[channel.channel_id] = shown
+
+    def sales_channels(self) -> Mapping[ChannelId, ShopChannel]:
+        self._admit()
+        return dict(self._channels)
 
     def show_import(self, order_id: WebOrderId, notice: ImportNotice) -> None:
         self._note(order_id)

@@ -30,6 +30,7 @@ from sync.domain.account import AccountStatus, CreditStatus
 from sync.domain.account_order import AccountOrderLine, OrderSource
 from sync.domain.address import TypedAddress
 from sync.domain.balance import AgeBucket, Ageing, FigureSource
+from sync.domain.channel import Channel, CommerceMode, LoginWall, RetailGroup
 from sync.domain.document import DocumentKind, MediaType
 from sync.domain.ids import (
     ApplicationId,
@@ -93,7 +94,9 @@ from sync.ports.store import (
     FindsShownAccountOrders,
     FindsShownDocuments,
     FindsShownInvoices,
+    ListsChannels,
     ListsStaffAttributes,
+    ListsVerifiedUsers,
     MirrorsAccountOrders,
     MirrorsAccounts,
     MirrorsAvailability,
@@ -708,6 +711,51 @@ class StoreContract:
 
         found = {(type(each).__name__, each.staff_customer_id) for each in listed}
         assert found == expected
+
+    @pytest.mark.rule("WA-2", "WA-2e")
+    def test_only_users_whose_address_the_store_verified_are_listed_by_it(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = having(store, ListsVerifiedUsers)
+        for number in range(2 * self.page_size + 1):
+            user = a_user(f"u-{number:03}")
+            store_world.add_user(dataclasses.replace(user, verified_email=None))
+        proven = a.a_web_user(
+            web_user=WebUserId("u-proven"), memberships=(), verified_email="ada@harbour.example"
+        )
+        store_world.add_user(proven)
+        told = having(store, ReadsBuyers).buyer(proven.web_user, None).user
+        assert told is not None
+
+        listed = [(each.web_user, each.verified_email) for each in lists.with_verified_email()]
+
+        # A store that verifies nothing tells so of everybody, here as there.
+        assert listed == ([(told.web_user, told.verified_email)] if told.verified_email else [])
+
+    @pytest.mark.rule("TL-4", "VE-1", "VE-7")
+    def test_sales_channels_are_told_as_the_shop_treats_their_shoppers(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = having(store, ListsChannels)
+        assert dict(lists.sales_channels()) == {}
+        outlet = Channel(
+            ChannelId("outlet"),
+            CommerceMode.B2C,
+            login_wall=LoginWall.LOGIN_TO_PRICE,
+            guest_checkout=True,
+            retail_groups=(RetailGroup(a.RETAIL_ACCOUNT, ("EUR",)),),
+        )
+        for each in (outlet, Channel(ChannelId("trade"), CommerceMode.B2B)):
+            store_world.add_channel(each)
+
+        told = dict(lists.sales_channels())
+
+        assert set(told) == {ChannelId("outlet"), ChannelId("trade")}
+        # What the store has no place for stays open.
+        said = told[ChannelId("outlet")]
+        assert said.mode in (None, CommerceMode.B2C)
+        assert said.login_wall in (None, LoginWall.LOGIN_TO_PRICE)
+        assert said.guest_checkout in (None, True)
 
     def test_a_key_that_the_directory_does_not_know_gives_none(
         self, store: Store, store_world: StoreWorld

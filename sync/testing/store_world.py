@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from sync.domain.address import Address
+from sync.domain.channel import Channel
 from sync.domain.ids import (
     CustomerId,
     OrganisationId,
@@ -59,6 +60,10 @@ class StoreWorld(Protocol):
     def add_user(self, user: WebUser) -> None: ...
 
     def add_organisation(self, organisation: Organisation) -> None: ...
+
+    def add_channel(self, channel: Channel) -> None:
+        """The shop opens this sales channel and treats its shoppers like that."""
+        ...
 
     def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
         """The store's own people put the organisation into a group of theirs."""

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, delete, make_url, select, text, 
 from sqlalchemy.exc import DBAPIError
 
 from sync.domain.address import Address
+from sync.domain.channel import Channel
 from sync.domain.ids import (
     CustomerId,
     OrganisationId,
@@ -88,6 +89,16 @@ class EmbeddedWorld:
     def add_organisation(self, organisation: Organisation) -> None:
         with self._engine.begin() as connection:
             writing.add_organisation(connection, organisation)
+
+    def add_channel(self, channel: Channel) -> None:
+        with self._engine.begin() as connection:
+            writing.add_channel(
+                connection,
+                channel.channel_id,
+                channel.mode,
+                login_wall=channel.login_wall,
+                guest_checkout=channel.guest_checkout,
+            )
 
     def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
         with self._engine.begin() as connection:

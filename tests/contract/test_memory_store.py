@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 
 from sync.domain.address import Address
+from sync.domain.channel import Channel
 from sync.domain.ids import (
     CustomerId,
     OrganisationId,
@@ -60,6 +61,9 @@ class MemoryStoreWorld:
 
     def add_organisation(self, organisation: Organisation) -> None:
         self._store.add_organisation(organisation)
+
+    def add_channel(self, channel: Channel) -> None:
+        self._store.add_channel(channel)
 
     def tag_organisation(self, organisation: OrganisationId, tag: str) -> None:
         self._store.tag_organisation(organisation, tag)

@@ -9,24 +9,37 @@ from typing import Any
 import pytest
 
 from sync.domain.account import AccountStatus, Contact
-from sync.domain.ids import ChannelId, ContactId, CustomerId, OrganisationId, WebUserId
+from sync.domain.channel import CommerceMode, LoginWall, RetailGroup
+from sync.domain.ids import (
+    ChannelId,
+    ContactId,
+    CustomerId,
+    OrganisationId,
+    ShipToId,
+    WebUserId,
+)
 from sync.domain.mapping import AccountPolicy, Assignment, Source
 from sync.domain.order import Membership, Organisation, WebUser
-from sync.mapping_check import mapping_findings
+from sync.mapping_check import doubts_about, mapping_findings
 from sync.ports.erp import FindingLevel
+from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.store import MemoryStore
 from tests.scenarios.world import (
     ASSIGNMENTS,
+    DOCK,
     HARBOUR,
     HARBOUR_BUYER,
     HARBOUR_ORG,
     MILL,
     MILL_ORG,
     RETAIL,
+    WEB,
     MakeWorld,
     World,
+    a_channel,
     fill_store,
+    guest_order,
     harbour_order,
 )
 
@@ -240,7 +253,7 @@ def test_an_address_that_is_a_contact_of_two_accounts_is_told_by_its_user_where_
     world.store.add_user(WebUser(WebUserId("u-mine"), verified_email="mine@mill.example"))
     world.store.add_user(WebUser(WebUserId("u-unverified")))
     mapped = Assignment(MILL, user=WebUserId("u-mapped"), origin="customers.csv:4")
-    world.remap(assignments=(*ASSIGNMENTS, mapped))
+    world.remap(assignments=(ASSIGNMENTS[0], mapped))
 
     assert told(world) == {}, "no address decides here"
 
@@ -295,6 +308,186 @@ def test_two_organisations_with_one_account_are_told_that_they_see_each_other(
     assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in finding.message
 
 
+@pytest.mark.rule("WA-12", "WA-11", "OP-4")
+def test_what_the_policies_name_and_the_customer_does_not_have_is_told_of_retail_groups_too(
+    world: World,
+) -> None:
+    theirs, gone = ContactId("P-9"), ShipToId("GONE")
+    own = AccountPolicy(ship_to_override=DOCK)
+    world.remap(
+        retail_policy=AccountPolicy(
+            custom_ship_to=True, default_contact=theirs, ship_to_override=gone
+        ),
+        account_policies={HARBOUR: own, MILL: AccountPolicy(ship_to_override=DOCK)},
+    )
+
+    found = {(each.place, each.path): each for each in mapping_findings(world.context())}
+
+    assert {place: each.subject for place, each in found.items()} == {
+        ("accounts.yaml", ("retail", "default_contact")): "contact P-9",
+        ("accounts.yaml", ("retail", "ship_to_override")): "ship-to GONE",
+        ("accounts.yaml", ("accounts", MILL.value, "ship_to_override")): f"ship-to {DOCK}",
+    }
+    messages = {each.message for each in found.values()}
+    assert f"is no ship-to of customer {RETAIL} in the ERP" in messages
+    assert f"is no contact of customer {RETAIL} in the ERP" in messages
+
+
+@pytest.mark.rule("WA-16", "WA-2f", "OP-4")
+def test_a_currency_in_which_the_erp_sells_a_retail_group_nothing_is_told(world: World) -> None:
+    world.erp.change_account(RETAIL, currencies=("EUR",))
+    groups = (RetailGroup(RETAIL, ("EUR", "GBP")),)
+    world.remap(channels={**world.mapping.channels, WEB: a_channel(retail_groups=groups)})
+
+    [finding] = mapping_findings(world.context())
+
+    assert (finding.place, finding.text) == ("channels.yaml", "GBP")
+    assert finding.path == ("channels", WEB.value, "retail_groups", 0, "currencies", 1)
+    assert "the ERP sells to it in EUR" in finding.message
+    pounds = a.money("9.9900", "GBP")
+    order = guest_order(
+        1,
+        currency="GBP",
+        lines=(a.a_line(unit_price=pounds),),
+        total=a.money("99.90", "GBP"),
+        payments=(a.a_card_payment(amount=a.money("99.90", "GBP")),),
+    )
+    world.store.place_order(order)
+    world.import_orders()
+    assert "currency_not_of_account" in world.codes(1)
+
+    world.erp.change_account(RETAIL, currencies=())
+    assert told(world) == {}, "an ERP that tells none leaves it to the mapping"
+
+
+TWIN, LONER = OrganisationId("org-twin"), WebUserId("u-loner")
+
+
+@pytest.fixture
+def twins(world: World) -> World:
+    """A company and a person of whom nobody meant anything yet."""
+    world.store.add_organisation(Organisation(TWIN, "Twin"))
+    world.store.add_user(WebUser(LONER))
+    world.store.add_user(WebUser(WebUserId("u-other")))
+    return world
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+def test_a_person_who_is_given_the_account_of_a_company_they_are_not_of_is_told(
+    twins: World,
+) -> None:
+    lines = (
+        Assignment(HARBOUR, user=LONER, origin="customers.csv:4"),
+        Assignment(HARBOUR, user=HARBOUR_BUYER, origin="customers.csv:5"),
+    )
+    twins.remap(assignments=(*ASSIGNMENTS, *lines))
+
+    [finding] = mapping_findings(twins.context())
+
+    assert (finding.place, finding.subject) == ("customers.csv:4", f"user {LONER}")
+    assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in finding.message
+    about = doubts_about(twins.context(), lines[0]).others
+    assert [each.message for each in about if "has too" in each.message] == [
+        finding.message,
+        finding.message.replace(f"organisation {HARBOUR_ORG}", f"user {HARBOUR_BUYER}").replace(
+            "customers.csv:2", "customers.csv:5"
+        ),
+    ]
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+def test_two_people_with_one_account_are_told_where_companies_are_organisations(
+    twins: World, make_world: MakeWorld
+) -> None:
+    account = CustomerId("C-7")
+    twins.erp.add_account(a.an_account(customer_id=account))
+    both = tuple(
+        Assignment(account, user=WebUserId(each), origin=f"customers.csv:{line}")
+        for line, each in ((4, "u-loner"), (5, "u-other"))
+    )
+    twins.remap(assignments=(*ASSIGNMENTS, *both))
+    [finding] = mapping_findings(twins.context())
+    assert (finding.place, finding.subject) == ("customers.csv:5", "user u-other")
+    assert f"user {LONER} has too (customers.csv:4)" in finding.message
+
+    # There is no other way where a store knows people only.
+    store = MemoryStore(capabilities=StoreCapabilities(name="memory", organisations=False))
+    for each in both:
+        assert each.user is not None
+        store.add_user(WebUser(each.user))
+    people = make_world(store=store, erp=twins.erp)
+    people.remap(assignments=both)
+    assert told(people) == {}
+
+
+@pytest.mark.rule("WA-8", "OP-4")
+@pytest.mark.parametrize("first", [True, False])
+def test_an_attribute_that_gives_away_somebody_elses_account_is_told_where_it_counts(
+    twins: World, first: bool
+) -> None:
+    twins.store.add_organisation(Organisation(TWIN, "Twin", staff_customer_id=HARBOUR.value))
+    twins.store.add_user(WebUser(LONER, staff_customer_id=MILL.value))
+
+    found = told(twins)
+
+    assert set(found) == {f"organisation {TWIN}", f"user {LONER}"}
+    assert f"organisation {HARBOUR_ORG} has too (customers.csv:2)" in found[f"organisation {TWIN}"]
+
+    # A line of the files that counts before it speaks for itself.
+    own = CustomerId("C-7")
+    twins.erp.add_account(a.an_account(customer_id=own))
+    order = (Source.MAPPING_FILE, Source.STORE_ATTRIBUTE)
+    twins.remap(
+        assignments=(*ASSIGNMENTS, Assignment(own, organisation=TWIN, origin="customers.csv:4")),
+        precedence=order if first else order[::-1],
+    )
+    assert (f"organisation {TWIN}" in told(twins)) is not first
+
+
+@pytest.mark.rule("WA-2", "OP-4")
+def test_a_line_that_a_source_before_the_files_overrules_is_told(twins: World) -> None:
+    """Whoever writes the line would wonder why nothing comes of it."""
+    own = CustomerId("C-7")
+    desk = Contact(ContactId("P-9"), "loner@home.example")
+    twins.erp.add_account(a.an_account(customer_id=own, contacts=(desk,)))
+    twins.store.add_user(WebUser(LONER, verified_email="loner@home.example"))
+    twins.store.add_organisation(Organisation(TWIN, "Twin", staff_customer_id=own.value))
+    seven = CustomerId("C-8")
+    twins.erp.add_account(a.an_account(customer_id=seven))
+    lines = (
+        Assignment(seven, organisation=TWIN, origin="customers.csv:4"),
+        Assignment(seven, user=LONER, origin="customers.csv:5"),
+        Assignment(seven, user=HARBOUR_BUYER, organisation=HARBOUR_ORG, origin="customers.csv:6"),
+    )
+
+    def overruled() -> dict[str, str]:
+        found = mapping_findings(twins.context())
+        return {each.place: each.message for each in found if "before the files" in each.message}
+
+    last = (Source.MAPPING_FILE, Source.STORE_ATTRIBUTE, Source.ERP_EMAIL)
+    twins.remap(assignments=(*ASSIGNMENTS, *lines), precedence=last)
+    assert overruled() == {}
+
+    twins.remap(precedence=last[::-1])
+    told = overruled()
+    assert set(told) == {"customers.csv:4", "customers.csv:5"}
+    assert f"attribute of organisation {TWIN}" in told["customers.csv:4"]
+    assert f"address of user {LONER}" in told["customers.csv:5"]
+    assert all(each.endswith(f"says customer {own}") for each in told.values())
+    for line in lines[:2]:
+        about = doubts_about(twins.context(), line).others
+        assert told[line.origin] in {each.message for each in about}
+
+    # Where both say the same, nothing is to be told.
+    twins.remap(
+        assignments=(
+            *ASSIGNMENTS,
+            *(replace(each, customer_id=own) for each in lines[:2]),
+        )
+    )
+    assert overruled() == {}
+
+
 @pytest.mark.rule("OP-4", "VE-1")
 def test_a_channel_that_orders_come_over_and_the_mapping_lacks_is_told(world: World) -> None:
     world.store.place_order(harbour_order(1, channel=ChannelId("popup")))
@@ -305,3 +498,45 @@ def test_a_channel_that_orders_come_over_and_the_mapping_lacks_is_told(world: Wo
 
     assert (finding.subject, finding.place) == ("channel popup", "channels.yaml")
     assert finding.message == "orders come over it (1 are open), and channels.yaml lacks it"
+
+
+@pytest.mark.rule("TL-4", "VE-1", "VE-2", "VE-7", "OP-4")
+def test_channels_of_the_store_are_held_against_those_of_the_mapping(world: World) -> None:
+    assert told(world) == {}, "a store that tells of none is not taken to have none"
+    walled = a_channel(login_wall=LoginWall.LOGIN_REQUIRED, guest_checkout=False)
+    world.store.add_channel(walled)
+    world.store.add_channel(a_channel(channel_id=ChannelId("tradr")))
+
+    found = {
+        (each.subject, each.path): (each.message, each.remedy)
+        for each in mapping_findings(world.context())
+    }
+
+    trade, web = ("channels", "trade"), ("channels", "web")
+    assert set(found) == {
+        ("channel tradr", ("channels",)),
+        ("channel trade", trade),
+        ("channel web", (*web, "login_wall")),
+        ("channel web", (*web, "guest_checkout")),
+    }
+    assert found["channel trade", trade] == (
+        "the store has no such channel: no order comes over it",
+        "Write it as the store does: did you mean tradr?",
+    )
+    said = found["channel web", (*web, "login_wall")][0]
+    assert said == "the store has login_wall login_required, the mapping open"
+    said = found["channel web", (*web, "guest_checkout")][0]
+    assert said == "the store has guest_checkout off, the mapping on"
+
+
+@pytest.mark.rule("VE-1", "OP-4")
+def test_a_channel_that_the_store_opens_to_other_buyers_than_the_mapping_is_told(
+    world: World,
+) -> None:
+    """Account holders would see their own prices, and their orders be everybody's."""
+    for each in world.mapping.channels.values():
+        world.store.add_channel(each)
+    assert told(world) == {}
+    b2c = a_channel(mode=CommerceMode.B2C)
+    world.remap(channels={**world.mapping.channels, WEB: b2c})
+    assert told(world) == {"channel web": "the store has commerce_mode hybrid, the mapping b2c"}

@@ -9,9 +9,18 @@ from datetime import date
 import pytest
 
 from sync.domain.channel import Channel, LoginWall, RetailGroup
-from sync.domain.ids import ChannelId, CustomerId, InvoiceNumber, LocationId, Sku, WebUserId
+from sync.domain.ids import (
+    ChannelId,
+    ContactId,
+    CustomerId,
+    InvoiceNumber,
+    LocationId,
+    Sku,
+    WebUserId,
+)
 from sync.domain.mapping import Assignment
 from sync.domain.pricing import PriceScope
+from sync.domain.registration import RequiredDocuments
 from sync.ports.state import LedgerState
 from sync.remapping import MappingPlan, plan_mapping
 from sync.testing import builders as a
@@ -340,6 +349,42 @@ def test_settings_are_told_by_their_two_ends(world: World) -> None:
         "payment_methods 'on_account': terms TERMS -> nothing",
         "units 'PCE': nothing -> EA",
     }
+
+
+@pytest.mark.rule("OP-4", "WA-12")
+def test_another_contact_is_no_edit_that_changes_nothing(world: World) -> None:
+    told = dataclasses.replace(ASSIGNMENTS[0], contact=ContactId("P-9"))
+    plan = planned(world, assignments=(told, ASSIGNMENTS[1]))
+    assert plan.contacts == (f"organisation {HARBOUR_ORG}: contact nothing -> P-9",)
+    assert not plan.empty
+    assert (plan.moves, plan.orders) == ((), ())
+
+
+@pytest.mark.rule("OP-4", "VE-9", "TL-5")
+def test_documents_that_are_required_from_then_on_are_told_with_whom_they_hold_up(
+    world: World,
+) -> None:
+    world.store.hand_in(a.an_application())
+    world.run("registrations")
+    assert planned(world).empty
+
+    required = RequiredDocuments({"default": ("licence", "passport"), "US-CA": ("passport",)})
+    plan = planned(world, required_documents=required)
+
+    assert plan.settings == (
+        "required documents, US-CA: nothing -> passport",
+        "required documents, default: nothing -> licence, passport",
+    )
+    (told,) = plan.applications
+    assert told.startswith(f"application {a.APPLICATION}: applied, lacks nothing -> ")
+    assert told.endswith("documents pending, lacks passport")
+    assert not plan.empty
+    world.remap(required_documents=required)
+    assert planned(world, required_documents=required).applications == ()
+    world.run("registrations")
+    with world.state.transaction() as state:
+        (entry,) = state.registrations.entries()
+    assert entry.missing == ("passport",)
 
 
 @pytest.mark.rule("OP-4")

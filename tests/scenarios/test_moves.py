@@ -255,6 +255,13 @@ def test_stopped_account_orders_no_more_and_its_people_see_why_and_what_they_owe
         ("customer C-2002", "is inactive in the ERP")
     ]
 
+    # What the ERP did is told by the plan of the mirror: what follows it, and that all stays.
+    rehearsed = shop.run("accounts", dry_run=True)
+    name = status.name.lower()
+    assert rehearsed.samples == [f"change C-2002: status active -> {name}"]
+    for flow in ("prices", "invoices"):
+        assert not shop.run(flow, dry_run=True).samples
+
     next_cycle(shop)
     seen = sight(shop, BO)
     assert seen.account is not None
@@ -302,6 +309,8 @@ def test_id_that_is_merged_into_another_takes_its_people_along_and_leaves_its_or
     shop.erp.add_ship_to(a.a_ship_to(sold_to=HARBOUR, ship_to_id=GATE, default=False))
     shop.erp.add_invoice(a.an_invoice(sold_to=HARBOUR, number=InvoiceNumber("INV-6001")))
     shop.store.place_order(mill_order(2))
+    rehearsed = shop.run("accounts", dry_run=True)
+    assert rehearsed.samples == ["remove C-2002 with all that is shown of it"]
     next_cycle(shop)
     assert sight(shop, BO) == NOTHING
     assert shop.codes(2) == {"customer_unknown"}

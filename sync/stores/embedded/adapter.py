@@ -25,6 +25,7 @@ from sync.domain.entitlement import Entitlement
 from sync.domain.ids import (
     ApplicationId,
     BillToId,
+    ChannelId,
     CustomerId,
     DocumentNumber,
     ErpOrderNumber,
@@ -72,7 +73,7 @@ from sync.errors import Rejected
 from sync.kit.engines import address_of
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
-from sync.ports.store import Delivery, OrderPage, PriceRows, StoreCapabilities
+from sync.ports.store import Delivery, OrderPage, PriceRows, ShopChannel, StoreCapabilities
 from sync.stores.embedded import (
     account_data,
     documents,
@@ -220,6 +221,20 @@ class EmbeddedStore:
             companies = queries.staff_attributed(connection, schema.organisations)
         yield from (translate.web_user(row, ()) for row in users)
         yield from (translate.organisation(row) for row in companies)
+
+    # --- ListsVerifiedUsers ---
+
+    def with_verified_email(self) -> Iterator[WebUser]:
+        with self._reading() as connection:
+            users = queries.verified(connection)
+        yield from (translate.web_user(row, ()) for row in users)
+
+    # --- ListsChannels ---
+
+    def sales_channels(self) -> Mapping[ChannelId, ShopChannel]:
+        with self._reading() as connection:
+            found = queries.channels(connection)
+        return {ChannelId(row["channel"]): translate.shop_channel(row) for row in found}
 
     # --- ShowsImport ---
 

@@ -174,6 +174,17 @@ def staff_attributed(connection: Connection, table: Table) -> list[Row]:
     return rows(connection, wanted.order_by(*table.primary_key.columns))
 
 
+def channels(connection: Connection) -> list[Row]:
+    return rows(connection, select(schema.channels).order_by(schema.channels.c.channel))
+
+
+def verified(connection: Connection) -> list[Row]:
+    """Users whose e-mail address was verified, by key."""
+    users = schema.web_users
+    wanted = select(users).where(users.c.email_verified)
+    return rows(connection, wanted.order_by(users.c.web_user))
+
+
 # --- Prices ---
 
 PARTITION = ("audience", "audience_key", "audience_channel", "level", "owner")

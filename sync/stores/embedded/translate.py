@@ -12,6 +12,7 @@ from typing import Any
 
 from sync.domain.account import AccountStatus, BillTo, CreditStatus, ShipTo
 from sync.domain.address import Address, TypedAddress
+from sync.domain.channel import CommerceMode, LoginWall
 from sync.domain.ids import (
     BillToId,
     ChannelId,
@@ -44,6 +45,7 @@ from sync.domain.views import (
     ImportState,
     LocationProfile,
 )
+from sync.ports.store import ShopChannel
 from sync.stores.embedded.spelling import (
     address_row,
     day_text,
@@ -76,6 +78,14 @@ def web_user(row: Row, memberships: Sequence[Row]) -> WebUser:
         verified_email=row["email"] if row["email_verified"] else None,
         open_application=row["open_application"],
         preferred_currency=row["preferred_currency"],
+    )
+
+
+def shop_channel(row: Row) -> ShopChannel:
+    return ShopChannel(
+        mode=CommerceMode(row["mode"]),
+        login_wall=LoginWall(row["login_wall"]),
+        guest_checkout=row["guest_checkout"],
     )
 
 

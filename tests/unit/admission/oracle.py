@@ -35,8 +35,12 @@ MAPPINGS = (
     "retail group",
     "no such customer",
     "staff attribute",
+    "verified address",  # a contact of the account has it
+    "address of two accounts",
+    "exception",  # the user's within the organisation, which has none of its own
+    "elsewhere only",  # the user's own where they act for an organisation, and its where not
 )
-STANDINGS = ("active", "inactive", "prospect", "suspended", "under review")
+STANDINGS = ("active", "inactive", "prospect", "suspended", "closed", "not yet active")
 TERMS = ("on terms", "prepaid")
 ROLES = ("browse", "order", "approve", "manage")
 SHIP_TOS = ("own", "foreign", "typed", "incomplete", "none")
@@ -58,8 +62,10 @@ STATES = (
     "created",
     "pending approval",
     "awaiting payment",
+    "verifying payment",
     "held",
     "awaiting fulfilment",
+    "partly fulfilled",
     "fulfilled",
     "cancelled",
     "refunded",
@@ -109,7 +115,7 @@ def delayed(c: Case) -> bool:
         (
             c.state == "pending approval",
             c.payment == "pending",
-            c.state in {"created", "held"},
+            c.state in {"created", "verifying payment", "held"},
             c.state == "awaiting payment" and unpaid,
             # "Awaiting payment" is imported for orders on account terms only.
             c.state == "awaiting payment" and c.payment != "terms",
@@ -128,9 +134,36 @@ def for_organisation(c: Case) -> bool:
     return c.buyer in {"employee", "outsider", "claimed employee"}
 
 
+def says(c: Case) -> str:
+    """What is written down for the context of the order, in the words of the plain cases."""
+    match c.mapping:
+        case "verified address" | "address of two accounts" if (
+            for_organisation(c) or c.buyer == "deleted user"
+        ):
+            return "none"  # an address is a person's, and only while they are there
+        case "verified address":
+            return "account"
+        case "address of two accounts":
+            return "two accounts"
+        case "exception":
+            return "account" if for_organisation(c) else "none"
+        case "elsewhere only":
+            return "none"
+    return c.mapping
+
+
 def mapped(c: Case) -> bool:
-    """Somebody wrote something down about them, of whatever use."""
-    return c.mapping != "none" and c.buyer != "guest"
+    """Somebody wrote something down about them, of whatever use.
+
+    Of whoever proved who they are it must be for this context. An unproven name is
+    nobody's to guess at where anything at all is known of it.
+    """
+    if c.buyer == "guest":
+        return False
+    if proven(c):
+        return says(c) != "none"
+    unknown = c.mapping == "elsewhere only" and c.buyer == "claimed user"
+    return c.mapping != "none" and not unknown
 
 
 def mode(c: Case) -> str:
@@ -151,7 +184,7 @@ def mapping_counts(c: Case) -> bool:
 
 
 def has_own_account(c: Case) -> bool:
-    return mapping_counts(c) and c.mapping in {"account", "staff attribute", "no such customer"}
+    return mapping_counts(c) and says(c) in {"account", "staff attribute", "no such customer"}
 
 
 # ------------------------------------------------------- what each rule forbids
@@ -171,7 +204,7 @@ def wa_2b(c: Case) -> bool:
 
 
 def wa_2c(c: Case) -> bool:
-    useless = c.mapping in {"refused", "two accounts"}
+    useless = says(c) in {"refused", "two accounts"}
     return (mapping_counts(c) and useless) or (
         decided(c) == "own" and (c.mapping == "no such customer" or (c.standing == "inactive"))
     )
@@ -202,7 +235,7 @@ def decided(c: Case) -> str:
     """The account as far as who buys decides it: own, group or nobody's."""
     if any(forbids(c) for forbids in (wa_2a, wa_2b, wa_2e, ve_2, tl_1, tl_3)):
         return "nobody's"
-    if mapping_counts(c) and c.mapping in {"refused", "two accounts"}:
+    if mapping_counts(c) and says(c) in {"refused", "two accounts"}:
         return "nobody's"
     return "own" if has_own_account(c) else "group"
 
@@ -221,8 +254,8 @@ def wa_12(c: Case) -> bool:
 
 
 def ve_3(c: Case) -> bool:
-    reviewed = for_organisation(c) and c.standing == "under review"
-    return reviewed or (sold_to_account(c) and c.standing == "suspended")
+    applying = for_organisation(c) and c.standing == "not yet active"
+    return applying or (sold_to_account(c) and c.standing in {"suspended", "closed"})
 
 
 def wa_4(c: Case) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from sync.domain.account import Account, AccountStatus
 from sync.domain.channel import Channel, CommerceMode
 from sync.domain.decision import Admitted, Closed, Outcome, Quarantined, Waits
 from sync.domain.ids import ChannelId, CustomerId, ShipToId
-from sync.domain.mapping import AccountPolicy, Assignment, RefusedAssignment
+from sync.domain.mapping import AccountPolicy, Assignment, RefusedAssignment, Source
 from sync.domain.order import (
     Approval,
     Buyer,
@@ -28,7 +29,7 @@ from tests.unit.admission import oracle
 from tests.unit.admission.desk import B2B, EURO_GROUP, NOW, Situation, card, judge, on_terms
 from tests.unit.admission.oracle import Case, verdict
 
-DRAWS = 80
+DRAWS = 56
 """Cases drawn for each combination of buyer, channel and mapping."""
 
 CIRCUMSTANCES = {
@@ -86,8 +87,10 @@ STATES = {
     "created": OrderState.CREATED,
     "pending approval": OrderState.PENDING_APPROVAL,
     "awaiting payment": OrderState.AWAITING_PAYMENT,
+    "verifying payment": OrderState.VERIFYING_PAYMENT,
     "held": OrderState.HELD,
     "awaiting fulfilment": OrderState.AWAITING_FULFILMENT,
+    "partly fulfilled": OrderState.PARTLY_FULFILLED,
     "fulfilled": OrderState.FULFILLED,
     "cancelled": OrderState.CANCELLED,
     "refunded": OrderState.REFUNDED,
@@ -95,6 +98,8 @@ STATES = {
 }
 OTHER = CustomerId("C-2002")
 MISSING = CustomerId("C-9999")
+ADDRESSES = {"verified address": (a.ACCOUNT,), "address of two accounts": (a.ACCOUNT, OTHER)}
+"""The accounts that have the user's verified e-mail address as a contact."""
 
 
 def cases() -> list[Case]:
@@ -143,16 +148,20 @@ def order_of(case: Case) -> WebOrder:
 
 def situation_of(case: Case) -> Situation:
     organisation = oracle.for_organisation(case)
-    whose = {"organisation": a.ORGANISATION} if organisation else {"user": a.WEB_USER}
+    both: dict[str, Any] = {"organisation": a.ORGANISATION, "user": a.WEB_USER}
+    mine, other = ("organisation", "user") if organisation else ("user", "organisation")
+    whose, elsewhere = {mine: both[mine]}, {other: both[other]}
 
-    def assigned(customer_id: CustomerId) -> Assignment:
-        return Assignment(customer_id, origin=f"customers.csv:{customer_id}", **whose)
+    def assigned(customer_id: CustomerId, to: dict[str, Any] = whose) -> Assignment:
+        return Assignment(customer_id, origin=f"customers.csv:{customer_id}", **to)
 
     assignments = {
         "account": (assigned(a.ACCOUNT),),
         "two accounts": (assigned(a.ACCOUNT), assigned(OTHER)),
         "retail group": (assigned(a.RETAIL_ACCOUNT),),
         "no such customer": (assigned(MISSING),),
+        "exception": (assigned(a.ACCOUNT, both),),
+        "elsewhere only": (assigned(a.ACCOUNT, elsewhere),),
     }.get(case.mapping, ())
     refusal = RefusedAssignment("a typo", "Correct it.", origin="customers.csv:1", **whose)
     attribute = a.ACCOUNT.value if case.mapping == "staff attribute" else None
@@ -163,7 +172,11 @@ def situation_of(case: Case) -> Situation:
     )
     if case.buyer == "outsider":
         user = replace(user, memberships=())
-    status = AccountStatus.UNDER_REVIEW if case.standing == "under review" else AccountStatus.ACTIVE
+    status = AccountStatus.ACTIVE
+    if case.standing == "not yet active":
+        turn = oracle.MAPPINGS.index(case.mapping) + oracle.ROLES.index(case.role)
+        status = AccountStatus(turn % AccountStatus.ACTIVE)
+    known = case.buyer not in ("guest", "deleted user")
     company = a.an_organisation(
         status=status, staff_customer_id=attribute if organisation else None
     )
@@ -174,6 +187,8 @@ def situation_of(case: Case) -> Situation:
         refused=(refusal,) if case.mapping == "refused" else (),
         users=() if case.buyer == "deleted user" else (user,),
         organisations=(company,),
+        precedence=tuple(Source),
+        email_accounts=ADDRESSES.get(case.mapping) if known else None,
         accounts=(account_of(case), a.a_retail_account()),
         policy=AccountPolicy(
             custom_ship_to="typed addresses" in case.policy, card_payment="cards" in case.policy
@@ -182,11 +197,12 @@ def situation_of(case: Case) -> Situation:
 
 
 def account_of(case: Case) -> Account:
+    ended = {"suspended": AccountStatus.SUSPENDED, "closed": AccountStatus.CLOSED}
     return a.an_account(
         terms="NET30" if case.terms == "on terms" else None,
         active=case.standing != "inactive",
         prospect=case.standing == "prospect",
-        status=AccountStatus.SUSPENDED if case.standing == "suspended" else None,
+        status=ended.get(case.standing),
     )
 
 

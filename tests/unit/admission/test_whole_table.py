@@ -52,4 +52,4 @@ def test_the_service_and_the_oracle_agree_on_every_combination(buyer: str, chann
             if found and len(complaints) < SHOWN:
                 complaints.append(found)
     assert not complaints, "\n".join(complaints)
-    assert judged == len(order_sides) * 7 * 5 * 4
+    assert judged == len(order_sides) * 11 * 6 * 4

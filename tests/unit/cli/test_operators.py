@@ -447,6 +447,9 @@ def test_explain_tells_where_a_price_comes_from(operator: Operator) -> None:
     own = operator("explain", "price", sku, "--user", "u-sole-trader", "--json").json
     assert own["customer"] == "000126"
     assert own["steps"][0].startswith("Acting in person: customer 000126, by ")
+    named = operator("explain", "price", "--user", "u-sole-trader", "--sku", sku, "--json").json
+    assert named == own
+    assert operator("explain", "price", "000101", sku, "--sku", sku).code == Exit.USAGE
     meant = operator("explain", "price", "u-sole-trader", sku)
     assert f"tradesync explain price {sku} --user u-sole-trader" in meant.out
     assert "--user" not in operator("explain", "price", "999999", sku).out

@@ -111,11 +111,120 @@ def test_the_yaml_file_keeps_its_comments_and_quotes_stay_quotes() -> None:
     assert accounts(after)["", "org-9"] == "no"
 
 
+ENTRIES = """\
+# few
+assignments:
+
+  # He asked for it.
+  - user: u-1
+    customer_id: '000103'  # since March
+    # an older one: 000099
+    note: |
+      two lines
+      # of a note
+
+  # The branch.
+  - {organisation: org-9, customer_id: "000104", note: x}
+  - organisation: org-8
+    contact: P-1
+    customer_id: '000105'
+    # see ticket 7
+precedence: [mapping_file]  # nothing else
+"""
+
+
 @pytest.mark.rule("OP-4")
-@pytest.mark.parametrize("edit", [Edit("u-1", "", None), Edit("u-1", "", "000108", contact="C-1")])
-def test_what_a_program_might_spoil_is_left_to_a_person_with_the_place(edit: Edit) -> None:
-    with pytest.raises(Misconfigured, match=r"customers\.yaml:4; edit that entry"):
-        edited(files(), edit)
+@pytest.mark.parametrize(
+    "edit, gone",
+    [
+        (Edit("u-1", "", None), (5, 10)),
+        (Edit("", "org-9", None), (13, 13)),
+        (Edit("", "org-8", None), (14, 16)),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_an_entry_is_taken_out_of_the_yaml_file_with_its_lines_and_no_other(
+    edit: Edit, gone: tuple[int, int], newline: str
+) -> None:
+    text = ENTRIES.replace("\n", newline)
+    after = edited(files(customers_yaml=text), edit)
+
+    lines = ENTRIES.split("\n")
+    del lines[gone[0] - 1 : gone[1]]
+    assert after["customers.yaml"] == newline.join(lines)
+    assert after["customers.csv"] == TABLE
+    left = accounts(files(customers_yaml=text))
+    left.pop((edit.user, edit.organisation))
+    assert accounts(after) == left
+
+
+@pytest.mark.rule("OP-4")
+def test_the_last_entry_leaves_an_empty_list() -> None:
+    first = edited(files(), Edit("u-1", "", None))
+    after = edited(first, Edit("", "org-9", None))
+    assert after["customers.yaml"] == "# few\nassignments:\n"
+
+
+@pytest.mark.rule("OP-4", "WA-12")
+@pytest.mark.parametrize(
+    "edit, old, new",
+    [
+        (
+            Edit("u-1", "", "000103", contact="P-2"),
+            "'000103'  # since March\n",
+            "'000103'  # since March\n    contact: P-2\n",
+        ),
+        (
+            Edit("", "org-8", "000107", contact="007"),
+            "    contact: P-1\n    customer_id: '000105'\n",
+            "    contact: '007'\n    customer_id: '000107'\n",
+        ),
+        (
+            Edit("", "org-8", "000105", contact=""),
+            "    contact: P-1\n    customer_id: '000105'\n",
+            "    customer_id: '000105'\n",
+        ),
+    ],
+)
+def test_a_contact_gets_its_line_in_the_yaml_file(edit: Edit, old: str, new: str) -> None:
+    after = edited(files(customers_yaml=ENTRIES), edit)
+    assert after["customers.yaml"] == ENTRIES.replace(old, new)
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize(
+    "text, edit",
+    [
+        ("assignments: [{user: u-1, customer_id: '000103'}]\n", Edit("u-1", "", None)),
+        (YAML, Edit("", "org-9", "000104", contact="P-1")),
+        (
+            "assignments:\n  - {user: u-1, contact: P-1,\n     customer_id: '000103'}\n",
+            Edit("u-1", "", "000103", contact=""),
+        ),
+        (
+            "assignments:\n  - contact: P-1\n    user: u-1\n    customer_id: '000103'\n",
+            Edit("u-1", "", "000103", contact=""),
+        ),
+    ],
+)
+def test_what_a_program_might_spoil_is_left_to_a_person_with_the_place(
+    text: str, edit: Edit
+) -> None:
+    with pytest.raises(Misconfigured, match=r"customers\.yaml:\d; edit that entry"):
+        edited(files(customers_yaml=text), edit)
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "assignments: [{user: u-1, customer_id: '000103'}]\n",
+        "assignments:\n- {user: u-1,\n   customer_id: '000103'}\n",
+    ],
+)
+def test_within_brackets_the_id_is_replaced_where_it_stands(text: str) -> None:
+    after = edited(files(customers_yaml=text), Edit("u-1", "", "000108"))
+    assert after["customers.yaml"] == text.replace("000103", "000108")
 
 
 @pytest.mark.rule("OP-4")

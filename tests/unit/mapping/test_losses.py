@@ -29,6 +29,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "mappings").mkdir()
     channels = "channels:\n  trade: {commerce_mode: b2b}\n"
     (tmp_path / "mappings" / "channels.yaml").write_text(channels, encoding="utf-8")
+    codes = "payment_methods: {on-account: {kind: terms}}\n"
+    (tmp_path / "mappings" / "codes.yaml").write_text(codes, encoding="utf-8")
     return tmp_path / "mappings"
 
 

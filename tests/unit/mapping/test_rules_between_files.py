@@ -22,6 +22,7 @@ channels:
       - customer_id: RETAIL-EU
         currencies: [EUR]
 """
+CARD = "payment_methods: {card: {kind: card, erp_code: CARD}}\n"
 
 
 def problems(**files: str) -> list[str]:
@@ -32,7 +33,8 @@ def problems(**files: str) -> list[str]:
 
 
 def warnings(**files: str) -> list[FileProblem]:
-    texts = {"channels.yaml": SHOP}
+    """The same of what is doubted, with a card as payment where nothing is said of it."""
+    texts = {"channels.yaml": SHOP, "codes.yaml": CARD}
     texts |= {name.replace("_", "."): text for name, text in files.items()}
     checked = check_texts(texts)
     assert checked.problems == ()
@@ -210,7 +212,7 @@ class TestChannels:
             "    retail_groups: [{customer_id: RETAIL-US, currencies: [USD]}]\n"
             "required_documents: {default: [licence]}\n"
         )
-        (warning,) = check_texts({"channels.yaml": text}).warnings
+        (warning,) = warnings(channels_yaml=text)
         assert str(warning).startswith("channels.yaml:5:1: required_documents are asked of nobody")
 
     @pytest.mark.parametrize("state", ["cancelled", "refunded"])
@@ -414,6 +416,22 @@ class TestCodes:
     def test_a_card_without_an_erp_code_is_refused(self) -> None:
         (told,) = problems(codes_yaml="payment_methods:\n  visa: {kind: card}\n")
         assert told.startswith("codes.yaml:2:3: payment_methods.visa is paid by card")
+
+    @pytest.mark.rule("WA-5", "OP-4")
+    def test_channels_of_which_no_order_could_be_paid_are_doubted(self) -> None:
+        both = SHOP + "  trade:\n    commerce_mode: b2b\n"
+        terms = "payment_methods: {on-account: {kind: terms}, cash: {kind: refused}}\n"
+        assert warnings(channels_yaml=both) == []
+
+        (shop,) = warnings(channels_yaml=both, codes_yaml=terms)
+        assert (shop.file, shop.line, shop.text) == ("channels.yaml", 2, "shop")
+        assert "no payment method of kind card" in shop.message
+
+        refused = "payment_methods: {cash: {kind: refused}}\n"
+        for codes in (refused, "payment_methods:\n"):
+            shop, trade = warnings(channels_yaml=both, codes_yaml=codes)
+            assert (trade.line, trade.text) == (10, "trade")
+            assert "no payment method that counts" in trade.message
 
     def test_a_table_whose_lines_are_all_commented_out_is_empty(self) -> None:
         assert problems(codes_yaml="units:\n#  piece: EA\n") == []

@@ -12,10 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.applying import apply_changes
+from sync.domain.account import AccountStatus, CreditStatus
+from sync.domain.ids import LocationId, OrganisationId, WebUserId
 from sync.domain.pricing import Audience, AudienceKind, PriceValue
-from sync.domain.views import PublishedPriceKey
+from sync.domain.views import Exceptional, LocationProfile, PublishedPriceKey
 from sync.errors import Rejected, TryLater
+from sync.planning.accounts import profile_of
 from sync.planning.guards import Guard, price_moved, suspicion
+from sync.planning.membership import Members
 from sync.planning.plan import Change, Tally, plan_mirror
 from sync.planning.spool import SAMPLES, Spool, told
 from sync.testing import builders as a
@@ -107,6 +111,42 @@ def test_spool_gives_back_what_was_put_in_as_often_as_it_is_asked_withdrawals_fi
         assert list(spool) == list(spool) == in_order()
         assert (spool.tally.added, spool.tally.changed, spool.tally.removed) == (1, 1, 1)
         assert spool.samples == ["add C-1 INV-1", "change C-1 INV-2", "remove C-2 INV-3"]
+
+
+@pytest.mark.rule("MI-1", "TL-3")
+def test_an_account_is_told_by_what_is_another_and_who_sees_it_and_not_by_its_name() -> None:
+    before = profile_of(a.an_account(), (), Members((OrganisationId("o-1"),), (WebUserId("u-1"),)))
+    after = replace(
+        before,
+        name="Ada Byron",
+        status=AccountStatus.SUSPENDED,
+        terms=None,
+        tax_exempt=not before.tax_exempt,
+        credit=CreditStatus.HOLD,
+        price_groups=("GOLD", "SILVER"),
+        locations=(LocationProfile(LocationId("L-1"), "Dock", tax_exempt=True),),
+        tags=("pharmacy",),
+        organisations=(),
+        users=(WebUserId("u-2"),),
+        exceptions=(Exceptional(OrganisationId("o-3"), WebUserId("u-3")),),
+    )
+    said = told(Change(before.customer_id, before, after))
+    assert said.removeprefix(f"change {before.customer_id}: ").split("; ") == [
+        "another name",
+        "status active -> suspended",
+        f"terms {before.terms} -> none",
+        "tax exempt no -> yes",
+        "credit ok -> hold",
+        "price groups none -> GOLD, SILVER",
+        "locations none -> L-1 (tax exempt)",
+        "tags none -> pharmacy",
+        "no longer for organisation o-1",
+        "no longer for user u-1",
+        "for user u-2",
+        "for user u-3 acting for organisation o-3",
+    ]
+    assert "Ada" not in said
+    assert told(Change(before.customer_id, None, after)) == f"add {before.customer_id}"
 
 
 def test_a_price_is_told_by_its_item_then_who_sees_it_then_its_entry_in_the_erp() -> None:
