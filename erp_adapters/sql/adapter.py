@@ -31,6 +31,7 @@ from erp_adapters.sql.orders import (
 )
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
 from erp_adapters.sql.price_states import STATES, ReadsPriceStates
+from erp_adapters.sql.price_sums import sums
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query, Row
@@ -505,11 +506,13 @@ class SqlErpAdapter:
         """An object that satisfies the protocols that the profile serves, and no others."""
         database = Database(settings, profile.capabilities.time_zone)
         profile.require_dialect(database.dialect)
-        return _class_for(profile)(profile, database)
+        return _class_for(profile, database.dialect)(profile, database)
 
 
-def _class_for(profile: Profile) -> type[SqlErpBase]:
+def _class_for(profile: Profile, dialect: str) -> type[SqlErpBase]:
     parts: list[type[SqlErpBase]] = [serves for name, serves in _SERVES if name in profile.reads]
+    if sums(profile, dialect, STATES):
+        parts.append(ReadsPriceStates)
     if profile.steps:
         together = profile.capabilities.order_group > 1
         parts.append(SubmitsOrdersInGroups if together else SubmitsOrdersInSteps)

@@ -1,4 +1,5 @@
-"""What has changed of prices, told by the ERP's own server: the statements ``price_state_…``.
+"""What has changed of prices, told by the ERP's own server: the statements ``price_state_…``,
+and in their place ``price_sums``.
 
 Each answers one row for each owner, so that no price crosses the wire while nothing has
 changed. What it is made of is the profile's: a hash of all entries sees everything; the
@@ -10,15 +11,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from erp_adapters.sql.base import Reading
+from erp_adapters.sql.database import Database
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
-from erp_adapters.sql.queries import Row
+from erp_adapters.sql.price_sums import NoSums, Sums, answered, sums
+from erp_adapters.sql.profile_model import Profile
+from erp_adapters.sql.queries import Query, Row
 from sync import __version__
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
@@ -44,18 +50,82 @@ _SINGLY: Mapping[PriceLevel, tuple[str, str | None]] = {
     PriceLevel.DEFAULT: ("prices_default", None),
 }
 
+SINGLY = 20
+"""So many owners are asked for one by one, by the index that such questions need anyway. More
+are looked for in the feed, in one go that costs as much without an index."""
+
+FEW = 1_000
+"""So many owners are asked of by their keys: of more, everybody is asked of."""
+
 SETTLED_AFTER = timedelta(minutes=10)
 """From then on nothing comes that was stamped before: a transaction of the ERP is stamped
 when it begins, or somewhere on its way, and is seen when it ends."""
 
+log = structlog.get_logger()
+
 
 class ReadsPriceStates(ReadsPriceFeeds):
+    def __init__(self, profile: Profile, database: Database) -> None:
+        super().__init__(profile, database)
+        self._sums = sums(profile, database.dialect, STATES)
+        self._without_sums: set[PriceLevel] = set()
+
     @property
     def stated_levels(self) -> Collection[PriceLevel]:
-        return [level for level in self.batched_levels if STATES[level] in self.queries]
+        return [level for level in self.batched_levels if self._is_stated(level)]
+
+    def _is_stated(self, level: PriceLevel) -> bool:
+        summed = level in self._sums and level not in self._without_sums
+        return summed or STATES[level] in self.queries
 
     def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
-        name, owner = STATES[level], FEEDS[level][1]
+        if level in self._sums:
+            return self._summed(level)
+        return self._told_by(level, STATES[level])
+
+    def price_states_of(self, scopes: Collection[PriceScope]) -> Mapping[PriceScope, PriceState]:
+        found: dict[PriceScope, PriceState] = {}
+        for level, owners in _by_level(scopes).items():
+            if level in self._sums and len(owners) <= FEW:
+                found |= self._summed(level, owners)
+            else:
+                found |= self.price_states(level)
+        return {scope: state for scope, state in found.items() if scope in scopes}
+
+    def _summed(
+        self, level: PriceLevel, owners: Collection[str] | None = None
+    ) -> Mapping[PriceScope, PriceState]:
+        """Of owners whose keys are one as we spell them, all rows count."""
+        if level in self._without_sums:
+            return {}
+        asked, found = self._sums[level], dict[PriceScope, tuple[int, int]]()
+        with self._read(asked.totals.name) as reading:
+            try:
+                answer = answered(asked, reading.connection, owners)
+            except NoSums as error:
+                self._leave_without_sums(level, error)
+                return {}
+            reading.bad.extend(answer.bad)
+            reading.read_rows += len(answer.rows)
+            for row in answer.rows:
+                scope = PriceScope(level, row[asked.owner] if asked.owner else "")
+                entries, total = found.get(scope, (0, 0))
+                found[scope] = entries + row["entries"], total + int(row["fingerprint"] or 0)
+        return {
+            scope: PriceState(self._fingerprint(f"sum|{entries}|{total}"), entries)
+            for scope, (entries, total) in found.items()
+            if entries
+        }
+
+    def _leave_without_sums(self, level: PriceLevel, error: NoSums) -> None:
+        """Then all of it is read, as ever."""
+        name = self._sums[level].totals.name
+        log.info("erp.price_sums_left_out", statement=name, reason=str(error))
+        if error.for_good:
+            self._without_sums.add(level)
+
+    def _told_by(self, level: PriceLevel, name: str) -> Mapping[PriceScope, PriceState]:
+        owner = FEEDS[level][1]
         if name not in self.queries:
             raise ValueError(f"{self.profile.name} has no statement {name}")
         found: dict[PriceScope, PriceState] = {}
@@ -75,11 +145,24 @@ class ReadsPriceStates(ReadsPriceFeeds):
     def price_vectors_of(
         self, scopes: Collection[PriceScope]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
-        owners: dict[PriceLevel, list[str]] = defaultdict(list)
-        for scope in sorted(scopes):
-            owners[scope.level].append(scope.owner)
-        for level, some in owners.items():
-            yield from self._singly(level, some)
+        for level, owners in _by_level(scopes).items():
+            asked = self._sums.get(level) if level not in self._without_sums else None
+            if asked is not None and asked.rows is not None and len(owners) > SINGLY:
+                yield from self._among_all(level, asked, asked.rows, owners)
+            else:
+                yield from self._singly(level, owners)
+
+    def _among_all(
+        self, level: PriceLevel, asked: Sums, query: Query, owners: Collection[str]
+    ) -> Iterator[tuple[PriceScope, pa.Table]]:
+        """Out of the feed, in one look at all of it."""
+        from erp_adapters.sql.bulk.readers import batches_with
+
+        with (
+            self._read(query.name) as reading,
+            closing(batches_with(reading.connection, query, asked.of(owners))) as answer,
+        ):
+            yield from self._vectors(reading, query, level, asked.owner, answer)
 
     def _singly(
         self, level: PriceLevel, owners: Collection[str]
@@ -111,8 +194,10 @@ class ReadsPriceStates(ReadsPriceFeeds):
                 )
             settled = self._over(changed_at) <= now - SETTLED_AFTER
         told = f"{row['entries']}|{hashed}|{changed_at.isoformat() if changed_at else ''}"
-        made = hashlib.sha256(self._way + told.encode())
-        return PriceState(made.digest()[:16], row["entries"], settled)
+        return PriceState(self._fingerprint(told), row["entries"], settled)
+
+    def _fingerprint(self, told: str) -> bytes:
+        return hashlib.sha256(self._way + told.encode()).digest()[:16]
 
     def _over(self, changed_at: datetime) -> datetime:
         """Where only a day is kept, which looks like its first moment, that day's end."""
@@ -137,3 +222,11 @@ class ReadsPriceStates(ReadsPriceFeeds):
             raise Misconfigured("the statement clock answers no row")
         now: datetime = row["now"]
         return now
+
+
+def _by_level(scopes: Collection[PriceScope]) -> Mapping[PriceLevel, Sequence[str]]:
+    """Owners, in order."""
+    owners: dict[PriceLevel, list[str]] = defaultdict(list)
+    for scope in sorted(scopes):
+        owners[scope.level].append(scope.owner)
+    return owners

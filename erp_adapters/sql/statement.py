@@ -235,3 +235,31 @@ def names_column(source: str, column: str) -> bool:
     """
     named = re.search(rf"\b{re.escape(column)}\b", source, re.IGNORECASE)
     return named is not None or _OPEN_ENDED.search(source) is not None
+
+
+def is_one(sql: str) -> bool:
+    """Whether the text is surely a single statement."""
+    return ";" not in _bare(sql)
+
+
+def _bare(sql: str) -> str:
+    """The text with blanks in place of quotes, comments and parameters."""
+    return _TOKEN.sub(lambda found: " " * len(found[0]), sql)
+
+
+_ORDERING = re.compile(
+    r"[()]|\b(?:(?P<order>ORDER\s+BY)|LIMIT|OFFSET|FETCH|FOR|DISTINCT\s+ON)\b", re.IGNORECASE
+)
+
+
+def without_order(sql: str) -> str:
+    """The text without the order of all its rows; with it where that decides which there are."""
+    depth, place = 0, None
+    for found in _ORDERING.finditer(_bare(sql)):
+        if found[0] in "()":
+            depth += 1 if found[0] == "(" else -1
+        elif depth == 0 and not found["order"]:
+            return sql
+        elif depth == 0:
+            place = found.start()
+    return sql if place is None else sql[:place].rstrip()

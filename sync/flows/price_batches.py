@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
-from sync.domain.pricing import Audience, PriceLevel, PriceScope
+from sync.domain.ids import Sku
+from sync.domain.pricing import Audience, Price, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Conflict, LeftAlone, SyncError, TryLater, may_be_the_questions
 from sync.flows.apart import UNANSWERED
@@ -203,10 +204,8 @@ class PriceBatches:
     # One scope.
 
     def _take(self, scope: PriceScope, vector: Vector | Same) -> None:
-        from sync.columnar.vectors import fingerprint, prices_of
-
         run = self._run
-        known = vector.stated.vector if isinstance(vector, Same) else fingerprint(vector)
+        known = vector.stated.vector if isinstance(vector, Same) else _fingerprint(vector)
         told = Told(known, vector)
         if self._came_before(scope, told):
             return
@@ -220,7 +219,7 @@ class PriceBatches:
         if shielded:
             if not isinstance(vector, Same):
                 self._skipping.doubt([scope])
-            run.plan_scope(scope, prices_of(told.whole, scope), whole=False)
+            run.plan_scope(scope, _prices(told.whole, scope), whole=False)
             return
         for audience, part in self._parts(scope, ordinary, told).items():
             self._partitions.plan((audience, scope), part)
@@ -255,12 +254,30 @@ class PriceBatches:
         self, scope: PriceScope, ordinary: Collection[Audience], told: Told
     ) -> None:
         """Restricted items of a list that many share, to those alone for whom they are."""
-        from sync.columnar.vectors import prices_of
-        from sync.planning.price_vectors import of_items
-
         run = self._run
         items = self._screening.restricted_in(told)
-        entries = prices_of(of_items(told.whole, items), scope) if items else []
+        entries = _prices_of_items(told.whole, items, scope) if items else []
         for_some = run.restricted.by_audience(scope, entries)
         for audience in run.others(scope, ordinary, for_some):
             run.plan_entries((audience, scope), for_some.get(audience, []))
+
+
+# Arrow is there once a vector is: a night without changes has none.
+
+
+def _fingerprint(vector: Vector) -> bytes:
+    from sync.columnar.vectors import fingerprint
+
+    return fingerprint(vector)
+
+
+def _prices(vector: Vector, scope: PriceScope) -> list[Price]:
+    from sync.columnar.vectors import prices_of
+
+    return prices_of(vector, scope)
+
+
+def _prices_of_items(vector: Vector, items: Collection[Sku], scope: PriceScope) -> list[Price]:
+    from sync.planning.price_vectors import of_items
+
+    return _prices(of_items(vector, items), scope)

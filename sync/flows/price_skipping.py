@@ -105,7 +105,9 @@ class Skipping:
         known = {each for each in self._remembered if each.level is level}
         gone = known - before.keys() - seen
         if gone or self._now.keys() & before.keys() or (self._full and seen - before.keys()):
-            self._settle(level, before, self._run.retrying(self._erp.price_states, level), gone)
+            now = {each for each in self._now if each.level is level}
+            after = self._run.retrying(self._erp.price_states_of, now | gone)
+            self._settle(level, before, after, gone)
 
     def read(self, scope: PriceScope, fingerprint: bytes, rows: Vector) -> bool:
         """That the scope was read, whole, and this was told; whether it may be remembered."""

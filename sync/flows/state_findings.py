@@ -40,21 +40,23 @@ def _finding(
 ) -> Finding:
     subject = f"price state {level.name.lower()}"
     states = tells.price_states(level)
+    if level not in tells.stated_levels:
+        return Finding(subject, FindingLevel.OK, "the database makes none: all is read each time")
     if wrong := _miscounted(rows, states):
         return Finding(
             subject,
             FindingLevel.ERROR,
             wrong,
-            "Give the statement the conditions of the feed: of what it leaves out, no change is"
-            " seen. Where prices were being changed at this moment, check again.",
+            "Give the statements of these prices the same conditions: of what the state leaves out,"
+            " no change is seen. Where prices were being changed at this moment, check again.",
         )
     if silent := [each for each in scopes if each not in states]:
         return Finding(
             subject,
             FindingLevel.WARNING,
             f"nothing is told of the {silent[0]}, which has prices",
-            "Give the statement the conditions of the feed; such a list is read every time, and"
-            " where it is new, only by a full check.",
+            "Give the statements of these prices the same conditions; such a list is read every"
+            " time, and where it is new, only by a full check.",
         )
     again = tells.price_states(level)
     if moving := sorted(each for each in states if again.get(each) != states[each]):

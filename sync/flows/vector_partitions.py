@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 from sync.domain.ids import Sku
 from sync.domain.pricing import Audience, PriceKey, PriceValue
@@ -20,12 +19,10 @@ from sync.flows.kept_vectors import KeptVectors
 from sync.flows.price_run import PriceRun
 from sync.flows.price_skipping import Same
 from sync.flows.vector_screening import Told, VectorScreening
+from sync.planning.price_rules import Rules
 from sync.planning.price_spool import KeptDelta
 from sync.planning.prices import wanted_prices
 from sync.ports.price_memory import Confirmed, Partition
-
-if TYPE_CHECKING:
-    from sync.planning.price_vectors import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +229,6 @@ class VectorPartitions:
 
     def _rules_of(self, audience: Audience) -> _Rules:
         if audience not in self._rules:
-            from sync.planning.price_vectors import Rules
-
             rules = Rules.of(audience, self._run.context.mapping)
             self._rules[audience] = _Rules(rules, rules.fingerprint)
         return self._rules[audience]

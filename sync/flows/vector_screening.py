@@ -77,7 +77,8 @@ class VectorScreening:
 
     def screen(self, told: Told) -> None:
         """Ask the ERP of all items of a vector, of each once in a run."""
-        if told.fingerprint not in self._screened:
+        # Not even looked at where nobody can be asked: its rows may be in the state alone.
+        if self._asks and told.fingerprint not in self._screened:
             self._screened.add(told.fingerprint)
             self.look_at(told.rows)
 

@@ -7,7 +7,6 @@ of what does not differ no row becomes an object.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -26,9 +25,7 @@ from sync.columnar.differences import (
 )
 from sync.columnar.vectors import AMOUNT, KEY_COLUMNS, SCHEMA, canonical
 from sync.domain.ids import Sku
-from sync.domain.mapping import SyncMapping
-from sync.domain.pricing import Audience
-from sync.planning.prices import currencies_of
+from sync.planning.price_rules import Rules
 
 NOTHING = pa.Table.from_pylist([], schema=SCHEMA)
 
@@ -36,28 +33,6 @@ _KEYS = list(KEY_COLUMNS)
 _ZERO = pa.scalar(Decimal(0), AMOUNT)
 _WIDE = pa.decimal256(40, 10)
 _FALSE, _TRUE = pa.scalar(value=False), pa.scalar(value=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What turns an entry into what is published, besides the entry and the day.
-
-    ``currencies``: those that the audience is shown, None for all.
-    """
-
-    currencies: frozenset[str] | None
-    zero_means_call: bool
-
-    @classmethod
-    def of(cls, audience: Audience, mapping: SyncMapping) -> Rules:
-        return cls(currencies_of(audience, mapping), mapping.zero_means_call(audience.channel))
-
-    @property
-    def fingerprint(self) -> bytes:
-        """16 bytes that are others as soon as the same entry might be published otherwise."""
-        currencies = "*" if self.currencies is None else " ".join(sorted(self.currencies))
-        told = f"1|{currencies}|{self.zero_means_call}"
-        return hashlib.sha256(told.encode()).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

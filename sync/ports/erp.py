@@ -360,6 +360,10 @@ class TellsPriceStates(SupportsPriceBatches, Protocol):
         """
         ...
 
+    def price_states_of(self, scopes: Collection[PriceScope]) -> Mapping[PriceScope, PriceState]:
+        """What ``price_states`` tells of these scopes alone, where that is less work."""
+        ...
+
     def price_vectors_of(
         self, scopes: Collection[PriceScope]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:

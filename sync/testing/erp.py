@@ -301,6 +301,11 @@ class MemoryErp:
             for scope, entries in held.items()
         }
 
+    def price_states_of(self, scopes: Collection[PriceScope]) -> Mapping[PriceScope, PriceState]:
+        levels = sorted({scope.level for scope in scopes})
+        every = [item for level in levels for item in self.price_states(level).items()]
+        return {scope: state for scope, state in every if scope in scopes}
+
     def price_vectors_of(
         self, scopes: Collection[PriceScope]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:

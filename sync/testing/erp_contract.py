@@ -1303,6 +1303,24 @@ class ErpAdapterContract:
         assert [each[self.own_scope].entries for each in told] == [1, 2, 2]
         assert len({each[self.other_scope] for each in told}) == 1
 
+    @pytest.mark.rule("MI-2", "WA-7")
+    def test_states_of_some_scopes_are_those_among_all(self, erp: Erp, erp_world: ErpWorld) -> None:
+        states = having(erp, TellsPriceStates)
+        for entry in _arrange_lists(erp_world):
+            erp_world.add_price(entry)
+        every = {
+            scope: state
+            for level in states.stated_levels
+            for scope, state in states.price_states(level).items()
+        }
+        nobody = PriceScope.account(CustomerId("B-NOBODY"))
+
+        for scope, state in every.items():
+            asked = [scope, nobody] if nobody.level in states.stated_levels else [scope]
+            assert states.price_states_of(asked) == {scope: state}
+        assert states.price_states_of(every.keys()) == every
+        assert states.price_states_of([]) == {}
+
     def test_no_price_is_no_state(self, erp: Erp, erp_world: ErpWorld) -> None:
         states = having(erp, TellsPriceStates)
         _arrange_priced(erp_world)

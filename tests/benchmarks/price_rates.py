@@ -10,10 +10,10 @@ its own (``prices/run.py``; seconds without start-up):
 - *the mirror*: first load, nothing changed, 0.1 % changed in clusters and spread, 10 % spread,
   each of these changes made and taken back; natively and through ODBC. After each, the store is
   compared with the ERP row by row, and the rows written with those that really changed;
+- *sums alone*: what the ERP's server is asked of all prices in a night, by psql: nothing changed
+  cannot be quicker;
 - *reading only*: all vectors from the ERP's adapter, and nothing done with them;
 - *detection only*: vectors from a file, made canonical, told by their fingerprints;
-- the same with *states* of each customer's prices, hashes that the ERP's server makes: nothing
-  changed, 0.1 % changed in clusters; beside that statement alone;
 - the same prices as *lists and contracts*: first load, nothing changed, reading only;
 - *peers*, where they are installed (``peers/README.md``): ingestr and dlt, first load and once
   more with nothing changed.
@@ -32,7 +32,6 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
-import yaml
 from sqlalchemy import URL
 
 from sync.columnar.vectors import SCHEMA, canonical, fingerprint
@@ -51,10 +50,10 @@ READING = "reading only"
 DETECTION = "detection only"
 FIRST = "first load"
 SAME = Variant.SAME.value
+ALL_READ = "all read, nothing changed"
 ODBC = "{} through ODBC"
 LISTED = "lists and contracts: {}"
-STATED = "states of the ERP's server: {}"
-HASHING = "psql, a hash of each customer's prices"
+SUMS = "psql, the sums alone"
 AGAIN = "{}, nothing changed"
 INGESTR = "ingestr"
 DLT = "dlt {}"
@@ -62,6 +61,12 @@ DLT_BACKENDS = ("connectorx", "pyarrow", "sqlalchemy")
 
 PEERS = ROOT / "build" / "peers"
 _KEY = ("owner", "item_no", "min_quantity")
+
+_SUMS = (
+    "SELECT owner, count(*), sum(hash_record_extended(ROW(record_send(feed)), 0))"
+    " FROM (SELECT owner, item_no, min_quantity, unit_price, valid_from, valid_until"
+    f" FROM {erp.FLAT}) AS feed GROUP BY owner"
+)
 
 # What the store's table holds, told by the ERP's server, for COPY.
 _AS_SHOWN = f"""\
@@ -89,7 +94,7 @@ def measure(
 ) -> PriceRates:
     """Every side, ``count`` times in turn. Fails where a store does not equal its ERP.
 
-    ``sides``: flat, states and odbc (of flat), lists, peers.
+    ``sides``: flat, odbc (of flat), lists, peers.
     """
     with running() as server:
         rates = PriceRates(size, Rounds(log), server.version)
@@ -160,16 +165,17 @@ class _Bench:
             assert (found["rows"], found["new"]) == (self._rates.size.rows, 0)
             for variant in variants:
                 self._there_and_back(place, shop, variant, list(self._catalogue.edits(variant)))
-            if "states" in self._sides:
-                self._stated(place, shop)
             if "odbc" in self._sides:
                 place.use(self._by_odbc())
                 self._rounds.step(ODBC.format(READING), "read", str(place.folder))
+                # By another driver everything is read once.
+                self._mirror(place, shop, ODBC.format(ALL_READ), 0)
                 self._mirror(place, shop, ODBC.format(SAME), 0)
 
     def _bare(self) -> None:
         rounds, books = self._rounds, plain(self._flat.url)
         rounds.step(COPY_OUT, "program", *self._psql(books, f"COPY {erp.FLAT} TO STDOUT"))
+        rounds.step(SUMS, "program", *self._psql(books, _SUMS))
         ordered = f"SELECT * FROM {erp.FLAT} ORDER BY owner, item_no, min_quantity"
         rounds.step(ORDERED, "copy-out", books, ordered)
         with self._a_database() as copy:
@@ -197,20 +203,6 @@ class _Bench:
         told = self._rounds.step(label, "flow", str(place.folder))
         assert told["rows"] == rows, f"{label}: {told} written, {rows} changed"
         self._equal(shop)
-
-    def _stated(self, place: site.PriceSite, shop: URL) -> None:
-        place.use_profile(site.STATES)
-        # The first run has no states to go by.
-        self._mirror(place, shop, STATED.format("all read"), 0)
-        query = yaml.safe_load(site.STATES.read_text())["reads"]["price_state_account"]
-        self._rounds.step(HASHING, "program", *self._psql(plain(self._flat.url), query))
-        self._mirror(place, shop, STATED.format(SAME), 0)
-        edits = list(self._catalogue.edits(Variant.CLUSTERED))
-        rows = sum(each.rows for each in edits)
-        for change in (self._flat.edit, self._flat.undo):
-            change(edits)
-            self._mirror(place, shop, STATED.format(Variant.CLUSTERED.value), rows)
-        place.use_profile(site.FLAT)
 
     def _equal(self, shop: URL) -> None:
         assert truth.assert_equal(self._flat.url, shop, erp.FLAT) > 0
@@ -338,5 +330,5 @@ def environment() -> tuple[Size, int, int, Collection[str]]:
     points = int(os.environ.get("BENCH_POINTS", "1000"))
     count = int(os.environ.get("BENCH_ROUNDS", "3"))
     peer_rounds = int(os.environ.get("BENCH_PEER_ROUNDS", str(count)))
-    sides = os.environ.get("BENCH_SIDES", "flat,states,odbc,lists,peers").split(",")
+    sides = os.environ.get("BENCH_SIDES", "flat,odbc,lists,peers").split(",")
     return Size(customers, points), count, peer_rounds, sides

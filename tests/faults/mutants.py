@@ -66,7 +66,7 @@ from sync.planning import membership, price_vectors
 from sync.planning import prices as planned_prices
 from sync.planning.documents import wanted_document
 from sync.planning.membership import Members
-from sync.planning.price_vectors import Rules
+from sync.planning.price_rules import Rules
 from sync.planning.prices import shopper_audiences
 from sync.ports.notices import notice_for
 from sync.ports.price_memory import Confirmed, Partition

@@ -11,9 +11,7 @@ from sqlalchemy import URL
 from sync.stores.embedded.engine import create_store
 from tests.benchmarks.prices.data import Catalogue
 
-FLAT, LISTS, STATES = (
-    Path(__file__).with_name(name) for name in ("flat.yaml", "lists.yaml", "states.yaml")
-)
+FLAT, LISTS = (Path(__file__).with_name(name) for name in ("flat.yaml", "lists.yaml"))
 
 _SETTINGS = """\
 [service]
@@ -90,10 +88,6 @@ class PriceSite:
     def use(self, erp: URL) -> None:
         """From now on read the ERP at this address: the same database by another driver."""
         self._set(f"url = {_text(erp)}")
-
-    def use_profile(self, profile: Path) -> None:
-        """From now on read the ERP with these statements; nothing is begun anew."""
-        self._set(f"profile = {json.dumps(str(profile))}")
 
     def _set(self, option: str) -> None:
         path = self.folder / "config" / "tradesync.toml"

@@ -14,6 +14,7 @@ from erp_adapters.sql.adapter import SqlErpAdapter
 from erp_adapters.sql.bulk.odbc import TEXT_BYTES, by_arrow_odbc
 from erp_adapters.sql.bulk.readers import batches
 from erp_adapters.sql.errors import Attempt, translated
+from erp_adapters.sql.price_sums import answered
 from sync.columnar.vectors import vector_of
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
@@ -125,3 +126,34 @@ def test_a_statement_that_fails_is_told_as_by_pyodbc(erp: Any, base: Base) -> No
         erp.database.reader.begin() as connection,
     ):
         list(batches(connection, query, erp.database))
+
+
+@pytest.mark.rule("WA-7", "MI-2")
+def test_sums_of_the_server_are_asked_for_without_a_cursor(
+    postgresql_server: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psqlODBC would declare one, and PostgreSQL then takes twice as long."""
+    with a_base(postgresql_server) as base:
+        (tmp_path / "wide.yaml").write_text(PROFILE, encoding="utf-8")
+        options = {"url": base.text(odbc=True), "profile": "wide.yaml"}
+        erp: Any = SqlErpAdapter.from_settings(options, {}, tmp_path)
+        a_table(base)
+        first = erp.price_states(PriceLevel.ACCOUNT)
+        [(scope, state)] = first.items()
+        assert state.entries == len(PRICES)
+        assert erp.price_states_of([scope]) == first == erp.price_states(PriceLevel.ACCOUNT)
+        monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+        [(told, vector)] = erp.price_vectors_of([scope])
+        assert told == scope
+        assert vector.equals(vectors(erp)[scope])
+        with base.owner.begin() as connection:
+            connection.exec_driver_sql(
+                "UPDATE price SET unit_price = -unit_price WHERE sku = 'S-1'"
+            )
+        assert erp.price_states(PriceLevel.ACCOUNT)[scope] != state
+        with erp.database.reader.begin() as connection, base.owner.connect() as other:
+            answered(erp._sums[PriceLevel.ACCOUNT], connection, None)
+            last = "SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            [query] = other.exec_driver_sql(last).scalars()
+            assert query.split()[:6] == ["/*", "in", "one", "piece", "*/", "SELECT"]
+        erp.close()

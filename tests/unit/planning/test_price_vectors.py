@@ -27,9 +27,9 @@ from sync.domain.pricing import (
 )
 from sync.planning.guards import price_moved
 from sync.planning.plan import plan_mirror
+from sync.planning.price_rules import Rules
 from sync.planning.price_vectors import (
     Delta,
-    Rules,
     delta,
     ended_between,
     items_of,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp_adapters.sql.statement import StatementError, names_column, scan
+from erp_adapters.sql.statement import StatementError, is_one, names_column, scan, without_order
 
 LISTS = {"skus", "customer_ids"}
 
@@ -124,3 +124,31 @@ def test_a_parameter_that_the_database_numbers_is_named() -> None:
     assert sql.naming_parameters("parameter $9") == "parameter $9"
     listed = scan("SELECT 1 WHERE a IN :skus AND b = :key", {"skus"})
     assert listed.naming_parameters("parameter $2") == "parameter $2"
+
+
+@pytest.mark.parametrize(
+    "sql, without",
+    [
+        ("SELECT a FROM t ORDER BY a, b DESC", "SELECT a FROM t"),
+        ("SELECT a FROM t\n ORDER  BY a -- as above", "SELECT a FROM t"),
+        (
+            "SELECT a FROM t UNION ALL SELECT b FROM u ORDER BY 1",
+            "SELECT a FROM t UNION ALL SELECT b FROM u",
+        ),
+        ("SELECT 'ORDER BY a' FROM t", None),
+        ('SELECT a AS "order by" FROM t /* ORDER BY a */', None),
+        ("SELECT row_number() OVER (ORDER BY a) FROM t", None),
+        ("WITH x AS (SELECT a FROM t ORDER BY a) SELECT a FROM x", None),
+        ("SELECT a FROM t ORDER BY a LIMIT 5", None),
+        ("SELECT a FROM t ORDER BY a OFFSET 5", None),
+        ("SELECT a FROM t ORDER BY a FETCH FIRST 5 ROWS ONLY", None),
+        ("SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b", None),
+    ],
+)
+def test_order_is_left_out_where_it_decides_nothing_else(sql: str, without: str | None) -> None:
+    assert without_order(sql) == (sql if without is None else without)
+
+
+def test_semicolon_in_a_quote_or_a_comment_parts_no_statements() -> None:
+    assert is_one("SELECT ';' FROM t -- ; so it is")
+    assert not is_one("SELECT 1; SELECT 2")

@@ -1,0 +1,272 @@
+"""States of prices that PostgreSQL makes of a feed's own statement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, create_engine, text
+
+from erp_adapters.sql.adapter import SqlErpAdapter
+from sync.domain.ids import CustomerId
+from sync.domain.pricing import PriceLevel, PriceScope
+from sync.errors import Misconfigured
+from sync.ports.erp import Erp, TellsPriceStates
+from sync.testing.erp_contract import ErpAdapterContract
+from tests.contract.harbour import PROFILE as HARBOUR
+from tests.contract.harbour import HarbourWorld, create_tables, empty_tables
+from tests.postgres import database
+
+PROFILE = """
+name: sums
+description: prices of which nothing is said but how they are read
+dialects: [postgresql, sqlite]
+facts:
+  unit_price_rounding: {places: 4, mode: half_up}
+  amount_rounding: {places: 2, mode: half_up}
+  time_zone: America/Chicago
+constants: {price_list: L, unit: EA, currency: USD}
+reads:
+  customer_ids: SELECT 'C-1' AS customer_id
+  accounts: SELECT 'C-1' AS customer_id, 'x' AS name, 'USD' AS currency WHERE 'C-1' IN :customer_ids
+  price_scopes: SELECT 'account' AS level, customer_id AS owner FROM price GROUP BY customer_id
+  prices_account: SELECT * FROM price WHERE customer_id IN :customer_ids
+  price_feed_account: |
+    SELECT * FROM price ORDER BY customer_id, sku -- ; (and what follows from it
+"""
+TABLE = """CREATE TABLE price (customer_id text, sku text, min_quantity integer,
+ unit_price numeric(19,4), warehouse text, valid_from date, valid_until date)"""
+INSERT = "INSERT INTO price VALUES (:o, :s, :q, :p, :w, :a, :b)"
+
+PriceRow = tuple[str, str, int, Decimal | None, str | None, str | None, str | None]
+
+OWNERS = ("C-1", "C-2")
+DAYS = (None, "2026-01-01", "2026-12-31")
+ROW = st.tuples(
+    st.sampled_from(OWNERS),
+    st.sampled_from(("BOLT", "NUT", "nut", "")),
+    st.sampled_from((1, 10, -1)),
+    st.sampled_from((None, Decimal(0), Decimal("1.5"), Decimal("-1.5"), Decimal("15000"))),
+    st.sampled_from((None, "", "W", "1")),
+    st.sampled_from(DAYS),
+    st.sampled_from(DAYS),
+)
+ROWS = st.lists(ROW, max_size=8)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def staff(url: str) -> Iterator[Engine]:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(TABLE)
+    yield engine
+    engine.dispose()
+
+
+def an_adapter(url: str, folder: Path, profile: str = PROFILE) -> Any:
+    (folder / "sums.yaml").write_text(profile, encoding="utf-8")
+    return SqlErpAdapter.from_settings({"url": url, "profile": "sums.yaml"}, {}, folder)
+
+
+@pytest.fixture(scope="module")
+def erp(url: str, staff: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    made = an_adapter(url, tmp_path_factory.mktemp("sums"))
+    yield made
+    made.close()
+
+
+def states_of(erp: Any, staff: Engine, rows: Sequence[PriceRow]) -> dict[str, bytes]:
+    with staff.begin() as connection:
+        connection.exec_driver_sql("TRUNCATE price")
+        for row in rows:
+            connection.execute(text(INSERT), dict(zip("osqpwab", row, strict=True)))
+    told = erp.price_states(PriceLevel.ACCOUNT)
+    counted = Counter(row[0] for row in rows)
+    assert {scope.owner: each.entries for scope, each in told.items()} == counted
+    assert all(each.settled for each in told.values())
+    return {scope.owner: each.fingerprint for scope, each in told.items()}
+
+
+def of(rows: Sequence[PriceRow], owner: str) -> Counter[PriceRow]:
+    return Counter(row for row in rows if row[0] == owner)
+
+
+def _swapped(rows: list[PriceRow], column: int) -> list[PriceRow]:
+    """The first two rows have changed one of their values with each other."""
+    first, second, *more = (list(row) for row in rows)
+    first[column], second[column] = second[column], first[column]
+    return [tuple(row) for row in (first, second, *more)]  # type: ignore[misc]
+
+
+@st.composite
+def changed(draw: st.DrawFn) -> tuple[list[PriceRow], list[PriceRow]]:
+    """Rows, and the same in another order with one small change, or none."""
+    rows = draw(ROWS)
+    after = draw(st.permutations(rows))
+    if not after:
+        return rows, after
+    first, *more = after
+    match draw(st.sampled_from(("none", "gone", "doubled", "other", "dates", "swapped"))):
+        case "gone":
+            after = more
+        case "doubled":
+            after = [first, *after]
+        case "other":
+            column = draw(st.integers(0, len(first) - 1))
+            after = [(*first[:column], draw(ROW)[column], *first[column + 1 :]), *more]
+        case "dates":
+            after = [(*first[:5], first[6], first[5]), *more]
+        case "swapped" if more:
+            after = _swapped(after, draw(st.integers(0, len(first) - 1)))
+    return rows, after
+
+
+@pytest.mark.rule("MI-2", "WA-6", "WA-7")
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pair=changed())
+def test_state_is_another_one_exactly_where_the_rows_are_others_whatever_their_order(
+    erp: Any, staff: Engine, pair: tuple[list[PriceRow], list[PriceRow]]
+) -> None:
+    before, after = pair
+    was, now = states_of(erp, staff, before), states_of(erp, staff, after)
+
+    for owner in OWNERS:
+        assert (was.get(owner) == now.get(owner)) == (of(before, owner) == of(after, owner)), owner
+
+
+@pytest.mark.rule("WA-7")
+def test_two_items_that_change_their_prices_with_each_other_are_seen(
+    erp: Any, staff: Engine
+) -> None:
+    bolt: PriceRow = ("C-1", "BOLT", 1, Decimal("1.5"), None, None, None)
+    nut: PriceRow = ("C-1", "NUT", 1, Decimal(2), None, None, None)
+    first = states_of(erp, staff, [bolt, nut])
+    assert first != states_of(erp, staff, _swapped([bolt, nut], 3))
+    assert first == states_of(erp, staff, [nut, bolt])
+
+
+@pytest.mark.rule("WA-7")
+def test_sign_and_weight_of_a_number_are_seen(erp: Any, staff: Engine) -> None:
+    """PostgreSQL's own hash of a number knows no sign."""
+    told = [
+        states_of(erp, staff, [("C-1", "NUT", 1, Decimal(price), None, None, None)])
+        for price in (5, -5, 50000)
+    ]
+    assert len({each["C-1"] for each in told}) == 3
+
+
+@pytest.mark.rule("WA-6")
+def test_keys_that_are_one_without_their_padding_are_one_state(erp: Any, staff: Engine) -> None:
+    with staff.begin() as connection:
+        connection.exec_driver_sql(
+            "TRUNCATE price; INSERT INTO price VALUES ('C-1', 'BOLT', 1, 5), ('C-1 ', 'NUT', 1, 5)"
+        )
+    [(scope, state)] = erp.price_states(PriceLevel.ACCOUNT).items()
+    assert scope == PriceScope.account(CustomerId("C-1"))
+    assert state.entries == 2
+
+
+@pytest.mark.rule("WA-7", "MI-3")
+def test_row_of_nobody_is_told(erp: Any, staff: Engine) -> None:
+    with staff.begin() as connection:
+        connection.exec_driver_sql(
+            "TRUNCATE price; INSERT INTO price VALUES ('C-1', 'BOLT', 1, 5), (NULL, 'NUT', 1, 5)"
+        )
+    erp.take_unreadable()
+    assert len(erp.price_states(PriceLevel.ACCOUNT)) == 1
+    [record] = erp.take_unreadable()
+    assert (record.source, record.field) == ("price_feed_account", "customer_id")
+
+
+@pytest.mark.rule("OP-4", "WA-7")
+def test_sum_of_another_statement_is_never_taken_for_the_same(
+    erp: Any, url: str, staff: Engine, tmp_path: Path
+) -> None:
+    row: PriceRow = ("C-1", "BOLT", 1, Decimal(5), None, None, None)
+    first = states_of(erp, staff, [row])
+    for profile in (PROFILE.replace("L, unit", "M, unit"), PROFILE + "# a word\n"):
+        other = an_adapter(url, tmp_path, profile)
+        assert states_of(other, staff, [row]) != first
+        other.close()
+
+
+@pytest.mark.rule("MI-3")
+@pytest.mark.parametrize(
+    "price, for_good",
+    [("5 / (min_quantity - 1)", False), ("'{}'::json", False), ("nothing", True)],
+)
+def test_where_the_server_cannot_sum_up_the_feed_is_read(
+    url: str, staff: Engine, tmp_path: Path, price: str, for_good: bool
+) -> None:
+    feed = f"SELECT customer_id, sku, min_quantity, {price} AS unit_price FROM price"
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    erp = an_adapter(url, tmp_path, f"{start}    {feed} ORDER{end}")
+    with staff.begin() as connection:
+        connection.exec_driver_sql("TRUNCATE price; INSERT INTO price VALUES ('C-1', 'BOLT', 1, 5)")
+    assert list(erp.stated_levels) == [PriceLevel.ACCOUNT]
+
+    if "json" in price:  # every type can be sent
+        assert len(erp.price_states(PriceLevel.ACCOUNT)) == 1
+    else:
+        assert erp.price_states(PriceLevel.ACCOUNT) == {}
+        assert erp.price_states(PriceLevel.ACCOUNT) == {}
+        with pytest.raises(Misconfigured):
+            list(erp.price_vectors(PriceLevel.ACCOUNT))
+    assert list(erp.stated_levels) == ([] if for_good else [PriceLevel.ACCOUNT])
+    erp.close()
+
+
+def test_no_other_database_is_taken_to_make_sums(tmp_path: Path) -> None:
+    (tmp_path / "erp.db").touch()
+    erp = an_adapter(f"sqlite:///{tmp_path / 'erp.db'}", tmp_path)
+    assert not isinstance(erp, TellsPriceStates)
+    erp.close()
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Iterator[Engine]:
+    with database() as url:
+        engine = create_engine(url)
+        create_tables(engine)
+        yield engine
+        engine.dispose()
+
+
+@pytest.mark.rule("WA-6", "WA-7", "MI-2")
+class TestSumsKeepTheContractOfStates(ErpAdapterContract):
+    """Harbour Ledger without its own statements; what is not about prices is tested elsewhere."""
+
+    @pytest.fixture
+    def erp_world(self, ledger: Engine) -> HarbourWorld:
+        empty_tables(ledger)
+        return HarbourWorld(ledger)
+
+    @pytest.fixture
+    def erp(self, ledger: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Erp]:
+        # Few are asked for one by one, as without sums.
+        monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+        profile = HARBOUR.read_text(encoding="utf-8")
+        first, end = profile.index("  price_state_item:"), profile.index("  invoices:")
+        shorter = profile[:first] + profile[end:]
+        assert "price_state" not in shorter
+        made = an_adapter(ledger.url.render_as_string(hide_password=False), tmp_path, shorter)
+        assert set(made.stated_levels) == set(made.batched_levels) == set(PriceLevel)
+        yield made
+        made.close()
+
+
+for _name in dir(TestSumsKeepTheContractOfStates):
+    if _name.startswith("test_") and not any(word in _name for word in ("state", "vector")):
+        setattr(TestSumsKeepTheContractOfStates, _name, None)
