@@ -26,6 +26,7 @@ from sync.domain.sales_order import (
 )
 from sync.domain.settlement import Credit, CreditRequest
 from sync.errors import Conflict, GroupRejected, Rejected
+from sync.kit.foreseeing import refusal_of
 from sync.kit.order_groups import refuse_what_is_no_group
 
 
@@ -82,6 +83,9 @@ class SubmitsOrdersInSteps(FindsOrdersByKey):
             except ValueError as error:
                 raise unreadable("find_orders", key.value, str(error)) from error
         return found
+
+    def foreseen_refusal(self, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+        return refusal_of(self._orders.plan, order, key)
 
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         planned = self._orders.plan(order, key)

@@ -32,6 +32,7 @@ from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks
 from sync.flows.orders.discovery import order_id_of
+from sync.flows.orders.foreseeing import foreseen
 from sync.flows.orders.hands import Hands
 from sync.flows.orders.records import Records, fenced_off, look_again_after_s, told
 from sync.flows.orders.scoping import outside_scope
@@ -301,6 +302,9 @@ class OrderWork:
                 else:
                     self.decide(claim, newest, again=True, half=half)
                 return
+        if found is None and half is None and (held := self._foreseen(claim, admitted)):
+            self.records.quarantined(claim, held)
+            return
         self.records.frozen(claim, admitted)
         if found is not None:
             self.settle(claim, admitted.order, found)
@@ -314,6 +318,9 @@ class OrderWork:
                 log.warning("order.overtaken", web_order=order.number.value, exc_info=True)
                 self.out_of_sight(claim)
             raise
+
+    def _foreseen(self, claim: Claim, admitted: Admitted) -> Quarantined | None:
+        return foreseen(self.context.erp, admitted, claim.key)
 
     def too_late(self, claim: Claim, order: StoreOrder, admitted: Admitted) -> None:
         """Others took over while the order was on its way, and may have given it up since.
