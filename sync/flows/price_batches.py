@@ -219,7 +219,7 @@ class PriceBatches:
             self._screening.screen(told)
         if shielded:
             if not isinstance(vector, Same):
-                self._skipping.doubt([scope])
+                self._skipping.read_in_part(scope, known)
             run.plan_scope(scope, prices_of(told.whole, scope), whole=False)
             return
         for audience, part in self._parts(scope, ordinary, told).items():
