@@ -6,6 +6,7 @@ Nothing is written. The answers are for the command line.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,7 @@ from sync.domain.ids import (
     LocationId,
     OrganisationId,
     Sku,
+    WebOrderId,
     WebUserId,
 )
 from sync.domain.mapping import Source
@@ -40,11 +42,12 @@ from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import members_of_accounts
 from sync.flows.orders.discovery import order_id_of
+from sync.flows.orders.foreseeing import outlook
 from sync.mapping.problems import suggestion
 from sync.planning.documents import told_version
 from sync.ports.erp import ReadsDocuments, ReadsInvoices, ReadsItems
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
-from sync.ports.state import ResyncScope
+from sync.ports.state import LedgerEntry, ResyncScope
 from sync.ports.store import (
     FindsShownDocuments,
     FindsShownInvoices,
@@ -88,10 +91,7 @@ def explain_order(context: Context, name: str) -> Answer:
             steps.append(f"Decided by mapping {entry.mapping_version}.")
         if entry.waiting_sentence:
             steps.append(f"It waits: {entry.waiting_sentence}")
-        steps.extend(
-            f"{each.rule} {each.code}: {each.sentence.rstrip('.')}. Way out: {each.remedy}"
-            for each in entry.problems
-        )
+        steps.extend(map(str, entry.problems))
         steps.extend(entry.trail if entry.decision is None else ())
         steps.extend(entry.differences)
         steps.extend(filter(None, map(_settled, settlements)))
@@ -100,7 +100,7 @@ def explain_order(context: Context, name: str) -> Answer:
             for event in history
         ]
     if entry is None or entry.imported_at is None:
-        answer["now"] = _would_become(context, name)
+        answer.update(_would_become(context, order_id, entry))
     return answer
 
 
@@ -132,26 +132,37 @@ def _settled(settlement: Settlement) -> str | None:
     return None
 
 
-def _would_become(context: Context, name: str) -> list[str]:
+def _would_become(context: Context, order_id: WebOrderId, entry: LedgerEntry | None) -> Answer:
+    """``now`` in words, and ``outlook`` the same for programs."""
     store = needs(context.store, ReadsWebOrders, "the store")
-    order = store.order(order_id_of(context, name))
+    order = store.order(order_id)
     if order is None:
-        return ["The store shows no such order."]
-    outcome = Lookups(context).judge(order)
+        return {"now": ["The store shows no such order."], "outlook": None}
+    if entry is not None:
+        key = entry.key
+    else:
+        with context.state.transaction() as state:
+            key = state.ledger.key_of(order)
+    outcome = outlook(Lookups(context), order, key)
+    told: Answer = {"outcome": type(outcome).__name__.lower()}
     match outcome:
         case Admitted(instruction, decision):
-            return [
+            told |= {"customer": instruction.sold_to.value, "rule": decision.rule}
+            now = [
                 f"If it were imported now: into {instruction.sold_to} by {decision.rule}.",
                 *decision.trail,
                 *(f"flag: {flag}" for flag in decision.flags),
             ]
         case Waits(code, sentence, rule):
-            return [f"Now it would wait ({rule} {code}): {sentence}"]
+            told |= {"code": code, "rule": rule, "sentence": sentence}
+            now = [f"Now it would wait ({rule} {code}): {sentence}"]
         case Quarantined(problems, trail):
-            said = [f"{each.rule} {each.code}: {each.sentence}" for each in problems]
-            return ["Now it would be quarantined:", *said, *trail]
+            told["problems"] = [asdict(each) for each in problems]
+            now = ["Now it would be quarantined:", *map(str, problems), *trail]
         case _:
-            return [f"Now it would be closed ({outcome.rule}): {outcome.sentence}"]
+            told |= {"rule": outcome.rule, "sentence": outcome.sentence}
+            now = [f"Now it would be closed ({outcome.rule}): {outcome.sentence}"]
+    return {"now": now, "outlook": told}
 
 
 def explain_user(context: Context, user: str, organisation: str | None = None) -> Answer:

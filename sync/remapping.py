@@ -16,6 +16,7 @@ from sync.domain.mapping import SyncMapping
 from sync.flows.context import Context
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks, members_of_accounts
+from sync.flows.orders.foreseeing import outlook
 from sync.mapping_check import mapping_findings
 from sync.planning.registrations import judged
 from sync.planning.remapping import (
@@ -231,7 +232,7 @@ def _said(lookups: Lookups, entry: LedgerEntry) -> str:
 
 
 def _judged(lookups: Lookups, entry: LedgerEntry) -> str:
-    outcome = lookups.judge(entry.order, entry.key)
+    outcome = outlook(lookups, entry.order, entry.key)
     match outcome:
         case Admitted(instruction, decision):
             kind = "retail group" if decision.retail else "account"

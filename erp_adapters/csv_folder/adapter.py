@@ -34,6 +34,7 @@ from sync.domain.sales_order import (
 )
 from sync.errors import Conflict, Rejected, SyncError
 from sync.kit.disk import Disk, FileSystem
+from sync.kit.foreseeing import refusal_of
 from sync.kit.one_writer import REMEDY
 from sync.ports.erp import Erp, ErpCapabilities, Finding, FindingLevel, UnreadableRecord
 
@@ -216,8 +217,11 @@ class _TakesOrders(_Base):
     def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
         return self._outbox.standing(key).found(key)
 
+    def foreseen_refusal(self, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+        return refusal_of(self._rendered, order, key)
+
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
-        content = render(order, key, ZoneInfo(self._settings.time_zone))
+        content = self._rendered(order, key)
         self._refuse_unknown(order)
         held = self._outbox.send(order, key, content)
         if held is None:
@@ -252,6 +256,9 @@ class _TakesOrders(_Base):
             for status in self._unreadable.build(table.sheet, [standing.answer], make):
                 told[key] = status
         return told
+
+    def _rendered(self, order: SalesOrder, key: IdempotencyKey) -> bytes:
+        return render(order, key, ZoneInfo(self._settings.time_zone))
 
     def _refuse_unknown(self, order: SalesOrder) -> None:
         """What the ERP's import would stumble over hours later is told at once."""

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from erp_adapters.sql import checking
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.errors import Attempt, translated
+from erp_adapters.sql.errors import translated
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import Answer, BadRow, Query, Row, queries
 from sync.domain.ids import CustomerId
@@ -113,7 +113,7 @@ class SqlErpBase:
     def _read(self, name: str) -> Iterator[Reading]:
         """A read transaction for statements that begin with ``name``'s."""
         doing = f"reading {name} of {self.profile.name}"
-        attempt = Attempt(doing, address=self.database.address)
+        attempt = self.database.attempt(doing)
         with (
             translated(attempt, self.database.dialect),
             self.database.reader.begin() as connection,

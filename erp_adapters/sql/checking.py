@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.catalogue import Kind
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.errors import Attempt, translated
+from erp_adapters.sql.errors import translated
 from erp_adapters.sql.losses import Keeper, unbound
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
@@ -88,10 +88,10 @@ class _Checking:
         self._samples = Samples()
 
     def connection(self) -> Finding:
-        absent = self._database.missing_file()
-        if absent is not None:
-            told = f"there is no file {absent}"
-            return Finding("connection", FindingLevel.ERROR, told, "correct url or write_url")
+        wrong = self._database.misplaced()
+        if wrong is not None:
+            remedy = "correct that option, or put the file there"
+            return Finding("connection", FindingLevel.ERROR, wrong, remedy)
         found = self._try("connection", "correct url and password", self._connect)
         told = f"{self._profile.name} answers ({self._database.dialect})"
         return found or Finding("connection", FindingLevel.OK, told)
@@ -312,7 +312,7 @@ class _Checking:
         ``sql``: it was run with made-up values only, which a message may repeat.
         """
         try:
-            attempt = Attempt(subject, address=self._database.address)
+            attempt = self._database.attempt(subject)
             with translated(attempt, self._database.dialect):
                 work()
         except RightMissing as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from erp_adapters.sql.base import Reading, SqlErpBase
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.errors import Attempt, DuplicateKey, Moment, translated
+from erp_adapters.sql.errors import DuplicateKey, Moment, translated
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.writing import OrderWriter
 from sync.domain.ids import CustomerId, IdempotencyKey
@@ -27,7 +27,7 @@ class CreatesCustomersInSteps(SqlErpBase):
         planned = self._making.plan_customer(customer, key)
         doing = f"making customer {customer.name} in {self.profile.name}"
         try:
-            attempt = Attempt(doing)
+            attempt = self.database.attempt(doing)
             with (
                 translated(attempt, self.database.dialect),
                 self.database.writer.begin() as connection,

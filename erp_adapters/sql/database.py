@@ -9,9 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
+from erp_adapters.sql.errors import Attempt
 from erp_adapters.sql.profile_model import dialect_name
 from erp_adapters.sql.yaml_nodes import nearest
 from sync.errors import Misconfigured
+from sync.kit.database_files import misplaced
 from sync.kit.engines import EngineOptions, address_of, engine_for, parse_url
 
 INSECURE = ("insecure_trust_any_certificate", "insecure_no_encryption")
@@ -130,12 +132,17 @@ class Database:
     def writer(self) -> Engine:
         return self._engine(self.settings.write_url, read_only=False)
 
-    def missing_file(self) -> str | None:
-        """The file of a SQLite database that is not there; None where all is well."""
+    def misplaced(self) -> str | None:
+        """Which option names no SQLite database, and what is there; None where all is well."""
         if self.dialect != "sqlite":
             return None
-        files = (str(url.database) for url in (self.settings.url, self.settings.write_url))
-        return next((file for file in files if not Path(file).exists()), None)
+        named = {"url": self.settings.url, "write_url": self.settings.write_url}
+        found = (misplaced(option, Path(str(url.database))) for option, url in named.items())
+        return next((each for each in found if each is not None), None)
+
+    def attempt(self, doing: str) -> Attempt:
+        """For what is about to be done with one of the engines."""
+        return Attempt(doing, address=self.address, misplaced=self.misplaced)
 
     def close(self) -> None:
         """Gives all connections back. May be called twice."""

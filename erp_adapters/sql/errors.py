@@ -9,7 +9,7 @@ next thing anybody does is to look with ``find_order``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -50,18 +50,24 @@ class DuplicateKey(Exception):
         self.error = error
 
 
+def _not_seen() -> str | None:
+    return None
+
+
 @dataclass(slots=True)
 class Attempt:
     """What is being done, for the message, and how far it has come.
 
     ``order``: the place of the order that it is about, where there are several.
-    ``address``: host and port of the database, where it has them.
+    ``address``: host and port of the database, where it has them. ``misplaced`` tells
+    why there is none where the options say that it is, as far as that can be seen.
     """
 
     doing: str
     moment: Moment = Moment.READING
     order: int | None = None
     address: str = ""
+    misplaced: Callable[[], str | None] = _not_seen
 
 
 @contextmanager
@@ -96,6 +102,8 @@ def _ours(
     doing = attempt.doing
     writing = attempt.moment is Moment.WRITING
     match failure:
+        case Failure.LOST | Failure.DAMAGED if not writing and (wrong := attempt.misplaced()):
+            return Misconfigured(f"{doing}: {wrong}; correct that option, or put the file there")
         case Failure.LOST | Failure.TIMEOUT:
             if never_connected(told) and not writing:
                 where = attempt.address or "the address in url"
@@ -127,7 +135,12 @@ def _ours(
             return RightMissing(
                 f"{doing}: the database account lacks a right ({told.code}); {told.text}"
             )
-        case Failure.MISSING | Failure.SYNTAX | Failure.READ_ONLY | Failure.DAMAGED:
+        case Failure.MISSING:
+            return Misconfigured(
+                f"{doing}: {failure.value} ({told.code}): {told.text}; see that url names the"
+                " right database, and correct the profile if it does"
+            )
+        case Failure.SYNTAX | Failure.READ_ONLY | Failure.DAMAGED:
             return Misconfigured(f"{doing}: {failure.value} ({told.code}): {told.text}")
         case Failure.DRIVER:
             return Misconfigured(

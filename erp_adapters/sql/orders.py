@@ -26,6 +26,7 @@ from sync.domain.sales_order import (
 )
 from sync.domain.settlement import Credit, CreditRequest
 from sync.errors import Conflict, GroupRejected, Rejected
+from sync.kit.foreseeing import refusal_of
 from sync.kit.order_groups import refuse_what_is_no_group
 
 
@@ -83,6 +84,9 @@ class SubmitsOrdersInSteps(FindsOrdersByKey):
                 raise unreadable("find_orders", key.value, str(error)) from error
         return found
 
+    def foreseen_refusal(self, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+        return refusal_of(self._orders.plan, order, key)
+
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         planned = self._orders.plan(order, key)
         for last in (False, True):
@@ -105,7 +109,8 @@ class SubmitsOrdersInSteps(FindsOrdersByKey):
     def _submit(
         self, order: SalesOrder, key: IdempotencyKey, planned: Sequence[Execution]
     ) -> OrderAcknowledgement:
-        attempt = Attempt(f"writing order {order.web_number} into {self.profile.name}")
+        doing = f"writing order {order.web_number} into {self.profile.name}"
+        attempt = self.database.attempt(doing)
         with translated(attempt, self.database.dialect):
             try:
                 return self._in_one_transaction(order, key, planned, attempt)
@@ -146,7 +151,7 @@ class SubmitsOrdersInGroups(SubmitsOrdersInSteps):
     ) -> Sequence[OrderAcknowledgement]:
         refuse_what_is_no_group(orders, self.capabilities.order_group)
         doing = f"writing a group of {len(orders)} orders into {self.profile.name}"
-        attempt = Attempt(doing)
+        attempt = self.database.attempt(doing)
         try:
             planned = []
             for attempt.order, (order, key) in enumerate(orders):
@@ -206,7 +211,7 @@ class CancelsOrdersInSteps(ReadsOrderStatusByKey):
 
     def cancel_order(self, key: IdempotencyKey) -> None:
         planned = self._cancelling.plan_cancellation(key)
-        attempt = Attempt(f"cancelling the order {key} in {self.profile.name}")
+        attempt = self.database.attempt(f"cancelling the order {key} in {self.profile.name}")
         if self._is_cancelled(key):
             return
         with (
@@ -249,7 +254,7 @@ class RequestsCreditsInSteps(SqlErpBase):
         self, request: CreditRequest, key: IdempotencyKey, planned: Sequence[Execution]
     ) -> Credit:
         doing = f"filing refund {request.refund} of order {request.web_number}"
-        attempt = Attempt(f"{doing} in {self.profile.name}")
+        attempt = self.database.attempt(f"{doing} in {self.profile.name}")
         with (
             translated(attempt, self.database.dialect),
             self.database.writer.begin() as connection,

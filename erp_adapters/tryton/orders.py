@@ -26,14 +26,18 @@ from erp_adapters.tryton import translate
 from erp_adapters.tryton.comparing import differences, unlike
 from erp_adapters.tryton.finding import FindsOrdersByWebId
 from erp_adapters.tryton.queries import Row
-from erp_adapters.tryton.sale_lines import Values
+from erp_adapters.tryton.sale_lines import Values, refuse_what_no_sale_holds
 from erp_adapters.tryton.settings import Reach
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import OrderAcknowledgement, SalesOrder
 from sync.errors import Conflict, Misconfigured, OutcomeUnknown, Rejected, TryLater
+from sync.kit.foreseeing import refusal_of
 
 
 class SubmitsOrdersAsSales(FindsOrdersByWebId):
+    def foreseen_refusal(self, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+        return refusal_of(refuse_what_no_sale_holds, order, self.settings)
+
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         held = self._sale(key)
         if held is not None and not self._unfinished(held):

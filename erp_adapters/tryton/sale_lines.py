@@ -6,12 +6,33 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from erp_adapters.tryton.queries import Row
+from erp_adapters.tryton.settings import Settings
 from erp_adapters.tryton.wire import as_float
 from sync.domain.money import Money, plain
 from sync.domain.sales_order import SalesOrder, SalesOrderLine
 from sync.errors import Rejected
 
 Values = dict[str, object]
+
+
+def refuse_what_no_sale_holds(order: SalesOrder, settings: Settings) -> None:
+    """Raises Rejected for what is known to be impossible before Tryton is asked anything."""
+    for line in order.lines:
+        if line.discount.amount:
+            discount_product(line, settings)
+        _quantity(line)
+
+
+def discount_product(line: SalesOrderLine, settings: Settings) -> str:
+    """The code of the product that stands for the discount of this line. Raises Rejected."""
+    code = settings.line_discount_product or line.discount_code
+    if code is None:
+        raise Rejected(
+            f"line {line.number} has a discount of {line.discount} without a code",
+            code="erp_no_discount_product",
+            remedy="Name line_discount_product in the options of the adapter, then replay.",
+        )
+    return code
 
 
 def goods_line(line: SalesOrderLine, product: Row, units: Mapping[tuple[int, str], int]) -> Values:

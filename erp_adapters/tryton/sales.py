@@ -25,7 +25,14 @@ from erp_adapters.tryton.lookups import Header, Lookups
 from erp_adapters.tryton.queries import Row
 from erp_adapters.tryton.remarks import remarks
 from erp_adapters.tryton.rounding import booked_adjustments
-from erp_adapters.tryton.sale_lines import Values, added, amount_line, goods_line
+from erp_adapters.tryton.sale_lines import (
+    Values,
+    added,
+    amount_line,
+    discount_product,
+    goods_line,
+    refuse_what_no_sale_holds,
+)
 from erp_adapters.tryton.session import Rpc
 from erp_adapters.tryton.site import Places
 from erp_adapters.tryton.translate import AMOUNTS_FROM
@@ -38,7 +45,6 @@ from sync.domain.sales_order import (
     OnFileBillTo,
     OnFileShipTo,
     SalesOrder,
-    SalesOrderLine,
 )
 from sync.errors import GroupRejected, Rejected
 
@@ -72,6 +78,7 @@ class Sales:
 
     def values(self, order: SalesOrder, key: IdempotencyKey) -> Values:
         """What ``sale.sale`` is created with. Raises Rejected for what Tryton cannot hold."""
+        refuse_what_no_sale_holds(order, self._settings)
         begun = self._begun(order, key)
         return self._whole(begun, self._made([begun]))
 
@@ -96,6 +103,7 @@ class Sales:
         codes: set[str] = set()
         for position, order in enumerate(orders):
             with _named(position):
+                refuse_what_no_sale_holds(order, self._settings)
                 codes.update(self._codes(order))
         self.lookups.read_ahead({order.sold_to.value for order in orders}, codes)
         ship_tos = [order.ship_to for order in orders]
@@ -166,7 +174,9 @@ class Sales:
     def _codes(self, order: SalesOrder) -> set[str]:
         """Of the products that the order needs."""
         amounts = {each.code for each in (*order.charges, *order.discounts)}
-        amounts |= {self._discount_product(line) for line in order.lines if line.discount.amount}
+        amounts |= {
+            discount_product(line, self._settings) for line in order.lines if line.discount.amount
+        }
         amounts |= {self._adjustment_product(each) for each in booked_adjustments(order)}
         return amounts | {line.sku.value for line in order.lines}
 
@@ -190,7 +200,7 @@ class Sales:
         for line in order.lines:
             if line.discount.amount:
                 text = f"Discount {line.discount_code or ''} on line {line.number}, {line.sku}"
-                code = self._discount_product(line)
+                code = discount_product(line, self._settings)
                 amount(code, -line.discount, " ".join(text.split()), taxed_as=line.sku.value)
         for charge in order.charges:
             amount(charge.code, charge.amount, charge.code)
@@ -207,16 +217,6 @@ class Sales:
             }
         )
         return lines
-
-    def _discount_product(self, line: SalesOrderLine) -> str:
-        code = self._settings.line_discount_product or line.discount_code
-        if code is None:
-            raise Rejected(
-                f"line {line.number} has a discount of {line.discount} without a code",
-                code="erp_no_discount_product",
-                remedy="Name line_discount_product in the options of the adapter, then replay.",
-            )
-        return code
 
     def _adjustment_product(self, adjustment: CodedAmount) -> str:
         return self._settings.adjustment_product or adjustment.code

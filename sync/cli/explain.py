@@ -177,7 +177,7 @@ def account(customer: str, as_json: bool, site: str | None, pipeline: str | None
 
 
 # People read them in the steps.
-IN_WORDS = ("contexts", "levels", "records")
+IN_WORDS = ("contexts", "levels", "outlook", "records")
 
 
 def _show(answer: dict[str, Any], as_json: bool) -> None:

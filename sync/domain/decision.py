@@ -23,6 +23,10 @@ class Problem:
     remedy: str
     rule: str
 
+    def __str__(self) -> str:
+        """ "WA-2a user_unmapped: nobody mapped user 17. Way out: map the user." """
+        return f"{self.rule} {self.code}: {self.sentence.rstrip('.')}. Way out: {self.remedy}"
+
 
 @dataclass(frozen=True, slots=True)
 class Routed:

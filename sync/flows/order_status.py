@@ -23,6 +23,7 @@ from sync.flows.orders.aftermath import (
 from sync.flows.orders.capturing import capture_shipped
 from sync.flows.orders.discovery import order_id_of
 from sync.flows.orders.noting import note_shipped
+from sync.flows.orders.scoping import Bounds
 from sync.ports.erp import ReadsOrderStatus
 from sync.ports.state import LedgerFilter, ResyncScope, ShownOrder
 from sync.ports.store import ShowsImport
@@ -40,6 +41,7 @@ def mirror_order_status(
     status cannot be read, is remarked, never taken for cancelled. That the ERP
     refused an order after it took it is recorded whatever the store says.
     """
+    bounds = Bounds(context, scope)
     telling = Telling(result, partial(statuses_shown_before, context))
     away: SyncError | None = None
     after: WebOrderId | None = None
@@ -66,9 +68,9 @@ def mirror_order_status(
         telling.finish()
     finally:
         if not dry_run:
-            capture_shipped(context, result)
+            capture_shipped(context, result, bounds)
     if not dry_run:
-        tell_store(context, result)
+        tell_store(context, result, bounds)
 
 
 def _changed(

@@ -6,7 +6,7 @@ out in ``vector_partitions``, who may see their items in ``vector_screening``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,7 +35,12 @@ FULL_CHECK = "prices:full"
 SCOPES_PER_STEP = 50
 
 SCOPES_BY_ROW = 2_000
-"""So many scopes are asked for by themselves, at most, where the feed of a level breaks off."""
+"""So many scopes are asked for by themselves, at most, where the feed of a level breaks off.
+
+What is shown of those behind them stays. Turned down: to end the run. It would keep from
+the store what the feed had told before, and every price that somebody must not see any
+more, for as long as nobody corrects the record at which it breaks off.
+"""
 
 log = structlog.get_logger()
 
@@ -113,6 +118,7 @@ class PriceBatches:
     def tell(self) -> None:
         """Say what the short cuts had missed."""
         self._skipping.tell()
+        self._tell_of_unasked()
         missed = self._partitions.missed
         if not missed:
             return
@@ -123,6 +129,16 @@ class PriceBatches:
             f"The full check found {prices} that somebody else changed in the store."
             if self._full
             else f"The store does not show {prices} any more that it had confirmed."
+        )
+
+    def _tell_of_unasked(self) -> None:
+        result, unasked = self._run.result, len(self._run.unasked)
+        if not unasked:
+            return
+        result.count("price_scopes_unasked", unasked)
+        result.outcome = "try_later"
+        result.message = (
+            f"{unasked} price scopes behind a broken feed were not asked for and stay as they are."
         )
 
     # Reading.
@@ -163,7 +179,7 @@ class PriceBatches:
     def _rest_by_row(
         self, level: PriceLevel, broken: SyncError
     ) -> Iterator[tuple[PriceScope, Vector]]:
-        """What the feed did not come to. Raises its error where that is too much."""
+        """What the feed did not come to, as far as it is not too much; the rest stays."""
         from sync.columnar.vectors import vector_of
 
         run = self._run
@@ -171,7 +187,8 @@ class PriceBatches:
         told = run.retrying(lambda: sorted(erp.price_scopes()))
         left = [each for each in told if each.level is level and each not in self._seen]
         left = [each for each in left if run.audiences(each)]
-        self._tell_of_broken(level, broken, len(left))
+        left, unasked = left[:SCOPES_BY_ROW], left[SCOPES_BY_ROW:]
+        self._tell_of_broken(level, broken, len(left), unasked)
         # What a feed has told, the ERP can read.
         told.sort(key=lambda each: (each not in self._seen, told_soonest(each)))
         for batch, entries in read_by_row(run, erp, left, told):
@@ -181,19 +198,32 @@ class PriceBatches:
                     run.keep_scope(scope)
                 elif entries.get(scope):
                     yield scope, vector_of(entries[scope])
+        for scope in unasked:
+            run.keep_scope(scope, self._partitions.plan_kept)
+        run.unasked += unasked
 
-    def _tell_of_broken(self, level: PriceLevel, broken: SyncError, left: int) -> None:
+    def _tell_of_broken(
+        self, level: PriceLevel, broken: SyncError, asked: int, unasked: Sequence[PriceScope]
+    ) -> None:
         name, result = level.name.lower(), self._run.result
-        said = f"The feed of {name} prices breaks off ({broken})"
-        if left > SCOPES_BY_ROW:
-            result.remarks.append(
-                f"{said}. {left} scopes that it did not come to are too many to be asked for"
-                " one by one: correct the record or the statement at which it breaks off."
-            )
-            raise broken
-        log.error("prices.feed_broken", level=name, scopes=left, reason=str(broken))
+        log.error(
+            "prices.feed_broken",
+            level=name,
+            scopes=asked,
+            unasked=len(unasked),
+            reason=str(broken),
+        )
         result.count("feeds_broken")
-        result.remarks.append(f"{said}: {left} scopes were asked for by themselves.")
+        said = f"The feed of {name} prices breaks off ({broken})"
+        if not unasked:
+            result.remarks.append(f"{said}: {asked} scopes were asked for by themselves.")
+            return
+        result.remarks.append(
+            f"{said}. Of the {asked + len(unasked)} scopes that it did not come to, {asked} were"
+            f" asked for by themselves; the other {len(unasked)}, from the {unasked[0]} on, are"
+            " too many for that: what is shown of them stays. Correct the record or the statement"
+            " at which it breaks off: the next run looks at all of them then."
+        )
 
     def _shields(self, scope: PriceScope) -> bool:
         """Whether something of the scope could not be read."""
@@ -218,7 +248,7 @@ class PriceBatches:
             self._screening.screen(told)
         if shielded:
             if not isinstance(vector, Same):
-                self._skipping.doubt([scope])
+                self._skipping.read_in_part(scope, known)
             run.plan_scope(scope, _prices(told.whole, scope), whole=False)
             return
         for audience, part in self._parts(scope, ordinary, told).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -47,7 +47,8 @@ class PriceRun:
     ``shown`` are the partitions that the store shows something of. ``unclear`` are the
     owners of accounts and scopes that could not be read. ``planned`` are the partitions
     that were looked at, ``kept`` those of them that stay, at least in part, because the
-    ERP cannot tell them, ``unread`` the scopes that it cannot tell at all.
+    ERP cannot tell them, ``unread`` the scopes that it cannot tell at all, ``unasked`` those
+    that it was not asked for after all.
     """
 
     context: Context
@@ -65,6 +66,7 @@ class PriceRun:
     planned: set[Partition] = field(default_factory=set)
     kept: set[Partition] = field(default_factory=set)
     unread: dict[PriceScope, SyncError] = field(default_factory=dict)
+    unasked: list[PriceScope] = field(default_factory=list)
     _shown_of: dict[PriceScope, list[Audience]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,13 +93,20 @@ class PriceRun:
                 own = [*own, *self._for_all(entries)]
             self.plan_entries((audience, scope), own, whole=whole)
 
-    def keep_scope(self, scope: PriceScope) -> None:
-        """What is shown of it stays, to whoever may see it: the ERP cannot tell it now."""
+    def keep_scope(
+        self, scope: PriceScope, stays: Callable[[Partition], bool] | None = None
+    ) -> None:
+        """What is shown of it stays, to whoever may see it: the ERP cannot tell it now.
+
+        ``stays`` may know so without the store, and then has planned the partition.
+        """
         ordinary = self.audiences(scope)
         for audience in (*ordinary, *self.others(scope, ordinary, ())):
             if not on_channel(audience, self.scope):
                 continue
             partition = (audience, scope)
+            if stays is not None and stays(partition):
+                continue
             shown = self.shown_of(partition) if partition in self.shown else {}
             self.screening.look_at({key.sku for key in shown})
             self.compare(partition, {}, shown, whole=False)

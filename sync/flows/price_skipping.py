@@ -83,6 +83,7 @@ class Skipping:
             with run.context.state.transaction() as state:
                 self._remembered = state.price_memory.stated()
         self._now: dict[PriceScope, Stated] = {}
+        self._partly: dict[PriceScope, bytes] = {}
         self._hidden: list[PriceScope] = []
 
     def told(self, level: PriceLevel) -> Iterator[tuple[PriceScope, Vector | Same]]:
@@ -104,8 +105,9 @@ class Skipping:
             yield scope, rows
         known = {each for each in self._remembered if each.level is level}
         gone = known - before.keys() - seen
-        if gone or self._now.keys() & before.keys() or (self._full and seen - before.keys()):
-            now = {each for each in self._now if each.level is level}
+        compared = self._now.keys() | (self._partly.keys() if self._full else set())
+        if gone or compared & before.keys() or (self._full and seen - before.keys()):
+            now = {each for each in compared if each.level is level}
             after = self._run.retrying(self._erp.price_states_of, now | gone)
             self._settle(level, before, after, gone)
 
@@ -118,6 +120,11 @@ class Skipping:
         today = self._run.context.today()
         self._now[scope] = Stated(b"", fingerprint, today, first_end(rows, today))
         return True
+
+    def read_in_part(self, scope: PriceScope, fingerprint: bytes) -> None:
+        """That the scope was read, but for what is damaged of it: nothing is remembered."""
+        self.doubt([scope])
+        self._partly[scope] = fingerprint
 
     def tell(self) -> None:
         """Say what the states had hidden."""
@@ -197,11 +204,14 @@ class Skipping:
             for scope, now in self._now.items()
             if self._is_same(scope, before) and self._remembered[scope].vector != now.vector
         )
+        read = {scope: now.vector for scope, now in self._now.items()} | self._partly
+        for scope, vector in read.items() if self._full else ():
+            steady = scope.level is level and before.get(scope) == after.get(scope)
+            if steady and self._was_hidden(scope, vector, before):
+                self._hidden.append(scope)
         for scope, now in self._now.items():
             if scope.level is not level or before.get(scope) != after.get(scope):
                 continue
-            if self._full and self._was_hidden(scope, now, before):
-                self._hidden.append(scope)
             state = before.get(scope)
             if state is None or not state.settled or self._shields(scope):
                 continue
@@ -211,10 +221,10 @@ class Skipping:
         for scope in gone - after.keys():
             confirming.expect_state(scope, None)
 
-    def _was_hidden(self, scope: PriceScope, now: Stated, states: States) -> bool:
+    def _was_hidden(self, scope: PriceScope, vector: bytes, states: States) -> bool:
         """Whether a run that believes the states would not have read what it is now."""
         if scope in states:
-            return self._is_same(scope, states) and self._remembered[scope].vector != now.vector
+            return self._is_same(scope, states) and self._remembered[scope].vector != vector
         return all(scope != shown for _, shown in self._run.shown)
 
     def doubt(self, scopes: Iterable[PriceScope]) -> None:

@@ -95,7 +95,7 @@ def mirror_prices(
         if dry_run and context.price_changes is not None:
             context.price_changes(spool.every())
     through = result.outcome == "ok" or (
-        result.outcome == "try_later" and bool(unread or run.unread)
+        result.outcome == "try_later" and bool(unread or run.unread or run.unasked)
     )
     if full and not dry_run and through:
         note_full_check(context, began)

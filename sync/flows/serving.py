@@ -67,7 +67,8 @@ def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
     """One for each flow that would fail, and one that names all that do nothing here."""
     idle: list[str] = []
     for flow, needs in NEEDS.items():
-        lacking = _lacking(erp, needs.erp, "the ERP") + _lacking(store, needs.store, "the store")
+        of_erp, of_store = _lacking(erp, needs.erp, "ERP"), _lacking(store, needs.store, "store")
+        lacking = [*of_erp, *of_store]
         if not lacking:
             continue
         told = " and ".join(lacking)
@@ -78,7 +79,7 @@ def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
             flow,
             FindingLevel.WARNING,
             f"cannot be served, and its runs fail: {told}",
-            "Add what it needs to the adapter's profile (its README says which statements).",
+            _way_out(flow, erp=bool(of_erp), store=bool(of_store)),
         )
     if idle:
         yield Finding("flows", FindingLevel.OK, f"these do nothing here: {', '.join(idle)}")
@@ -86,4 +87,14 @@ def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
 
 def _lacking(system: Erp | Store, wanted: tuple[type, ...], name: str) -> list[str]:
     missing = [each.__name__ for each in wanted if not isinstance(system, each)]
-    return [f"{name} lacks {', '.join(missing)}"] if missing else []
+    return [f"the {name} lacks {', '.join(missing)}"] if missing else []
+
+
+def _way_out(flow: str, *, erp: bool, store: bool) -> str:
+    """What of it can be helped: an ERP's profile or options may say more, a store's do not."""
+    off = f'name it under off in the schedule of the pipeline (off = ["{flow}"])'
+    if not erp:
+        return f"Nothing in the ERP helps: take a store whose adapter can do this, or {off}."
+    more = "Let the ERP's adapter serve it: its README says what a profile or option must add"
+    also = "; take a store whose adapter can do this too" if store else ""
+    return f"{more}{also}. Or {off}."

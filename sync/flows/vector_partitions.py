@@ -93,6 +93,25 @@ class VectorPartitions:
         run.spool.add_delta(partition, delta)
         return True
 
+    def plan_kept(self, partition: Partition) -> bool:
+        """Leave it as the store had confirmed it, without asking the store.
+
+        False where what it shows is not known, or may be of an item that is not for everybody.
+        """
+        run, held = self._run, self._held.get(partition)
+        if held is None or bool(held.shown) != (partition in run.shown):
+            return False
+        if not self._screening.lists:
+            return False
+        if run.restricted.items:
+            rows = self.vectors.rows(held.vector)
+            if rows is None or self._screening.restricted_in(Told(held.vector, rows)):
+                return False
+        run.planned.add(partition)
+        run.spool.tally.shown += held.shown
+        run.spool.tally.wanted += held.shown
+        return True
+
     def _put_aside(
         self,
         partition: Partition,

@@ -30,6 +30,7 @@ from sync.domain.registration import NewCustomer
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
 from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark
+from sync.errors import Rejected
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -491,6 +492,20 @@ class SubmitsOrders(Protocol):
         or raises Conflict. Raises Rejected when the ERP refuses the order;
         OutcomeUnknown when it cannot be told whether it was written; TryLater
         only when it surely was not.
+        """
+        ...
+
+
+@runtime_checkable
+class ForeseesRefusals(Protocol):
+    """Optional, beside ``SubmitsOrders``: says what the ERP has no place for."""
+
+    def foreseen_refusal(self, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+        """What ``submit_order`` would raise of this order whatever its server said, in the
+        same words; None where the server decides.
+
+        It asks no system and changes nothing. An order of which it foresees nothing is
+        not refused before the ERP itself is asked.
         """
         ...
 

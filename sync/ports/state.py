@@ -188,6 +188,10 @@ class LedgerFilter:
 
 
 class Ledger(Protocol):
+    def key_of(self, order: StoreOrder) -> IdempotencyKey:
+        """The key of an order that was never seen, if it were discovered now."""
+        ...
+
     def discover(self, order: StoreOrder, now: datetime) -> Discovery:
         """Insert the order, or take over its newer version while it is not claimed.
 

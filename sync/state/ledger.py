@@ -87,6 +87,9 @@ class SqlLedger(LedgerReads):
         self._stepped: dict[str, Row] = {}
         self._told: list[Row] = []
 
+    def key_of(self, order: StoreOrder) -> IdempotencyKey:
+        return self._key_for(order)
+
     @contextmanager
     def together(self, order_ids: Sequence[WebOrderId]) -> Iterator[None]:
         if self._read is not None:

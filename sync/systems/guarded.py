@@ -21,7 +21,12 @@ from sync.systems.watch import SystemWatch
 
 T = TypeVar("T")
 
-LOCAL = frozenset({"check", "close", "take_unreadable", "hinted_orders", "shopper_findings"})
+LOCAL = frozenset(
+    {
+        *("check", "close", "take_unreadable", "hinted_orders", "shopper_findings"),
+        "foreseen_refusal",
+    }
+)
 """Methods of the ports that ask no system, or must reach it even while it is left alone.
 
 How ``hinted_orders`` ends says nothing about the store: a stranger's forgeries

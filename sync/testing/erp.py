@@ -52,6 +52,7 @@ from sync.domain.sales_order import (
 from sync.domain.settlement import Credit, CreditRequest
 from sync.domain.times import Watermark, utc
 from sync.errors import AccessDenied, Conflict, Rejected
+from sync.kit.foreseeing import refusal_of
 from sync.ports.clock import Clock
 from sync.ports.erp import (
     ErpCapabilities,
@@ -132,6 +133,7 @@ class MemoryErp:
         self._statuses: dict[IdempotencyKey, OrderStatus] = {}
         self._credits: list[tuple[IdempotencyKey, CreditRequest]] = []
         self._refuses_credits = False
+        self._no_place_for: tuple[str, ...] = ()
         self._refused_skus: dict[Sku, str] = {}
         self._changed: dict[tuple[Feed, CustomerId], datetime] = {}
         self._created: dict[IdempotencyKey, CustomerId] = {}
@@ -387,9 +389,13 @@ class MemoryErp:
             total=row.order.total,
         )
 
+    def foreseen_refusal(self, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+        return refusal_of(self._refuse_what_has_no_place, order)
+
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         self._admit()
         self.submitted += 1
+        self._refuse_what_has_no_place(order)
         held = self._row(key)
         if held is not None and self._capabilities.unique_external_key:
             if held.order != order:
@@ -656,6 +662,11 @@ class MemoryErp:
         """Every request for a credit in the ERP, in the order in which they came."""
         return tuple(request for _, request in self._credits)
 
+    def cannot_keep(self, *fields: str) -> None:
+        """From now on every order that has something in one of these fields is refused,
+        whatever else is in the ERP: it has no place for them."""
+        self._no_place_for = fields
+
     def refuse_item(self, sku: Sku, why: str = "item is blocked for sale") -> None:
         """From now on every order with a line of this item is refused."""
         self._refused_skus[sku] = why
@@ -713,6 +724,15 @@ class MemoryErp:
             for line in row.order.lines
         )
         return OrderStatus(state, row.number, lines=lines)
+
+    def _refuse_what_has_no_place(self, order: SalesOrder) -> None:
+        lost = [name for name in self._no_place_for if getattr(order, name)]
+        if lost:
+            raise Rejected(
+                f"order {order.web_number}: the ERP has no place for {', '.join(lost)}",
+                code="erp_cannot_keep",
+                remedy="make room for it in the ERP, then replay",
+            )
 
     def _refuse_what_a_real_one_would(self, order: SalesOrder) -> None:
         if order.sold_to not in self._accounts:

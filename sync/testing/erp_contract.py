@@ -18,7 +18,7 @@ one that it claims must pass.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -83,6 +83,7 @@ from sync.ports.erp import (
     FindsCustomers,
     FindsOrders,
     FindsOrdersTogether,
+    ForeseesRefusals,
     ListsRestrictedItems,
     PurchaseOrder,
     ReadsAccountFiles,
@@ -108,6 +109,7 @@ from sync.ports.erp import (
 )
 from sync.testing import builders as a
 from sync.testing.erp_world import ErpWorld, OrderRows
+from sync.testing.odd_orders import PLAIN, odd_orders
 
 P = TypeVar("P")
 
@@ -150,10 +152,12 @@ class ErpAdapterContract:
 
     ``own_scope`` and ``other_scope`` are two scopes of which the suite arranges
     prices; an ERP that has no prices of single accounts names groups instead.
+    ``foresees`` names the ``odd_orders`` that the adapter refuses by itself.
     """
 
     own_scope = PriceScope.account(a.ACCOUNT)
     other_scope = PriceScope.account(OTHER)
+    foresees: Collection[str] = ()
 
     # Customers of registrations.
 
@@ -336,6 +340,34 @@ class ErpAdapterContract:
         submits.submit_order(a.a_sales_order(), a.KEY)
 
         assert erp_world.order_rows() == OrderRows(headers=1, lines=1)
+
+    @pytest.mark.rule("OI-2", "OP-2")
+    @pytest.mark.parametrize("name", odd_orders())
+    def test_what_is_foreseen_of_an_order_is_what_submitting_it_says(
+        self, erp: Erp, erp_world: ErpWorld, name: str
+    ) -> None:
+        foresees = having(erp, ForeseesRefusals)
+        submits = self._order_world(erp, erp_world)
+        needs_id = erp.capabilities.needs_ship_to_id
+        order = odd_orders(a.SHIP_TO if needs_id else None)[name]
+
+        foreseen = foresees.foreseen_refusal(order, a.KEY)
+
+        assert (foreseen is not None) == (name in self.foresees)
+        assert erp_world.order_rows() == OrderRows(headers=0, lines=0)
+        if foreseen is not None:
+            # Of a customer that the ERP lacks too: it is not even asked.
+            for each in (order, dataclasses.replace(order, sold_to=OTHER)):
+                with pytest.raises(Rejected) as caught:
+                    submits.submit_order(each, a.KEY)
+                said = caught.value
+                assert (str(said), said.code, said.remedy) == (
+                    *(str(foreseen), foreseen.code, foreseen.remedy),
+                )
+            assert foreseen.remedy
+            assert erp_world.order_rows() == OrderRows(headers=0, lines=0)
+        elif name == PLAIN:
+            submits.submit_order(order, a.KEY)
 
     def test_an_order_of_a_customer_that_the_erp_lacks_is_refused(
         self, erp: Erp, erp_world: ErpWorld

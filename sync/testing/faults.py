@@ -52,6 +52,10 @@ TAKES_PIECES = frozenset({"publish_document"})
 ORDERED = frozenset({"changed_orders", "availability", "shown_stocked_items", "open_applications"})
 
 
+# What a port tells by itself: nothing is on its way that could be lost.
+ASKS_NOBODY = frozenset({"foreseen_refusal"})
+
+
 def writing(method: str) -> bool:
     """Whether a call of this name may change something."""
     return method.startswith(WRITING) and method not in READING
@@ -279,7 +283,7 @@ def _wrapper(kind: type[Any], prefix: str) -> type[_Faulty]:
         if member.startswith("_"):
             continue
         value = getattr(kind, member)
-        if callable(value):
+        if callable(value) and member not in ASKS_NOBODY:
             members[member] = _delegating(member, f"{prefix}{member}")
         else:
             members[member] = _reading(member)

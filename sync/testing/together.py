@@ -58,6 +58,7 @@ class GroupingErp(MemoryErp):
             if self._row(key) is not None:
                 raise Conflict(f"the ERP has an order under {key} already")
             try:
+                self._refuse_what_has_no_place(order)
                 self._refuse_what_a_real_one_would(order)
             except Rejected as refusal:
                 raise GroupRejected(

@@ -34,6 +34,7 @@ from sync.domain.order import Buyer, Membership, Role, SelectedShipTo, WebOrder
 from sync.domain.pricing import DEFAULT_LIST, PriceScope
 from sync.flows.context import Context, FlowResult
 from sync.flows.orders.discovery import discover
+from sync.flows.orders.scoping import Bounds
 from sync.flows.orders.work import OrderWork
 from sync.ports.erp import Erp
 from sync.ports.state import ResyncScope
@@ -177,7 +178,8 @@ class Site:
     def work(self) -> FlowResult:
         """Claim, judge, look up, submit and record every order that is waiting."""
         result = FlowResult("orders")
-        OrderWork(self.context, result).run(ResyncScope())
+        everything = ResyncScope()
+        OrderWork(self.context, result).run(everything, Bounds(self.context, everything))
         return result
 
 

@@ -51,6 +51,8 @@ def world(tmp_path: Path) -> CsvWorld:
 
 @pytest.mark.rule("WA-14", "OI-1", "MI-1", "WA-6")
 class TestCsvFolder(ErpAdapterContract):
+    foresees = ("long_street",)
+
     @pytest.fixture
     def erp_world(self, tmp_path: Path) -> CsvWorld:
         return CsvWorld(tmp_path / "share")

@@ -45,6 +45,7 @@ ERP_PROTOCOLS = [
     erp_ports.TellsChanges,
     erp_ports.FindsOrders,
     erp_ports.SubmitsOrders,
+    erp_ports.ForeseesRefusals,
     erp_ports.ReadsOrderStatus,
     erp_ports.ChecksPurchaseOrders,
     erp_ports.CancelsOrders,

@@ -33,6 +33,7 @@ NONE = OrderRows(headers=0, lines=0)
 
 class _OrdersAsFiles(ErpAdapterContract):
     asks_the_database: bool
+    foresees = ("control_character", "long_street")
 
     @pytest.fixture
     def ledger(self, tmp_path: Path) -> Iterator[Engine]:

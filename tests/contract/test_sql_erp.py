@@ -24,6 +24,9 @@ def adapter(url: str) -> Erp:
 
 @pytest.mark.rule("OI-1", "MI-1", "WA-6")
 class TestSqlErpOnSqlite(ErpAdapterContract):
+    # SQLite keeps numbers as floating-point ones where a column says NUMERIC.
+    foresees = ("long_street", "fine_quantity")
+
     @pytest.fixture
     def ledger(self, tmp_path: Path) -> Iterator[Engine]:
         engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}")
@@ -58,6 +61,8 @@ def postgres_ledger() -> Iterator[Engine]:
 
 @pytest.mark.rule("OI-1", "MI-1", "WA-6")
 class TestSqlErpOnPostgresql(ErpAdapterContract):
+    foresees = ("long_street",)
+
     @pytest.fixture
     def erp_world(self, postgres_ledger: Engine) -> HarbourWorld:
         empty_tables(postgres_ledger)

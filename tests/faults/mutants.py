@@ -386,7 +386,7 @@ def nothing_is_judged(context: Any, result: Any) -> None:
     return None
 
 
-def shown_before_it_took(context: Any, result: Any) -> None:
+def shown_before_it_took(context: Any, result: Any, bounds: Any) -> None:
     """The ledger says that the store shows it; then the store is told."""
     with context.state.transaction() as state:
         entries = state.ledger.to_show(200)

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from sync.cli.scope import FLOW_NAMES
 from sync.domain.ids import CustomerId
+from sync.domain.order import OrderState
+from sync.domain.sales_order import ErpOrderState, LineStatus
 from sync.errors import Misconfigured
+from sync.flows.context import Limits, OrderLimits
 from sync.flows.cycle import FLOWS
 from sync.flows.narrowing import NARROWED_BY, flows_of
-from sync.ports.state import ResyncScope
-from tests.scenarios.world import World, harbour_order, mill_order
+from sync.flows.orders.noting import note_shipped
+from sync.ports.state import LedgerState, ResyncScope
+from sync.testing import builders as a
+from sync.testing.faults import Script
+from tests.scenarios.world import (
+    ASSIGNMENTS,
+    HARBOUR,
+    MILL,
+    TRADE,
+    WEB,
+    MakeWorld,
+    World,
+    guest_order,
+    harbour_order,
+    mill_order,
+    order_id,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GIVEN: dict[str, Any] = {
@@ -111,3 +130,87 @@ def test_order_status_is_shown_for_one_account_alone(world: World) -> None:
     assert world.entry(1).status is None
     assert world.entry(2).status is not None
     assert world.run("order_status", channel="nowhere").outcome == "failed"
+
+
+ALL_WRITES = Limits(
+    orders=OrderLimits(
+        pass_on_cancellations=True, credit_channels=[WEB.value], capture_channels=[WEB.value]
+    )
+)
+PARTS = [{"customer": HARBOUR.value}, {"order": "order-1"}, {"channel": WEB.value}]
+
+
+def notices(world: World) -> set[str]:
+    found = world.store.shown_imports([order_id(number) for number in range(1, 5)])
+    return {each.value for each in found}
+
+
+@pytest.mark.rule("OP-2", "WA-13")
+@pytest.mark.parametrize("part", PARTS, ids=str)
+def test_no_notice_of_another_order_is_shown_by_a_run_for_a_part(
+    world: World, part: dict[str, Any]
+) -> None:
+    """Of those too that were due before, such as of an order in quarantine."""
+    held = mill_order(2, total=a.money("1.00"), channel=TRADE)
+    for order in (held, guest_order(3, channel=TRADE)):
+        world.store.place_order(order)
+    with world.state.transaction() as state:
+        state.ledger.discover(held, world.clock.now())
+    world.store.place_order(harbour_order(1))
+
+    result = world.run("orders", **part)
+
+    assert result.counts["imported"] == 1
+    assert world.state_of(1) is LedgerState.ACKNOWLEDGED
+    assert notices(world) == {"order-1"}
+    world.import_orders()
+    assert notices(world) == {"order-1", "order-2", "order-3"}
+
+
+@pytest.mark.rule("OP-2", "WA-2d")
+def test_notice_of_an_order_that_moved_since_goes_with_the_account_that_it_is_in(
+    world: World,
+) -> None:
+    world.store.place_order(mill_order(2))
+    script = Script()
+    for attempt in range(1, 12):
+        script.lost_request("store.show_import", at=attempt)
+    world.script = script
+    world.import_orders()
+    assert world.state_of(2) is LedgerState.IMPORTED
+    world.script = None
+    world.remap(assignments=(*ASSIGNMENTS[:1], replace(ASSIGNMENTS[1], customer_id=HARBOUR)))
+
+    world.run("orders", customer=HARBOUR.value)
+    assert world.state_of(2) is LedgerState.IMPORTED
+    world.run("orders", customer=MILL.value)
+    assert world.state_of(2) is LedgerState.ACKNOWLEDGED
+
+
+@pytest.mark.rule("OP-2", "OI-4", "OI-10")
+def test_nothing_of_another_order_is_cancelled_credited_or_captured_by_a_run_for_a_part(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(limits=ALL_WRITES)
+    for order in (mill_order(2), guest_order(3), guest_order(4)):
+        world.store.place_order(order)
+    world.import_orders()
+    world.edit(2, state=OrderState.CANCELLED)
+    world.store.refund(order_id(3), a.money("10.00"), "R-1")
+    shipped = LineStatus(1, a.SKU, Decimal(10), Decimal(10), Decimal(0))
+    key = world.entry(4).key
+    status = replace(world.erp.statuses[key], state=ErpOrderState.SHIPPED, lines=(shipped,))
+    world.erp.set_order_status(key, status)
+    with world.state.transaction() as state:
+        note_shipped(world.context(), state, order_id(4), status)
+
+    for flow in ("orders", "order_status"):
+        result = world.run(flow, customer=HARBOUR.value)
+        assert result.outcome == "ok"
+        assert not {"cancelled_in_erp", "credited", "captured"} & result.counts.keys()
+    assert world.erp.cancellations == 0
+    assert world.erp.credits == ()
+    assert not world.store.captures([order_id(4)])
+
+    done = {**world.import_orders().counts, **world.run("order_status").counts}
+    assert (done["cancelled_in_erp"], done["credited"], done["captured"]) == (1, 1, 1)

@@ -198,6 +198,8 @@ def test_full_check_finds_what_a_state_had_hidden_and_says_of_which_list() -> No
 def test_full_check_accuses_no_state_of_what_changes_while_it_reads() -> None:
     site = a_site()
     site.clock.advance(31 * DAY)
+    # Between the two times that the states of this level are asked for.
+    site.erp.feeds = (PriceLevel.ACCOUNT,)
     site.erp.meanwhile = [lambda erp: erp.set_price(price(OWN, "6"))]
     result = site.run()
     assert result.counts["changed"] == 1
@@ -353,11 +355,39 @@ def test_state_that_was_found_to_lie_is_not_believed_again_beside_a_damaged_row(
     site.erp.set_price(price(OWN, "6"))
     site.erp.damage_price(price(OWN, "5", SKUS[1]).key)
     site.clock.advance(31 * DAY)
-    site.run()
+    found = site.run()
     assert shown(site)[SKUS[0]] == "6"
+    assert found.counts["hidden_by_price_states"] == 1
+    assert any(f"did not say so: the {OWN}." in each for each in found.remarks)
     for _ in range(2):
-        site.run()
+        found = site.run()
         assert shown(site)[SKUS[0]] == "6", "what the state had hidden came back"
+        assert "hidden_by_price_states" not in found.counts, "it is read every time"
+
+
+@pytest.mark.rule("OP-5")
+def test_state_that_tells_of_a_damaged_row_is_not_accused() -> None:
+    site = a_site()
+    site.erp.damage_price(price(OWN, "5", SKUS[1]).key)
+    site.clock.advance(31 * DAY)
+    for _ in range(2):
+        found = site.run(scope=ResyncScope(everything=True))
+        assert found.counts["unreadable"] == 1
+        assert "hidden_by_price_states" not in found.counts
+
+
+@pytest.mark.rule("OP-5")
+def test_no_state_is_accused_of_what_changes_beside_a_damaged_row_while_it_is_read() -> None:
+    site = a_site()
+    site.erp.blind_states = True
+    assert site.run().outcome == "ok"
+    site.erp.damage_price(price(OWN, "5", SKUS[1]).key)
+    # Between the two times that the states of this level are asked for. A new entry
+    # changes the number that such a state is made of.
+    site.erp.feeds = (PriceLevel.ACCOUNT,)
+    site.erp.meanwhile = [lambda erp: erp.set_price(price(OWN, "7", SKUS[2]))]
+    site.clock.advance(31 * DAY)
+    assert "hidden_by_price_states" not in site.run().counts
 
 
 @pytest.mark.rule("OP-2")

@@ -15,6 +15,7 @@ from sync.flows import price_batches
 from sync.flows.apart import PROBES
 from sync.flows.retrying import Patience
 from sync.planning.guards import Guard
+from sync.ports.state import ResyncScope
 from sync.systems import SystemWatch, guarded
 from sync.testing import builders as a
 from sync.testing.erp import MemoryErp
@@ -280,18 +281,111 @@ def test_a_broken_feed_is_told_and_what_it_did_not_come_to_is_asked_for_by_itsel
     assert dict(site.store.prices) == site.by_row_from_scratch()
 
 
-@pytest.mark.rule("OP-1", "OP-2")
-def test_a_broken_feed_of_many_scopes_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    site = build(feeds=True)
-    erp = erp_of(site)
-    change_all(site)
-    before = dict(site.store.prices)
+@pytest.fixture
+def too_many(monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The feed of accounts breaks off at the first, and only that one is asked for by itself."""
     monkeypatch.setattr(price_batches, "SCOPES_BY_ROW", 1)
-    erp.odd = {HARBOURS}
+    site = build(feeds=True)
+    erp_of(site).odd = {HARBOURS}
+    return site
+
+
+@pytest.mark.rule("MI-1", "MI-3", "OP-1", "OP-2")
+def test_scopes_too_many_to_be_asked_for_stay_and_keep_no_others_out(too_many: Site) -> None:
+    erp = erp_of(too_many)
+    before = shown(too_many, HARBOURS, MILLS)
+    change_all(too_many)
+    too_many.limits = replace(too_many.limits, guards={"prices": Guard()})
+
+    result = too_many.run()
+
+    assert (result.outcome, result.plan_id) == ("try_later", None)
+    counted = ("feeds_broken", "price_scopes_unread", "price_scopes_unasked")
+    assert [result.counts[each] for each in counted] == [1, 1, 1]
+    assert result.message.startswith("1 price scopes behind a broken feed were not asked for")
+    [told] = [each for each in result.remarks if "breaks off" in each]
+    assert str(broken(HARBOURS)) in told
+    assert "Of the 2 scopes that it did not come to, 1 were asked for by themselves" in told
+    assert f"the other 1, from the {MILLS} on" in told
+    assert "Correct the record or the statement" in told
+    assert shown(too_many, HARBOURS, MILLS) == before
+    others = [each for each in EVERY if each not in (HARBOURS, MILLS)]
+    erp.odd = set()
+    assert shown(too_many, *others) == {
+        k: v for k, v in too_many.by_row_from_scratch().items() if k.key.scope in others
+    }
+
+    assert too_many.run().outcome == "ok"
+    assert dict(too_many.store.prices) == too_many.by_row_from_scratch()
+
+
+@pytest.mark.rule("MI-3")
+def test_a_feed_that_breaks_off_at_its_begin_is_no_empty_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = build(feeds=True)
+    scopes = set(site.erp.price_scopes()) - {HARBOURS, MILLS}
+    only, *others = [each.key for each in site.erp.prices(scopes) if not each.key.scope.owner]
+    others += [each.key for each in site.erp.prices(scopes) if each.key.scope.owner]
+    for key in others:
+        site.erp.remove_price(key)
+    site.run_believed("prices")
+    before = shown(site, HARBOURS, MILLS)
+    assert shown(site, only.scope)
+    site.erp.remove_price(only)
+    monkeypatch.setattr(price_batches, "SCOPES_BY_ROW", 0)
+    erp_of(site).odd = {HARBOURS}
+    site.limits = replace(site.limits, guards={"prices": Guard()})
     result = site.run()
-    assert (result.outcome, result.message) == ("try_later", str(broken(HARBOURS)))
-    assert any("too many" in each for each in result.remarks)
-    assert dict(site.store.prices) == before
+    assert (result.outcome, result.plan_id) == ("try_later", None)
+    assert result.counts["price_scopes_unasked"] == 2
+    assert dict(site.store.prices) == before, "the one price that went is gone, and no other"
+
+
+@pytest.mark.rule("VE-5", "VE-7", "WA-6")
+@pytest.mark.parametrize("full", [False, True])
+def test_nobody_goes_on_seeing_what_is_not_theirs_behind_a_broken_feed(
+    too_many: Site, full: bool
+) -> None:
+    too_many.erp.add_item(a.an_item(sku=SKUS[1], allowed_to=frozenset()))
+    before = shown(too_many, MILLS)
+    assert before
+
+    too_many.run(scope=ResyncScope(everything=full))
+
+    assert shown(too_many, MILLS) == {k: v for k, v in before.items() if k.key.sku != SKUS[1]}
+    too_many.remap(assignments=[each for each in ASSIGNMENTS if each.customer_id != MILL])
+    too_many.run()
+    assert not shown(too_many, MILLS)
+
+
+@pytest.mark.rule("MI-2")
+def test_what_is_not_asked_for_is_not_read_of_the_store_and_makes_no_run_a_full_check(
+    too_many: Site,
+) -> None:
+    too_many.clock.advance(DAY)
+    for _ in range(2):
+        too_many.run()
+        too_many.clock.advance(60)
+    before = too_many.asked
+    too_many.run()
+    assert too_many.asked - before == 1, "of what was asked for in vain alone"
+
+
+@pytest.mark.rule("VE-5", "VE-7")
+def test_items_behind_a_broken_feed_are_asked_for_where_none_are_listed(too_many: Site) -> None:
+    erp = Unlisted(too_many.clock)
+    erp.__dict__.update(too_many.erp.__dict__)
+    too_many.erp = erp
+    erp.add_item(a.an_item(sku=SKUS[1], allowed_to=frozenset()))
+    # No price that is read tells of the item.
+    for scope in EVERY:
+        if scope != MILLS:
+            erp.remove_price(a.a_price_key(scope=scope, sku=SKUS[1]))
+    for key in [key for key in too_many.store.prices if key.key.scope != MILLS]:
+        too_many.store.apply_prices([], [key])
+    assert too_many.run().counts["price_scopes_unasked"] == 1
+    assert not any(key.key.sku == SKUS[1] for key in shown(too_many, MILLS))
 
 
 @pytest.mark.rule("MI-1", "MI-2")

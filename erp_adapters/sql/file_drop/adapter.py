@@ -20,8 +20,9 @@ from erp_adapters.sql.orders import FindsOrdersByKey, ReadsOrderStatusByKey, sam
 from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, OrderStatus, SalesOrder
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, Rejected
 from sync.kit.disk import Disk, FileSystem
+from sync.kit.foreseeing import refusal_of
 from sync.kit.one_writer import REMEDY
 from sync.ports.erp import ErpCapabilities, Finding, FindingLevel
 
@@ -61,6 +62,9 @@ class SubmitsOrdersAsFiles(FindsOrdersByKey, ReadsOrderStatusByKey):
 
     def find_order(self, key: IdempotencyKey) -> FoundOrder | None:
         return self._held_by_database(key) or self._outbox.standing(key).found()
+
+    def foreseen_refusal(self, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+        return refusal_of(self._renderer.render, order, key)
 
     def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
         files = self._renderer.render(order, key)

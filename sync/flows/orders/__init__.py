@@ -23,6 +23,7 @@ from sync.flows.orders.cancelling import cancel_in_erp
 from sync.flows.orders.crediting import credit_refunds
 from sync.flows.orders.discovery import discover
 from sync.flows.orders.rehearsal import rehearse
+from sync.flows.orders.scoping import Bounds
 from sync.flows.orders.second_look import look_again
 from sync.flows.orders.work import OrderWork
 from sync.ports.state import ResyncScope
@@ -63,15 +64,16 @@ def import_orders(
 
 
 def _bring_in(context: Context, result: FlowResult, scope: ResyncScope) -> None:
+    bounds = Bounds(context, scope)
     try:
-        OrderWork(context, result).run(scope)
+        OrderWork(context, result).run(scope, bounds)
     finally:
         # Also when the ERP is away: the store should say so at each order.
         judge_changes(context, result)
         try:
-            cancel_in_erp(context, result)
+            cancel_in_erp(context, result, bounds)
         finally:
             try:
-                credit_refunds(context, result)
+                credit_refunds(context, result, bounds)
             finally:
-                tell_store(context, result)
+                tell_store(context, result, bounds)

@@ -28,6 +28,7 @@ from sync.flows.mirroring import chunks
 from sync.flows.orders.cancelling import both_cancelled, called_back, to_be_cancelled
 from sync.flows.orders.crediting import credits_refunds
 from sync.flows.orders.noting import note_refunds
+from sync.flows.orders.scoping import Bounds
 from sync.planning.changes import STOPPED, apart_from_refunds, late_changes
 from sync.ports.notices import notice_for
 from sync.ports.state import LedgerEntry, LedgerState, ShownOrder
@@ -93,7 +94,7 @@ NO_LONGER_KEPT = (
 RECORDED_TOGETHER = 50
 
 
-def tell_store(context: Context, result: FlowResult) -> None:
+def tell_store(context: Context, result: FlowResult, bounds: Bounds) -> None:
     """Show at each order how far it is (WA-13); the ERP side is not touched.
 
     A notice that the store does not take is remarked and tried again in the next run.
@@ -107,6 +108,11 @@ def tell_store(context: Context, result: FlowResult) -> None:
         with context.state.transaction() as state:
             entries = state.ledger.to_show(context.limits.orders.batch + len(untold))
         entries = [entry for entry in entries if entry.order_id not in untold]
+        outside = bounds.outside([entry.order_id for entry in entries])
+        untold |= outside
+        if entries and len(outside) == len(entries):
+            continue
+        entries = [entry for entry in entries if entry.order_id not in outside]
         if not entries:
             telling.finish()
             return

@@ -29,6 +29,7 @@ from sync.errors import (
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import take_unreadable
 from sync.flows.orders.records import look_again_after_s
+from sync.flows.orders.scoping import Bounds
 from sync.planning.changes import STOPPED
 from sync.ports.erp import CancelsOrders, ReadsOrderStatus
 from sync.ports.state import LedgerEntry, LedgerState
@@ -71,7 +72,7 @@ def called_back(entry: LedgerEntry, newer: StoreOrder) -> tuple[str, ...]:
     return ("The ERP was asked to cancel the order, and the store shows it as open again.",)
 
 
-def cancel_in_erp(context: Context, result: FlowResult) -> None:
+def cancel_in_erp(context: Context, result: FlowResult, bounds: Bounds) -> None:
     """See to every cancellation that is wanted, one look and at most one attempt each."""
     seen: set[str] = set()
     while True:
@@ -81,6 +82,11 @@ def cancel_in_erp(context: Context, result: FlowResult) -> None:
         entries = [each for each in entries if each.order_id.value not in seen]
         if not entries:
             return
+        outside = bounds.outside([each.order_id for each in entries])
+        seen |= {each.value for each in outside}
+        entries = [each for each in entries if each.order_id not in outside]
+        if not entries:
+            continue
         erp = context.erp
         if not isinstance(erp, ReadsOrderStatus) or not isinstance(erp, CancelsOrders):
             _to_people(context, result, entries)

@@ -19,6 +19,7 @@ from sync.domain.settlement import Capture, CaptureState, settlement_key
 from sync.errors import Conflict, OutcomeUnknown, Refusal
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.orders.noting import of_kind
+from sync.flows.orders.scoping import Bounds
 from sync.flows.orders.settling import Settling, over
 from sync.planning.captures import CannotCapture, ToCapture, cannot_tell, owed_for, to_capture
 from sync.planning.changes import STOPPED
@@ -29,7 +30,7 @@ from sync.ports.store import CapturesPayments, ReadsWebOrders
 log = structlog.get_logger()
 
 
-def capture_shipped(context: Context, result: FlowResult) -> None:
+def capture_shipped(context: Context, result: FlowResult, bounds: Bounds) -> None:
     """Ask for what is to be captured of every order of which something has left.
 
     Does nothing, and says so, for a store that captures nothing.
@@ -39,14 +40,16 @@ def capture_shipped(context: Context, result: FlowResult) -> None:
     if not isinstance(context.store, CapturesPayments):
         result.remarks.append("The store captures nothing when it is asked (capture_channels).")
         return
-    _Capturing(context, result, context.store).run((SettlementKind.SHIPPED,))
+    _Capturing(context, result, bounds, context.store).run((SettlementKind.SHIPPED,))
 
 
 class _Capturing(Settling):
     """Each record stands for an order of which something has left."""
 
-    def __init__(self, context: Context, result: FlowResult, store: CapturesPayments) -> None:
-        super().__init__(context, result)
+    def __init__(
+        self, context: Context, result: FlowResult, bounds: Bounds, store: CapturesPayments
+    ) -> None:
+        super().__init__(context, result, bounds)
         self._store = store
         self._orders = needs(context.store, ReadsWebOrders, "the store")
 

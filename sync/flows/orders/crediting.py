@@ -22,6 +22,7 @@ from sync.domain.settlement import Credit, CreditRequest, settlement_key
 from sync.errors import Conflict, OutcomeUnknown, Refusal
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import take_unreadable
+from sync.flows.orders.scoping import Bounds
 from sync.flows.orders.settling import Settling, over
 from sync.ports.erp import ReadsOrderStatus, RequestsCredits
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
@@ -37,9 +38,9 @@ def credits_refunds(context: Context, entry: LedgerEntry) -> bool:
     return named and isinstance(context.erp, RequestsCredits)
 
 
-def credit_refunds(context: Context, result: FlowResult) -> None:
+def credit_refunds(context: Context, result: FlowResult, bounds: Bounds) -> None:
     """See to every refund that is noted and not over."""
-    _Crediting(context, result).run((SettlementKind.REFUND,))
+    _Crediting(context, result, bounds).run((SettlementKind.REFUND,))
 
 
 class _Crediting(Settling):

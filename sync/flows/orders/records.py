@@ -20,9 +20,9 @@ from sync.domain.problem_codes import problem
 from sync.domain.sales_order import SalesOrder
 from sync.errors import FencedOff, SyncError, TryLater
 from sync.flows.context import Context, FlowResult
+from sync.flows.orders.foreseeing import refused_by_the_erp
 from sync.flows.orders.noting import note_refunds
 from sync.ports.state import Claim, Ledger, Transaction
-from sync.secrecy import scrubbed
 
 log = structlog.get_logger()
 
@@ -169,7 +169,7 @@ class Records:
         with self.context.state.transaction() as state:
             entry = state.ledger.entry(claim.order_id)
         self.thawed(claim, "the ERP refused the order")
-        reason = problem("erp_refused", scrubbed(f"The ERP refused: {said}"), remedy)
+        reason = refused_by_the_erp(said, remedy)
         account = entry.customer_id if entry is not None else None
         self.quarantined(claim, Quarantined((reason,), customer_id=account))
 

@@ -12,6 +12,7 @@ from sync.domain.order import StoreOrder
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.orders.discovery import in_scope, order_id_of, placed_before, reading_from
+from sync.flows.orders.foreseeing import outlook
 from sync.flows.orders.scoping import in_account
 from sync.ports.state import LedgerEntry, LedgerState, ResyncScope
 from sync.ports.store import ReadsWebOrders
@@ -60,10 +61,11 @@ def _waits_for_a_person(entry: LedgerEntry, order: StoreOrder) -> bool:
 def _judge(context: Context, lookups: Lookups, result: FlowResult, order: StoreOrder) -> None:
     with context.state.transaction() as state:
         entry = state.ledger.entry(order.order_id)
+        key = entry.key if entry is not None else state.ledger.key_of(order)
     if entry is not None and (entry.state in _SETTLED or _waits_for_a_person(entry, order)):
         result.count(f"already_{entry.state.value}")
         return
-    outcome = lookups.judge(order)
+    outcome = outlook(lookups, order, key)
     if entry is not None and isinstance(outcome, Waits) and outcome.code == entry.waiting_for:
         result.count("already_waiting")
         return
@@ -71,7 +73,7 @@ def _judge(context: Context, lookups: Lookups, result: FlowResult, order: StoreO
     if isinstance(outcome, Admitted):
         told = f"import into {outcome.order.sold_to} by {outcome.decision.rule}"
     elif isinstance(outcome, Quarantined):
-        told = "quarantine: " + " ".join(each.sentence for each in outcome.problems)
+        told = "quarantine: " + " ".join(map(str, outcome.problems))
     else:
         told = outcome.sentence
     if len(result.samples) < TOLD:

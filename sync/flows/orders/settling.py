@@ -32,6 +32,7 @@ from sync.errors import (
 )
 from sync.flows.context import Context, FlowResult
 from sync.flows.orders.records import look_again_after_s
+from sync.flows.orders.scoping import Bounds
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
 from sync.ports.state import LedgerEntry
 from sync.secrecy import scrubbed
@@ -45,8 +46,8 @@ MOST_IN_A_ROW = 5
 class Settling(ABC):
     """One run over every record that is due, one look and at most one attempt each."""
 
-    def __init__(self, context: Context, result: FlowResult) -> None:
-        self.context, self.result = context, result
+    def __init__(self, context: Context, result: FlowResult, bounds: Bounds) -> None:
+        self.context, self.result, self._bounds = context, result, bounds
         self.retrying = context.retrying()
 
     @abstractmethod
@@ -69,8 +70,11 @@ class Settling(ABC):
             due = [each for each in found if _place(each) not in seen]
             if not due:
                 break
+            outside = self._bounds.outside([each.order_id for each in due])
             for each in due:
                 seen.add(_place(each))
+                if each.order_id in outside:
+                    continue
                 with self.retrying.once() if in_a_row else nullcontext():
                     last_failed = self._one(each)
                 in_a_row = 0 if last_failed is None else in_a_row + 1

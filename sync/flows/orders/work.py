@@ -32,9 +32,10 @@ from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks
 from sync.flows.orders.discovery import order_id_of
+from sync.flows.orders.foreseeing import foreseen
 from sync.flows.orders.hands import Hands
 from sync.flows.orders.records import Records, fenced_off, look_again_after_s, told
-from sync.flows.orders.scoping import outside_scope
+from sync.flows.orders.scoping import Bounds
 from sync.planning.changes import same_order
 from sync.ports.erp import FindsOrders, SubmitsOrders
 from sync.ports.state import Claim, LedgerState, ResyncScope
@@ -59,7 +60,7 @@ class OrderWork:
         self._last_failed: TryLater | None = None
         self._unread: AccountUnread | None = None
 
-    def run(self, scope: ResyncScope) -> None:
+    def run(self, scope: ResyncScope, bounds: Bounds) -> None:
         """Work on due orders, oldest first, until none is left that was not tried.
 
         Raises what kept the last one from an outcome: nothing shows that it was the
@@ -72,11 +73,11 @@ class OrderWork:
             if self._unread is not None:
                 raise self._unread
         else:
-            self._all_due(scope)
+            self._all_due(bounds)
         if self._last_failed is not None:
             raise self._last_failed
 
-    def _all_due(self, scope: ResyncScope) -> None:
+    def _all_due(self, bounds: Bounds) -> None:
         limits = self.context.limits.orders
         hands = Hands(self)
         work_on = hands.work_on if hands.possible else self._one_by_one
@@ -88,7 +89,7 @@ class OrderWork:
             if not batch:
                 break
             self.lookups.forget()
-            outside = outside_scope(self.context, self.lookups, scope, batch)
+            outside = bounds.outside(batch)
             tried |= outside
             batch = [each for each in batch if each not in outside]
             for some in chunks(batch, hands.size):
@@ -301,6 +302,9 @@ class OrderWork:
                 else:
                     self.decide(claim, newest, again=True, half=half)
                 return
+        if found is None and half is None and (held := self._foreseen(claim, admitted)):
+            self.records.quarantined(claim, held)
+            return
         self.records.frozen(claim, admitted)
         if found is not None:
             self.settle(claim, admitted.order, found)
@@ -314,6 +318,9 @@ class OrderWork:
                 log.warning("order.overtaken", web_order=order.number.value, exc_info=True)
                 self.out_of_sight(claim)
             raise
+
+    def _foreseen(self, claim: Claim, admitted: Admitted) -> Quarantined | None:
+        return foreseen(self.context.erp, admitted, claim.key)
 
     def too_late(self, claim: Claim, order: StoreOrder, admitted: Admitted) -> None:
         """Others took over while the order was on its way, and may have given it up since.

@@ -9,12 +9,12 @@ test proves that an unchanged cycle writes nothing (MI-2).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Table
+from sqlalchemy import URL, Connection, Engine, Table
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.account_order import AccountOrder
@@ -619,8 +619,7 @@ class EmbeddedStore:
         # Arrow is large, and a store whose prices come one by one never needs it.
         from sync.stores.embedded import price_batches
 
-        family = self.engine.dialect.name
-        with translated(self._database, family, self._address), self.engine.connect() as connection:
+        with self._translated(self.engine), self.engine.connect() as connection:
             price_batches.apply(connection, put, remove)
         self.mirror_writes += sum(len(each.rows) for each in (*put, *remove))
 
@@ -638,18 +637,17 @@ class EmbeddedStore:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        family = self._readers.dialect.name
-        with (
-            translated(self._database, family, self._address),
-            self._readers.connect() as connection,
-        ):
+        with self._translated(self._readers), self._readers.connect() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        family = self.engine.dialect.name
-        with translated(self._database, family, self._address), self.engine.begin() as connection:
+        with self._translated(self.engine), self.engine.begin() as connection:
             yield connection
+
+    def _translated(self, engine: Engine) -> AbstractContextManager[None]:
+        family = engine.dialect.name
+        return translated(self._database, family, self._address, self._file)
 
     def _apply(self, table: Table, put: Sequence[Row], remove: Sequence[tuple[Any, ...]]) -> None:
         names = [column.name for column in table.primary_key]

@@ -10,12 +10,13 @@ from sqlalchemy import URL, Engine, inspect
 
 from sync.domain.ids import StoreId, well_formed
 from sync.errors import Misconfigured, SyncError
+from sync.kit.database_files import misplaced
 from sync.kit.engines import address_of
 from sync.kit.signatures import SHORTEST_SECRET
 from sync.ports.erp import Finding, FindingLevel
 from sync.stores.embedded import schema
 from sync.stores.embedded.engine import store_url
-from sync.stores.embedded.errors import translated
+from sync.stores.embedded.errors import CREATE, translated
 
 OPTIONS = frozenset({"url", "store_id", "overlap_s", "page_size"})
 SECRETS = frozenset({"password", "hints"})
@@ -67,19 +68,16 @@ def settings_from(
     )
 
 
-_CREATE = "correct the url, or create the schema as sync/stores/embedded/README.md says"
-
-
 def findings(engine: Engine, database: str, file: Path | None = None) -> list[Finding]:
     """Whether the database answers and has every table and column; writes nothing.
 
     ``file`` is the one that a SQLite database lives in.
     """
-    if file is not None and not file.exists():
-        told = f"{database} is not there: no file {file}"
-        return [Finding("store database", FindingLevel.ERROR, told, _CREATE)]
+    wrong = misplaced("url", file) if file is not None else None
+    if wrong is not None:
+        return [Finding("store database", FindingLevel.ERROR, f"{database}: {wrong}", CREATE)]
     try:
-        with translated(database, engine.dialect.name, address_of(engine.url)):
+        with translated(database, engine.dialect.name, address_of(engine.url), file):
             missing = list(_missing(engine))
     except SyncError as error:
         remedy = "see that the database is there, running, and open to this login"
@@ -87,7 +85,7 @@ def findings(engine: Engine, database: str, file: Path | None = None) -> list[Fi
     if not missing:
         return [Finding("store schema", FindingLevel.OK, f"{database} has every table")]
     return [
-        Finding("store schema", FindingLevel.ERROR, f"{database} lacks {what}", _CREATE)
+        Finding("store schema", FindingLevel.ERROR, f"{database} lacks {what}", CREATE)
         for what in missing
     ]
 

@@ -10,40 +10,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sync.errors import AccessDenied, Misconfigured, Rejected, RightMissing, SyncError, TryLater
+from sync.kit.database_files import misplaced
 from sync.kit.driver_errors import read_error
 from sync.kit.sqlstate import Failure, classify, never_connected
 
 _TRY_LATER = frozenset(
     {Failure.ROLLED_BACK, Failure.BUSY, Failure.TIMEOUT, Failure.LOST, Failure.FULL}
 )
+_MAY_BE_THE_FILE = frozenset({Failure.LOST, Failure.DAMAGED})
 _RIGHT_MISSING = frozenset({Failure.PRIVILEGE, Failure.READ_ONLY})
-_MISCONFIGURED = frozenset({Failure.MISSING, Failure.DAMAGED})
+
+CREATE = "correct url, or create the schema as sync/stores/embedded/README.md says"
 _REJECTED = frozenset({Failure.UNIQUE, Failure.CONSTRAINT, Failure.VALUE, Failure.RULE})
 
 
 @contextmanager
-def translated(database: str, family: str, address: str = "") -> Iterator[None]:
+def translated(
+    database: str, family: str, address: str = "", file: Path | None = None
+) -> Iterator[None]:
     """Raise what happens inside as our own classes, about this database.
 
-    ``family`` is SQLAlchemy's name of the dialect, ``address`` host and port.
+    ``family`` is SQLAlchemy's name of the dialect, ``address`` host and port, ``file`` the
+    one that a SQLite database lives in.
     """
     try:
         yield
     except PoolTimeoutError as error:
         raise TryLater(f"all connections to {database} are in use") from error
     except DBAPIError as error:
-        ours = translate(error, database, family, address)
+        ours = translate(error, database, family, address, file)
         if ours is None:
             raise
         raise ours from error
 
 
-def translate(error: DBAPIError, database: str, family: str, address: str = "") -> SyncError | None:
+def translate(
+    error: DBAPIError, database: str, family: str, address: str = "", file: Path | None = None
+) -> SyncError | None:
     """What to do about it; None for an error that is not recognised."""
     if error.orig is None:
         return None
@@ -54,6 +63,9 @@ def translate(error: DBAPIError, database: str, family: str, address: str = "") 
             f"{database}: nothing answers at {address or 'the address in url'} ({read.code});"
             " see that it runs there, or correct url"
         )
+    wrong = misplaced("url", file) if file is not None and failure in _MAY_BE_THE_FILE else None
+    if wrong is not None:
+        return Misconfigured(f"{database}: {wrong}; {CREATE}")
     if failure in _TRY_LATER or error.connection_invalidated:
         return TryLater(f"{database} cannot answer now ({read.code})")
     if failure is Failure.LOGIN:
@@ -65,8 +77,15 @@ def translate(error: DBAPIError, database: str, family: str, address: str = "") 
         )
     if failure in _RIGHT_MISSING:
         return RightMissing(f"{database} refuses access ({read.code})")
-    if failure in _MISCONFIGURED:
-        return Misconfigured(f"{database} is not as its schema says: {read.text} ({read.code})")
+    if failure is Failure.MISSING:
+        return Misconfigured(
+            f"{database} is not as its schema says: {read.text} ({read.code}). Either url names"
+            f" another database or its schema is older than this service: {CREATE}"
+        )
+    if failure is Failure.DAMAGED:
+        return Misconfigured(
+            f"{database} is damaged: {read.text} ({read.code}); restore it from a backup"
+        )
     if failure in _REJECTED:
         return Rejected(
             f"{database} refuses a record: {read.text} ({read.code})",

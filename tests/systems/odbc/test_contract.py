@@ -53,6 +53,7 @@ def on_mariadb(mariadb_server: MariadbServer) -> Iterator[Base]:
 
 class _OnAServer(ErpAdapterContract):
     odbc = True
+    foresees = ("long_street",)
 
     @pytest.fixture
     def erp_world(self, base: Base) -> HarbourWorld:
@@ -91,6 +92,8 @@ class TestMariadb(_OnAServer):
 
 @pytest.mark.rule("OI-1", "MI-1", "WA-6")
 class TestSqliteOdbc(ErpAdapterContract):
+    foresees = ("long_street", "fine_quantity")
+
     @pytest.fixture
     def base(self, tmp_path: Path) -> Iterator[Base]:
         with a_file(tmp_path) as base:

@@ -42,6 +42,7 @@ def prepared(tryton: dict[str, Live]) -> Iterator[tuple[Tryton, SqliteFile]]:
 class TestTryton(ErpAdapterContract):
     own_scope = PriceScope.group("GOLD")
     other_scope = PriceScope.group("SILVER")
+    foresees = ("fine_quantity", "codeless_discount")
 
     @pytest.fixture
     def directory(self) -> Directory:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import stat
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -183,16 +185,21 @@ def test_status_tells_from_another_process_which_system_is_down_and_since_when(
     assert fresh("resync", "accounts", "--customer", "000101").code == 0
     assert {each["condition"] for each in systems().values()} == {"up"}
     assert systems()["erp"]["last_success_at"]
-    settings = fresh.site.root / "config" / "tradesync.toml"
-    settings.write_text(settings.read_text() + "\n[systems.erp.breaker]\nfailures = 1\n")
-    hidden = fresh.site.database("erp").rename(fresh.site.root / "hidden.sqlite")
-    assert fresh("resync", "accounts").code == Exit.TRY_LATER
-    erp = systems()["erp"]
-    assert (erp["condition"], systems()["store"]["condition"]) == ("away", "up")
-    assert erp["message"]
-    assert erp["next_try_at"]
-    assert f"erp is away since {erp['since']}" in fresh("status").out
-    hidden.rename(fresh.site.database("erp"))
+    settings = fresh.site.settings
+    impatient = 'profile = "sample"\nstatement_timeout_s = 0.2'
+    settings.write_text(
+        settings.read_text().replace('profile = "sample"', impatient)
+        + "\n[systems.erp.breaker]\nfailures = 1\n"
+    )
+    with closing(sqlite3.connect(fresh.site.database("erp"), isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert fresh("resync", "accounts").code == Exit.TRY_LATER
+        erp = systems()["erp"]
+        assert (erp["condition"], systems()["store"]["condition"]) == ("away", "up")
+        assert erp["message"]
+        assert erp["next_try_at"]
+        assert f"erp is away since {erp['since']}" in fresh("status").out
     assert fresh("resync", "accounts").code == 0
     assert systems()["erp"]["condition"] == "up"
 

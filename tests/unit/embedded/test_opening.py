@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sync.domain.ids import StoreId, WebOrderId
 from sync.domain.order import WebOrder
+from sync.domain.views import ImportNotice, ImportState
 from sync.errors import AccessDenied, Misconfigured, Rejected, SyncError, TryLater
 from sync.ports import store as ports
 from sync.ports.erp import FindingLevel
@@ -114,12 +115,70 @@ def test_a_wrong_path_does_not_become_an_empty_shop(tmp_path: Path) -> None:
     try:
         (finding,) = store.check()
         assert finding.level is FindingLevel.ERROR
-        assert "is not there: no file" in finding.message
-        with pytest.raises(SyncError):
+        assert f"url names {tmp_path / 'data/shop.db'}, and there is no such" in finding.message
+        with pytest.raises(Misconfigured):
             list(store.changed_orders(None))
     finally:
         store.close()
     assert list(tmp_path.rglob("*.db")) == []
+
+
+def a_folder(file: Path) -> None:
+    file.mkdir(parents=True)
+
+
+def a_letter(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("Dear shop,\n")
+
+
+def another_database(file: Path) -> None:
+    file.parent.mkdir()
+    with sqlite3.connect(file) as other:
+        other.execute("CREATE TABLE recipes (name TEXT)")
+
+
+def no_folder(file: Path) -> None:
+    """Nothing is made at all."""
+
+
+@pytest.mark.parametrize(
+    "put, told",
+    [
+        (a_folder, "url names {file}, which is a folder; correct url, or create the schema"),
+        (a_letter, "url names {file}, which is no SQLite database; correct url, or create"),
+        (no_folder, "url names {file}, and there is no such folder as {file.parent}; correct url"),
+        (another_database, "no such table: .*Either url names another database or its schema"),
+    ],
+)
+def test_what_is_no_store_at_all_is_no_outage(
+    tmp_path: Path, put: Callable[[Path], None], told: str
+) -> None:
+    file = tmp_path / "data" / "shop.db"
+    put(file)
+    store = EmbeddedStore.from_settings(GOOD, {}, tmp_path)
+    wanted = told.format(file=file) if "{" in told else told
+    for ask in (
+        lambda: list(store.changed_orders(None)),
+        lambda: store.shown_accounts([a.ACCOUNT]),
+        lambda: store.show_import(WebOrderId("order-1"), ImportNotice(ImportState.PENDING)),
+    ):
+        with pytest.raises(Misconfigured, match=wanted):
+            ask()
+    store.close()
+
+
+def test_a_file_that_cannot_be_opened_for_a_moment_is_an_outage(tmp_path: Path) -> None:
+    """Such as without a free file handle: the driver's words are those for no file at all."""
+    create_store(store_url("sqlite:///shop.db", {}, tmp_path))
+    with pytest.raises(sqlite3.OperationalError) as refused:
+        sqlite3.connect(tmp_path).execute("SELECT 1 FROM sqlite_master")
+    assert refused.value.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN
+    with (
+        pytest.raises(TryLater),
+        translated("the shop", "sqlite", file=tmp_path / "shop.db"),
+    ):
+        raise DBAPIError("BEGIN", {}, refused.value)
 
 
 def test_the_check_names_every_table_and_column_that_is_missing(

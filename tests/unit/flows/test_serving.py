@@ -51,3 +51,25 @@ def test_a_flow_that_would_fail_is_a_warning_and_one_that_does_nothing_is_named(
     assert idle.level is FindingLevel.OK
     assert "customer_parts (the ERP lacks ReadsCustomerParts)" in idle.message
     assert "registrations" not in idle.message
+
+
+@pytest.mark.rule("OP-3")
+def test_the_way_out_is_that_of_the_system_which_lacks_something() -> None:
+    bare: Any = Bare()
+    erp: Any = MemoryErp(ManualClock(), MEMORY_CAPABILITIES)
+    store: Any = MemoryStore(clock=ManualClock())
+
+    def remedies(erp: Any, store: Any) -> dict[str, str]:
+        return {each.subject: each.remedy for each in serving_findings(erp, store) if each.remedy}
+
+    of_erp, of_store, of_both = remedies(bare, store), remedies(erp, bare), remedies(bare, bare)
+    assert of_erp.keys() == of_store.keys() == of_both.keys()
+    for flow in of_erp:
+        assert "profile" in of_erp[flow]
+        assert "store" not in of_erp[flow]
+        assert "take a store whose adapter can do this" in of_store[flow]
+        assert "profile" not in of_store[flow]
+        assert "profile" in of_both[flow]
+        assert "take a store" in of_both[flow]
+        for told in (of_erp[flow], of_store[flow], of_both[flow]):
+            assert f'off = ["{flow}"]' in told

@@ -9,16 +9,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.adapter import SqlErpAdapter
+from erp_adapters.sql.errors import translated
 from sync.domain.ids import CustomerId, ErpOrderNumber, IdempotencyKey, Sku
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.domain.sales_order import CodedAmount, OneOffShipTo, SalesOrder
-from sync.errors import Conflict, Misconfigured, Rejected
+from sync.errors import Conflict, Misconfigured, Rejected, TryLater
 from sync.ports.erp import (
     ChecksPurchaseOrders,
     Erp,
@@ -846,8 +849,41 @@ def test_a_check_without_a_database_says_so_and_stops(made: Made, tmp_path: Path
     [finding] = made(HEADER, url="sqlite:///typo.db").check()
 
     assert (finding.subject, finding.level) == ("connection", FindingLevel.ERROR)
-    assert finding.message == f"there is no file {tmp_path / 'typo.db'}"
+    assert finding.message == f"url names {tmp_path / 'typo.db'}, and there is no such file"
     assert not (tmp_path / "typo.db").exists()
+
+
+@pytest.mark.rule("OI-1")
+@pytest.mark.parametrize("option", ["url", "write_url"])
+def test_a_file_that_is_not_the_erp_is_no_outage(
+    made: Made, run: Run, tmp_path: Path, option: str
+) -> None:
+    letter = tmp_path / "letter.db"
+    letter.write_text("Dear ERP,\n")
+    for name, told in (
+        ("letter.db", "which is no SQLite database"),
+        ("typo.db", "and there is no such file"),
+    ):
+        erp = made(HEADER, ORDERS, **{option: f"sqlite:///{name}"})
+        reads, writes = partial(erp.accounts, [a.ACCOUNT]), partial(erp.submit_order, order())
+        ask = reads if option == "url" else partial(writes, a.KEY)
+        with pytest.raises(Misconfigured, match=f"{option} names {tmp_path / name}, {told}"):
+            ask()
+    erp = made(HEADER, url="sqlite:///empty.db")
+    sqlite3.connect(tmp_path / "empty.db").close()
+    with pytest.raises(Misconfigured, match="no such table: customers; see that url names"):
+        erp.accounts([a.ACCOUNT])
+    assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+def test_an_erp_whose_file_cannot_be_opened_for_a_moment_is_away(
+    tmp_path: Path, made: Made
+) -> None:
+    erp = made(HEADER)
+    with pytest.raises(sqlite3.OperationalError) as refused:
+        sqlite3.connect(tmp_path).execute("SELECT 1 FROM sqlite_master")
+    with pytest.raises(TryLater), translated(erp.database.attempt("reading"), "sqlite"):
+        raise DBAPIError("BEGIN", {}, refused.value)
 
 
 def test_a_clock_in_another_zone_is_found(made: Made) -> None:
