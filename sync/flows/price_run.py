@@ -47,7 +47,8 @@ class PriceRun:
     ``shown`` are the partitions that the store shows something of. ``unclear`` are the
     owners of accounts and scopes that could not be read. ``planned`` are the partitions
     that were looked at, ``kept`` those of them that stay, at least in part, because the
-    ERP cannot tell them, ``unread`` the scopes that it cannot tell at all.
+    ERP cannot tell them, ``unread`` the scopes that it cannot tell at all. ``sharing``:
+    the store's lists that accounts share may be used.
     """
 
     context: Context
@@ -62,6 +63,7 @@ class PriceRun:
     shown: Collection[Partition]
     spool: PriceSpool
     confirming: Confirming
+    sharing: bool = False
     planned: set[Partition] = field(default_factory=set)
     kept: set[Partition] = field(default_factory=set)
     unread: dict[PriceScope, SyncError] = field(default_factory=dict)
