@@ -233,7 +233,7 @@ class _Planning:
             self._change_list(each)
         for partition in sorted(self._facts.changes, key=_order):
             if partition not in self._carried and partition not in self._plan.own:
-                self._plan.own[partition] = self._as_told(partition)
+                self._plan.own[partition] = self._as_told(self._facts.changes[partition])
         _Joining(self._facts, self._limits, self._plan, self).go()
         return self._plan
 
@@ -255,7 +255,7 @@ class _Planning:
         cost += sum(each.entries for each in adjusted.values())
         if cost >= sum(self._entries(each) for each in changes.values()):
             return
-        self._take_over(held, changes, common, adjusted)
+        self._take_over(held, common, adjusted)
 
     def _adjusted(
         self, held: ShownList, changes: Mapping[Partition, Change], common: Change
@@ -304,18 +304,16 @@ class _Planning:
             Kind.CHANGED: len(carried) - added,
             Kind.ADDED: added,
         }
-        return _Adjustment(pinned, removed, _only(my_put, carried), counts)
+        keep, rest = self._facts.keep, self._facts.keep(_only(my_put, carried))
+        told = OwnRows(keep(pinned), keep(removed), (rest,) if rest is not None else ())
+        return _Adjustment(told, {kind: count for kind, count in counts.items() if count})
 
     def _leaving(self, change: Change) -> _Adjustment:
-        if change == UNCHANGED:
-            return _Adjustment(NOTHING, NOTHING, NOTHING, {}, leaves=True)
-        removed = self._facts.delta(change).removed
-        return _Adjustment(NOTHING, removed, self._put(change), {}, leaves=True)
+        return _Adjustment(self._as_told(change), leaves=True)
 
     def _take_over(
         self,
         held: ShownList,
-        changes: Mapping[Partition, Change],
         common: Change,
         adjusted: Mapping[Partition, _Adjustment],
     ) -> None:
@@ -325,11 +323,10 @@ class _Planning:
         for member, each in adjusted.items():
             if each.leaves:
                 plan.leaves.append(member)
-            counts = {kind: count for kind, count in each.carried.items() if count}
-            if counts:
-                carried[member] = counts
-            if each.rows or (changes[member] != UNCHANGED and not counts):
-                plan.own[member] = self._own(each)
+            if each.carried:
+                carried[member] = each.carried
+            if each.own.entries:
+                plan.own[member] = each.own
             self._carried.add(member)
         plan.changes.append(
             ListChange(held.list_id, facts.keep(delta.removed), facts.keep(put), carried)
@@ -366,12 +363,11 @@ class _Planning:
         self._ids.add(list_id)
         return list_id
 
-    def _own(self, each: _Adjustment) -> OwnRows:
-        put, keep = self._facts.keep(each.put), self._facts.keep
-        return OwnRows(keep(each.pins), keep(each.removed), (put,) if put is not None else ())
-
-    def _as_told(self, partition: Partition) -> OwnRows:
-        kept = self._facts.kept(self._facts.changes[partition])
+    def _as_told(self, change: Change) -> OwnRows:
+        """All rows of the change, where they lie already."""
+        if change == UNCHANGED:
+            return OwnRows()
+        kept = self._facts.kept(change)
         put = tuple(each for each in (kept.after, kept.added) if each is not None)
         return OwnRows(None, kept.removed, put)
 
@@ -388,19 +384,15 @@ class _Planning:
 
 @dataclass(frozen=True, slots=True)
 class _Adjustment:
-    pins: pa.Table
-    removed: pa.Table
-    put: pa.Table
-    carried: Mapping[Kind, int]
+    """What a member of a list that changes needs, and what of its change the list carries."""
+
+    own: OwnRows
+    carried: Mapping[Kind, int] = field(default_factory=dict)
     leaves: bool = False
 
     @property
-    def rows(self) -> int:
-        return len(self.pins) + len(self.removed) + len(self.put)
-
-    @property
     def entries(self) -> int:
-        return self.rows + self.leaves
+        return self.own.entries + self.leaves
 
 
 @dataclass
@@ -450,6 +442,7 @@ class _Joining:
         self._entries = limits.entries
         there = sum(1 for each in facts.lists if each.members)
         self._free = limits.lists - there if limits.lists is not None else 2**62
+        self._leaving = set(plan.leaves)
         self._list_of = {each: held.list_id for held in facts.lists for each in held.members}
         # The first ones are those of the most, so that others may be near them, too.
         self._made: dict[str, pa.Table] = {}
@@ -458,7 +451,7 @@ class _Joining:
         self._lasting: list[str] = []
         self._shown_in: dict[Content, Counter[str]] = {}
         for partition, list_id in self._list_of.items():
-            if partition in facts.known and partition not in plan.leaves:
+            if partition in facts.known and partition not in self._leaving:
                 content = facts.known[partition]
                 self._shown_in.setdefault(content, Counter())[list_id] += 1
 
@@ -504,7 +497,7 @@ class _Joining:
         A list goes with its last member, also where others were to join it later.
         """
         moving = {each for group in groups for each in group.partitions}
-        moving.update(self._plan.leaves, self._plan.quits)
+        moving.update(self._leaving, self._plan.quits)
         # The store lets a member leave that loses a row of its list.
         moving.update(each for each, own in self._plan.own.items() if own.removed is not None)
         by_size = sorted(self._facts.lists, key=lambda each: (-len(each.members), each.list_id))
@@ -512,7 +505,7 @@ class _Joining:
 
     def _must_leave(self, partition: Partition) -> bool:
         """Whether its list changes meanwhile, and it would be shown that."""
-        return self._list_of.get(partition) in self._changing and partition not in self._plan.leaves
+        return self._list_of.get(partition) in self._changing and partition not in self._leaving
 
     def _place(self, root: Content, groups: Sequence[_Group]) -> None:
         """Groups that are near each other, into lists that are there or new ones."""
@@ -583,6 +576,7 @@ class _Joining:
         for partition in group.partitions:
             if self._must_leave(partition):
                 plan.leaves.append(partition)
+                self._leaving.add(partition)
             before = plan.own.pop(partition)
             if before.removed is not None:
                 plan.own[partition] = OwnRows(removed=before.removed)

@@ -440,7 +440,7 @@ limits = st.builds(
 
 
 @pytest.mark.rule("WA-6", "WA-7", "WA-10", "VE-7", "VE-8", "MI-2")
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
 @given(st.lists(events, max_size=4), nights, limits)
 def test_everybody_sees_at_every_moment_what_without_lists_would_be_seen(
     first: list[Event], runs: list[list[Event]], capabilities: StoreCapabilities
@@ -467,7 +467,7 @@ def test_everybody_sees_at_every_moment_what_without_lists_would_be_seen(
 
 
 @pytest.mark.rule("WA-6", "WA-7", "WA-8", "WA-10", "VE-7", "OP-1")
-@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
 @given(nights, limits, st.integers(1, 6), st.booleans())
 def test_run_that_dies_at_any_call_leaves_nothing_wrong_and_the_next_repairs_it(
     runs: list[list[Event]], capabilities: StoreCapabilities, at: int, arrives: bool
