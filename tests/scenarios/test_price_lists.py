@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sync.cli.shown import as_record
 from sync.domain.ids import CustomerId, OrganisationId, Sku
 from sync.domain.mapping import Assignment
-from sync.domain.pricing import AudienceKind, PriceScope, PriceValue
+from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope, PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.errors import OutcomeUnknown
 from sync.flows.context import FlowResult
@@ -378,6 +378,17 @@ def test_list_that_somebody_else_changed_meanwhile_is_not_written(site: ListSite
     assert site.lists.prices == site.by_row_from_scratch()
 
 
+@pytest.mark.rule("WA-7", "OP-5")
+def test_list_that_somebody_changed_by_hand_is_put_right_as_a_list(site: ListSite) -> None:
+    site.lists.touch_prices()
+    entries = site.lists.entries
+    result = site.night(everything=True)
+    assert result.counts["changed"] > len(ACCOUNTS) * len(ITEMS)
+    # The rows of the list, and the three single prices of the scenario.
+    assert site.lists.entries < entries + 2 * len(ITEMS)
+    assert site.members() == [8]
+
+
 # Whatever happens, night after night.
 
 Event = Callable[[ListSite], object]
@@ -424,6 +435,11 @@ events: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(lambda days: lambda site: site.clock.advance(days * DAY), st.sampled_from([1, 3])),
     st.builds(_for_one, items, st.sampled_from([None, *ACCOUNTS[:2]])),
+    st.builds(
+        lambda name, levels: lambda site: setattr(site.erp, name, levels),
+        st.sampled_from(["feeds", "states"]),
+        st.sampled_from([tuple(PriceLevel), (PriceLevel.ACCOUNT,), ()]),
+    ),
     st.builds(lambda zero: lambda site: site.remap(zero_price_means_call=zero), st.booleans()),
     st.builds(
         lambda on: lambda site: setattr(site, "limits", replace(site.limits, share_price_lists=on)),
