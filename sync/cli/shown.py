@@ -47,6 +47,7 @@ ONE_OF_THEM = {
 
 
 def as_record(result: FlowResult) -> dict[str, object]:
+    lists = {"price_lists": dict(result.price_lists)} if result.price_lists else {}
     return {
         "flow": result.flow,
         "outcome": result.outcome,
@@ -55,6 +56,7 @@ def as_record(result: FlowResult) -> dict[str, object]:
         "plan": result.plan_id,
         "samples": result.samples,
         "remarks": result.remarks,
+        **lists,
     }
 
 

@@ -75,7 +75,8 @@ class Limits:
     """Guard rails per flow, order timing, and how patient reads and writes are.
 
     After ``full_price_check_s`` a run compares all prices with the store itself,
-    whatever the store had confirmed.
+    whatever the store had confirmed. ``share_price_lists``: accounts with the same prices
+    share a list where the store has such lists.
     """
 
     orders: OrderLimits = field(default_factory=OrderLimits)
@@ -83,6 +84,7 @@ class Limits:
     patience: Patience = field(default_factory=Patience)
     accounts_per_read: int = 200
     full_price_check_s: float = 86_400.0
+    share_price_lists: bool = True
 
     def guard(self, flow: str) -> Guard:
         return self.guards.get(flow, Guard())
@@ -137,7 +139,8 @@ class FlowResult:
     """What a flow did. ``outcome``: ok, failed, refused, cancelled or try_later.
 
     ``samples`` names some of the changes, ``remarks`` what a person should know,
-    ``plan_id`` the plan that waits for a confirmation.
+    ``plan_id`` the plan that waits for a confirmation. ``price_lists`` are the numbers of
+    a plan that uses lists which accounts share.
     """
 
     flow: str
@@ -147,6 +150,7 @@ class FlowResult:
     remarks: list[str] = field(default_factory=list)
     message: str = ""
     plan_id: str | None = None
+    price_lists: dict[str, int] = field(default_factory=dict)
 
     def count(self, name: str, number: int = 1) -> None:
         if number:

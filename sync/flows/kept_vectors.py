@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sync.flows.price_run import PriceRun
 from sync.flows.vector_screening import Told
-from sync.ports.price_memory import Confirmed, Partition
+from sync.ports.price_memory import Confirmed, PackedVector, Partition
 
 if TYPE_CHECKING:
     from sync.columnar.differences import Difference
@@ -83,8 +83,7 @@ class KeptVectors:
         if fingerprint in self._at_hand:
             self._at_hand.move_to_end(fingerprint)
             return self._at_hand[fingerprint]
-        with self._run.context.state.transaction() as state:
-            packed = state.price_memory.vectors([fingerprint])
+        packed = self._packed(fingerprint)
         if fingerprint not in packed:
             return None
         base = packed[fingerprint].base
@@ -97,6 +96,22 @@ class KeptVectors:
                 return None
         rows = self._unpacked(fingerprint, base, packed[fingerprint].content, below)
         return None if rows is None else (base, rows)
+
+    def _packed(self, fingerprint: bytes) -> dict[bytes, PackedVector]:
+        """The vector as it is kept or put aside, and what it is a difference from."""
+        wanted, found = [fingerprint], dict[bytes, PackedVector]()
+        new = self._run.confirming.put_aside(fingerprint)
+        if new is not None:
+            found[fingerprint] = new
+            wanted = [new.base] if new.base is not None else []
+            base = self._run.confirming.put_aside(new.base) if new.base is not None else None
+            if base is not None:
+                found[base.fingerprint] = base
+                wanted = []
+        if wanted:
+            with self._run.context.state.transaction() as state:
+                found |= state.price_memory.vectors(wanted)
+        return found
 
     def _unpacked(
         self,

@@ -111,9 +111,15 @@ class PriceBatches:
             run.compare(partition, {}, whole=False)
             return
         unclear = may_be_entitled(audience, run.context.mapping, run.entitled, run.unclear)
+        if run.sharing and not own and not unclear and self._partitions.plan_quitting(partition):
+            return
         # The ERP tells nothing of it any more. What is shown is known without the store.
         if not own or unclear or not self._partitions.plan_removed(partition):
             run.plan_gone(partition)
+
+    def content(self, vector: bytes, rules: bytes) -> Vector | None:
+        """A vector as it is published by these rules today; None where it is not known."""
+        return self._partitions.content(vector, rules)
 
     def tell(self) -> None:
         """Say what the short cuts had missed."""

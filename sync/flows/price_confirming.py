@@ -45,9 +45,24 @@ class Confirming:
         """Whether the vector was put aside in this run."""
         return fingerprint in self._vectors
 
+    def put_aside(self, fingerprint: bytes) -> PackedVector | None:
+        """The vector as it was put aside in this run; None where it was not."""
+        if fingerprint not in self._vectors:
+            return None
+        base, kept = self._vectors[fingerprint]
+        return PackedVector(fingerprint, base, self._spool.bytes_of(kept))
+
+    def base_of(self, fingerprint: bytes) -> bytes | None:
+        """What a vector that was put aside in this run is kept as a difference from."""
+        return self._vectors[fingerprint][0] if fingerprint in self._vectors else None
+
     def keep(self, fingerprint: bytes, base: bytes | None, content: bytes) -> None:
         """Put a packed vector aside, for partitions that are made of it."""
         self._vectors[fingerprint] = (base, self._spool.keep_bytes(content))
+
+    def expected(self, partition: Partition) -> Confirmed | None:
+        """What ``expect`` was told of it."""
+        return self._wanted.get(partition)
 
     def expect(self, partition: Partition, confirmed: Confirmed) -> None:
         """So the partition will be, once all that was put aside for it is written."""

@@ -48,7 +48,8 @@ class PriceRun:
     owners of accounts and scopes that could not be read. ``planned`` are the partitions
     that were looked at, ``kept`` those of them that stay, at least in part, because the
     ERP cannot tell them, ``unread`` the scopes that it cannot tell at all, ``unasked`` those
-    that it was not asked for after all.
+    that it was not asked for after all. ``sharing``: the store's lists that accounts share
+    may be used.
     """
 
     context: Context
@@ -63,6 +64,7 @@ class PriceRun:
     shown: Collection[Partition]
     spool: PriceSpool
     confirming: Confirming
+    sharing: bool = False
     planned: set[Partition] = field(default_factory=set)
     kept: set[Partition] = field(default_factory=set)
     unread: dict[PriceScope, SyncError] = field(default_factory=dict)

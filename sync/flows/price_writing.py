@@ -26,10 +26,12 @@ from sync.kit.pool import together
 from sync.planning.plan import Change
 from sync.planning.price_spool import Kind, Part
 from sync.ports.price_memory import Partition
-from sync.ports.store import PriceRows, TakesPriceBatches
+from sync.ports.store import PriceRows, Store, TakesPriceBatches
 
 if TYPE_CHECKING:
     from sync.columnar.vectors import Vector
+    from sync.flows.price_lists import ListSharing, ListWriting
+
 PriceChange = Change[PublishedPriceKey, PriceValue]
 
 ROWS_PER_CALL = 50_000
@@ -38,9 +40,12 @@ ROWS_PER_CALL = 50_000
 log = structlog.get_logger()
 
 
-def write_prices(run: PriceRun) -> None:
-    """Write all that was put aside, and tell the result what became of it."""
-    writing = _Writing(run)
+def write_prices(run: PriceRun, sharing: ListSharing | None = None) -> None:
+    """Write all that was put aside, and tell the result what became of it.
+
+    With ``sharing`` by lists that accounts share, where that is cheaper.
+    """
+    writing = _Writing(run, sharing)
     try:
         writing.go()
     except SyncError:
@@ -48,6 +53,12 @@ def write_prices(run: PriceRun) -> None:
         run.confirming.end()
         raise
     run.confirming.end()
+
+
+def rows_per_call(store: Store) -> int:
+    """As many rows as the store takes at once, of those that come in columns."""
+    size = store.capabilities.prices_at_once
+    return max(size, ROWS_PER_CALL) if isinstance(store, TakesPriceBatches) else size
 
 
 @dataclass(slots=True)
@@ -165,8 +176,8 @@ class _Outcome:
 
 
 class _Writing:
-    def __init__(self, run: PriceRun) -> None:
-        self._run, self._store = run, run.store
+    def __init__(self, run: PriceRun, sharing: ListSharing | None) -> None:
+        self._run, self._store, self._sharing = run, run.store, sharing
         # Asked once: that a store keeps a protocol takes long to find out.
         self._in_columns = run.store if isinstance(run.store, TakesPriceBatches) else None
         self._retrying = run.context.retrying()
@@ -179,12 +190,41 @@ class _Writing:
         run, spool = self._run, self._run.spool
         stale = [each for each in run.confirming.held if each not in run.planned]
         run.confirming.begin([] if run.scope.narrow else stale)
-        going = chain(self._singles(spool.urgent()), self._rows(spool.withdrawals()))
-        coming = chain(self._singles(spool.rest()), self._rows(spool.gains()))
-        for calls in (going, coming):
-            threads = self._capabilities.price_calls
-            together(self._begun(calls), self._tried, threads=threads, done=self._told_of)
+        lists = self._by_lists()
+        if lists is not None:
+            lists.withdraw()
+        self._send(spool.urgent(), spool.withdrawals(), lists)
+        if lists is not None and not lists.refused:
+            lists.gain()
+            if lists.refused:
+                # Of whoever was to be told by a list, nothing may have gone yet.
+                self._send((), spool.withdrawals(), lists)
+        self._send(spool.rest(), spool.gains(), lists)
         tell_of_writing(run.result, self._refused, stopped=self._stopped)
+
+    def _by_lists(self) -> ListWriting | None:
+        """What is told by lists that accounts share; None where nothing is."""
+        if self._sharing is None:
+            return None
+        from sync.flows.price_lists import ListWriting, tell_sharing
+
+        plan = self._sharing.plan(rows_per_call(self._run.context.store))
+        if plan is None:
+            return None
+        tell_sharing(self._run.result, plan)
+        return ListWriting(self._run, self._sharing, plan) if plan or plan.drops else None
+
+    def _send(
+        self, changes: Iterable[PriceChange], parts: Iterable[Part], lists: ListWriting | None
+    ) -> None:
+        """These changes, and the parts of whoever is not told by lists."""
+        if lists is not None:
+            self._stopped = self._stopped or lists.stopped
+            taken = lists.taken
+            parts = (each for each in parts if each.partition not in taken)
+        calls = chain(self._singles(changes), self._rows(parts))
+        threads = self._capabilities.price_calls
+        together(self._begun(calls), self._tried, threads=threads, done=self._told_of)
 
     # In the flow's own thread.
 
@@ -224,9 +264,7 @@ class _Writing:
 
     def _rows(self, parts: Iterable[Part]) -> Iterator[_Call]:
         """As many rows in each as the store takes at once."""
-        size = self._capabilities.prices_at_once
-        if self._in_columns is not None:
-            size = max(size, ROWS_PER_CALL)
+        size = rows_per_call(self._run.context.store)
         call: list[_Slice] = []
         room = size
         for part in parts:

@@ -27,9 +27,10 @@ from sync.flows.price_batches import (
     note_full_check,
 )
 from sync.flows.price_confirming import Confirming
+from sync.flows.price_lists import ListSharing, lists_of, tell_sharing
 from sync.flows.price_rows import plan_by_row
 from sync.flows.price_run import PriceRun, asked, partition_order
-from sync.flows.price_writing import write_prices
+from sync.flows.price_writing import rows_per_call, write_prices
 from sync.flows.retrying import Retrying
 from sync.flows.screening import Screening
 from sync.flows.withdrawing import Withdrawals, all_withdrawn
@@ -73,7 +74,11 @@ def mirror_prices(
     with PriceSpool(in_columns=in_columns) as spool:
         confirming = Confirming(context, spool, dry_run=dry_run)
         seen = (entitled, unclear, restricted, screening, shown)
-        run = PriceRun(context, result, scope, store, retrying, *seen, spool, confirming)
+        lists = lists_of(context) if levels else None
+        run = PriceRun(
+            *(context, result, scope, store, retrying, *seen, spool, confirming),
+            sharing=lists is not None,
+        )
         # Somebody who asks has a reason to doubt what is remembered.
         doubted = scope.everything or dry_run or not context.store.capabilities.prices_stay
         full = bool(levels) and (doubted or full_check_due(context))
@@ -91,7 +96,14 @@ def mirror_prices(
             for each in run.kept:
                 confirming.doubt(each)
             confirming.forget_doubted()
-        carry_out_by(context, result, spool, lambda: write_prices(run), scope, dry_run=dry_run)
+        sharing = ListSharing(run, batches, lists) if lists is not None else None
+        carry_out_by(
+            *(context, result, spool, lambda: write_prices(run, sharing), scope), dry_run=dry_run
+        )
+        if dry_run and sharing is not None:
+            plan = sharing.plan(rows_per_call(context.store))
+            if plan is not None:
+                tell_sharing(result, plan)
         if dry_run and context.price_changes is not None:
             context.price_changes(spool.every())
     through = result.outcome == "ok" or (

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from sync.domain.ids import Sku
-from sync.domain.pricing import Audience, PriceKey, PriceValue
+from sync.domain.pricing import Audience, Price, PriceKey, PriceValue
 from sync.flows.kept_vectors import KeptVectors
 from sync.flows.price_run import PriceRun
 from sync.flows.price_skipping import Same
@@ -23,6 +24,9 @@ from sync.planning.price_rules import Rules
 from sync.planning.price_spool import KeptDelta
 from sync.planning.prices import wanted_prices
 from sync.ports.price_memory import Confirmed, Partition
+
+if TYPE_CHECKING:
+    from sync.columnar.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,18 @@ class VectorPartitions:
         run.spool.tally.wanted += held.shown
         return True
 
+    def plan_quitting(self, partition: Partition) -> bool:
+        """Take all away that the store shows of it, by columns; False where they cannot say it."""
+        run = self._run
+        shown = run.shown_of(partition)
+        delta = self._between(shown, None)
+        if delta is None:
+            return False
+        run.planned.add(partition)
+        run.spool.tally.shown += len(shown)
+        run.spool.add_delta(partition, delta)
+        return True
+
     def _put_aside(
         self,
         partition: Partition,
@@ -141,15 +157,62 @@ class VectorPartitions:
             self.missed += before.shown if before is not None else 0
             self._put_aside(partition, told, rules, delta, before, shown=0)
             return
-        entries = prices_of(told.rows, scope)
-        wanted = wanted_prices(entries, audience, run.context.mapping, self._today)
-        run.compare(partition, wanted, shown)
-        self._expect(partition, told, rules, len(wanted), before)
+        if not (run.sharing and self._compare_columns(partition, told, rules, shown)):
+            entries = prices_of(told.rows, scope)
+            wanted = wanted_prices(entries, audience, run.context.mapping, self._today)
+            run.compare(partition, wanted, shown)
+            self._expect(partition, told, rules, len(wanted), before)
         if before is not None and before.rules == rules.fingerprint:
             overlooked = self._overlooked(partition, told, rules, before, shown)
             self.missed += overlooked
             if overlooked:
                 run.confirming.doubt(partition)
+
+    def _compare_columns(
+        self,
+        partition: Partition,
+        told: Told,
+        rules: _Rules,
+        shown: Mapping[PriceKey, PriceValue],
+    ) -> bool:
+        """The same by columns, which lists can be told; False where they cannot say it."""
+        from sync.planning.price_vectors import published
+
+        run = self._run
+        rows = published(told.rows, rules.rules, self._today)
+        delta = self._between(shown, rows)
+        if delta is None:
+            return False
+        run.spool.tally.shown += len(shown)
+        run.spool.tally.wanted += len(rows)
+        run.spool.add_delta(partition, delta)
+        self._expect(partition, told, rules, len(rows), self._held.get(partition))
+        return True
+
+    def _between(
+        self, shown: Mapping[PriceKey, PriceValue], wanted: Vector | None
+    ) -> KeptDelta | None:
+        """What a store is told that shows this; None where columns cannot say what it shows."""
+        from sync.columnar.vectors import vector_of
+        from sync.planning import price_vectors as vectors
+
+        spool, step = self._run.spool, self._run.context.limits.guard("prices").price_step
+        try:
+            there = vector_of(Price(key, value) for key, value in shown.items())
+        except (ValueError, ArithmeticError):
+            return None
+        delta = vectors.all_between(there, vectors.NOTHING if wanted is None else wanted)
+        return spool.keep_delta(delta, vectors.moved(delta, step))
+
+    def content(self, vector: bytes, rules: bytes) -> Vector | None:
+        """A vector as it is published by these rules today; None where it is not known."""
+        from sync.planning.price_vectors import published
+
+        by = next((each for each in self._rules.values() if each.fingerprint == rules), None)
+        rows = self.vectors.rows(vector) if by is not None else None
+        if by is None or rows is None:
+            return None
+        return published(rows, by.rules, self._today)
 
     def _overlooked(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
@@ -117,6 +117,22 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
             added=self._keep_rows(delta.added),
             moved=moved,
         )
+
+    @property
+    def deltas(self) -> Sequence[tuple[Partition, KeptDelta]]:
+        """What partitions are to be told in columns."""
+        return self._deltas
+
+    def delta_of(self, kept: KeptDelta) -> Delta:
+        """The rows again that ``keep_delta`` put aside."""
+        from sync.planning.price_vectors import NOTHING, Delta
+
+        sides = (kept.removed, kept.before, kept.after, kept.added)
+        return Delta(*(NOTHING if each is None else self.rows_of(each) for each in sides))
+
+    def keep_rows(self, rows: pa.Table) -> Kept | None:
+        """Put rows aside, once where they are many; None for none."""
+        return self._keep_rows(rows)
 
     def keep_bytes(self, content: bytes) -> Kept:
         """Put bytes aside; ``bytes_of`` gives them back."""

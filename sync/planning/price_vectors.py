@@ -104,6 +104,11 @@ def delta(
     return _compared(before, after)
 
 
+def all_between(shown: pa.Table, wanted: pa.Table) -> Delta:
+    """What a store must be told that shows some rows and is to show others, both published."""
+    return _compared(shown, wanted)
+
+
 def all_added(vector: pa.Table, rules: Rules, as_of: date) -> Delta:
     """What a store must be told that shows nothing of the vector yet."""
     return Delta(NOTHING, NOTHING, NOTHING, published(vector, rules, as_of))

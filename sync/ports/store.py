@@ -71,6 +71,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ListLimits:
+    """How far a store's shared price lists go; None: as far as anybody knows.
+
+    ``lists`` there may be at a time, each with ``members``. One call that changes them
+    carries ``entries``: rows, members and lists together.
+    """
+
+    entries: int
+    lists: int | None = None
+    members: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoreCapabilities:
     """Facts about the store that the engine plans around.
 
@@ -86,6 +99,8 @@ class StoreCapabilities:
     ``prices_stay``: a price that the store took is shown until somebody changes it there.
     False where that hangs on what else the store has, such as an item that it sells only
     later: each run compares all prices with it then.
+    ``price_lists``: the store has price lists that accounts share
+    (``sync.ports.price_lists``), within these limits; None: it has none.
     """
 
     name: str
@@ -96,6 +111,7 @@ class StoreCapabilities:
     batch: int = 500
     price_batch: int | None = None
     price_calls: int = 1
+    price_lists: ListLimits | None = None
 
     @property
     def prices_at_once(self) -> int:

@@ -249,7 +249,8 @@ class PipelineEntry(Part):
     """One ERP and one store. ``mappings`` is a folder, from the site's own.
 
     ``files`` is the system in which the files of documents lie, empty: none. After
-    ``full_price_check_s`` all prices are compared with the store itself.
+    ``full_price_check_s`` all prices are compared with the store itself. With
+    ``share_price_lists`` accounts with the same prices share a list, where the store can.
     """
 
     erp: Name
@@ -258,6 +259,7 @@ class PipelineEntry(Part):
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
     full_price_check_s: Seconds = 86_400.0
+    share_price_lists: Flag = True
     schedule: ScheduleSettings = ScheduleSettings()
     guards: GuardsEntry = GuardsEntry()
     orders: OrderSettings = OrderSettings()
@@ -299,6 +301,7 @@ class PipelineSettings:
     mappings: Path
     accounts_per_read: int
     full_price_check_s: float
+    share_price_lists: bool
     schedule: ScheduleSettings
     guards: Mapping[str, GuardSettings]
     orders: OrderSettings

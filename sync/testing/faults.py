@@ -283,7 +283,10 @@ def _wrapper(kind: type[Any], prefix: str) -> type[_Faulty]:
         if member.startswith("_"):
             continue
         value = getattr(kind, member)
-        if callable(value) and member not in ASKS_NOBODY:
+        if value is None and any(callable(vars(base).get(member)) for base in kind.__mro__):
+            # A fake that does not do what its base does satisfies no protocol by it.
+            members[member] = None
+        elif callable(value) and member not in ASKS_NOBODY:
             members[member] = _delegating(member, f"{prefix}{member}")
         else:
             members[member] = _reading(member)

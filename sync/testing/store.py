@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sync.domain.account import AccountStatus, BillTo, ShipTo
 from sync.domain.account_order import AccountOrder
@@ -82,8 +82,13 @@ from sync.errors import AccessDenied, Rejected
 from sync.kit.hint_body import hinted
 from sync.ports.clock import Clock
 from sync.ports.erp import Finding, FindingLevel
+from sync.ports.price_lists import SharedChange, ShownList
 from sync.ports.store import Delivery, OrderPage, PriceRows, ShopChannel, StoreCapabilities
 from sync.testing.clock import ManualClock
+from sync.testing.price_lists import MemoryPrices, entries, skus_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class MemoryStore:
@@ -132,7 +137,7 @@ class MemoryStore:
         self._contents: dict[str, bytes] = {}
         self._account_orders: dict[tuple[CustomerId, ErpOrderNumber], AccountOrder] = {}
         self._stock: dict[PublishedStockKey, Availability] = {}
-        self._prices: dict[PublishedPriceKey, PriceValue] = {}
+        self._prices = MemoryPrices()
         self._applications: dict[str, Application | UnreadableApplication] = {}
         self._registrants: dict[ApplicationId, Registrant] = {}
         self._registrations: dict[ApplicationId, RegistrationNotice] = {}
@@ -286,7 +291,7 @@ class MemoryStore:
         shown.update(key[0] for key in self._parts)
         shown.update(key[0] for key in self._documents)
         shown.update(key[0] for key in self._account_orders)
-        published = {key.audience for key in self._prices} | {key.audience for key in self._stock}
+        published = self._prices.audiences() | {key.audience for key in self._stock}
         published |= {each for held in self._entitlements.values() for each in held.audiences}
         shown.update(
             CustomerId(each.key) for each in published if each.kind is AudienceKind.ACCOUNT
@@ -324,7 +329,7 @@ class MemoryStore:
         held = self._account_orders.items()
         self._account_orders = {k: v for k, v in held if k[0] != customer_id}
         self._stock = {k: v for k, v in self._stock.items() if k.audience not in gone}
-        self._prices = {k: v for k, v in self._prices.items() if k.audience not in gone}
+        self._prices.withdraw(gone)
 
     def shown_ship_tos(
         self, customer_ids: Collection[CustomerId]
@@ -543,15 +548,11 @@ class MemoryStore:
 
     def shown_price_partitions(self) -> Iterator[tuple[Audience, PriceScope]]:
         self._admit()
-        return iter({(key.audience, key.key.scope) for key in self._prices})
+        return iter(self._prices.partitions())
 
     def shown_prices(self, audience: Audience, scope: PriceScope) -> Mapping[PriceKey, PriceValue]:
         self._admit()
-        return {
-            key.key: value
-            for key, value in self._prices.items()
-            if key.audience == audience and key.key.scope == scope
-        }
+        return self._prices.of(audience, scope)
 
     def apply_prices(
         self,
@@ -563,21 +564,35 @@ class MemoryStore:
             len(put) + len(remove),
             self._capabilities.prices_at_once,
         )
-        for gone in remove:
-            self._prices.pop(gone, None)
-        self._prices.update(put)
+        self._prices.change(dict(put), remove)
 
     def apply_price_rows(self, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
-        entries = [each for rows in put for each in _entries(rows)]
-        wanted = dict(entries)
-        if len(wanted) < len(entries):
+        told = [each for rows in put for each in entries(rows)]
+        wanted = dict(told)
+        if len(wanted) < len(told):
             raise ValueError("a price is put twice in one call")
-        gone = [key for rows in remove for key, _ in _entries(rows)]
-        changes = len(entries) + len(gone)
+        gone = [key for rows in remove for key, _ in entries(rows)]
+        changes = len(told) + len(gone)
         self._take([key.key.sku.value for key in wanted], changes, max(1, changes))
-        for key in gone:
-            self._prices.pop(key, None)
-        self._prices.update(wanted)
+        self._prices.change(wanted, gone)
+
+    def shown_price_lists(self) -> Sequence[ShownList]:
+        self._admit()
+        return self._prices.lists()
+
+    def shown_list_rows(self, list_id: str) -> pa.Table:
+        self._admit()
+        return self._prices.rows_of(list_id)
+
+    def shown_own_rows(self, list_id: str, items: Collection[Sku]) -> Sequence[PriceRows]:
+        self._admit()
+        return self._prices.own_rows(list_id, items)
+
+    def apply_shared_prices(self, change: SharedChange) -> None:
+        limits = self._capabilities.price_lists
+        most = limits.entries if limits is not None else change.entries
+        self._take(skus_of(change), change.entries, max(1, most))
+        self._prices.apply(change, limits)
 
     def open_applications(self) -> Iterator[Application | UnreadableApplication]:
         self._admit()
@@ -657,7 +672,7 @@ class MemoryStore:
     ) -> Iterator[tuple[PublishedPriceKey, PriceValue]]:
         self._admit()
         wanted = set(audiences)
-        return iter([(k, v) for k, v in self._prices.items() if k.audience in wanted])
+        return iter([(k, v) for k, v in self._prices.shown().items() if k.audience in wanted])
 
     # What a test arranges.
 
@@ -724,8 +739,7 @@ class MemoryStore:
 
     def touch_prices(self) -> None:
         """Somebody changes every price by hand."""
-        for key, held in self._prices.items():
-            self._prices[key] = dataclasses.replace(held, unit_price=Decimal("0.01"))
+        self._prices.touch(lambda held: dataclasses.replace(held, unit_price=Decimal("0.01")))
 
     @property
     def contents(self) -> Mapping[str, bytes]:
@@ -759,7 +773,7 @@ class MemoryStore:
     @property
     def prices(self) -> Mapping[PublishedPriceKey, PriceValue]:
         """Every price shown, to anybody."""
-        return dict(self._prices)
+        return self._prices.shown()
 
     def refund(self, order_id: WebOrderId, amount: Money, refund_id: str) -> StoreOrder:
         """Give money back, as the store's staff does."""
@@ -849,15 +863,6 @@ class MemoryStore:
                 remedy="release the record in the store",
             )
         self.writes += max(1, changes)
-
-
-def _entries(rows: PriceRows) -> list[tuple[PublishedPriceKey, PriceValue]]:
-    from sync.columnar.vectors import prices_of
-
-    return [
-        (PublishedPriceKey(rows.audience, price.key), price.value)
-        for price in prices_of(rows.rows, rows.scope)
-    ]
 
 
 def _handed_in(application: Application | UnreadableApplication) -> tuple[str, str]:

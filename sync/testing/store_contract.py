@@ -119,6 +119,7 @@ from sync.ports.store import (
     WritesRegistrations,
 )
 from sync.testing import builders as a
+from sync.testing.price_list_contract import PriceListContract
 from sync.testing.store_world import StoreWorld
 
 P = TypeVar("P")
@@ -201,7 +202,7 @@ def tricky_prices() -> list[Price]:
     ]
 
 
-class StoreContract:
+class StoreContract(PriceListContract):
     """Inherit, give the fixtures ``store`` and ``store_world``, and pass."""
 
     page_size = 3

@@ -28,6 +28,7 @@ from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.registration import AccountKind, Application
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState, PublishedPriceKey
+from sync.ports.price_lists import Joining, ListRows, SharedChange
 from sync.stores.embedded import buyer_view, load, queries, schema, writing
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import create_store, store_url, writing_engine
@@ -50,6 +51,7 @@ _KEYS = {
     schema.documents: "number",
     schema.availability: "sku",
     schema.prices: "sku",
+    schema.shared_price_rows: "sku",
 }
 
 
@@ -136,7 +138,8 @@ class EmbeddedWorld:
 
     def touch_prices(self) -> None:
         with self._engine.begin() as connection:
-            connection.execute(update(schema.prices).values(unit_price="0.01"))
+            for table in (schema.prices, schema.shared_price_rows):
+                connection.execute(update(table).values(unit_price="0.01"))
 
     def refuse_record(self, key: str) -> None:
         with self._engine.begin() as connection:
@@ -185,7 +188,9 @@ def _empty(engine: Engine) -> None:
 class _OnADatabase(StoreContract):
     @pytest.fixture
     def store(self, store_database: URL) -> Iterator[EmbeddedStore]:
-        opened = EmbeddedStore(store_database, StoreId("shop"), page_size=self.page_size)
+        opened = EmbeddedStore(
+            store_database, StoreId("shop"), page_size=self.page_size, price_lists=True
+        )
         compiled_once(opened.engine)
         yield opened
         opened.close()
@@ -258,6 +263,15 @@ class TestEmbeddedStoreOnPostgresql(_OnADatabase):
             many = [a.a_price(sku=Sku(f"ITEM-{number}")) for number in range(600)]
             store.apply_price_rows(in_rows(many, a.account_audience(OTHER)), in_rows([price]))
             store.apply_price_rows(in_rows([price]), in_rows(many, a.account_audience(OTHER)))
+            for stamp, before in (("a", None), ("b", "a")):
+                change = SharedChange(
+                    stamp,
+                    {"L": before},
+                    put=[ListRows("L", in_rows(many)[0].rows)],
+                    join=[Joining("L", in_rows([price])[0])],
+                )
+                store.apply_shared_prices(change)
+            store.apply_prices([], [PublishedPriceKey(a.account_audience(), many[0].key)])
             store.show_import(a.a_web_order().order_id, ImportNotice(ImportState.PENDING))
             store_world.hand_in(a.an_application())
             store.create_registrant(a.APPLICATION, AccountKind.BUSINESS)

@@ -12,7 +12,9 @@ from sync.domain.ids import ShipToId, WebOrderId
 from sync.domain.pricing import PriceLevel
 from sync.errors import OutcomeUnknown, Rejected, TryLater
 from sync.ports import erp as erp_ports
+from sync.ports import price_lists
 from sync.ports import store as store_ports
+from sync.ports.store import ListLimits, StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
@@ -74,6 +76,7 @@ STORE_PROTOCOLS = [
     store_ports.FindsShownDocuments,
     store_ports.MirrorsPrices,
     store_ports.TakesPriceBatches,
+    price_lists.SharesPriceLists,
     store_ports.QuotesPrices,
     store_ports.ReadsOrdersTogether,
     store_ports.CapturesPayments,
@@ -99,7 +102,8 @@ class TestErpBehindAnEmptyScript(ErpAdapterContract):
 class TestStoreBehindAnEmptyScript(StoreContract):
     @pytest.fixture
     def memory(self) -> MemoryStore:
-        return MemoryStore(page_size=3)
+        limits = StoreCapabilities("memory", price_lists=ListLimits(1000))
+        return MemoryStore(page_size=3, capabilities=limits)
 
     @pytest.fixture
     def store(self, memory: MemoryStore) -> MemoryStore:

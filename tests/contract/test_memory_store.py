@@ -21,7 +21,7 @@ from sync.domain.ids import (
 from sync.domain.order import Organisation, WebOrder, WebUser
 from sync.domain.registration import Application
 from sync.domain.views import ImportNotice, ImportState
-from sync.ports.store import StoreCapabilities
+from sync.ports.store import ListLimits, StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.store import MemoryStore
@@ -177,3 +177,10 @@ class TestMemoryStoreThatTakesCallsAtOnce(TestMemoryStore):
     @pytest.fixture
     def store(self) -> MemoryStore:
         return MemoryStore(page_size=3, capabilities=StoreCapabilities("wide", price_calls=3))
+
+
+class TestMemoryStoreWithPriceLists(TestMemoryStore):
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        limits = StoreCapabilities("listing", price_lists=ListLimits(1000))
+        return MemoryStore(page_size=3, capabilities=limits)

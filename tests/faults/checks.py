@@ -32,7 +32,10 @@ from sync.testing.enumerating import (
     MakeTrial,
     Point,
     at_every_point,
+    distinct,
     every_fault,
+    singles,
+    try_each,
 )
 from sync.testing.erp import MemoryErp
 from sync.testing.faults import Call, Fault
@@ -65,6 +68,7 @@ from tests.faults.trials import (
     a_group,
     mirror,
     one_order,
+    price_lists,
     two_orders,
 )
 from tests.scenarios.world import (
@@ -452,6 +456,33 @@ def what_came_half_way() -> str | None:
     return _first(trial.violations())
 
 
+def lists_in_calls_of_every_size() -> str | None:
+    """Lists change, members join and go: between no two calls anybody sees another price."""
+    for entries in range(1, 9):
+        trial = price_lists(first=False, entries=entries)
+        trial.run()
+        if found := trial.violations():
+            return f"{entries} entries a call: {found[0]}"
+    return None
+
+
+def faults_about_lists(*, first: bool, stop_at: int | None = None) -> Enumeration:
+    """Each fault at each call about prices to a store with lists, and where the state is told."""
+    make = partial(price_lists, first=first)
+    about = ("shared_prices", "shown_price_lists", "list_rows", "own_rows", "transaction.exit")
+    cases = (
+        [each]
+        for each in singles(make)
+        if each.point.endswith(about) and distinct(each.point, each.fault)
+    )
+    return try_each(make, cases, stop_at=stop_at)
+
+
+def _single_faults_about_lists() -> str | None:
+    done = faults_about_lists(first=False, stop_at=1)
+    return done.found[0] if done.found else None
+
+
 class WideStore(MemoryStore):
     """Takes single prices by two calls at once, and may lack the right to one item."""
 
@@ -809,6 +840,11 @@ class Checks:
             "single faults of prices that need not be read",
             partial(_enumerated, make, every_fault),
         )
+
+    def price_lists(self) -> Iterator[tuple[str, Check]]:
+        """Of lists that accounts share."""
+        yield "lists in calls of every size", lists_in_calls_of_every_size
+        yield "single faults of price lists", _single_faults_about_lists
 
     def mirrors(self) -> Iterator[tuple[str, Check]]:
         yield "sources that dry up", sources_that_dry_up

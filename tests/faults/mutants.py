@@ -56,13 +56,14 @@ from sync.flows.orders.sending import Sending
 from sync.flows.orders.settling import over
 from sync.flows.orders.work import OrderWork
 from sync.flows.price_confirming import Confirming
+from sync.flows.price_lists import ListWriting
 from sync.flows.price_skipping import Skipping
 from sync.flows.registrations import desk
 from sync.flows.registrations.desk import Desk
 from sync.flows.vector_partitions import VectorPartitions
 from sync.flows.vector_screening import VectorScreening
 from sync.planning import availability as planned_stock
-from sync.planning import membership, price_vectors
+from sync.planning import membership, price_sharing, price_vectors
 from sync.planning import prices as planned_prices
 from sync.planning.documents import wanted_document
 from sync.planning.membership import Members
@@ -75,6 +76,7 @@ from sync.ports.settlements import SettlementState
 from sync.ports.state import Claim, LedgerState
 from sync.state.ledger import SqlLedger
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
+from sync.testing.price_lists import MemoryPrices
 from tests.faults.memory_state import MemoryLedger, MemoryRegistrations
 from tests.faults.money import ErpThatCreditsTwice
 from tests.faults.registrations import CarelessErp, WatchedErp
@@ -448,6 +450,22 @@ def unchecked(self: Any) -> None:
 
 def everybody_is_public(channel: Any, group: Any) -> Audience:
     return Audience(AudienceKind.PUBLIC, group.value, channel.channel_id)
+
+
+def lists_before_own_rows(self: Any) -> Iterator[None]:
+    plan = self._plan
+    own, plan.own = plan.own, {}
+    yield from _in_order(self)
+    plan.own = own
+    plan.changes, plan.new_lists, plan.joins = [], [], []
+    yield from _in_order(self)
+
+
+_in_order = ListWriting._coming
+
+
+def nothing_is_missing(rows: Any, others: Any) -> Any:
+    return rows.slice(0, 0)
 
 
 def nothing_is_hidden(*given: Any, **named: Any) -> set[Any]:
@@ -957,6 +975,26 @@ MUTANTS = (
         "a list that the ERP says nothing of is taken away unread",
         replacing((Skipping, "_doubtful", only_what_is_told_of)),
         of="prices",
+    ),
+    Mutant(
+        "a list changes, and who keeps the price is given none of its own before",
+        replacing((ListWriting, "_silent", lambda self: iter(()))),
+        of="price_lists",
+    ),
+    Mutant(
+        "a list gets a price before who is to have another one",
+        replacing((ListWriting, "_coming", lists_before_own_rows)),
+        of="price_lists",
+    ),
+    Mutant(
+        "members join a list that lacks a row, or has one too many for them",
+        replacing((price_sharing, "_only", nothing_is_missing)),
+        of="price_lists",
+    ),
+    Mutant(
+        "a list is changed as it was planned, whatever it is by now",
+        replacing((MemoryPrices, "_refuse_moved", lambda self, change: None)),
+        of="price_lists",
     ),
     Mutant(
         "public stock behind a login wall",

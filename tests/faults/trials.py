@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from sync.domain.ids import CustomerId, ErpOrderNumber, InvoiceNumber, PartNumber, ShipToId, Sku
-from sync.domain.pricing import PriceLevel, PriceScope
+from sync.domain.ids import (
+    CustomerId,
+    ErpOrderNumber,
+    InvoiceNumber,
+    OrganisationId,
+    PartNumber,
+    ShipToId,
+    Sku,
+)
+from sync.domain.mapping import Assignment
+from sync.domain.pricing import PriceLevel, PriceScope, PriceValue
 from sync.domain.sales_order import ErpOrderState
+from sync.domain.views import PublishedPriceKey
 from sync.errors import SyncError
 from sync.flows.cycle import run_flow
-from sync.ports.store import StoreCapabilities
+from sync.ports.price_lists import SharedChange
+from sync.ports.store import ListLimits, StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.faults import Crash, Script
+from sync.testing.store import MemoryStore
 from tests.faults.sites import GROUPS, Distributor, MirrorSite, OrderSite, with_quantities
-from tests.scenarios.world import FUSE, HARBOUR, MILL, guest_order, harbour_order, mill_order
+from tests.scenarios.world import (
+    ASSIGNMENTS,
+    FUSE,
+    HARBOUR,
+    MILL,
+    guest_order,
+    harbour_order,
+    mill_order,
+)
 
 LATER = 400.0  # longer than a lease, and than an unknown outcome rests
 QUIET_RUNS = 2
@@ -127,6 +148,111 @@ def mirror(flow: str, *, first: bool, states: Collection[PriceLevel] = ()) -> Fl
         # Further back than a change feed is read again.
         site.clock.advance(1200)
     return FlowTrial(site, flow)
+
+
+class WatchedLists(MemoryStore):
+    """A store with lists that remembers what it showed after each call, few entries long."""
+
+    apply_price_rows: Any = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.moments: list[Mapping[PublishedPriceKey, PriceValue]] = []
+
+    def apply_prices(self, put: Any, remove: Any) -> None:
+        super().apply_prices(put, remove)
+        self.moments.append(self.prices)
+
+    def apply_shared_prices(self, change: SharedChange) -> None:
+        super().apply_shared_prices(change)
+        self.moments.append(self.prices)
+
+
+MEMBERS = [CustomerId(f"C-{number}") for number in range(11, 23)]
+_FIRST, _SECOND, _NEW = MEMBERS[:7], MEMBERS[7:11], MEMBERS[11]
+
+
+@dataclass
+class ListTrial(FlowTrial):
+    """A run with lists that accounts share; nobody may see, even for a moment, another price."""
+
+    before: Mapping[PublishedPriceKey, PriceValue] = field(default_factory=dict)
+
+    def violations(self) -> Sequence[str]:
+        return [*self._moments(), *self.site.violations()]
+
+    def _moments(self) -> Iterator[str]:
+        assert isinstance(self.site.store, WatchedLists)
+        wanted = self.site.store.prices
+        for shown in self.site.store.moments:
+            for key, value in shown.items():
+                if value not in (self.before.get(key), wanted.get(key)):
+                    yield f"{key.audience} is shown {value.unit_price} for {key.key.sku}"
+
+
+def price_lists(*, first: bool, entries: int = 4) -> ListTrial:
+    """A dozen accounts on two lists: into an empty store, or with news of every kind."""
+    limits = StoreCapabilities(
+        "listing", batch=1, price_batch=entries, price_lists=ListLimits(entries)
+    )
+    site = MirrorSite(flows=("prices",), store_kind=WatchedLists, store_capabilities=limits)
+    for member in MEMBERS:
+        organisation = OrganisationId(f"org-{member}")
+        site.erp.add_account(a.an_account(customer_id=member))
+        site.store.add_organisation(a.an_organisation(organisation=organisation))
+    map_members(site, MEMBERS)
+    for members, amount in ((_FIRST, 10), (_SECOND, 20)):
+        for member in members:
+            for item in range(3):
+                list_price(site, member, item, amount + item)
+    list_price(site, _FIRST[1], 0, 15)
+    trial = ListTrial(site, "prices")
+    if not first:
+        run_flow(site.context(), "prices")
+        _news_of_lists(site)
+        trial.before = site.store.prices
+    assert isinstance(site.store, WatchedLists)
+    site.store.moments.clear()
+    return trial
+
+
+def map_members(site: Distributor, members: Sequence[CustomerId]) -> None:
+    own = (Assignment(each, organisation=OrganisationId(f"org-{each}")) for each in members)
+    site.remap(assignments=(*ASSIGNMENTS, *own))
+
+
+def list_price(site: Distributor, member: CustomerId, item: int, amount: int) -> None:
+    scope, sku = PriceScope.account(member), Sku(f"ITEM-{item}")
+    site.erp.add_item(a.an_item(sku=sku))
+    site.erp.set_price(a.a_price(str(amount), scope=scope, sku=sku))
+
+
+def no_list_price(site: Distributor, member: CustomerId, item: int) -> None:
+    sku = Sku(f"ITEM-{item}")
+    site.erp.remove_price(a.a_price_key(scope=PriceScope.account(member), sku=sku))
+
+
+def _news_of_lists(site: Distributor) -> None:
+    """Lists change, with one who keeps a price, one who moves, one who goes, one who comes."""
+    for member in _FIRST:
+        list_price(site, member, 0, 30)
+        list_price(site, member, 3, 33)
+        no_list_price(site, member, 1)
+    # One keeps what was its own, and what the list loses; one keeps what the list had.
+    list_price(site, _FIRST[1], 0, 15)
+    list_price(site, _FIRST[1], 1, 11)
+    list_price(site, _FIRST[2], 0, 10)
+    # One gets another price than the others.
+    list_price(site, _FIRST[5], 0, 31)
+    # One does not get what the others get, and one goes over to the other list.
+    no_list_price(site, _FIRST[4], 3)
+    for item in range(3):
+        list_price(site, _FIRST[3], item, 20 + item)
+    no_list_price(site, _FIRST[3], 3)
+    no_list_price(site, _SECOND[1], 2)
+    for item in range(3):
+        list_price(site, _NEW, item, 20 + item)
+    map_members(site, [each for each in MEMBERS if each != _SECOND[3]])
 
 
 def news(site: Distributor) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table
 
@@ -73,12 +73,22 @@ from sync.errors import Rejected
 from sync.kit.engines import address_of
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
-from sync.ports.store import Delivery, OrderPage, PriceRows, ShopChannel, StoreCapabilities
+from sync.ports.price_lists import SharedChange, ShownList
+from sync.ports.price_memory import Partition
+from sync.ports.store import (
+    Delivery,
+    ListLimits,
+    OrderPage,
+    PriceRows,
+    ShopChannel,
+    StoreCapabilities,
+)
 from sync.stores.embedded import (
     account_data,
     documents,
     load,
     payments,
+    price_lists,
     queries,
     registrations,
     schema,
@@ -89,11 +99,17 @@ from sync.stores.embedded.engine import reading_engine, writing_engine
 from sync.stores.embedded.errors import translated
 from sync.stores.embedded.spelling import moment_text
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 K = TypeVar("K", bound=Key)
 Row = Mapping[str, Any]
 
 PAGE_SIZE = 200
 OVERLAP_S = 600.0
+
+LIST_ENTRIES = 50_000
+"""Rows and members that one call carries which changes shared price lists."""
 
 
 class EmbeddedStore:
@@ -110,13 +126,18 @@ class EmbeddedStore:
         overlap_s: float = OVERLAP_S,
         page_size: int = PAGE_SIZE,
         hints_secret: str | None = None,
+        price_lists: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.engine = writing_engine(url)
         self._readers = reading_engine(url)
         self.mirror_writes = 0
         self._store_id = store_id
-        self._capabilities = StoreCapabilities(name="embedded", overlap_s=overlap_s)
+        self._capabilities = StoreCapabilities(
+            name="embedded",
+            overlap_s=overlap_s,
+            price_lists=ListLimits(LIST_ENTRIES) if price_lists else None,
+        )
         self._page_size = page_size
         self._hints_secret, self._now = hints_secret, now
         self._database = f"the database of store {store_id}"
@@ -128,7 +149,8 @@ class EmbeddedStore:
     def from_settings(
         cls, options: Mapping[str, object], secrets: Mapping[str, str], base: Path
     ) -> EmbeddedStore:
-        """The store of a site's settings: ``url``, ``store_id``, ``overlap_s``, ``page_size``.
+        """The store of a site's settings: ``url``, ``store_id``, ``overlap_s``, ``page_size``,
+        ``price_lists``.
 
         A relative SQLite path starts at ``base``; a database password is the
         secret ``password``, what signs hints the secret ``hints``. Raises
@@ -141,6 +163,7 @@ class EmbeddedStore:
             overlap_s=OVERLAP_S if settings.overlap_s is None else settings.overlap_s,
             page_size=settings.page_size or PAGE_SIZE,
             hints_secret=settings.hints_secret,
+            price_lists=settings.price_lists,
         )
 
     @property
@@ -319,7 +342,9 @@ class EmbeddedStore:
         """As the port says. Prices to the account's buyers go with it; a price to
         the shoppers of a channel, for whom this ID may be the retail group, stays."""
         with self._writing() as connection:
+            lists = price_lists.members_of(connection, customer_id.value)
             removed = queries.withdraw(connection, customer_id.value)
+            price_lists.deserted_by(connection, lists)
         self.mirror_writes += removed
 
     # --- MirrorsShipTos ---
@@ -612,8 +637,18 @@ class EmbeddedStore:
     ) -> None:
         rows = [{**_price_key_row(key), **translate.price_value_row(value)} for key, value in put]
         names = [column.name for column in schema.prices.primary_key]
-        removed = [_price_key_row(key) for key in remove]
-        self._apply(schema.prices, rows, [tuple(row[name] for name in names) for row in removed])
+        removed = [tuple(_price_key_row(key)[name] for name in names) for key in remove]
+        gone: dict[Partition, set[tuple[Any, ...]]] = {}
+        for key in remove:
+            row = _price_key_row(key)
+            entry = tuple(row[name] for name in queries.PRICE)
+            gone.setdefault((key.audience, key.key.scope), set()).add(entry)
+        touched = {(key.audience, key.key.scope) for key, _ in put}
+        with self._writing() as connection:
+            price_lists.release_keys(connection, touched, gone)
+            queries.delete_rows(connection, schema.prices, names, removed)
+            _replace(connection, schema.prices, rows)
+        self.mirror_writes += len(put) + len(remove)
 
     def apply_price_rows(self, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
         # Arrow is large, and a store whose prices come one by one never needs it.
@@ -622,6 +657,26 @@ class EmbeddedStore:
         with self._translated(self.engine), self.engine.connect() as connection:
             price_batches.apply(connection, put, remove)
         self.mirror_writes += sum(len(each.rows) for each in (*put, *remove))
+
+    # --- SharesPriceLists ---
+
+    def shown_price_lists(self) -> Sequence[ShownList]:
+        with self._reading() as connection:
+            return price_lists.shown(connection)
+
+    def shown_list_rows(self, list_id: str) -> pa.Table:
+        with self._reading() as connection:
+            return price_lists.rows_of(connection, list_id)
+
+    def shown_own_rows(self, list_id: str, items: Collection[Sku]) -> Sequence[PriceRows]:
+        with self._reading() as connection:
+            return price_lists.own_rows(connection, list_id, items)
+
+    def apply_shared_prices(self, change: SharedChange) -> None:
+        family = self.engine.dialect.name
+        with translated(self._database, family, self._address), self.engine.connect() as connection:
+            price_lists.apply(connection, change)
+        self.mirror_writes += change.entries
 
     def shown_to(
         self, audiences: Collection[Audience]

@@ -18,7 +18,7 @@ from sync.stores.embedded import schema
 from sync.stores.embedded.engine import store_url
 from sync.stores.embedded.errors import CREATE, translated
 
-OPTIONS = frozenset({"url", "store_id", "overlap_s", "page_size"})
+OPTIONS = frozenset({"url", "store_id", "overlap_s", "page_size", "price_lists"})
 SECRETS = frozenset({"password", "hints"})
 
 
@@ -29,6 +29,7 @@ class StoreSettings:
     overlap_s: float | None
     page_size: int | None
     hints_secret: str | None
+    price_lists: bool
 
 
 def settings_from(
@@ -54,6 +55,9 @@ def settings_from(
     whole = isinstance(page_size, int) and not isinstance(page_size, bool)
     if page_size is not None and not (whole and 1 <= int(str(page_size)) <= 10_000):
         problems.append(f"page_size: not a whole number from 1 to 10000: {page_size!r}")
+    price_lists = options.get("price_lists", False)
+    if not isinstance(price_lists, bool):
+        problems.append(f"price_lists: neither true nor false: {price_lists!r}")
     hints = secrets.get("hints")
     if hints is not None and len(hints) < SHORTEST_SECRET:
         problems.append(f"secrets.hints: shorter than {SHORTEST_SECRET} characters")
@@ -65,6 +69,7 @@ def settings_from(
         overlap_s=None if overlap_s is None else float(str(overlap_s)),
         page_size=None if page_size is None else int(str(page_size)),
         hints_secret=hints,
+        price_lists=price_lists is True,
     )
 
 

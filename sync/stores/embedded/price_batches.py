@@ -13,7 +13,7 @@ driver is given chunks of parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from sync.ports.store import PriceRows
-from sync.stores.embedded import queries, schema, translate
+from sync.stores.embedded import price_lists, queries, schema, translate
 from sync.stores.embedded.price_columns import NAMES, csv_of, pieces, refuse_impossible, tuples
 
 STRAIGHT_FROM = 500
@@ -51,17 +51,37 @@ _INSERT = insert(_PRICES).from_select(
 )
 
 
+Step = Callable[[], None]
+
+
 def apply(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
     """All of it in one transaction, which begins and ends here.
 
     Raises ValueError for rows that no prices could be, and what the driver raises.
     """
+    if _with_rows(put) or _with_rows(remove):
+        apply_between(
+            connection, put, remove, lambda: price_lists.release(connection, put, remove), _nothing
+        )
+
+
+def apply_between(
+    connection: Connection,
+    put: Sequence[PriceRows],
+    remove: Sequence[PriceRows],
+    before: Step,
+    after: Step,
+) -> None:
+    """The same, with these steps on either side of it in the same transaction."""
     for each in put:
         refuse_impossible(each)
-    put, remove = _with_rows(put), _with_rows(remove)
-    if put or remove:
-        driver = (connection.dialect.name, connection.dialect.driver)
-        _WAYS.get(driver, _by_parameters)(connection, put, remove)
+    driver = (connection.dialect.name, connection.dialect.driver)
+    way = _WAYS.get(driver, _by_parameters)
+    way(connection, _with_rows(put), _with_rows(remove), before, after)
+
+
+def _nothing() -> None:
+    """No step."""
 
 
 def _with_rows(several: Iterable[PriceRows]) -> list[PriceRows]:
@@ -83,13 +103,21 @@ def _marked(several: Iterable[PriceRows], put: int) -> Iterator[pa.Table]:
 # --- PostgreSQL ---
 
 
-def _by_copy(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
+def _by_copy(
+    connection: Connection,
+    put: Sequence[PriceRows],
+    remove: Sequence[PriceRows],
+    before: Step,
+    after: Step,
+) -> None:
     with connection.begin():
+        before()
         new, changed = _apart(connection, put)
         if changed or remove:
             _change(connection, changed, remove)
         if new:
             _copy(connection, _PRICES, (piece for rows in new for piece in pieces(rows)))
+        after()
 
 
 def _apart(
@@ -135,13 +163,19 @@ def _copy(connection: Connection, table: Table, several: Iterable[pa.Table]) -> 
 
 
 def _by_staging(
-    connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]
+    connection: Connection,
+    put: Sequence[PriceRows],
+    remove: Sequence[PriceRows],
+    before: Step,
+    after: Step,
 ) -> None:
     _lay_down(connection, (*_marked(remove, 0), *_marked(put, 1)))
     with connection.begin():
+        before()
         if remove or not all(_nothing_there(connection, each) for each in put):
             connection.execute(_REMOVE)
         connection.execute(_INSERT)
+        after()
 
 
 def _lay_down(connection: Connection, several: Iterable[pa.Table]) -> None:
@@ -180,9 +214,14 @@ def _told_as_errors_of(connection: Connection, statement: str) -> Iterator[None]
 
 
 def _by_parameters(
-    connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]
+    connection: Connection,
+    put: Sequence[PriceRows],
+    remove: Sequence[PriceRows],
+    before: Step,
+    after: Step,
 ) -> None:
     with connection.begin():
+        before()
         for each in (*remove, *put):
             for piece in pieces(each):
                 keys = list(tuples(piece.select(_KEY)))
@@ -190,6 +229,7 @@ def _by_parameters(
         for each in put:
             for piece in pieces(each):
                 queries.insert_rows(connection, schema.prices, piece.to_pylist())
+        after()
 
 
 _WAYS = {("postgresql", "psycopg"): _by_copy, ("sqlite", "pysqlite"): _by_staging}

@@ -17,6 +17,7 @@ from sync.columnar.vectors import AMOUNT, SCHEMA
 from sync.domain.money import currency_code, plain
 from sync.ports.store import PriceRows
 from sync.stores.embedded import schema, translate
+from sync.stores.embedded.queries import PRICE
 
 PIECE = 10_000
 """Rows that are spelled at once, whatever there is of them."""
@@ -61,6 +62,26 @@ def pieces(rows: PriceRows) -> Iterator[pa.Table]:
             ],
             names=list(NAMES),
         )
+
+
+def list_pieces(list_id: str, rows: pa.Table) -> Iterator[list[dict[str, Any]]]:
+    """Rows of the table ``shared_price_rows``."""
+    names = [column.name for column in schema.shared_price_rows.columns]
+    for start in range(0, len(rows), PIECE):
+        piece = rows.slice(start, PIECE).combine_chunks()
+        columns = [
+            pa.repeat(list_id, len(piece))
+            if name == "list_id"
+            else _spelled(piece.column(name), name)
+            for name in names
+        ]
+        yield pa.table(columns, names=names).to_pylist()
+
+
+def key_texts(rows: pa.Table) -> set[tuple[Any, ...]]:
+    """The keys of the rows, as ``queries.PRICE`` and the tables have them."""
+    bare = rows.combine_chunks()
+    return set(zip(*(_spelled(bare.column(name), name).to_pylist() for name in PRICE), strict=True))
 
 
 def csv_of(table: pa.Table) -> memoryview:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     bindparam,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     true,
     tuple_,
     union,
+    union_all,
 )
 
 from sync.stores.embedded import schema
@@ -126,11 +128,13 @@ def mirrored_customers(connection: Connection) -> list[str]:
     of_tables = [select(table.c.customer_id) for table in schema.MIRRORED_BY_CUSTOMER]
     starts = starts_of_key(connection, schema.prices, PARTITION[:2])
     priced = {each["audience_key"] for each in starts if each["audience"] == "account"}
+    members = schema.shared_price_members
+    sharing = select(members.c.audience_key).where(members.c.audience == "account")
     stock = schema.availability
     told = select(stock.c.audience_key).where(stock.c.audience == "account")
     kept = schema.item_audiences
     kept_for = select(kept.c.audience_key).where(kept.c.audience == "account")
-    others = connection.execute(union(*of_tables, told, kept_for)).scalars()
+    others = connection.execute(union(*of_tables, told, kept_for, sharing)).scalars()
     return sorted(priced.union(others))
 
 
@@ -190,8 +194,20 @@ def verified(connection: Connection) -> list[Row]:
 PARTITION = ("audience", "audience_key", "audience_channel", "level", "owner")
 
 
+PRICE = (
+    *("price_list", "sku", "unit", "currency", "min_quantity", "valid_from"),
+    *("priority", "warehouse"),
+)
+"""What tells one row of a partition, or of a shared list, from the next."""
+
+
 def price_partitions(connection: Connection) -> list[Row]:
-    return starts_of_key(connection, schema.prices, PARTITION)
+    own = starts_of_key(connection, schema.prices, PARTITION)
+    members, listed = schema.shared_price_members, schema.shared_price_rows
+    filled = select(listed.c.list_id).where(listed.c.list_id == members.c.list_id).exists()
+    shared = rows(connection, select(*(members.c[name] for name in PARTITION)).where(filled))
+    found = {tuple(row[name] for name in PARTITION): row for row in (*own, *shared)}
+    return list(found.values())
 
 
 def stock_audiences(connection: Connection) -> list[Row]:
@@ -215,10 +231,31 @@ def stock_rows(connection: Connection, audience: Row) -> list[Row]:
 
 
 def price_rows(connection: Connection, partition: Row) -> list[Row]:
-    wanted = select(schema.prices)
-    for name, value in partition.items():
-        wanted = wanted.where(schema.prices.c[name] == value)
-    return rows(connection, wanted)
+    """All that is shown under these columns: own rows, and of shared lists what they leave."""
+    prices = schema.prices
+    own = select(prices).where(*(prices.c[name] == value for name, value in partition.items()))
+    return rows(connection, union_all(own, listed_rows(partition)))
+
+
+def listed_rows(partition: Row | None = None) -> Select[Any]:
+    """Rows of shared lists for each of their members, with the columns of ``prices``.
+
+    Without those that the member has a row of its own instead of.
+    """
+    prices, listed, members = (
+        schema.prices,
+        schema.shared_price_rows,
+        schema.shared_price_members,
+    )
+    columns = {name: members.c[name] for name in PARTITION}
+    columns |= {name: listed.c[name] for name in (*PRICE, "unit_price", "valid_until")}
+    instead = [prices.c[name] == columns[name] for name in (*PARTITION, *PRICE)]
+    found = (
+        select(*(columns[column.name] for column in prices.columns))
+        .select_from(members.join(listed, members.c.list_id == listed.c.list_id))
+        .where(~select(prices.c.sku).where(*instead).exists())
+    )
+    return found.where(*(columns[name] == value for name, value in (partition or {}).items()))
 
 
 def withdraw(connection: Connection, customer_id: str) -> int:
@@ -226,16 +263,18 @@ def withdraw(connection: Connection, customer_id: str) -> int:
 
     Prices of a site go along where no other account has a site of that key.
     """
-    prices, sites = schema.prices, schema.account_locations
+    sites = schema.account_locations
     own = select(sites.c.location).where(sites.c.customer_id == customer_id)
     others = select(sites.c.location).where(sites.c.customer_id != customer_id)
-    of_account = and_(prices.c.audience == "account", prices.c.audience_key == customer_id)
-    of_site = and_(
-        prices.c.audience == "location",
-        prices.c.audience_key.in_(own),
-        prices.c.audience_key.not_in(others),
-    )
-    removed = connection.execute(delete(prices).where(or_(of_account, of_site))).rowcount
+    removed = 0
+    for table in (schema.prices, schema.shared_price_members):
+        of_account = and_(table.c.audience == "account", table.c.audience_key == customer_id)
+        of_site = and_(
+            table.c.audience == "location",
+            table.c.audience_key.in_(own),
+            table.c.audience_key.not_in(others),
+        )
+        removed += connection.execute(delete(table).where(or_(of_account, of_site))).rowcount
     for published in (schema.availability, schema.item_audiences):
         # An item that was kept for this account alone is nobody's then, not everybody's.
         to_account = and_(

@@ -605,6 +605,50 @@ prices = Table(
     sqlite_with_rowid=False,
 )
 
+# Price lists that accounts share. ``stamp`` is another one after every change of the list,
+# of its members and of their own rows in ``prices``.
+shared_price_lists = Table("shared_price_lists", metadata, _key("list_id"), _needed("stamp"))
+
+# What every member of the list is shown, but where it has a row of its own in ``prices``
+# with this key. Spelled as there.
+shared_price_rows = Table(
+    "shared_price_rows",
+    metadata,
+    _key("list_id"),
+    _key("price_list"),
+    _key("sku"),
+    _key("unit"),
+    _key("currency"),
+    _key("min_quantity"),
+    _key("valid_from"),
+    Column("priority", Integer, primary_key=True, autoincrement=False),
+    _key("warehouse"),
+    _text("unit_price"),
+    _text("valid_until"),
+    Index("shared_price_rows_by_item", "list_id", "sku"),
+    sqlite_with_rowid=False,
+)
+
+# Audience, level and owner as in ``prices``: accounts and sites alone.
+shared_price_members = Table(
+    "shared_price_members",
+    metadata,
+    Column(
+        "audience",
+        TEXT,
+        CheckConstraint("audience IN ('account', 'location')"),
+        primary_key=True,
+    ),
+    _key("audience_key"),
+    _key("audience_channel"),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    _key("owner"),
+    _needed("list_id"),
+    CheckConstraint("audience_key = owner", name="members_share_their_own_prices"),
+    Index("shared_price_members_by_list", "list_id"),
+    sqlite_with_rowid=False,
+)
+
 restricted_items = Table("restricted_items", metadata, _key("sku"))
 
 # Audiences as in ``prices``.
@@ -659,6 +703,9 @@ MIRRORED: tuple[Table, ...] = (
     *MIRRORED_BY_CUSTOMER,
     document_pieces,
     prices,
+    shared_price_lists,
+    shared_price_rows,
+    shared_price_members,
     availability,
     restricted_items,
     item_audiences,

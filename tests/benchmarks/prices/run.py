@@ -101,7 +101,8 @@ def flow(site: str) -> Told:
     secs, result = mirrored(site)
     if result.outcome != "ok":
         raise SystemExit(f"{result.outcome}: {result.message}")
-    return {"secs": secs, "rss_mb": own_peak_mb(), "rows": result.writes, "counts": result.counts}
+    told = {"secs": secs, "rss_mb": own_peak_mb(), "rows": result.writes, "counts": result.counts}
+    return {**told, "lists": result.price_lists} if result.price_lists else told
 
 
 def flow_http(site: str) -> Told:

@@ -38,7 +38,8 @@ _EMBEDDED = """\
 adapter = "embedded"
 [systems.store.options]
 store_id = "bench"
-url = {url}"""
+url = {url}
+price_lists = {lists}"""
 _HTTP = """\
 adapter = "bench_http"
 [systems.store.options]
@@ -54,11 +55,22 @@ class PriceSite:
 
     @classmethod
     def made(
-        cls, folder: Path, profile: Path, erp: URL, store: URL, catalogue: Catalogue
+        cls,
+        folder: Path,
+        profile: Path,
+        erp: URL,
+        store: URL,
+        catalogue: Catalogue,
+        *,
+        price_lists: bool = False,
     ) -> PriceSite:
-        """With an embedded store in this database, which is made too."""
+        """With an embedded store in this database, which is made too.
+
+        ``price_lists``: customers with the same prices share a list there.
+        """
         create_store(store)
-        return cls._made(folder, profile, erp, _EMBEDDED.format(url=_text(store)), catalogue)
+        told = _EMBEDDED.format(url=_text(store), lists=json.dumps(price_lists))
+        return cls._made(folder, profile, erp, told, catalogue)
 
     @classmethod
     def on_http(

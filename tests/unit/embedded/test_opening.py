@@ -18,6 +18,7 @@ from sync.domain.views import ImportNotice, ImportState
 from sync.errors import AccessDenied, Misconfigured, Rejected, SyncError, TryLater
 from sync.ports import store as ports
 from sync.ports.erp import FindingLevel
+from sync.ports.price_lists import SharesPriceLists
 from sync.stores.embedded import schema
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.checking import settings_from
@@ -48,6 +49,7 @@ def test_the_store_claims_every_capability_of_the_port(store: EmbeddedStore) -> 
         ports.FindsShownDocuments,
         ports.MirrorsPrices,
         ports.TakesPriceBatches,
+        SharesPriceLists,
         ports.QuotesPrices,
     ):
         assert isinstance(store, capability), capability
@@ -284,7 +286,7 @@ def test_the_order_that_the_page_places_by_sql_is_sound_and_adds_up(
     store: EmbeddedStore, shop: Shop
 ) -> None:
     page = (Path(schema.__file__).parent / "README.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"```sql\n(.*?)```", page, re.S)
+    [block] = re.findall(r"```sql\n(INSERT.*?)```", page, re.S)
     for statement in block.split(";\n"):
         if statement.strip():
             shop(lambda connection, sql=statement: connection.exec_driver_sql(sql))

@@ -1,0 +1,444 @@
+"""What a store must do that claims price lists which accounts share.
+
+Part of ``StoreContract``: skipped, by name, for a store without them.
+"""
+
+# mypy: disable-error-code="type-abstract"
+# Protocols are handed to isinstance only, never called.
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sync.domain.ids import CustomerId, LocationId, Sku
+from sync.domain.pricing import Audience, AudienceKind, Price, PriceScope, PriceValue
+from sync.domain.views import AccountView, LocationProfile, PublishedPriceKey
+from sync.errors import Conflict, SyncError
+from sync.ports.price_lists import (
+    Joining,
+    ListRows,
+    SharedChange,
+    SharesPriceLists,
+    ShownList,
+)
+from sync.ports.price_memory import Partition
+from sync.ports.store import (
+    ListLimits,
+    MirrorsAccounts,
+    MirrorsPrices,
+    PriceRows,
+    QuotesPrices,
+    Store,
+    StoreCapabilities,
+    TakesPriceBatches,
+)
+from sync.testing import builders as a
+from sync.testing.store import MemoryStore
+from sync.testing.store_world import StoreWorld
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MEMBERS = tuple(CustomerId(f"C-{number}") for number in range(4))
+ITEMS = tuple(Sku(f"ITEM-{number}") for number in range(6))
+
+ListsStore = Any
+"""A store that is all of Store, MirrorsPrices and SharesPriceLists."""
+
+
+class PriceListContract:
+    @pytest.mark.rule("WA-6", "VE-7")
+    def test_a_member_shows_the_list_and_over_it_its_own_rows(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2 3"), {MEMBERS[0]: "", MEMBERS[1]: "2=7 9=4"})
+
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2 3")
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2=7 3 9=4")
+        assert _shown(lists, MEMBERS[2]) == {}
+        assert set(lists.shown_price_partitions()) == {_own(MEMBERS[0]), _own(MEMBERS[1])}
+        [held] = lists.shown_price_lists()
+        assert (held.list_id, held.rows) == ("L", 3)
+        assert held.members == {_own(MEMBERS[0]), _own(MEMBERS[1])}
+        assert lists.shown_list_rows("L").equals(_vector("1 2 3"))
+        assert lists.shown_list_rows("M").num_rows == 0
+        if isinstance(store, QuotesPrices):
+            told = dict(store.shown_to([_own(MEMBERS[1])[0]]))
+            assert {key.key.sku.value: value.unit_price for key, value in told.items()} == {
+                f"ITEM-{number}": amount for number, amount in _amounts("1 2=7 3 9=4").items()
+            }
+        if isinstance(store, MirrorsAccounts):
+            assert {MEMBERS[0], MEMBERS[1]} <= set(store.shown_customer_ids())
+
+    @pytest.mark.rule("WA-7")
+    def test_rows_of_a_list_change_for_all_its_members_at_once(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2 3"), {MEMBERS[0]: "", MEMBERS[1]: "2=7"})
+
+        change = SharedChange(
+            "b", {"L": "a"}, remove=[_rows("L", "1")], put=[_rows("L", "2=5 3=6 4")]
+        )
+        for _ in range(2):
+            lists.apply_shared_prices(change)
+
+            assert _shown(lists, MEMBERS[0]) == _amounts("2=5 3=6 4")
+            assert _shown(lists, MEMBERS[1]) == _amounts("2=7 3=6 4")
+            assert [each.stamp for each in lists.shown_price_lists()] == ["b"]
+
+    @pytest.mark.rule("WA-7")
+    def test_whoever_joins_shows_the_list_and_nothing_that_was_before(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        lists.apply_prices([_entry(MEMBERS[1], "5=1"), _entry(MEMBERS[1], "2=8")], [])
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "", MEMBERS[1]: "3"})
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2 3")
+
+        _share(lists, "M", _vector("1=9"), {MEMBERS[1]: ""}, L="a")
+
+        assert _shown(lists, MEMBERS[1]) == _amounts("1=9")
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2")
+        assert {each.list_id: set(each.members) for each in lists.shown_price_lists()} == {
+            "L": {_own(MEMBERS[0])},
+            "M": {_own(MEMBERS[1])},
+        }
+
+    @pytest.mark.rule("WA-7")
+    def test_whoever_leaves_goes_on_showing_what_it_showed_and_a_list_goes_with_its_last_member(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "2=7", MEMBERS[1]: ""})
+
+        leave = SharedChange("b", {"L": "a"}, leave=[_own(MEMBERS[0])])
+        for _ in range(2):
+            lists.apply_shared_prices(leave)
+            assert _shown(lists, MEMBERS[0]) == _amounts("1 2=7")
+        lists.apply_shared_prices(SharedChange("c", {"L": "b"}, put=[_rows("L", "2=3")]))
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2=7")
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2=3")
+
+        leave = SharedChange("d", {"L": "c"}, leave=[_own(MEMBERS[1])])
+        for _ in range(2):
+            lists.apply_shared_prices(leave)
+            assert _shown(lists, MEMBERS[1]) == _amounts("1 2=3")
+            assert lists.shown_price_lists() == []
+            assert lists.shown_list_rows("L").num_rows == 0
+
+    @pytest.mark.rule("WA-8", "VE-7")
+    def test_whoever_quits_shows_nothing_at_once(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "2=7", MEMBERS[1]: ""})
+        lists.apply_prices([_entry(MEMBERS[2], "1")], [])
+
+        change = SharedChange("b", {"L": "a"}, quit=[_own(MEMBERS[0]), _own(MEMBERS[2])])
+        for _ in range(2):
+            lists.apply_shared_prices(change)
+
+            assert _shown(lists, MEMBERS[0]) == {} == _shown(lists, MEMBERS[2])
+            assert _shown(lists, MEMBERS[1]) == _amounts("1 2")
+            assert set(lists.shown_price_partitions()) == {_own(MEMBERS[1])}
+
+    @pytest.mark.rule("WA-7", "WA-10")
+    @pytest.mark.parametrize("in_columns", [False, True])
+    def test_what_is_removed_is_shown_no_more_though_the_list_has_it(
+        self, store: Store, store_world: StoreWorld, in_columns: bool
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2 3"), dict.fromkeys(MEMBERS[:2], "2=7 9"))
+
+        _remove(lists, MEMBERS[0], "9", in_columns=in_columns)
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2=7 3")
+        assert _own(MEMBERS[0]) in lists.shown_price_lists()[0].members
+
+        for number, left in (("2", "1 3"), ("1", "3")):
+            _remove(lists, MEMBERS[0], number, in_columns=in_columns)
+            assert _shown(lists, MEMBERS[0]) == _amounts(left)
+            assert _shown(lists, MEMBERS[1]) == _amounts("1 2=7 3 9")
+        assert lists.shown_price_lists()[0].members == {_own(MEMBERS[1])}
+
+        change = SharedChange(
+            "z", {"L": _stamp(lists, "L")}, remove_own=[_price_rows(MEMBERS[1], "3")]
+        )
+        lists.apply_shared_prices(change)
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2=7 9")
+        assert lists.shown_price_lists() == []
+
+    @pytest.mark.rule("WA-7")
+    @pytest.mark.parametrize("in_columns", [False, True])
+    def test_what_is_put_for_a_member_wins_over_the_list(
+        self, store: Store, store_world: StoreWorld, in_columns: bool
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2 3"), dict.fromkeys(MEMBERS[:2], ""))
+        before = _stamp(lists, "L")
+
+        if in_columns:
+            _batches(lists).apply_price_rows([_price_rows(MEMBERS[0], "2=8 5")], [])
+        else:
+            lists.apply_prices([_entry(MEMBERS[0], "2=8"), _entry(MEMBERS[0], "5")], [])
+
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2=8 3 5")
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2 3")
+        # Whoever planned for the list must look again: what its members own is not what it was.
+        assert _stamp(lists, "L") != before
+        [own] = lists.shown_own_rows("L", [Sku("ITEM-2"), Sku("ITEM-3")])
+        assert (own.audience, own.scope) == _own(MEMBERS[0])
+        assert own.rows.equals(_vector("2=8"))
+        assert list(lists.shown_own_rows("L", [])) == []
+
+    @pytest.mark.rule("WA-8")
+    def test_an_account_that_is_withdrawn_is_no_member_any_more(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        if not isinstance(store, MirrorsAccounts):
+            pytest.skip(f"{store.capabilities.name} mirrors no accounts")
+        site = LocationId("YARD")
+        profile = a.a_profile(customer_id=MEMBERS[0], locations=(LocationProfile(site, "Yard"),))
+        store.put_accounts([AccountView(a.individual(MEMBERS[0]), profile)])
+        at_site = (Audience(AudienceKind.LOCATION, "YARD"), PriceScope.location(site))
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "2=7", MEMBERS[1]: ""})
+        joining = Joining("L", PriceRows(*at_site, _vector("")))
+        lists.apply_shared_prices(SharedChange("b", {"L": "a"}, join=[joining]))
+        assert len(lists.shown_prices(*at_site)) == 2
+
+        store.withdraw_account(MEMBERS[0])
+
+        assert _shown(lists, MEMBERS[0]) == {} == lists.shown_prices(*at_site)
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2")
+        assert [set(each.members) for each in lists.shown_price_lists()] == [{_own(MEMBERS[1])}]
+        assert MEMBERS[0] not in set(store.shown_customer_ids())
+        store.withdraw_account(MEMBERS[1])
+        assert lists.shown_price_lists() == []
+
+    @pytest.mark.rule("WA-7", "VE-7")
+    def test_a_call_that_was_planned_for_another_list_changes_nothing(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "", MEMBERS[1]: ""})
+        stale = [
+            SharedChange("x", {"L": "0"}, put=[_rows("L", "2=9")]),
+            SharedChange("x", {"L": None}, put=[_rows("L", "2=9")]),
+            SharedChange("x", {}, put=[_rows("L", "2=9")]),
+            SharedChange("x", {}, leave=[_own(MEMBERS[0])]),
+            SharedChange("x", {}, put_own=[_price_rows(MEMBERS[0], "2=9")]),
+            SharedChange("x", {"L": "a", "M": "a"}, put=[_rows("M", "2=9")]),
+            SharedChange("x", {"L": "a"}, drop=["L"]),
+            SharedChange(
+                "x", {"L": "a", "M": None}, join=[Joining("M", _price_rows(MEMBERS[0], ""))]
+            ),
+        ]
+        for change in stale:
+            with pytest.raises(Conflict):
+                lists.apply_shared_prices(change)
+
+            assert [_shown(lists, each) for each in MEMBERS[:2]] == [_amounts("1 2")] * 2
+            [held] = lists.shown_price_lists()
+            assert (held.stamp, len(held.members)) == ("a", 2)
+
+    def test_a_list_without_members_is_shown_to_nobody_and_can_be_dropped(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        lists.apply_shared_prices(SharedChange("a", {"L": None}, put=[_rows("L", "1 2")]))
+        assert list(lists.shown_price_partitions()) == []
+        assert [each.list_id for each in lists.shown_price_lists()] == ["L"]
+
+        for _ in range(2):
+            lists.apply_shared_prices(SharedChange("b", {"L": "a"}, drop=["L"]))
+            assert lists.shown_price_lists() == []
+
+    @pytest.mark.rule("WA-7")
+    def test_a_refused_row_leaves_lists_and_members_as_they_were(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _sharing(store)
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "", MEMBERS[1]: ""})
+        store_world.refuse_record("ITEM-6")
+        changes = [
+            SharedChange("b", {"L": "a"}, remove=[_rows("L", "1")], put=[_rows("L", "2=3 6")]),
+            SharedChange(
+                "b",
+                {"L": "a", "M": None},
+                put=[_rows("M", "1=4")],
+                join=[Joining("M", _price_rows(MEMBERS[0], "6"))],
+            ),
+        ]
+        for change in changes:
+            with pytest.raises(SyncError):
+                lists.apply_shared_prices(change)
+
+            assert [_shown(lists, each) for each in MEMBERS[:2]] == [_amounts("1 2")] * 2
+            assert [each.list_id for each in lists.shown_price_lists()] == ["L"]
+
+    @pytest.mark.rule("WA-6", "VE-7")
+    @pytest.mark.parametrize("seed", range(6))
+    def test_any_run_of_changes_shows_what_the_fake_shows(
+        self, store: Store, store_world: StoreWorld, seed: int
+    ) -> None:
+        lists, chance = _sharing(store), random.Random(seed)
+        limits = StoreCapabilities("model", batch=1000, price_lists=ListLimits(1000))
+        model = MemoryStore(capabilities=limits)
+        for step in range(12):
+            change = _any_change(chance, model, f"{seed}.{step}")
+            for each in (model, lists):
+                change(each)
+            for member in MEMBERS:
+                assert _shown(lists, member) == _shown(model, member)
+            assert set(lists.shown_price_partitions()) == set(model.shown_price_partitions())
+            assert _kept(lists) == _kept(model)
+
+
+def _any_change(chance: random.Random, model: MemoryStore, stamp: str) -> Any:
+    """Something that somebody does to prices, the same for every store."""
+    there = model.shown_price_lists()
+    member, other = chance.sample(MEMBERS, 2)
+    rows = " ".join(f"{n}={chance.randrange(1, 9)}" for n in sorted(chance.sample(range(6), 3)))
+    match chance.randrange(5):
+        case 0:
+            return lambda store: store.apply_prices([_entry(member, rows.split()[0])], [])
+        case 1:
+            return lambda store: store.apply_prices(
+                [], [_entry(member, each)[0] for each in rows.split()[:2]]
+            )
+        case 2 if there:
+            chosen = chance.choice(there)
+            parts = rows.split()
+            quitting = chance.choice([None, None, *sorted({*MEMBERS} - {member, other})])
+            return lambda store: store.apply_shared_prices(
+                SharedChange(
+                    stamp,
+                    _expected(store),
+                    leave=[_own(other)],
+                    quit=[_own(quitting)] if quitting is not None else [],
+                    remove=[_rows(chosen.list_id, parts[0])],
+                    remove_own=[_price_rows(member, parts[1])],
+                    put=[_rows(chosen.list_id, parts[2])] if len(chosen.members) > 1 else [],
+                )
+            )
+        case 3:
+            parts = rows.split()
+            return lambda store: _batches(store).apply_price_rows(
+                [_price_rows(member, parts[0])], [_price_rows(other, " ".join(parts[1:]))]
+            )
+    list_id = chance.choice(["L", "M", "N"])
+    return lambda store: store.apply_shared_prices(
+        SharedChange(
+            stamp,
+            {list_id: None, **_expected(store)},
+            put=[_rows(list_id, rows)],
+            join=[Joining(list_id, _price_rows(each, "5=9")) for each in (member, other)],
+        )
+    )
+
+
+def _kept(store: ListsStore) -> dict[str, tuple[int, frozenset[Partition]]]:
+    return {each.list_id: (each.rows, each.members) for each in store.shown_price_lists()}
+
+
+def _expected(store: ListsStore) -> dict[str, str | None]:
+    return {each.list_id: each.stamp for each in store.shown_price_lists()}
+
+
+def _sharing(store: Store) -> ListsStore:
+    if not isinstance(store, SharesPriceLists) or store.capabilities.price_lists is None:
+        pytest.skip(f"{store.capabilities.name} has no price lists that accounts share")
+    assert isinstance(store, MirrorsPrices)
+    if isinstance(store, MirrorsAccounts):
+        store.put_accounts([a.an_account_view(customer_id=each) for each in MEMBERS])
+    return store
+
+
+def _batches(store: ListsStore) -> TakesPriceBatches:
+    if not isinstance(store, TakesPriceBatches):
+        pytest.skip(f"{store.capabilities.name} does not claim TakesPriceBatches")
+    return store
+
+
+def _own(customer: CustomerId) -> Partition:
+    return (a.account_audience(customer), PriceScope.account(customer))
+
+
+def _prices(told: str, customer: CustomerId = MEMBERS[0]) -> list[Price]:
+    """ "1 2=7": item 1 at 1.00 and item 2 at 7.00."""
+    found = []
+    for each in told.split():
+        number, _, amount = each.partition("=")
+        price = a.a_price(amount or number, scope=PriceScope.account(customer))
+        key = dataclasses.replace(price.key, sku=Sku(f"ITEM-{number}"))
+        found.append(Price(key, PriceValue(Decimal(amount or number))))
+    return found
+
+
+def _amounts(told: str) -> dict[str, Decimal | None]:
+    return {
+        each.key.sku.value.removeprefix("ITEM-"): each.value.unit_price for each in _prices(told)
+    }
+
+
+def _vector(told: str) -> pa.Table:
+    from sync.columnar.vectors import vector_of
+
+    return vector_of(_prices(told))
+
+
+def _rows(list_id: str, told: str) -> ListRows:
+    return ListRows(list_id, _vector(told))
+
+
+def _price_rows(customer: CustomerId, told: str) -> PriceRows:
+    return PriceRows(*_own(customer), _vector(told))
+
+
+def _entry(customer: CustomerId, told: str) -> tuple[PublishedPriceKey, PriceValue]:
+    [price] = _prices(told, customer)
+    return PublishedPriceKey(_own(customer)[0], price.key), price.value
+
+
+def _remove(store: ListsStore, customer: CustomerId, told: str, *, in_columns: bool) -> None:
+    if in_columns:
+        _batches(store).apply_price_rows([], [_price_rows(customer, told)])
+    else:
+        store.apply_prices([], [_entry(customer, told)[0]])
+
+
+def _shown(store: ListsStore, customer: CustomerId) -> dict[str, Decimal | None]:
+    shown = store.shown_prices(*_own(customer))
+    assert all(key.scope == PriceScope.account(customer) for key in shown)
+    return {key.sku.value.removeprefix("ITEM-"): value.unit_price for key, value in shown.items()}
+
+
+def _stamp(store: ListsStore, list_id: str) -> str | None:
+    return _expected(store).get(list_id)
+
+
+def _share(
+    store: ListsStore,
+    list_id: str,
+    rows: pa.Table,
+    members: Mapping[CustomerId, str],
+    **others: str,
+) -> Sequence[ShownList]:
+    """Make a list with these members; ``others`` are lists that some of them leave."""
+    change = SharedChange(
+        "a",
+        {list_id: None, **others},
+        put=[ListRows(list_id, rows)],
+        join=[Joining(list_id, _price_rows(each, own)) for each, own in members.items()],
+    )
+    store.apply_shared_prices(change)
+    found: Sequence[ShownList] = store.shown_price_lists()
+    return found

@@ -1,0 +1,513 @@
+"""Accounts with the same prices share a list: cheaper, and nobody sees another price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sync.cli.shown import as_record
+from sync.domain.ids import CustomerId, OrganisationId, Sku
+from sync.domain.mapping import Assignment
+from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope, PriceValue
+from sync.domain.views import PublishedPriceKey
+from sync.errors import OutcomeUnknown
+from sync.flows.context import FlowResult
+from sync.flows.cycle import run_flow
+from sync.ports.price_lists import SharedChange
+from sync.ports.state import ResyncScope
+from sync.ports.store import ListLimits, StoreCapabilities
+from sync.testing import builders as a
+from sync.testing.store import MemoryStore
+from tests.scenarios.test_price_batches import DAY, Site
+from tests.scenarios.world import ASSIGNMENTS
+
+ACCOUNTS = [CustomerId(f"C-{number}") for number in range(1, 9)]
+ITEMS = [Sku(f"ITEM-{number}") for number in range(8)]
+Prices = Mapping[PublishedPriceKey, PriceValue]
+
+
+class ListStore(MemoryStore):
+    """Counts calls that write prices, and remembers what was shown after each of them.
+
+    It takes no rows by column: calls with and without lists are as large.
+    """
+
+    apply_price_rows: Any = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.calls = self.list_calls = self.entries = 0
+        self.moments: list[Prices] = []
+        self.before_call: Callable[[int], object] = lambda number: None
+
+    def apply_prices(self, put: Any, remove: Any) -> None:
+        self._counted(lambda: super(ListStore, self).apply_prices(put, remove))
+        self.entries += len(put) + len(remove)
+
+    def apply_shared_prices(self, change: SharedChange) -> None:
+        self.list_calls += 1
+        self._counted(lambda: super(ListStore, self).apply_shared_prices(change))
+        self.entries += change.entries
+
+    def _counted(self, call: Callable[[], object]) -> None:
+        self.calls += 1
+        self.before_call(self.calls)
+        call()
+        self.moments.append(self.prices)
+
+
+@dataclass
+class ListSite(Site):
+    """Eight accounts of a store with lists."""
+
+    flows: Any = ("prices",)
+    store_kind: type[MemoryStore] = ListStore
+    store_capabilities: StoreCapabilities = field(default_factory=lambda: listing(20))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.limits = replace(self.limits, full_price_check_s=1e9)
+        for sku in ITEMS:
+            self.erp.add_item(a.an_item(sku=sku))
+        for each in ACCOUNTS:
+            self.erp.add_account(a.an_account(customer_id=each))
+            self.lists.add_organisation(a.an_organisation(organisation=_organisation(each)))
+        self.remap(assignments=(*ASSIGNMENTS, *map(_assigned, ACCOUNTS)))
+
+    @property
+    def lists(self) -> ListStore:
+        assert isinstance(self.store, ListStore)
+        return self.store
+
+    def price(self, account: CustomerId, item: int, amount: str, days: int | None = None) -> None:
+        until = None if days is None else self.today + timedelta(days=days)
+        self.erp.set_price(
+            a.a_price(amount, scope=PriceScope.account(account), sku=ITEMS[item], valid_until=until)
+        )
+
+    def no_price(self, account: CustomerId, item: int) -> None:
+        scope = PriceScope.account(account)
+        for each in list(self.erp.prices([scope], [ITEMS[item]])):
+            self.erp.remove_price(each.key)
+
+    def price_all(self, amount: str = "5", accounts: Sequence[CustomerId] = ACCOUNTS) -> None:
+        for account in accounts:
+            for item in range(len(ITEMS)):
+                self.price(account, item, amount)
+
+    def night(self, **scope: Any) -> FlowResult:
+        """One run, after which the store shows what reading by row would, and did meanwhile."""
+        before, self.lists.moments = self.lists.prices, []
+        result = run_flow(self.context(), "prices", ResyncScope(**scope))
+        assert result.outcome == "ok", result.message
+        wanted = self.by_row_from_scratch()
+        assert self.lists.prices == wanted
+        self.never_wrong(before, wanted)
+        return result
+
+    def never_wrong(self, before: Prices, wanted: Prices) -> None:
+        """At no moment anything else than what was or what will be, and first goes what goes."""
+        going = before.keys() - wanted.keys()
+        for shown in self.lists.moments:
+            for key, value in shown.items():
+                assert value in (before.get(key), wanted.get(key)), key
+            if any(before.get(key) != value for key, value in shown.items()):
+                assert not going & shown.keys()
+
+    def members(self) -> list[int]:
+        return sorted(len(each.members) for each in self.lists.shown_price_lists())
+
+
+def listing(entries: int, lists: int | None = None, members: int | None = None) -> Any:
+    limits = ListLimits(entries, lists, members)
+    return StoreCapabilities("listing", price_batch=entries, price_lists=limits)
+
+
+def _organisation(account: CustomerId) -> OrganisationId:
+    return OrganisationId(f"org-{account}")
+
+
+def _assigned(account: CustomerId) -> Assignment:
+    return Assignment(account, organisation=_organisation(account))
+
+
+@pytest.fixture
+def site() -> ListSite:
+    """Eight accounts with the same eight prices."""
+    site = ListSite()
+    site.price_all()
+    assert site.night().outcome == "ok"
+    return site
+
+
+@pytest.mark.rule("WA-6", "MI-2")
+def test_accounts_with_the_same_prices_are_told_them_once(site: ListSite) -> None:
+    assert site.members() == [8]
+    # Eight rows and as many members, beside what the others of the scenario have.
+    assert site.lists.entries < 2 * len(ITEMS) + 8
+    calls = site.lists.calls
+    result = site.night()
+    assert (result.writes, site.lists.calls) == (0, calls)
+
+
+@pytest.mark.rule("WA-6", "MI-2")
+def test_price_that_changes_for_all_of_a_list_changes_the_list(site: ListSite) -> None:
+    for account in ACCOUNTS:
+        site.price(account, 3, "6")
+        site.no_price(account, 4)
+    entries = site.lists.entries
+    result = site.night()
+    assert site.lists.entries == entries + 2
+    assert (result.counts["changed"], result.counts["removed"]) == (8, 8)
+    assert site.members() == [8]
+
+
+@pytest.mark.rule("WA-6", "MI-2")
+def test_price_that_changes_for_one_of_a_list_is_its_own_row(site: ListSite) -> None:
+    site.price(ACCOUNTS[2], 3, "6")
+    entries = site.lists.entries
+    assert site.night().counts["changed"] == 1
+    assert site.lists.entries == entries + 1
+    assert site.members() == [8]
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_list_changes_under_an_account_that_keeps_its_price(site: ListSite) -> None:
+    site.price(ACCOUNTS[2], 3, "6")
+    site.night()
+    for account in ACCOUNTS:
+        if account != ACCOUNTS[1]:
+            site.price(account, 4, "7")
+        if account != ACCOUNTS[2]:
+            site.price(account, 3, "8")
+    entries = site.lists.entries
+    site.night()
+    # Two rows of the list; the one who keeps item 4 at its price is given a row of its own.
+    assert site.lists.entries == entries + 3
+    assert site.members() == [8]
+
+
+@pytest.mark.rule("WA-7", "WA-10")
+def test_account_without_a_price_of_the_list_is_on_it_no_more(site: ListSite) -> None:
+    site.no_price(ACCOUNTS[2], 3)
+    assert site.night().counts["removed"] == 1
+    assert site.members() == [7]
+    for account in ACCOUNTS:
+        site.price(account, 3, "9")
+    site.no_price(ACCOUNTS[5], 3)
+    site.night()
+    site.night(everything=True)
+
+
+@pytest.mark.rule("WA-6", "VE-7")
+def test_account_moves_to_the_list_that_shows_what_it_is_to_show(site: ListSite) -> None:
+    site.price_all("7", ACCOUNTS[:4])
+    site.night()
+    assert site.members() == [4, 4]
+    entries = site.lists.entries
+    site.price_all("7", ACCOUNTS[4:5])
+    site.night()
+    assert site.members() == [3, 5]
+    assert site.lists.entries == entries + 1
+
+
+@pytest.mark.rule("WA-6")
+def test_new_account_joins_the_list_that_is_nearest() -> None:
+    site = ListSite()
+    site.price_all(accounts=ACCOUNTS[:-1])
+    site.night()
+    site.price_all(accounts=ACCOUNTS[-1:])
+    site.price(ACCOUNTS[-1], 0, "4")
+    entries = site.lists.entries
+    site.night()
+    assert site.members() == [8]
+    assert site.lists.entries == entries + 2
+
+
+@pytest.mark.rule("WA-8", "VE-7")
+def test_account_that_nobody_acts_for_any_more_quits_its_list(site: ListSite) -> None:
+    site.remap(assignments=(*ASSIGNMENTS, *map(_assigned, ACCOUNTS[1:])))
+    entries = site.lists.entries
+    assert site.night().counts["removed"] == len(ITEMS)
+    assert site.members() == [7]
+    assert site.lists.entries == entries + 1
+
+
+@pytest.mark.rule("WA-6", "OP-1")
+def test_nobody_joins_a_list_that_goes_with_its_last_member(site: ListSite) -> None:
+    for only in (ACCOUNTS[0], ACCOUNTS[1]):
+        site.remap(assignments=(*ASSIGNMENTS, _assigned(only)))
+        site.night()
+    assert site.members() == []
+
+
+@pytest.mark.rule("VE-8", "VE-7")
+def test_shoppers_never_share_a_list(site: ListSite) -> None:
+    for item in range(len(ITEMS)):
+        site.erp.set_price(
+            a.a_price("5", scope=PriceScope.account(a.RETAIL_ACCOUNT), sku=ITEMS[item])
+        )
+    site.night()
+    assert any(key.audience.channel is not None for key in site.lists.prices)
+    kinds = {p[0].kind for each in site.lists.shown_price_lists() for p in each.members}
+    assert kinds == {AudienceKind.ACCOUNT}
+
+
+@pytest.mark.rule("WA-6")
+def test_prices_that_end_leave_the_list_on_the_day_after(site: ListSite) -> None:
+    for account in ACCOUNTS:
+        site.price(account, 0, "3", days=1)
+    site.night()
+    site.clock.advance(2 * DAY)
+    entries = site.lists.entries
+    assert site.night().counts["removed"] == 8
+    assert site.lists.entries == entries + 1
+
+
+def test_lists_are_used_only_where_the_store_has_them_and_somebody_wants_them() -> None:
+    plain = ListSite(store_capabilities=StoreCapabilities("plain", price_batch=20))
+    switched_off = ListSite()
+    switched_off.limits = replace(switched_off.limits, share_price_lists=False)
+    for site in (plain, switched_off):
+        site.price_all()
+        result = site.night()
+        assert (site.lists.list_calls, result.price_lists) == (0, {})
+
+
+@pytest.mark.rule("WA-6")
+def test_lists_that_are_there_are_kept_right_when_they_are_wanted_no_more(site: ListSite) -> None:
+    site.limits = replace(site.limits, share_price_lists=False)
+    for account in ACCOUNTS[:6]:
+        site.price(account, 1, "6")
+        site.no_price(account, 2)
+    site.night()
+    assert site.members() == [2]
+
+
+@pytest.mark.rule("MI-2")
+def test_plan_says_how_prices_would_be_told_and_writes_nothing() -> None:
+    site = ListSite()
+    site.price_all()
+    calls = site.lists.calls
+    result = run_flow(site.context(), "prices", dry_run=True)
+    assert site.lists.calls == calls
+    told = result.price_lists
+    assert (told["lists_made"], told["joining"], told["list_rows"]) == (1, 8, 8)
+    assert told["calls"] < told["calls_without_lists"]
+    assert as_record(result)["price_lists"] == told
+    [said] = [each for each in result.remarks if each.startswith("Price lists that accounts")]
+    assert "1 made, 8 members joining, 8 rows of lists" in said
+    assert f"{told['calls']} instead of {told['calls_without_lists']}" in said
+    done = site.night()
+    assert done.price_lists == told
+    assert site.lists.calls == calls + told["calls"]
+    assert site.lists.entries == told["entries"]
+
+
+@pytest.mark.rule("MI-2")
+def test_same_prices_come_to_the_same_lists_in_whatever_order_they_are_told() -> None:
+    kept = []
+    for order in (1, -1):
+        site = ListSite()
+        for account in ACCOUNTS[::order]:
+            site.price_all("7" if account in ACCOUNTS[:3] else "5", [account])
+        site.price(ACCOUNTS[6], 1, "4")
+        site.night()
+        kept.append([(each.list_id, each.members) for each in site.lists.shown_price_lists()])
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 2
+
+
+@pytest.mark.rule("WA-7", "OI-2")
+def test_refused_row_keeps_no_other_price_from_being_shown(site: ListSite) -> None:
+    for account in ACCOUNTS:
+        site.price(account, 1, "6")
+        site.price(account, 2, "7")
+    site.store.refuse_record(ITEMS[1].value)
+    result = site.run()
+    assert result.outcome == "failed"
+    assert result.counts["refused_by_store"] == 8
+    shown = site.lists.prices
+    for account in ACCOUNTS:
+        by_item = {
+            k.key.sku: v.unit_price for k, v in shown.items() if k.audience.key == account.value
+        }
+        assert (by_item[ITEMS[1]], by_item[ITEMS[2]]) == (Decimal(5), Decimal(7))
+    site.store.accept_record(ITEMS[1].value)
+    site.night()
+
+
+@pytest.mark.rule("MI-2")
+def test_list_that_nobody_joined_goes_with_the_next_change() -> None:
+    site = ListSite(store_capabilities=listing(5))
+    site.price_all()
+
+    def dies(number: int) -> None:
+        if site.lists.shown_price_lists():
+            raise OutcomeUnknown("the line is dead")
+
+    site.lists.before_call = dies
+    assert site.run().outcome == "try_later"
+    assert site.members() == [0]
+    site.lists.before_call = lambda number: None
+    site.night()
+    assert site.members() == [8]
+
+
+@pytest.mark.rule("WA-6", "OP-1")
+def test_list_that_somebody_else_changed_meanwhile_is_not_written(site: ListSite) -> None:
+    for account in ACCOUNTS:
+        site.price(account, 1, "6")
+
+    def meddles(number: int) -> None:
+        site.lists.before_call = lambda number: None
+        site.lists.touch_prices()
+
+    site.lists.before_call = meddles
+    result = site.run()
+    assert result.outcome == "try_later"
+    assert {value.unit_price for value in site.lists.prices.values()} == {Decimal("0.01")}
+    assert site.run(scope=ResyncScope(everything=True)).outcome == "ok"
+    assert site.lists.prices == site.by_row_from_scratch()
+
+
+@pytest.mark.rule("WA-7", "OP-5")
+def test_list_that_somebody_changed_by_hand_is_put_right_as_a_list(site: ListSite) -> None:
+    site.lists.touch_prices()
+    entries = site.lists.entries
+    result = site.night(everything=True)
+    assert result.counts["changed"] > len(ACCOUNTS) * len(ITEMS)
+    # The rows of the list, and the three single prices of the scenario.
+    assert site.lists.entries < entries + 2 * len(ITEMS)
+    assert site.members() == [8]
+
+
+# Whatever happens, night after night.
+
+Event = Callable[[ListSite], object]
+
+accounts = st.sampled_from(ACCOUNTS)
+some_accounts = st.lists(accounts, min_size=1, max_size=8, unique=True)
+items = st.integers(0, len(ITEMS) - 1)
+amounts = st.sampled_from(["5", "6", "7", "0"])
+
+
+def _for_each(
+    who: Sequence[CustomerId], item: int, amount: str | None, days: int | None = None
+) -> Event:
+    def happen(site: ListSite) -> None:
+        for account in who:
+            if amount is None:
+                site.no_price(account, item)
+            else:
+                site.price(account, item, amount, days)
+
+    return happen
+
+
+def _all_prices(who: Sequence[CustomerId], amount: str) -> Event:
+    return lambda site: site.price_all(amount, who)
+
+
+def _for_one(item: int, only: CustomerId | None) -> Event:
+    allowed = frozenset({only}) if only is not None else None
+    return lambda site: site.erp.add_item(a.an_item(sku=ITEMS[item], allowed_to=allowed))
+
+
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(_for_each, some_accounts, items, amounts, st.sampled_from([None, None, 0, 2])),
+    st.builds(_for_each, st.just(ACCOUNTS), items, amounts),
+    st.builds(_for_each, some_accounts, items, st.none()),
+    st.builds(_for_each, st.just(ACCOUNTS), items, st.none()),
+    st.builds(_all_prices, some_accounts, amounts),
+    st.builds(
+        lambda who: (
+            lambda site: site.remap(assignments=(*ASSIGNMENTS, *map(_assigned, sorted(who))))
+        ),
+        some_accounts,
+    ),
+    st.builds(lambda days: lambda site: site.clock.advance(days * DAY), st.sampled_from([1, 3])),
+    st.builds(_for_one, items, st.sampled_from([None, *ACCOUNTS[:2]])),
+    st.builds(
+        lambda name, levels: lambda site: setattr(site.erp, name, levels),
+        st.sampled_from(["feeds", "states"]),
+        st.sampled_from([tuple(PriceLevel), (PriceLevel.ACCOUNT,), ()]),
+    ),
+    st.builds(lambda zero: lambda site: site.remap(zero_price_means_call=zero), st.booleans()),
+    st.builds(
+        lambda on: lambda site: setattr(site, "limits", replace(site.limits, share_price_lists=on)),
+        st.sampled_from([True, True, False]),
+    ),
+)
+nights = st.lists(st.lists(events, min_size=1, max_size=3), min_size=1, max_size=5)
+limits = st.builds(
+    listing,
+    st.sampled_from([3, 7, 20, 1000]),
+    st.sampled_from([None, 1, 2]),
+    st.sampled_from([None, 2, 5]),
+)
+
+
+@pytest.mark.rule("WA-6", "WA-7", "WA-10", "VE-7", "VE-8", "MI-2")
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+@given(st.lists(events, max_size=4), nights, limits)
+def test_everybody_sees_at_every_moment_what_without_lists_would_be_seen(
+    first: list[Event], runs: list[list[Event]], capabilities: StoreCapabilities
+) -> None:
+    site = ListSite(store_capabilities=capabilities)
+    twin = ListSite(store_capabilities=replace(capabilities, price_lists=None))
+    for each in (site, twin):
+        each.price_all()
+    for happened in ([], first, *runs):
+        for event in happened:
+            event(site)
+            event(twin)
+        spent = []
+        for each in (site, twin):
+            calls = each.lists.calls
+            each.night()
+            spent.append(each.lists.calls - calls)
+            again = each.lists.calls
+            assert each.night().writes == 0
+            assert each.lists.calls == again
+        assert site.lists.prices == twin.lists.prices
+        with_lists, without = spent
+        assert with_lists <= without
+
+
+@pytest.mark.rule("WA-6", "WA-7", "WA-8", "WA-10", "VE-7", "OP-1")
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+@given(nights, limits, st.integers(1, 6), st.booleans())
+def test_run_that_dies_at_any_call_leaves_nothing_wrong_and_the_next_repairs_it(
+    runs: list[list[Event]], capabilities: StoreCapabilities, at: int, arrives: bool
+) -> None:
+    site = ListSite(store_capabilities=capabilities)
+    site.price_all()
+    site.night()
+    for happened in runs:
+        for event in happened:
+            event(site)
+        before, site.lists.moments = site.lists.prices, []
+        first = site.lists.calls
+
+        def dies(number: int, first: int = first) -> None:
+            if number == first + at and not arrives:
+                raise OutcomeUnknown("the line is dead")
+
+        def dies_after(number: int, first: int = first) -> None:
+            if number == first + at + 1:
+                raise OutcomeUnknown("the line is dead")
+
+        site.lists.before_call = dies_after if arrives else dies
+        run_flow(site.context(), "prices")
+        site.lists.before_call = lambda number: None
+        wanted = site.by_row_from_scratch()
+        site.never_wrong(before, wanted)
+        site.night()

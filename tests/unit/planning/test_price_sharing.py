@@ -1,0 +1,131 @@
+"""Who shares which list is decided by the rows that it saves, within what the store allows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.columnar.vectors import vector_of
+from sync.domain.ids import CustomerId, Sku
+from sync.domain.pricing import PriceScope
+from sync.planning.price_sharing import Facts, SharingPlan, plan_sharing
+from sync.planning.price_spool import Kept, KeptDelta
+from sync.planning.price_vectors import NOTHING, Delta
+from sync.ports.price_memory import Partition
+from sync.ports.store import ListLimits
+from sync.testing import builders as a
+
+Told = tuple[tuple[int, int], ...]
+"""Items with their prices."""
+
+
+class Shelf:
+    """Where rows lie until they are written."""
+
+    def __init__(self) -> None:
+        self.tables: list[pa.Table] = []
+
+    def keep(self, rows: pa.Table) -> Kept | None:
+        if not len(rows):
+            return None
+        self.tables.append(rows)
+        return Kept(len(self.tables) - 1, 1, len(rows))
+
+
+def partition(number: int) -> Partition:
+    customer = CustomerId(f"C-{number:02}")
+    return a.account_audience(customer), PriceScope.account(customer)
+
+
+def first_load(told: Mapping[int, Told], limits: ListLimits) -> SharingPlan:
+    """The plan for a store that shows none of these accounts anything yet."""
+    shelf = Shelf()
+    rows = {each: vector_of(_prices(each)) for each in told.values()}
+    names = {each: hashlib.sha256(repr(each).encode()).digest()[:16] for each in rows}
+    kept = {names[each]: KeptDelta(None, None, None, shelf.keep(rows[each]), 0) for each in rows}
+    by_name = {names[each]: rows[each] for each in rows}
+    facts = Facts(
+        lists=(),
+        changes={partition(number): names[each] for number, each in told.items()},
+        known={partition(number): (names[each], b"rules") for number, each in told.items()},
+        gone=(),
+        kept=kept.__getitem__,
+        delta=lambda change: Delta(NOTHING, NOTHING, NOTHING, by_name[change]),
+        rows=lambda content: by_name[content[0]],
+        near=lambda content: None,
+        list_rows=_no_list,
+        own_rows=_no_list,
+        keep=shelf.keep,
+    )
+    return plan_sharing(facts, limits, limits.entries)
+
+
+def _no_list(*given: Any) -> Any:
+    raise AssertionError("there are no lists to ask for")
+
+
+def _prices(told: Told) -> list[Any]:
+    scope = PriceScope.account(CustomerId("C"))
+    return [
+        a.a_price(str(Decimal(amount)), scope=scope, sku=Sku(f"I-{item}")) for item, amount in told
+    ]
+
+
+contents = st.dictionaries(st.integers(0, 6), st.integers(1, 2), min_size=1).map(
+    lambda found: tuple(sorted(found.items()))
+)
+catalogues = st.dictionaries(st.integers(0, 14), contents, min_size=1, max_size=15)
+limits = st.builds(
+    ListLimits,
+    st.sampled_from([1, 4, 50]),
+    st.sampled_from([None, 0, 1, 2]),
+    st.sampled_from([None, 1, 3]),
+)
+
+
+@pytest.mark.rule("WA-6")
+@given(catalogues, limits)
+def test_plan_keeps_within_the_limits_and_is_never_dearer(
+    told: dict[int, Told], allowed: ListLimits
+) -> None:
+    plan = first_load(told, allowed)
+    rows = sum(map(len, told.values()))
+    assert plan.plain_entries == rows
+    if not plan:
+        return
+    assert (plan.calls, plan.entries) < (plan.plain_calls, plan.plain_entries)
+    members = Counter(each.list_id for each in plan.joins)
+    assert set(members) == {each.list_id for each in plan.new_lists}
+    assert allowed.lists is None or len(members) <= allowed.lists
+    assert allowed.members is None or max(members.values()) <= allowed.members
+    # Everybody is told once: by a list, or by rows of their own.
+    joining = [each.partition for each in plan.joins]
+    assert len(set(joining)) == len(joining)
+    assert {*joining, *plan.own} == set(map(partition, told))
+
+
+@pytest.mark.rule("MI-2")
+@given(catalogues, limits)
+def test_plan_is_the_same_in_whatever_order_accounts_are_told(
+    told: dict[int, Told], allowed: ListLimits
+) -> None:
+    one = first_load(told, allowed)
+    other = first_load(dict(reversed(told.items())), allowed)
+    assert one.told() == other.told()
+    assert [(each.partition, each.list_id) for each in one.joins] == [
+        (each.partition, each.list_id) for each in other.joins
+    ]
+
+
+def test_nothing_is_shared_by_one() -> None:
+    same = ((0, 1), (1, 1), (2, 1))
+    assert not first_load({1: same}, ListLimits(2))
+    assert first_load(dict.fromkeys(range(9), same), ListLimits(2)).told()["joining"] == 9
