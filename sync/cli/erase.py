@@ -73,7 +73,7 @@ def erase(
         raise click.UsageError("With --json nobody is asked: add --yes, or look with --dry-run.")
     person = _person(web_user, email)
     with open_installation(
-        settings_of(site), SystemClock(), upgrade=False, looks_on=dry_run
+        settings_of(site), SystemClock(), upgrade=False, looks_on=dry_run, actor=actor()
     ) as installation:
         line = installation.pipeline(pipeline)
         sought = Sought(person, _order_id(line, order))

@@ -19,6 +19,7 @@ from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
+    from sync.ports.audit import AuditRecord
     from sync.ports.state import LedgerEntry, LedgerFilter, Transaction
 
 
@@ -204,19 +205,33 @@ def _ask(entries: list[LedgerEntry]) -> None:
 def _replayed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:
     with line.state.transaction() as state:
         now = line.clock.now()
+        before = state.ledger.entry(entry.order_id)
         done = state.ledger.replay(entry.order_id, actor(), reason, now)
         if done:
-            state.audit.note(actor(), "order.replayed", entry.number, reason, now)
+            records = _decided(before, state.ledger.entry(entry.order_id))
+            state.audit.note(actor(), "order.replayed", entry.number, reason, now, records)
         return done
 
 
 def _dismissed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:
     with line.state.transaction() as state:
         now = line.clock.now()
+        before = state.ledger.entry(entry.order_id)
         done = state.ledger.dismiss(entry.order_id, actor(), reason, now)
         if done:
-            state.audit.note(actor(), "order.dismissed", entry.number, reason, now)
+            records = _decided(before, state.ledger.entry(entry.order_id))
+            state.audit.note(actor(), "order.dismissed", entry.number, reason, now, records)
         return done
+
+
+def _decided(before: LedgerEntry | None, after: LedgerEntry | None) -> list[AuditRecord]:
+    from sync.ports.audit import AuditRecord, RecordKind
+
+    if before is None or after is None:
+        return []
+    codes = ", ".join(problem.code for problem in before.problems)
+    was = f"{before.state.value}: {codes}" if codes else before.state.value
+    return [AuditRecord(RecordKind.ORDER, before.order_id.value, was, after.state.value)]
 
 
 def _told(

@@ -113,18 +113,20 @@ def reduce(dry_run: bool, as_json: bool, site: str | None) -> None:
 
     settings, clock = settings_of(site), SystemClock()
     done = {}
-    with open_installation(settings, clock, upgrade=False, looks_on=dry_run) as installation:
+    with open_installation(
+        settings, clock, upgrade=False, looks_on=dry_run, actor=actor()
+    ) as installation:
         for name, line in installation.pipelines.items():
             limits = limits_of(line.settings).orders
+            with line.state.transaction() as on:
+                before = clock.now() - timedelta(days=limits.payload_days)
+                done[name] = on.ledger.still_whole(before)
+                if not dry_run and done[name]:
+                    # Before the first of them is reduced: what was decided is known then too.
+                    what = f"{done[name]} orders that were done {limits.payload_days} days ago"
+                    on.audit.note(actor(), "state.reduced", what, "retention", clock.now())
             if not dry_run:
                 done[name] = reduce_payloads(line.state, clock, limits)
-            with line.state.transaction() as on:
-                if dry_run:
-                    before = clock.now() - timedelta(days=limits.payload_days)
-                    done[name] = on.ledger.still_whole(before)
-                elif done[name]:
-                    what = f"{done[name]} orders"
-                    on.audit.note(actor(), "state.reduced", what, "retention", clock.now())
     if as_json:
         click.echo(json.dumps({"reduced": done, "dry_run": dry_run}, indent=2))
         return

@@ -150,6 +150,11 @@ def put_in_place(
         raise _not_writable(folder, error) from error
 
 
+def half_written(folder: Path) -> bool:
+    """Whether an earlier call died before all of its files were in place."""
+    return (folder / MARK).exists()
+
+
 def _not_writable(folder: Path, error: OSError) -> Misconfigured:
     return Misconfigured(
         f"{folder} cannot be written: {error.strerror}; give the account that edits the"
@@ -158,7 +163,7 @@ def _not_writable(folder: Path, error: OSError) -> Misconfigured:
 
 
 def _found(folder: Path) -> Found:
-    half = (folder / MARK).exists()
+    half = half_written(folder)
     try:
         return Found(read_texts(folder, half_written=half), half)
     except FilesRefused:
