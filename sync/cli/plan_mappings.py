@@ -164,7 +164,12 @@ def _what(account: Shown) -> str:
 
 def _prices(seen: Sequence[PricesSeen]) -> list[dict[str, Any]]:
     return [
-        {"level": each.scope.level.name.lower(), "owner": each.scope.owner, "items": [*each.items]}
+        {
+            "level": each.scope.level.name.lower(),
+            "owner": each.scope.owner,
+            "items": [*each.items],
+            "restricted": each.restricted,
+        }
         for each in seen
     ]
 
