@@ -166,7 +166,11 @@ def _what(entry: AuditEntry) -> str:
 
 
 def _in_words(entry: AuditEntry) -> str:
-    told = [said for each in entry.records if (said := change_of(each))]
+    from sync.ports.audit import RecordKind
+
+    # The versions of a mapping are in its subject.
+    shown = [each for each in entry.records if each.kind is not RecordKind.MAPPING]
+    told = [said for each in shown if (said := change_of(each))]
     return "; ".join([*told, *([f"and {entry.more} more"] if entry.more else [])])
 
 
