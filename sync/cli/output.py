@@ -133,7 +133,8 @@ def _lines(records: Sequence[Mapping[str, object]], columns: Mapping[str, str], 
     rows += [
         [" ".join(_readable(each.get(key)).split()) or "-" for key in columns] for each in records
     ]
-    filled = [_width(cells) for cells in zip(*rows, strict=True)][:-1] + [0]
+    *widths, _ = (_width(cells) for cells in zip(*rows, strict=True))
+    filled = [*widths, 0]
     lines = ("  ".join(map(str.ljust, row, filled)) for row in rows)
     return "\n".join([title, *lines]) + "\n"
 

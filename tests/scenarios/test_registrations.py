@@ -528,7 +528,7 @@ def test_every_step_says_who_when_and_why(shop: World) -> None:
     assert noted.reason == "references checked"
     (about, *_) = noted.records
     assert (about.kind, about.key) == (RecordKind.APPLICATION, "app-1")
-    assert (about.before, about.after) == ("open: under review", "approved: approved")
+    assert (about.before, about.after) == ("open: applied", "approved: approved")
 
 
 def test_a_rehearsal_changes_nothing_on_either_side(shop: World) -> None:
