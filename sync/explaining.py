@@ -274,7 +274,7 @@ def _source(told: Told) -> str:
 def _says(found: Usable | Unusable | None) -> str | None:
     if isinstance(found, Usable):
         return f"customer {found.customer_id}, {found.rule.removeprefix('WA-2 ')}"
-    return found.problem.sentence if found is not None else None
+    return found.problem.sentence.rstrip(".") if found is not None else None
 
 
 def _retail_lines(context: Context) -> list[str]:

@@ -200,6 +200,7 @@ def restore(
             from sync.cli.plan_mappings import show_mapping_draft
 
             show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
+            line.mapping_files.refuse_loss(files, force=force)
             return
         deed = Deed(actor(), "restore", lambda: f"mapping {version} put back", reason)
         before, after = line.mapping_files.put_back(deed, files, force=force)

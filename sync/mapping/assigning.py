@@ -11,7 +11,7 @@ from sync.errors import Rejected
 from sync.mapping.editing import Edit, accounts_in, edited, sound_mapping
 from sync.mapping.recorded import Deed, RecordedEdit, recorded
 from sync.mapping.restoring import restored
-from sync.mapping.saving import Found, Written, edit_in_place, put_in_place
+from sync.mapping.saving import Found, Written, edit_in_place, found_in, put_in_place
 from sync.mapping.source import read_texts
 from sync.ports.clock import Clock
 from sync.ports.state import State
@@ -60,17 +60,7 @@ class MappingFiles:
 
         def write(edit: RecordedEdit, written: Written) -> tuple[str | None, str]:
             def announced(found: Found) -> dict[str, str | None]:
-                with self.state.transaction() as state:
-                    good = state.mappings.last_good()
-                    in_force = good.files if good else {}
-                    wanted = restored(
-                        found,
-                        files,
-                        known={each.version for each in state.mappings.kept()},
-                        texts_of=state.mappings.files_of,
-                        in_force=in_force,
-                        force=force,
-                    )
+                wanted, in_force = self._wanted(found, files, force=force)
                 after = {**(found.texts or {}), **wanted}
                 whole = {name: text for name, text in after.items() if text is not None}
                 edit.announce(found.texts, whole, in_force)
@@ -79,6 +69,27 @@ class MappingFiles:
             return put_in_place(self.folder, announced, written)
 
         return recorded(self.folder, self.state, self.clock, deed, write)
+
+    def refuse_loss(self, files: Mapping[str, str], *, force: bool) -> None:
+        """Raise what ``put_back`` would raise before it writes anything."""
+        self._wanted(found_in(self.folder), files, force=force)
+
+    def _wanted(
+        self, found: Found, files: Mapping[str, str], *, force: bool
+    ) -> tuple[dict[str, str | None], Mapping[str, str]]:
+        """What is to be written so that the folder says it, and the files in force."""
+        with self.state.transaction() as state:
+            good = state.mappings.last_good()
+            in_force = good.files if good else {}
+            wanted = restored(
+                found,
+                files,
+                known={each.version for each in state.mappings.kept()},
+                texts_of=state.mappings.files_of,
+                in_force=in_force,
+                force=force,
+            )
+        return wanted, in_force
 
     def assignment_of(self, organisation: OrganisationId) -> CustomerId | None:
         held = _held(read_texts(self.folder), organisation)

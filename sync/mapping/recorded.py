@@ -151,13 +151,14 @@ def _settle_earlier(folder: Path, state: State) -> None:
         pending = [each for each in on.audit.announced() if made(each) is not None]
         if not pending:
             return
-        kept = {each.version for each in on.mappings.kept()}
+        taken_up_at = {each.version: each.at for each in reversed(on.mappings.kept())}
     if half_written(folder):
         return  # none of the files counts before it is put right
     here = _version_in(folder)
     with state.transaction() as on:
         for each in pending:
-            if made(each) == here or made(each) in kept:
+            since = taken_up_at.get(made(each) or "")
+            if made(each) == here or (since is not None and since > each.at):
                 on.audit.settle(each.number)
             elif each.records[0].before == here:
                 on.audit.withdraw(each.number)
