@@ -28,6 +28,7 @@ from sync.planning.guards import Guard
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp
 from sync.ports.files import HoldsFiles
+from sync.ports.state import DAEMON
 from sync.ports.store import Store
 from sync.routing import AccountMap
 from sync.secrecy import conceal
@@ -137,7 +138,12 @@ class Installation:
 
 @contextmanager
 def open_installation(
-    settings: Settings, clock: Clock, *, upgrade: bool = True, looks_on: bool = False
+    settings: Settings,
+    clock: Clock,
+    *,
+    upgrade: bool = True,
+    looks_on: bool = False,
+    actor: str = DAEMON,
 ) -> Iterator[Installation]:
     """Everything that the settings name, closed again at the end.
 
@@ -145,7 +151,8 @@ def open_installation(
     commands that write beside a daemon. With ``looks_on`` nothing is ever
     written into the state; before the first start it counts as empty. Systems
     are opened without being asked anything, so a system that is away does not
-    keep the daemon from starting. Raises Misconfigured and AccessDenied.
+    keep the daemon from starting. ``actor`` is who runs it all: the daemon, or
+    the person whose command this is. Raises Misconfigured and AccessDenied.
     """
     _conceal_secrets(settings)
     with ExitStack() as opened:
@@ -168,6 +175,7 @@ def open_installation(
                 looks_on=looks_on,
                 watches=tuple(watches[each.name] for each in _systems_of(wanted)),
                 files=systems[wanted.files.name] if wanted.files else None,
+                actor=actor,
             )
         for name, pipeline in list(pipelines.items()):
             beside = tuple(
@@ -246,10 +254,11 @@ def _pipeline(
     looks_on: bool,
     watches: tuple[SystemWatch, ...],
     files: HoldsFiles | None,
+    actor: str,
 ) -> Pipeline:
     store_id: StoreId = store.store_id
     key_for = keys_of(store_id, erp.capabilities.external_key_length)
-    state = SqlState(engine, settings.name, store_id, key_for, clock)
+    state = SqlState(engine, settings.name, store_id, key_for, clock, actor)
     source = MappingSource(settings.mappings)
     keeper = MappingKeeper(source, state, clock, looks_on=looks_on)
     return Pipeline(settings, erp, store, state, keeper, clock, watches=watches, files=files)

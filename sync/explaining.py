@@ -45,9 +45,10 @@ from sync.flows.orders.discovery import order_id_of
 from sync.flows.orders.foreseeing import outlook
 from sync.mapping.problems import suggestion
 from sync.planning.documents import told_version
+from sync.ports.audit import AuditEntry, AuditFilter, RecordKind
 from sync.ports.erp import ReadsDocuments, ReadsInvoices, ReadsItems
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
-from sync.ports.state import LedgerEntry, ResyncScope
+from sync.ports.state import LedgerEntry, ResyncScope, Transaction
 from sync.ports.store import (
     FindsShownDocuments,
     FindsShownInvoices,
@@ -69,6 +70,7 @@ def explain_order(context: Context, name: str) -> Answer:
         entry = state.ledger.entry(order_id)
         history = state.ledger.history(order_id)
         settlements = state.settlements.of(order_id)
+        decisions = _decisions(state, RecordKind.ORDER, order_id.value, _IN_HISTORY)
     answer: Answer = {"order": name, "steps": []}
     steps: list[str] = answer["steps"]
     if entry is None:
@@ -95,6 +97,7 @@ def explain_order(context: Context, name: str) -> Answer:
         steps.extend(entry.trail if entry.decision is None else ())
         steps.extend(entry.differences)
         steps.extend(filter(None, map(_settled, settlements)))
+        answer["decisions"] = decisions
         answer["history"] = [
             f"{event.at:%Y-%m-%d %H:%M:%S} {event.event} ({event.actor}) {event.detail}".rstrip()
             for event in history
@@ -102,6 +105,29 @@ def explain_order(context: Context, name: str) -> Answer:
     if entry is None or entry.imported_at is None:
         answer.update(_would_become(context, order_id, entry))
     return answer
+
+
+_IN_HISTORY = ("order.replayed", "order.dismissed", "person.erased")
+# Of the decisions about one record so many are told; `tradesync audit` tells all.
+_DECISIONS = 5
+
+
+def _decisions(
+    state: Transaction, kind: RecordKind, key: str, but: Collection[str] = ()
+) -> list[str]:
+    """What people decided about the record, newest first; not the kinds in ``but``."""
+    found = state.audit.entries(AuditFilter(record=(kind, key)), limit=50, records=1_000)
+    told = [_decision(each, kind, key) for each in found if each.action not in but]
+    more = f"and more: tradesync audit --{kind.value} {key}"
+    return told[:_DECISIONS] + ([more] if len(told) > _DECISIONS else [])
+
+
+def _decision(entry: AuditEntry, kind: RecordKind, key: str) -> str:
+    its = next((each for each in entry.records if (each.kind, each.key) == (kind, key)), None)
+    change = f" {its.before or '-'} -> {its.after or '-'}" if its and its.before + its.after else ""
+    begun = ", begun" if entry.begun else ""
+    why = f": {entry.reason}" if entry.reason else ""
+    return f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.action}{change} ({entry.actor}{begun}){why}"
 
 
 def _settled(settlement: Settlement) -> str | None:
@@ -187,10 +213,16 @@ def explain_user(context: Context, user: str, organisation: str | None = None) -
         told = _assigned(context, web_user, each, own)
         contexts.append(told)
         steps.extend(told["steps"])
+    with context.state.transaction() as state:
+        decisions = _decisions(state, RecordKind.USER, user)
+        for each in filter(None, wanted):
+            theirs = _decisions(state, RecordKind.ORGANISATION, each.value)
+            decisions += [f"organisation {each}: {one}" for one in theirs]
     return {
         "user": user,
         "mapping": context.mapping.version,
         "steps": steps,
+        "decisions": decisions,
         "contexts": [{name: told[name] for name in told if name != "steps"} for told in contexts],
     }
 
@@ -253,7 +285,7 @@ def _source(told: Told) -> str:
 def _says(found: Usable | Unusable | None) -> str | None:
     if isinstance(found, Usable):
         return f"customer {found.customer_id}, {found.rule.removeprefix('WA-2 ')}"
-    return found.problem.sentence if found is not None else None
+    return found.problem.sentence.rstrip(".") if found is not None else None
 
 
 def _retail_lines(context: Context) -> list[str]:

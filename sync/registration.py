@@ -29,6 +29,7 @@ from sync.planning.registrations import (
     with_request,
     words,
 )
+from sync.ports.audit import AuditRecord, RecordKind
 from sync.ports.erp import CreatesCustomers, FindsCustomers, ReadsAccounts
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.state import LedgerEvent
@@ -202,7 +203,8 @@ class RegistrationDesk:
             detail = ": ".join(each for each in (what, reason) if each)
             kept = state.registrations.save(after, Happened(event, self.actor, detail), now)
             subject = f"application {application_id}" + (f", {what}" if what else "")
-            state.audit.note(self.actor, f"registration.{event}", subject, reason, now)
+            records = _about(before, kept)
+            state.audit.note(self.actor, f"registration.{event}", subject, reason, now, records)
         return kept
 
 
@@ -211,6 +213,19 @@ def customer_of(entry: RegistrationEntry) -> CustomerId | None:
     if entry.customer_id is not None:
         return entry.customer_id
     return entry.approved_as.customer_id if isinstance(entry.approved_as, LinkCustomer) else None
+
+
+def _about(before: RegistrationEntry, after: RegistrationEntry) -> list[AuditRecord]:
+    """The application as it stood and stands, its organisation, and the customer it is to be."""
+    stood, stands = (f"{each.stage.value}: {words(each.status)}" for each in (before, after))
+    key = after.application_id.value
+    records = [AuditRecord(RecordKind.APPLICATION, key, stood, stands)]
+    if after.organisation is not None:
+        records.append(AuditRecord(RecordKind.ORGANISATION, after.organisation.value))
+    customer = customer_of(after)
+    if customer is not None:
+        records.append(AuditRecord(RecordKind.CUSTOMER, customer.value))
+    return records
 
 
 def _unknown(application_id: ApplicationId) -> Rejected:

@@ -118,17 +118,18 @@ def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
     moved = moves(then, now)
     findings = _findings(after)
     same = context.mapping.version == draft.version
+    sight = PriceSight(context, after)
     before = {_said_of(each) for each in (findings if same else _findings(context))}
     return MappingPlan(
         in_force=context.mapping.version,
         draft=draft.version,
         moves=moved,
         settings=settings_changed(context.mapping, after.mapping),
-        accounts=tuple(_shown(context, access(moved, now), then)),
+        accounts=tuple(_shown(context, sight, access(moved, now), then)),
         orders=tuple(_orders(context, after)),
         findings=findings,
         found_before=tuple(each for each in findings if _said_of(each) in before),
-        shoppers=tuple(PriceSight(context).of_shoppers(after.mapping)),
+        shoppers=tuple(sight.of_shoppers()),
         contacts=contacts_changed(context.mapping, after.mapping),
         applications=tuple(_applications(context, after.mapping)),
     )
@@ -153,10 +154,12 @@ def with_mapping(context: Context, mapping: SyncMapping) -> Context:
 
 
 def _shown(
-    context: Context, touched: Sequence[Access], before: Container[CustomerId]
+    context: Context,
+    sight: PriceSight,
+    touched: Sequence[Access],
+    before: Container[CustomerId],
 ) -> Iterator[Shown]:
     done = 0
-    sight = PriceSight(context)
     for some in chunks(touched, context.limits.accounts_per_read):
         ids = [each.customer_id for each in some]
         fresh = [each for each in ids if each not in before]

@@ -141,7 +141,7 @@ def _take_over(
 ) -> tuple[Imported, str, str]:
     """The import and its audit entry: where one of them cannot be written, neither."""
     from sync.mapping.bulk import taken_over
-    from sync.mapping.saving import alone, edit_in_place, taken_back_on_failure
+    from sync.mapping.recorded import Deed
 
     done: list[Imported] = []
 
@@ -156,16 +156,11 @@ def _take_over(
         done.append(imported)
         return imported.files
 
-    folder = line.mapping.folder
-    with (
-        alone(folder),
-        taken_back_on_failure(folder) as written,
-        line.state.transaction() as state,
-    ):
-        before, after = edit_in_place(folder, change, written)
-        if before != after:
-            subject = f"{sheet.file}: {_said(done[0])} (mapping {before} -> {after})"
-            state.audit.note(actor(), "import", subject, reason, line.clock.now())
+    def what() -> str:
+        return f"{sheet.file}: {_said(done[0])}"
+
+    deed = Deed(actor(), "import", what, reason)
+    before, after = line.mapping_files.carry_out(deed, change)
     return done[0], before, after
 
 

@@ -208,8 +208,8 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
         return [_error("mapping", str(error), "Correct the files named here.")]
     told = f"version {loaded.version}, {len(loaded.mapping.assignments)} assignments"
     found = [_ok("mapping", told)]
-    found.extend(_error("mapping", str(each), each.remedy) for each in loaded.refused_problems)
-    found.extend(_warning("mapping", str(each), each.remedy) for each in loaded.warnings)
+    found.extend(_error("mapping", each.said, each.remedy) for each in loaded.refused_problems)
+    found.extend(_warning("mapping", each.said, each.remedy) for each in loaded.warnings)
     return found
 
 

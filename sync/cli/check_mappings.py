@@ -45,9 +45,10 @@ class _Noted:
         path = Path(os.path.normpath(Path.cwd() / folder / self.file))
         with contextlib.suppress(ValueError):
             path = path.relative_to(Path.cwd())
+        remedy = self.remedy[:1].lower() + self.remedy[1:].rstrip(".")
         return (
             f"{path}:{self.line}:{self.column}: {self.level}: {self.message}"
-            f"{f' (`{self.text}`)' if self.text else ''}; {self.remedy}"
+            f"{f' (`{self.text}`)' if self.text else ''}; {remedy}"
         )
 
 
@@ -55,15 +56,17 @@ def check_mappings(
     site: str | None, pipeline: str | None, draft: Path | None, *, lines: bool, as_json: bool
 ) -> None:
     """Judge the files, then hold a sound mapping against the live systems."""
-    from sync.mapping import FilesRefused, check_texts, read_texts
+    from sync.mapping import FilesRefused, judged_against, read_texts
     from sync.mapping.spots import Spots
 
     with opened(site, pipeline) as line:
         folder = draft or line.mapping.folder
+        with line.state.transaction() as state:
+            last_good = state.mappings.last_good()
         judged: CheckedFiles | None = None
         try:
             texts = read_texts(folder)
-            judged = check_texts(texts)
+            judged = judged_against(texts, last_good)
         except FilesRefused as refusal:
             found = [_noted(ERROR, each) for each in refusal.found]
         else:
@@ -118,7 +121,7 @@ def _in_systems(
             place = CUSTOMERS if each.place == IN_STORE else each.place
             spot = spots.of(place, each.path, each.text)
             at = (spot.file, spot.line, spot.column, spot.text)
-            yield _Noted(each.level.value, *at, f"{each.subject}: {each.message}", each.remedy)
+            yield _Noted(each.level.value, *at, each.said, each.remedy)
 
 
 def _tell(found: list[_Noted], judged: CheckedFiles | None, *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, counted, fail, json_option
 from sync.cli.site import actor, settings_of, site_options
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--order", metavar="N", help="One order: its number or its key.")
 @click.option("--reason", required=True, help="Why; it stays in the audit trail.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would go, and what hinders it.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @site_options
 def erase(
@@ -69,11 +70,10 @@ def erase(
 
     if sum(bool(each) for each in (web_user, email, order)) != 1:
         raise click.UsageError("Name one of --web-user, --email and --order.")
-    if as_json and not (yes or dry_run):
-        raise click.UsageError("With --json nobody is asked: add --yes, or look with --dry-run.")
+    asking = asks("Erasing", yes=yes, dry_run=dry_run, as_json=as_json)
     person = _person(web_user, email)
     with open_installation(
-        settings_of(site), SystemClock(), upgrade=False, looks_on=dry_run
+        settings_of(site), SystemClock(), upgrade=False, looks_on=dry_run, actor=actor()
     ) as installation:
         line = installation.pipeline(pipeline)
         sought = Sought(person, _order_id(line, order))
@@ -83,9 +83,9 @@ def erase(
         answer = Answer(installation, line, found, shared, registered)
         if dry_run or answer.hindrances:
             _tell(answer, as_json)
-        if not (yes or as_json):
+        if asking:
             _tell_people(answer)
-            click.confirm("Erase? It cannot be undone", abort=True)
+            ask("Erase? The person's data are gone then")
         with line.state.transaction() as state:
             found, registered = sought.found(state), sought.registered(state)
             answer = Answer(installation, line, found, shared, registered)

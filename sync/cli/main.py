@@ -30,6 +30,7 @@ class CommandEntry:
 
 
 COMMANDS: Mapping[str, CommandEntry] = {
+    "audit": CommandEntry("sync.cli.audit:audit", "Who decided what, when and why."),
     "check": CommandEntry("sync.cli.check:check", "Check settings, mapping, ERP and store."),
     "demo": CommandEntry("sync.cli.demo:demo", "Run a whole cycle on a made-up distributor."),
     "erase": CommandEntry("sync.cli.erase:erase", "Take a person's data out of the state."),

@@ -133,7 +133,7 @@ def _doubts(line: Pipeline, edit: Edit, *, anyway: bool) -> list[Finding]:
 def _told(finding: Finding) -> str:
     from sync.secrecy import scrubbed
 
-    return scrubbed(f"{finding.subject}: {finding.message}. {finding.remedy}")
+    return scrubbed(f"{finding.said}. {finding.remedy}")
 
 
 def _carry_out(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,15 +18,12 @@ if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.domain.mapping import SyncMapping
     from sync.mapping.authors import ChangedLine
-    from sync.mapping.saving import Found
-    from sync.ports.state import KeptMapping, LedgerEvent
+    from sync.ports.audit import AuditEntry
+    from sync.ports.state import KeptMapping, Transaction
 
 FILES = "files"
 """Stands for the files as they are in the folder, where a version may stand."""
 _COMMANDS = frozenset({"map", "unmap", "restore", "import"})
-# What these commands note: "... (mapping OLD -> NEW): reason".
-_MADE = re.compile(r"\(mapping \S+ -> ([0-9a-f]+)\): (.*)", re.DOTALL)
-_AUDITED = 1000
 LINES_TOLD = 50
 """Changed lines that people are told; programs get all."""
 
@@ -194,6 +190,7 @@ def restore(
     it would be lost.
     """
     from sync.mapping import mapping_from_texts
+    from sync.mapping.recorded import Deed
     from sync.mapping.restoring import sound
 
     with opened(site, pipeline, writes=not dry_run) as line:
@@ -203,8 +200,10 @@ def restore(
             from sync.cli.plan_mappings import show_mapping_draft
 
             show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
+            line.mapping_files.refuse_loss(files, force=force)
             return
-        before, after = _put_back(line, version, files, reason, force=force)
+        deed = Deed(actor(), "restore", lambda: f"mapping {version} put back", reason)
+        before, after = line.mapping_files.put_back(deed, files, force=force)
     if as_json:
         click.echo(json.dumps({"restored": version, "before": before, "after": after}, indent=2))
     elif before == after:
@@ -217,36 +216,6 @@ def restore(
         if after != version:
             click.echo(f"Files that it did not have were emptied, so that it counts as {after}.")
     raise click.exceptions.Exit(Exit.DONE)
-
-
-def _put_back(
-    line: Pipeline, version: str, files: Mapping[str, str], reason: str, *, force: bool
-) -> tuple[str | None, str]:
-    """The restoring and its audit entry: where one of them cannot be written, neither."""
-    from sync.mapping.restoring import restored
-    from sync.mapping.saving import alone, put_in_place, taken_back_on_failure
-
-    folder = line.mapping.folder
-    with (
-        alone(folder),
-        taken_back_on_failure(folder) as written,
-        line.state.transaction() as state,
-    ):
-        known = {each.version for each in state.mappings.kept()}
-        good = state.mappings.last_good()
-
-        def change(found: Found) -> dict[str, str | None]:
-            in_force = good.files if good else {}
-            kept = state.mappings.files_of
-            return restored(
-                found, files, known=known, texts_of=kept, in_force=in_force, force=force
-            )
-
-        before, after = put_in_place(folder, change, written)
-        if before != after:
-            subject = f"mapping {version} put back (mapping {before} -> {after})"
-            state.audit.note(actor(), "restore", subject, reason, line.clock.now())
-    return before, after
 
 
 def _files(line: Pipeline, written: str) -> tuple[str, Mapping[str, str]]:
@@ -301,34 +270,34 @@ def _rows(line: Pipeline) -> list[dict[str, Any]]:
 
     with line.state.transaction() as state:
         kept = list(state.mappings.kept())
-        audited = [each for each in state.audit.last(_AUDITED) if each.event in _COMMANDS]
+        edits = [_edit_behind(state, each) for each in kept]
     commits = commits_of(line.mapping.folder, {each.version for each in kept})
     rows = []
     for number, each in enumerate(kept):
         commit = commit_at(commits.get(each.version, ()), each.at)
-        by, reason = _made_by(each, audited)
+        edit = edits[number]
         rows.append(
             {
                 "version": each.version,
                 "at": each.at.isoformat(timespec="seconds"),
                 "in_force": number == 0,
                 **{name: each.counts.get(name) for name in ("assignments", "channels", "policies")},
-                "by": by or (commit.author if commit else None),
+                "by": edit.actor if edit else (commit.author if commit else None),
                 "commit": commit.name if commit else None,
                 "author": commit.author if commit else None,
-                "reason": reason,
+                "reason": edit.reason if edit else None,
             }
         )
     return rows
 
 
-def _made_by(kept: KeptMapping, audited: Sequence[LedgerEvent]) -> tuple[str | None, str | None]:
-    """Whose command made this version, and why, where one did; the newest come first."""
-    for each in audited:
-        made = _MADE.search(each.detail)
-        if made and made[1] == kept.version and each.at <= kept.at:
-            return each.actor, made[2]
-    return None, None
+def _edit_behind(state: Transaction, kept: KeptMapping) -> AuditEntry | None:
+    """The command that made this version, where one did."""
+    from sync.ports.audit import AuditFilter, RecordKind
+
+    wanted = AuditFilter(record=(RecordKind.MAPPING, kept.version), until=kept.at)
+    made = state.audit.entries(wanted, records=1)
+    return next((each for each in made if each.action in _COMMANDS), None)
 
 
 def _section(title: str, lines: Sequence[str]) -> None:

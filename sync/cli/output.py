@@ -87,9 +87,11 @@ def laid_out(
 ) -> str:
     """The records as a table, or as a block each where a table would not fit.
 
-    ``width`` of the terminal in characters; None where nobody folds the lines, as in
-    a file: there a table is as wide as it is.
+    ``width`` of the terminal in characters; None where there is none, as in a pipe, a
+    file or an e-mail: there each record is a line (see ``_lines``).
     """
+    if width is None:
+        return _lines(records, columns, title)
     # Imported here, for a command that prints JSON or nothing has no need of it.
     from rich.console import Console
     from rich.measure import Measurement
@@ -104,15 +106,43 @@ def laid_out(
         table.add_row(*(Text(_readable(record.get(key))) for key in columns))
     unbounded = Console(highlight=False, width=_UNBOUNDED)
     needed = Measurement.get(unbounded, unbounded.options, table).maximum
-    if width is not None and width < min(needed, NARROW):
+    if width < min(needed, NARROW):
         return "\n".join([title, *(_block(each, columns, width) for each in records)]) + "\n"
-    console = Console(highlight=False, width=max(needed if width is None else width, 1))
+    console = Console(highlight=False, width=max(width, 1))
     with console.capture() as printed:
         console.print(table)
     return printed.get()
 
 
 _UNBOUNDED = 1_000_000
+
+
+WIDE = 32
+"""Characters; a longer cell is a sentence, and makes no other of its column longer."""
+
+
+def _lines(records: Sequence[Mapping[str, object]], columns: Mapping[str, str], title: str) -> str:
+    """A line for each record, for `less`, an e-mail, `grep` and `awk -F '  +'`.
+
+    At least two spaces stand between cells, never two within one, and an empty cell is
+    a dash, so that columns can be counted. Keys and dates are filled up to the widest of
+    their column; sentences and the last column are not, so that one long sentence makes
+    one long line, and no other.
+    """
+    rows = [list(columns.values())]
+    rows += [
+        [" ".join(_readable(each.get(key)).split()) or "-" for key in columns] for each in records
+    ]
+    *widths, _ = (_width(cells) for cells in zip(*rows, strict=True))
+    filled = [*widths, 0]
+    lines = ("  ".join(map(str.ljust, row, filled)) for row in rows)
+    return "\n".join([title, *lines]) + "\n"
+
+
+def _width(cells: Sequence[str]) -> int:
+    """To how many characters the cells of a column are filled up; 0 for one of sentences."""
+    short = [len(each) for each in cells if len(each) <= WIDE]
+    return max(short) if 2 * len(short) > len(cells) else 0
 
 
 def _block(record: Mapping[str, object], columns: Mapping[str, str], width: int) -> str:

@@ -27,7 +27,9 @@ def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> N
     from sync.mapping import FilesRefused, read_mapping
 
     try:
-        wanted = read_mapping(draft or line.mapping.folder)
+        with line.state.transaction() as state:
+            last_good = state.mappings.last_good()
+        wanted = read_mapping(draft or line.mapping.folder, last_good)
     except FilesRefused as refusal:
         fail(scrubbed(str(refusal)))  # ends as `check mappings` does
     show_mapping_draft(line, wanted, as_json=as_json)
@@ -148,7 +150,7 @@ def _tell(plan: MappingPlan) -> None:
     _section("Settings", list(plan.settings))
     _section("Applications that stand elsewhere", list(plan.applications))
     _section("Look at these, which are new", [
-        f"{each.place or 'channels.yaml'}: {each.subject}: {each.message}. {each.remedy}"
+        f"{each.place or 'channels.yaml'}: {each.said}. {each.remedy}"
         for each in plan.findings
         if each not in plan.found_before
     ])  # fmt: skip
@@ -168,7 +170,12 @@ def _what(account: Shown) -> str:
 
 def _prices(seen: Sequence[PricesSeen]) -> list[dict[str, Any]]:
     return [
-        {"level": each.scope.level.name.lower(), "owner": each.scope.owner, "items": [*each.items]}
+        {
+            "level": each.scope.level.name.lower(),
+            "owner": each.scope.owner,
+            "items": [*each.items],
+            "restricted": each.restricted,
+        }
         for each in seen
     ]
 

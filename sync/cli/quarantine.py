@@ -7,18 +7,19 @@ ledger itself guards; a daemon that runs sees the order as due at its next run.
 from __future__ import annotations
 
 import json
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, emit, fail, json_option
 from sync.cli.shown import document_lines
 from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
+    from sync.ports.audit import AuditRecord
     from sync.ports.state import LedgerEntry, LedgerFilter, Transaction
 
 
@@ -164,7 +165,7 @@ def replay(
 @_filters
 @click.option("--reason", required=True, help="Why; it stays in the audit trail.")
 @click.option("--dry-run", is_flag=True, help="Only tell which orders.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @site_options
 def dismiss(
@@ -181,14 +182,10 @@ def dismiss(
 
     First it says which orders they are, and asks.
     """
-    asks = not (yes or dry_run)
-    if asks and (as_json or not sys.stdin.isatty()):
-        raise click.UsageError(
-            "Dismissing is final, and here nobody can be asked: add --yes, or look with --dry-run."
-        )
+    asking = asks("Dismissing", yes=yes, dry_run=dry_run, as_json=as_json)
     with opened(site, pipeline, writes=not dry_run) as line:
         entries = _chosen(line, orders, filters)
-        if asks and entries:
+        if asking and entries:
             _ask(entries)
         done = [entry for entry in entries if dry_run or _dismissed(line, entry, reason)]
     _told(done, entries, "would be dismissed" if dry_run else "dismissed", as_json)
@@ -198,25 +195,39 @@ def _ask(entries: list[LedgerEntry]) -> None:
     """Go on only with a person's yes to exactly these orders."""
     click.echo(", ".join(entry.number for entry in entries))
     which = "this order" if len(entries) == 1 else f"these {len(entries)} orders"
-    click.confirm(f"Dismiss {which}? Never imported then; it cannot be undone", abort=True)
+    ask(f"Dismiss {which}? Never imported then")
 
 
 def _replayed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:
     with line.state.transaction() as state:
         now = line.clock.now()
+        before = state.ledger.entry(entry.order_id)
         done = state.ledger.replay(entry.order_id, actor(), reason, now)
         if done:
-            state.audit.note(actor(), "order.replayed", entry.number, reason, now)
+            records = _decided(before, state.ledger.entry(entry.order_id))
+            state.audit.note(actor(), "order.replayed", entry.number, reason, now, records)
         return done
 
 
 def _dismissed(line: Pipeline, entry: LedgerEntry, reason: str) -> bool:
     with line.state.transaction() as state:
         now = line.clock.now()
+        before = state.ledger.entry(entry.order_id)
         done = state.ledger.dismiss(entry.order_id, actor(), reason, now)
         if done:
-            state.audit.note(actor(), "order.dismissed", entry.number, reason, now)
+            records = _decided(before, state.ledger.entry(entry.order_id))
+            state.audit.note(actor(), "order.dismissed", entry.number, reason, now, records)
         return done
+
+
+def _decided(before: LedgerEntry | None, after: LedgerEntry | None) -> list[AuditRecord]:
+    from sync.ports.audit import AuditRecord, RecordKind
+
+    if before is None or after is None:
+        return []
+    codes = ", ".join(problem.code for problem in before.problems)
+    was = f"{before.state.value}: {codes}" if codes else before.state.value
+    return [AuditRecord(RecordKind.ORDER, before.order_id.value, was, after.state.value)]
 
 
 def _told(

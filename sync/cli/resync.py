@@ -17,7 +17,7 @@ from sync.errors import StateInUse
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
-    from sync.ports.state import ResyncRequest, ResyncScope
+    from sync.ports.state import ResyncRequest, ResyncScope, Transaction
     from sync.settings import Settings
 
 POLL_S = 0.5
@@ -26,12 +26,15 @@ LOOKS_PER_PROBE = 10
 
 @click.command(
     epilog="\b\nExamples:\n  tradesync resync prices --customer 000101\n"
-    "  tradesync resync invoices --confirm invoices-3f2a91c07d55\n"
+    "  tradesync resync invoices --confirm invoices-3f2a91c07d55 --reason 'year-end clean-up'\n"
     "  tradesync resync --list\n  tradesync resync --cancel REQUEST"
 )
 @click.argument("flow", required=False, type=NamedChoice([*FLOW_NAMES, "all"]))
 @scope_options
 @click.option("--confirm", metavar="PLAN", help="Confirm a plan that the guard rails refused.")
+@click.option(
+    "--reason", default="", help="Why; it stays in the audit trail. Needed with --confirm."
+)
 @click.option("--dry-run", is_flag=True, help="Only tell what would change (as `plan` does).")
 @click.option("--no-wait", is_flag=True, help="Leave the request and return at once.")
 @click.option("--cancel", metavar="REQUEST", help="Cancel a request, queued or running.")
@@ -41,6 +44,7 @@ LOOKS_PER_PROBE = 10
 def resync(
     flow: str | None,
     confirm: str | None,
+    reason: str,
     dry_run: bool,
     no_wait: bool,
     cancel: str | None,
@@ -60,18 +64,20 @@ def resync(
     wanted = scope_from(scope, confirm)
     if confirm is not None and (flow is None or confirm.rsplit("-", 1)[0] != flow):
         raise click.UsageError(f"{confirm} is no plan of {flow}: name the flow that it belongs to.")
+    if confirm is not None and not reason.strip():
+        raise click.UsageError("Say with --reason why the plan is right: it stays in the audit.")
     if listing:
         with opened(site, pipeline) as line:
             _list(line, as_json)
     elif cancel is not None:
         with opened(site, pipeline, writes=True) as line:
-            _cancel(line, cancel, as_json)
+            _cancel(line, cancel, reason, as_json)
     elif flow is not None and dry_run:
         with opened(site, pipeline) as line:
             _here(line, flow, wanted, as_json, dry_run=True)
     elif flow is not None:
         flows_within(flow, wanted)
-        _run_or_ask(site, pipeline, flow, wanted, as_json, no_wait)
+        _run_or_ask(site, pipeline, flow, wanted, reason, as_json, no_wait)
 
 
 def _run_or_ask(
@@ -79,6 +85,7 @@ def _run_or_ask(
     pipeline: str | None,
     flow: str,
     wanted: ResyncScope,
+    reason: str,
     as_json: bool,
     no_wait: bool,
 ) -> None:
@@ -93,26 +100,76 @@ def _run_or_ask(
     except StateInUse:
         lock = None
     try:
-        with open_installation(settings, SystemClock(), upgrade=lock is not None) as installation:
+        with open_installation(
+            settings, SystemClock(), upgrade=lock is not None, actor=actor()
+        ) as installation:
             line = installation.pipeline(pipeline)
-            _confirm(line, wanted.confirm_plan)
+            _confirm(line, wanted.confirm_plan, reason)
             if lock is not None:
+                with line.state.transaction() as state:
+                    _note(line, state, "resync.run", flow, wanted, reason)
                 _here(line, flow, wanted, as_json, dry_run=False)
             else:
-                _ask(settings, line, flow, wanted, as_json, no_wait)
+                _ask(settings, line, flow, wanted, reason, as_json, no_wait)
     finally:
         if lock is not None:
             lock.release()
 
 
-def _confirm(line: Pipeline, plan_id: str | None) -> None:
+def _confirm(line: Pipeline, plan_id: str | None, reason: str) -> None:
+    """Once: whoever confirms it again has decided nothing new."""
+    from sync.ports.audit import AuditRecord, RecordKind
+
     if plan_id is None:
         return
     with line.state.transaction() as state:
+        before = next((each for each in state.plans.open() if each.plan_id == plan_id), None)
         held = state.plans.confirm(plan_id, actor(), line.clock.now())
-        if held is None:
+        if before is None or held is None:
             fail(f"There is no refused plan {plan_id}. `tradesync status` lists them.")
-        state.audit.note(actor(), "plan.confirmed", plan_id, held.reason, line.clock.now())
+        if before.confirmed_by is None:
+            about = AuditRecord(RecordKind.PLAN, plan_id, f"refused: {held.reason}", "confirmed")
+            now = line.clock.now()
+            state.audit.note(actor(), "plan.confirmed", plan_id, reason, now, [about])
+
+
+def _note(
+    line: Pipeline,
+    state: Transaction,
+    action: str,
+    flow: str,
+    scope: ResyncScope,
+    reason: str,
+    request_id: str | None = None,
+) -> None:
+    """A flow that a person asked for, noted before it runs, whatever comes of it."""
+    from sync.ports.audit import AuditRecord, RecordKind
+
+    parts = [f"{name} {getattr(scope, name)}" for name in scope.parts]
+    if scope.confirm_plan is not None:
+        parts.append(f"plan {scope.confirm_plan}")
+    about = {
+        RecordKind.REQUEST: request_id,
+        RecordKind.ORDER: _order_id(state, scope.order),
+        RecordKind.CUSTOMER: scope.customer,
+        RecordKind.PLAN: scope.confirm_plan,
+    }
+    records = [AuditRecord(kind, key) for kind, key in about.items() if key is not None]
+    subject = ", ".join([flow, *parts])
+    state.audit.note(actor(), action, subject, reason, line.clock.now(), records)
+
+
+def _order_id(state: Transaction, order: str | None) -> str | None:
+    """The order's key, where the ledger knows one order by this number or key."""
+    from sync.ports.state import LedgerFilter
+
+    if order is None:
+        return None
+    found = {
+        each.order_id.value
+        for each in state.ledger.entries(LedgerFilter(numbers=frozenset({order})))
+    }
+    return found.pop() if len(found) == 1 else order
 
 
 def _here(line: Pipeline, flow: str, scope: ResyncScope, as_json: bool, *, dry_run: bool) -> None:
@@ -151,12 +208,13 @@ def _ask(
     line: Pipeline,
     flow: str,
     scope: ResyncScope,
+    reason: str,
     as_json: bool,
     no_wait: bool,
 ) -> None:
     with line.state.transaction() as state:
         request_id = state.requests.ask(flow, scope, actor(), line.clock.now())
-        state.audit.note(actor(), "resync.asked", flow, str(scope), line.clock.now())
+        _note(line, state, "resync.asked", flow, scope, reason, request_id)
     if no_wait:
         click.echo(json.dumps({"request": request_id}) if as_json else f"Request {request_id}.")
         return
@@ -244,11 +302,16 @@ def _record(request: ResyncRequest) -> dict[str, object]:
     }
 
 
-def _cancel(line: Pipeline, request_id: str, as_json: bool) -> None:
+def _cancel(line: Pipeline, request_id: str, reason: str, as_json: bool) -> None:
+    from sync.ports.audit import AuditRecord, RecordKind
+
     with line.state.transaction() as state:
+        before = state.requests.get(request_id)
         done = state.requests.cancel(request_id)
-        if done:
-            state.audit.note(actor(), "resync.cancelled", request_id, "", line.clock.now())
+        if done and before is not None and not before.cancel_asked:
+            about = AuditRecord(RecordKind.REQUEST, request_id, before.state.value, "cancelled")
+            now = line.clock.now()
+            state.audit.note(actor(), "resync.cancelled", request_id, reason, now, [about])
     if not done:
         fail(f"Request {request_id} is not queued or running. `tradesync resync --list` shows all.")
     told = f"Request {request_id} will stop at the next change."

@@ -121,7 +121,7 @@ def opened(site: str | None, pipeline: str | None, *, writes: bool = False) -> I
 
     settings = settings_of(site)
     with open_installation(
-        settings, SystemClock(), upgrade=False, looks_on=not writes
+        settings, SystemClock(), upgrade=False, looks_on=not writes, actor=actor()
     ) as installation:
         yield installation.pipeline(pipeline)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, emit, fail, json_option
 from sync.cli.site import actor, guarded, settings_of
 
@@ -67,13 +68,17 @@ def backup(file: Path, replace: bool, as_json: bool, site: str | None) -> None:
 
 @state.command(
     epilog="\b\nExamples:\n  tradesync state restore state-2026-03-01.sqlite --dry-run\n"
-    "  tradesync state restore state-2026-03-01.sqlite"
+    "  tradesync state restore state-2026-03-01.sqlite --reason 'the disk was lost'"
 )
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--reason", default="", help="Why; it stays in the audit trail.")
 @click.option("--dry-run", is_flag=True, help="Do everything but put it in place.")
+@yes_option
 @json_option
 @_site_option
-def restore(file: Path, dry_run: bool, as_json: bool, site: str | None) -> None:
+def restore(
+    file: Path, reason: str, dry_run: bool, yes: bool, as_json: bool, site: str | None
+) -> None:
     """Put the backup FILE in the state's place; the daemon must be stopped.
 
     FILE is verified first, and the state that it replaces is kept beside it. No
@@ -85,8 +90,18 @@ def restore(file: Path, dry_run: bool, as_json: bool, site: str | None) -> None:
     from sync.scheduling.clock import SystemClock
     from sync.state.backup import restore_state
 
+    asking = asks("Restoring", yes=yes, dry_run=dry_run, as_json=as_json)
     address = state_address(settings_of(site))
-    done = restore_state(address, file, SystemClock().now(), actor(), dry_run=dry_run)
+
+    def restored(*, dry_run: bool) -> Restored:
+        now = SystemClock().now()
+        return restore_state(address, file, now, actor(), reason, dry_run=dry_run)
+
+    if asking:
+        for line in _sentences(restored(dry_run=True), file, True):
+            click.echo(line)
+        ask(f"Put {file} in the state's place? What was decided since is decided anew")
+    done = restored(dry_run=dry_run)
     if as_json:
         click.echo(json.dumps(_plain(done, dry_run), indent=2))
         return
@@ -96,9 +111,10 @@ def restore(file: Path, dry_run: bool, as_json: bool, site: str | None) -> None:
 
 @state.command(epilog="\b\nExample:\n  tradesync state reduce --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only tell how many orders it would concern.")
+@yes_option
 @json_option
 @_site_option
-def reduce(dry_run: bool, as_json: bool, site: str | None) -> None:
+def reduce(dry_run: bool, yes: bool, as_json: bool, site: str | None) -> None:
     """Take names, addresses and notes out of orders that were done long enough ago.
 
     The daemon does so every day, after payload_days of the settings. Keys, amounts
@@ -111,20 +127,27 @@ def reduce(dry_run: bool, as_json: bool, site: str | None) -> None:
     from sync.flows.upkeep import reduce_payloads
     from sync.scheduling.clock import SystemClock
 
+    asking = asks("Reducing", yes=yes, dry_run=dry_run, as_json=as_json)
     settings, clock = settings_of(site), SystemClock()
     done = {}
-    with open_installation(settings, clock, upgrade=False, looks_on=dry_run) as installation:
+    with open_installation(
+        settings, clock, upgrade=False, looks_on=dry_run, actor=actor()
+    ) as installation:
         for name, line in installation.pipelines.items():
             limits = limits_of(line.settings).orders
-            if not dry_run:
-                done[name] = reduce_payloads(line.state, clock, limits)
+            before = clock.now() - timedelta(days=limits.payload_days)
             with line.state.transaction() as on:
-                if dry_run:
-                    before = clock.now() - timedelta(days=limits.payload_days)
-                    done[name] = on.ledger.still_whole(before)
-                elif done[name]:
-                    what = f"{done[name]} orders"
+                done[name] = on.ledger.still_whole(before)
+            if dry_run:
+                continue
+            if asking and done[name]:
+                ask(f"{name}: take names, addresses and notes out of {done[name]} orders?")
+            if done[name]:
+                # Before the first of them is reduced: what was decided is known then too.
+                what = f"{done[name]} orders that were done {limits.payload_days} days ago"
+                with line.state.transaction() as on:
                     on.audit.note(actor(), "state.reduced", what, "retention", clock.now())
+            done[name] = reduce_payloads(line.state, clock, limits)
     if as_json:
         click.echo(json.dumps({"reduced": done, "dry_run": dry_run}, indent=2))
         return

@@ -211,7 +211,7 @@ def _show(told: dict[str, Any]) -> None:
         for plan in line["held_plans"]:
             click.echo(f"  held     {plan['plan']}: {plan['reason']}")
             click.echo(f"           tradesync resync {plan['plan'].rsplit('-', 1)[0]}", nl=False)
-            click.echo(f" --confirm {plan['plan']}")
+            click.echo(f" --confirm {plan['plan']} --reason WHY")
         for request in line["running_requests"]:
             of = f" of {request['of']}" if request["of"] else ""
             click.echo(

@@ -326,6 +326,6 @@ def _refuse_unless_confirmed(
     result.plan_id = plan_id
     raise SuspiciousPlan(
         f"{result.flow}: {reason}. Nothing was written. If this is right: "
-        f"tradesync resync {result.flow} --confirm {plan_id}",
+        f"tradesync resync {result.flow} --confirm {plan_id} --reason WHY",
         plan_id,
     )

@@ -63,11 +63,11 @@ def mirror_prices(
             withdraw_retail_groups(context, result, dry_run=dry_run)
         shown = retrying(lambda: set(store.shown_price_partitions()))
         shown -= _withdraw_hidden(context, result, store, retrying, shown, withdrawals)
-    entitled, unread = _entitled(context, result, retrying)
+    entitled, unread = entitled_accounts(context, result)
     levels = levels_in_batches(context, scope)
     scopes, others = _scopes(erp, retrying, scope, levels)
     unclear = take_unreadable(context, result).and_of(unread)
-    restricted = _restricted(context, entitled, unclear)
+    restricted = restricted_for(context, entitled, unclear)
     screening = Screening.of(context, result, restricted)
     _refuse_mixed_shoppers(context)
     in_columns = isinstance(erp, SupportsPriceBatches)
@@ -176,11 +176,12 @@ def shopper_findings(context: Context) -> Sequence[Finding]:
     return context.store.shopper_findings(shopper_currencies(context.mapping))
 
 
-def _entitled(
-    context: Context, result: FlowResult, retrying: Retrying
+def entitled_accounts(
+    context: Context, result: FlowResult
 ) -> tuple[Entitled, Collection[CustomerId]]:
     """Who is there to be entitled, and the accounts that cannot be read."""
     erp = needs(context.erp, ReadsAccounts, "the ERP")
+    retrying = context.retrying()
     members = members_of_accounts(context, ResyncScope())
     accounts: dict[CustomerId, Account] = {}
     locations: list[Location] = []
@@ -200,7 +201,7 @@ def _entitled(
     return Entitled(accounts, tuple(locations), retail, frozenset(members)), apart.unread
 
 
-def _restricted(context: Context, entitled: Entitled, unclear: Unreadable) -> Restricted:
+def restricted_for(context: Context, entitled: Entitled, unclear: Unreadable) -> Restricted:
     """No item yet, and for whom items can be kept."""
     there = {each for each in entitled.mapped if unclear.shields(each.value)}
     buyers = Buyers(frozenset(entitled.accounts.keys() | there), entitled.retail)

@@ -7,7 +7,13 @@ mapping that is in force.
 
 from sync.mapping.problems import FileProblem, FilesRefused
 from sync.mapping.reading import FILES, CheckedFiles, check_texts, mapping_from_texts, version_of
-from sync.mapping.source import LoadedMapping, MappingSource, read_mapping, read_texts
+from sync.mapping.source import (
+    LoadedMapping,
+    MappingSource,
+    judged_against,
+    read_mapping,
+    read_texts,
+)
 
 __all__ = [
     "FILES",
@@ -17,6 +23,7 @@ __all__ = [
     "LoadedMapping",
     "MappingSource",
     "check_texts",
+    "judged_against",
     "mapping_from_texts",
     "read_mapping",
     "read_texts",

@@ -9,7 +9,9 @@ from pathlib import Path
 from sync.domain.ids import CustomerId, OrganisationId
 from sync.errors import Rejected
 from sync.mapping.editing import Edit, accounts_in, edited, sound_mapping
-from sync.mapping.saving import alone, edit_in_place, taken_back_on_failure
+from sync.mapping.recorded import Deed, RecordedEdit, recorded
+from sync.mapping.restoring import restored
+from sync.mapping.saving import Found, Written, edit_in_place, found_in, put_in_place
 from sync.mapping.source import read_texts
 from sync.ports.clock import Clock
 from sync.ports.state import State
@@ -32,17 +34,62 @@ class MappingFiles:
 
         Gives the versions before and after; equal ones were no edit.
         """
-        # In this order: whoever waits for another edit must not keep the daemon from its state.
-        with (
-            alone(self.folder),
-            taken_back_on_failure(self.folder) as written,
-            self.state.transaction() as state,
-        ):
-            before, after = edit_in_place(self.folder, change, written)
-            if before != after:
-                subject = f"{what} (mapping {before} -> {after})"
-                state.audit.note(actor, action, subject, reason, self.clock.now())
-        return before, after
+        return self.carry_out(Deed(actor, action, lambda: what, reason), change)
+
+    def carry_out(self, deed: Deed, change: Change) -> tuple[str, str]:
+        """As ``edit``, where what it comes to is known only once ``change`` was asked."""
+
+        def write(edit: RecordedEdit, written: Written) -> tuple[str, str]:
+            def announced(texts: Mapping[str, str]) -> Mapping[str, str]:
+                after = change(texts)
+                edit.announce(texts, after)
+                return after
+
+            return edit_in_place(self.folder, announced, written)
+
+        return recorded(self.folder, self.state, self.clock, deed, write)
+
+    def put_back(
+        self, deed: Deed, files: Mapping[str, str], *, force: bool
+    ) -> tuple[str | None, str]:
+        """The files of an earlier version, in place of those that are there.
+
+        Raises Conflict where they hold an edit that was never in force, unless ``force``.
+        The version before is None where the files could not be read.
+        """
+
+        def write(edit: RecordedEdit, written: Written) -> tuple[str | None, str]:
+            def announced(found: Found) -> dict[str, str | None]:
+                wanted, in_force = self._wanted(found, files, force=force)
+                after = {**(found.texts or {}), **wanted}
+                whole = {name: text for name, text in after.items() if text is not None}
+                edit.announce(found.texts, whole, in_force)
+                return wanted
+
+            return put_in_place(self.folder, announced, written)
+
+        return recorded(self.folder, self.state, self.clock, deed, write)
+
+    def refuse_loss(self, files: Mapping[str, str], *, force: bool) -> None:
+        """Raise what ``put_back`` would raise before it writes anything."""
+        self._wanted(found_in(self.folder), files, force=force)
+
+    def _wanted(
+        self, found: Found, files: Mapping[str, str], *, force: bool
+    ) -> tuple[dict[str, str | None], Mapping[str, str]]:
+        """What is to be written so that the folder says it, and the files in force."""
+        with self.state.transaction() as state:
+            good = state.mappings.last_good()
+            in_force = good.files if good else {}
+            wanted = restored(
+                found,
+                files,
+                known={each.version for each in state.mappings.kept()},
+                texts_of=state.mappings.files_of,
+                in_force=in_force,
+                force=force,
+            )
+        return wanted, in_force
 
     def assignment_of(self, organisation: OrganisationId) -> CustomerId | None:
         held = _held(read_texts(self.folder), organisation)

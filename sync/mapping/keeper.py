@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from datetime import datetime
 from pathlib import Path
 
 from sync.domain.mapping import SyncMapping
+from sync.mapping.recorded import moved, taken_up
 from sync.mapping.source import LoadedMapping, MappingSource, Stamp
+from sync.ports.audit import Audit, AuditEntry, AuditFilter, AuditRecord, RecordKind
 from sync.ports.clock import Clock
-from sync.ports.state import Audit, GoodMapping, State
+from sync.ports.state import GoodMapping, State
 from sync.routing import AccountMap
 
 BY_HAND = "by hand"
 """Stands for whoever edited the files without a command."""
-_NOTED = 1000
-_MADE = re.compile(r"\(mapping (\S+) -> ([0-9a-f]+)\)")
+RESTORE = "restore"
+_ALL = 1_000_000
 
 
 def counts_in(mapping: SyncMapping) -> dict[str, int]:
@@ -105,22 +106,47 @@ class MappingKeeper:
                 or last_good.refused_version is not None
             ):
                 counts = counts_in(loaded.mapping)
+                taken_up(state, loaded.version)
                 if last_good is not None:
-                    _note_edit_by_hand(state.audit, last_good, loaded.version, now)
+                    _note_edit_by_hand(state.audit, last_good, loaded, now)
                 state.mappings.save_good(loaded.version, dict(loaded.files), now, counts)
 
 
-def _note_edit_by_hand(audit: Audit, before: GoodMapping, version: str, now: datetime) -> None:
+def _note_edit_by_hand(
+    audit: Audit, before: GoodMapping, loaded: LoadedMapping, now: datetime
+) -> None:
     """Keep the trail whole where no command noted how one version became the other (OP-4).
 
     What commands did since is followed back from the new version; who edited the rest
     is not known here, but to git, where the folder is a checkout.
     """
-    since = (each for each in audit.last(_NOTED) if each.at >= before.at)
-    noted = {made[2]: made[1] for each in since if (made := _MADE.search(each.detail))}
-    by_hand = version
-    while by_hand != before.version and by_hand in noted:
-        by_hand = noted.pop(by_hand)
+    by_hand = loaded.version
+    noted: list[AuditEntry] = []
+    while by_hand != before.version:
+        made = AuditFilter(record=(RecordKind.MAPPING, by_hand), since=before.at)
+        known = {each.number for each in noted}
+        found = [
+            each
+            for each in audit.entries(made, limit=len(noted) + 1, records=_ALL)
+            if each.number not in known
+        ]
+        if not found:
+            break
+        noted.append(found[0])
+        # Of an edit that was restored over nothing counts.
+        restored = found[0].action == RESTORE
+        by_hand = before.version if restored else found[0].records[0].before
     if by_hand != before.version:
-        subject = f"the mapping files (mapping {before.version} -> {by_hand})"
-        audit.note(BY_HAND, "edited", subject, "found in place, and taken up", now)
+        by_commands = {(each.kind, each.key) for entry in noted for each in entry.records}
+        moves = moved(before.files, loaded.files)
+        audit.note(
+            BY_HAND,
+            "edited",
+            f"the mapping files (mapping {before.version} -> {by_hand})",
+            "found in place, and taken up",
+            now,
+            [
+                AuditRecord(RecordKind.MAPPING, by_hand, before.version, by_hand),
+                *(each for each in moves if (each.kind, each.key) not in by_commands),
+            ],
+        )

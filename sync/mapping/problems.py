@@ -33,9 +33,14 @@ class FileProblem:
     def place(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
-    def __str__(self) -> str:
+    @property
+    def said(self) -> str:
+        """Where it is and what is wrong, without the way out."""
         shown = f" (`{self.text}`)" if self.text else ""
-        return scrubbed(f"{self.place}: {self.message}{shown}; {self.remedy}")
+        return scrubbed(f"{self.place}: {self.message}{shown}")
+
+    def __str__(self) -> str:
+        return scrubbed(f"{self.said}; {self.remedy}")
 
 
 class FilesRefused(Misconfigured):

@@ -136,7 +136,7 @@ def put_in_place(
     """
     try:
         with alone(folder):
-            before = _found(folder)
+            before = found_in(folder)
             wanted = change(before)
             held = before.texts or {}
             changed = {name: text for name, text in wanted.items() if held.get(name) != text}
@@ -150,6 +150,11 @@ def put_in_place(
         raise _not_writable(folder, error) from error
 
 
+def half_written(folder: Path) -> bool:
+    """Whether an earlier call died before all of its files were in place."""
+    return (folder / MARK).exists()
+
+
 def _not_writable(folder: Path, error: OSError) -> Misconfigured:
     return Misconfigured(
         f"{folder} cannot be written: {error.strerror}; give the account that edits the"
@@ -157,8 +162,9 @@ def _not_writable(folder: Path, error: OSError) -> Misconfigured:
     )
 
 
-def _found(folder: Path) -> Found:
-    half = (folder / MARK).exists()
+def found_in(folder: Path) -> Found:
+    """The folder as it is, whoever edits it."""
+    half = half_written(folder)
     try:
         return Found(read_texts(folder, half_written=half), half)
     except FilesRefused:
@@ -180,7 +186,7 @@ def _replace(folder: Path, changed: Mapping[str, str | None], before: Found) -> 
                 beside[name] = _written_beside(folder, name, text)
         for name in changed:
             kept[name] = _keep(_target(folder, name) if name in beside else folder / name)
-        if _found(folder) != before or any(each.exchanged() for each in kept.values()):
+        if found_in(folder) != before or any(each.exchanged() for each in kept.values()):
             raise _meanwhile(folder)
         if marked:
             (folder / MARK).write_text(_MARKED, encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -83,10 +83,9 @@ class MappingSource:
         try:
             texts = read_texts(self.folder)
             version = version_of(texts)
-            judged = check_texts(texts)
-            problems = (*judged.problems, *_gone(texts, last_good))
-            if judged.mapping is not None and not problems:
-                warnings = (*judged.warnings, *_doubts(judged.mapping, last_good))
+            judged = judged_against(texts, last_good)
+            problems, warnings = judged.problems, judged.warnings
+            if judged.mapping is not None:
                 _log_loaded(self.folder, judged.mapping, texts, warnings)
                 return LoadedMapping(judged.mapping, texts, warnings)
         except FilesRefused as refusal:
@@ -109,10 +108,30 @@ class MappingSource:
         return LoadedMapping(judged.mapping, dict(last_good.files), (), problems, version or "")
 
 
-def read_mapping(folder: Path) -> SyncMapping:
-    """The mapping that is in the folder. Raises FilesRefused with every problem."""
-    texts = read_texts(folder)
+def judged_against(texts: Mapping[str, str], last_good: GoodMapping | None) -> CheckedFiles:
+    """As ``check_texts``, and held against the last good version, as the service does it.
+
+    A file that it had may not simply be gone; an edit that takes most assignments away
+    is doubted.
+    """
     judged = check_texts(texts)
+    gone = _gone(texts, last_good)
+    doubts = _doubts(judged.mapping, last_good) if judged.mapping is not None else ()
+    return replace(
+        judged,
+        mapping=None if gone else judged.mapping,
+        problems=(*judged.problems, *gone),
+        warnings=(*judged.warnings, *doubts),
+    )
+
+
+def read_mapping(folder: Path, last_good: GoodMapping | None = None) -> SyncMapping:
+    """The mapping that is in the folder. Raises FilesRefused with every problem.
+
+    With ``last_good`` also for a file of that version that is gone.
+    """
+    texts = read_texts(folder)
+    judged = judged_against(texts, last_good)
     if judged.mapping is None:
         raise FilesRefused(_refused(folder), judged.problems)
     _log_loaded(folder, judged.mapping, texts, judged.warnings)

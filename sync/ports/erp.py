@@ -120,6 +120,12 @@ class Finding:
     path: tuple[int | str, ...] = ()
     text: str = ""
 
+    @property
+    def said(self) -> str:
+        """Subject and message in one: "customer 000112 is inactive in the ERP"."""
+        goes_on = self.message.startswith(("is ", "has "))
+        return f"{self.subject}{' ' if goes_on else ': '}{self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRecord:

@@ -25,10 +25,14 @@ from sync.domain.order import StoreOrder
 from sync.domain.sales_order import OrderStatus, SalesOrder
 from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice
+from sync.ports.audit import Audit
 from sync.ports.price_memory import PriceMemory
 from sync.ports.registrations import Registrations
 from sync.ports.settlements import Settlements
 from sync.ports.systems import Systems
+
+DAEMON = "daemon"
+"""The actor of what nobody does by hand."""
 
 
 class LedgerState(Enum):
@@ -71,7 +75,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEvent:
-    """One step in the life of an order; ``actor`` is "daemon" or a person."""
+    """One step in the life of an order; ``actor`` is ``DAEMON`` or a person."""
 
     at: datetime
     event: str
@@ -698,14 +702,6 @@ class MappingVersions(Protocol):
     def note_refused(self, version: str, problems: tuple[str, ...], now: datetime) -> None: ...
 
 
-class Audit(Protocol):
-    def note(self, actor: str, action: str, subject: str, reason: str, now: datetime) -> None:
-        """Append; nothing is ever changed or removed here."""
-        ...
-
-    def last(self, limit: int = 50) -> Sequence[LedgerEvent]: ...
-
-
 class Transaction(Protocol):
     """One transaction's view of the state of one pipeline."""
 
@@ -746,6 +742,11 @@ class Transaction(Protocol):
 
 
 class State(Protocol):
+    @property
+    def actor(self) -> str:
+        """Who acts: ``DAEMON``, or the person whose command this is."""
+        ...
+
     def transaction(self) -> AbstractContextManager[Transaction]:
         """One transaction. Raises TryLater when the database is locked or full."""
         ...

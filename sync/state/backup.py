@@ -92,7 +92,13 @@ def backup_state(url: str | URL, file: Path, *, replace: bool = False) -> Backup
 
 
 def restore_state(
-    url: str | URL, file: Path, now: datetime, actor: str, *, dry_run: bool = False
+    url: str | URL,
+    file: Path,
+    now: datetime,
+    actor: str,
+    reason: str = "",
+    *,
+    dry_run: bool = False,
 ) -> Restored:
     """Put the backup ``file`` in the state's place; a daemon must not be running.
 
@@ -111,7 +117,7 @@ def restore_state(
         _copy_backup(file, new)
         ruin = _ruin(state)
         under_way, left_behind = ((), ruin) if ruin else carry_over(state, new, now)
-        marked = mark(new, file, now, actor)
+        marked = mark(new, file, now, actor, reason)
         told = Restored(state, _orders_in(new), None, marked, under_way, left_behind)
         if dry_run:
             return told

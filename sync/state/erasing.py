@@ -21,13 +21,16 @@ from sync.domain.erasure import ERASED, Person
 from sync.domain.ids import StoreId, WebOrderId
 from sync.domain.order import StoreOrder, WebOrder
 from sync.domain.sales_order import SalesOrder
+from sync.ports.audit import AuditRecord, RecordKind
 from sync.ports.state import LedgerState
 from sync.state import erased_rows, rows, versions
+from sync.state.audit import SqlAudit
 from sync.state.erasing_registrations import FoundRegistration, RegistrationErasure
 from sync.state.requests import read_scope
 from sync.state.rows import Row
 from sync.state.schema import (
     audit,
+    audit_records,
     ledger,
     ledger_events,
     ledger_of,
@@ -52,6 +55,7 @@ _WAYS_OUT = {
 # Texts of people and of other systems, beside the ledger.
 _ELSEWHERE: tuple[tuple[Table, tuple[Column[Any], ...], tuple[Column[Any], ...]], ...] = (
     (audit, (audit.c.id,), (audit.c.subject, audit.c.reason)),
+    (audit_records, (audit_records.c.audit_id, audit_records.c.place), (audit_records.c.key,)),
     (runs, (runs.c.run_id,), (runs.c.message,)),
     (requests, (requests.c.id,), (requests.c.message, requests.c.scope)),
     (plans, (plans.c.plan_id,), (plans.c.reason,)),
@@ -265,19 +269,16 @@ class SqlErasure:
         now: datetime,
     ) -> None:
         told = ", ".join(each.number for each in fresh) or "texts only"
+        records = [AuditRecord(RecordKind.ORDER, each.order_id.value) for each in fresh]
         if applied:
-            keys = ", ".join(each.application_id.value for each in applied)
-            told += f"; {len(applied)} applications: {keys}"
-        self._connection.execute(
-            insert(audit).values(
-                pipeline=self._pipeline,
-                at=now,
-                actor=actor,
-                action="person.erased",
-                subject=f"{len(fresh)} orders: {told}",
-                reason=reason,
-            )
-        )
+            keys = [each.application_id.value for each in applied]
+            told += f"; {len(applied)} applications: {', '.join(keys)}"
+            records += [AuditRecord(RecordKind.APPLICATION, each) for each in keys]
+        users = {each.web_user for each in fresh} | {each.web_user for each in applied}
+        records += [AuditRecord(RecordKind.USER, each) for each in sorted(filter(None, users))]
+        subject = f"{len(fresh)} orders: {told}"
+        noted = SqlAudit(self._connection, self._pipeline)
+        noted.note(actor, "person.erased", subject, reason, now, records)
 
 
 class _Hidden:

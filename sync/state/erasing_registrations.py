@@ -20,7 +20,11 @@ from sync.domain.registration import Application
 from sync.ports.registrations import ENDED, RegistrationEntry
 from sync.state.schema import audit, registration_events, registrations
 
-_DAEMON = "daemon"
+# Events whose words are of people, or of systems that may quote them.
+_SAID = (
+    *("documents_requested", "reviewed", "approved", "rejected"),
+    *("customer_refused", "outcome_unknown", "stopped"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,7 @@ class RegistrationErasure:
             registration_events.c.store_id == self._own["store_id"],
             registration_events.c.application == key,
             registration_events.c.detail.not_in(("", said)),
-            (registration_events.c.actor != _DAEMON)
-            | registration_events.c.event.in_(("customer_refused", "outcome_unknown", "stopped")),
+            registration_events.c.event.in_(_SAID),
         )
         events = self._connection.execute(
             update(registration_events).where(of_it).values(detail=said)

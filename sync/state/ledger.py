@@ -45,14 +45,12 @@ from sync.domain.order import StoreOrder
 from sync.domain.sales_order import ErpOrderState, OrderStatus, SalesOrder
 from sync.domain.views import ImportNotice, ImportState
 from sync.errors import FencedOff
-from sync.ports.state import Claim, Discovery, LedgerState, ShownOrder
+from sync.ports.state import DAEMON, Claim, Discovery, LedgerState, ShownOrder
 from sync.state import erased_rows, ledger_statements, rows, versions
 from sync.state.ledger_reads import LedgerReads
 from sync.state.reducing import reduce_rows
 from sync.state.rows import NOT_DECIDED, NOTHING_WRONG, Row
 from sync.state.schema import ledger
-
-DAEMON = "daemon"
 
 # As much may a store's clock be ahead of ours.
 AHEAD = timedelta(hours=1)
@@ -77,10 +75,12 @@ class SqlLedger(LedgerReads):
         store_id: StoreId,
         key_for: Callable[[StoreOrder], IdempotencyKey],
         now: Callable[[], datetime] | None = None,
+        actor: str = DAEMON,
     ) -> None:
         super().__init__(connection, pipeline, store_id)
         self._key_for = key_for
         self._now = now
+        self._actor = actor  # of the steps that name no other
         # While steps are taken together: the rows as they were read, as they are by
         # now, and what the history is to be told.
         self._read: dict[str, Row] | None = None
@@ -570,7 +570,7 @@ class SqlLedger(LedgerReads):
     def reduce_done(self, before: datetime, now: datetime, limit: int) -> int:
         done = reduce_rows(self._connection, self._mine, before, now, limit)
         for order_id in done:
-            self._tell(order_id, now, "reduced", "names, addresses and notes were removed", DAEMON)
+            self._tell(order_id, now, "reduced", "names, addresses and notes were removed")
         return len(done)
 
     # One row
@@ -613,7 +613,7 @@ class SqlLedger(LedgerReads):
         now: datetime,
         event: str | None,
         detail: str = "",
-        actor: str = DAEMON,
+        actor: str | None = None,
         **changes: Any,
     ) -> Row:
         """Write the changes and all that follows from them, and tell the history."""
@@ -625,7 +625,7 @@ class SqlLedger(LedgerReads):
         if event is not None:
             self._tell(row["order_id"], now, event, detail, actor)
         if after["state"] != changed["state"]:
-            self._tell(row["order_id"], now, "requeued", "the store changed the order", actor)
+            self._tell(row["order_id"], now, "requeued", "the store changed the order", DAEMON)
         return after
 
     def _update(self, before: Row, after: Row) -> None:
@@ -655,17 +655,19 @@ class SqlLedger(LedgerReads):
         )
         if done.rowcount != 1:
             return False
-        self._tell(row["order_id"], now, "discovered", f"web order {order.number}", DAEMON)
+        self._tell(row["order_id"], now, "discovered", f"web order {order.number}")
         return True
 
-    def _tell(self, order_id: str, at: datetime, event: str, detail: str, actor: str) -> None:
+    def _tell(
+        self, order_id: str, at: datetime, event: str, detail: str, actor: str | None = None
+    ) -> None:
         told: Row = {
             "pipeline": self._pipeline,
             "store_id": self._store_id.value,
             "order_id": order_id,
             "at": at,
             "event": event,
-            "actor": actor,
+            "actor": actor or self._actor,
             "detail": detail,
         }
         if self._at_hand(order_id):

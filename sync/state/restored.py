@@ -53,7 +53,7 @@ class Marked:
     read_again_from: datetime | None
 
 
-def mark(file: Path, backup: Path, now: datetime, actor: str) -> Marked:
+def mark(file: Path, backup: Path, now: datetime, actor: str, reason: str = "") -> Marked:
     """Mark what needs care in the state at ``file``, which nobody else has open."""
     engine = create_engine("sqlite://", creator=lambda: connected(file), poolclass=NullPool)
     try:
@@ -68,7 +68,7 @@ def mark(file: Path, backup: Path, now: datetime, actor: str) -> Marked:
                 ),
             )
             _forget_prices(connection)
-            _note(connection, backup, now, actor)
+            _note(connection, backup, now, actor, reason)
             connection.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()
@@ -121,7 +121,7 @@ def _forget_prices(connection: Connection) -> None:
     connection.execute(delete(price_vectors))
 
 
-def _note(connection: Connection, backup: Path, now: datetime, actor: str) -> None:
+def _note(connection: Connection, backup: Path, now: datetime, actor: str, reason: str) -> None:
     for pipeline in connection.scalars(
         select(watermarks.c.pipeline).union(select(ledger.c.pipeline))
     ).all():
@@ -131,8 +131,8 @@ def _note(connection: Connection, backup: Path, now: datetime, actor: str) -> No
                 at=now,
                 actor=actor,
                 action="state.restored",
-                subject=backup.name,
-                reason="the state before it is kept beside it",
+                subject=f"{backup.name}; the state before it is kept beside it",
+                reason=reason,
             )
         )
 

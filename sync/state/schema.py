@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -332,8 +332,37 @@ audit = Table(
     Column("action", _NAME, nullable=False),
     Column("subject", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("begun", Boolean, comment="whether it took effect is not known; empty: it did"),
 )
-Index("ix_audit_pipeline", audit.c.pipeline, audit.c.id)
+Index("ix_audit_newest", audit.c.pipeline, audit.c.at, audit.c.id)
+Index("ix_audit_actor", audit.c.pipeline, audit.c.actor, audit.c.at, audit.c.id)
+_begun = audit.c.begun == true()
+Index(
+    "ix_audit_begun",
+    audit.c.pipeline,
+    audit.c.id,
+    sqlite_where=_begun,
+    postgresql_where=_begun,
+)
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("audit_id", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("pipeline", _NAME, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("before", Text, nullable=False, comment="what it said; empty: nothing, or no change"),
+    Column("after", Text, nullable=False),
+)
+Index(
+    "ix_audit_records_key",
+    audit_records.c.pipeline,
+    audit_records.c.kind,
+    audit_records.c.key,
+    audit_records.c.audit_id,
+)
 
 systems = Table(
     "systems",

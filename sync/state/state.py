@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from sync.domain.ids import IdempotencyKey, StoreId
 from sync.domain.order import StoreOrder
 from sync.ports.clock import Clock
+from sync.ports.state import DAEMON
 from sync.state.audit import SqlAudit
 from sync.state.erasing import SqlErasure
 from sync.state.errors import translated
@@ -41,7 +42,9 @@ class SqlTransaction:
         store_id: StoreId,
         key_for: Callable[[StoreOrder], IdempotencyKey],
         now: Callable[[], datetime] | None,
+        actor: str = DAEMON,
     ) -> None:
+        self._actor = actor
         self._connection = connection
         self._pipeline = pipeline
         self._store_id = store_id
@@ -50,7 +53,14 @@ class SqlTransaction:
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        return SqlLedger(self._connection, self._pipeline, self._store_id, self._key_for, self._now)
+        return SqlLedger(
+            self._connection,
+            self._pipeline,
+            self._store_id,
+            self._key_for,
+            self._now,
+            self._actor,
+        )
 
     @cached_property
     def settlements(self) -> SqlSettlements:
@@ -103,7 +113,7 @@ class SqlState:
     ``key_for`` gives the idempotency key of an order at its discovery (see
     ``sync.state.keys.keys_of``); later the stored key is used. ``clock`` dates
     the few steps whose port passes no time; without it they carry the time of
-    the step before them.
+    the step before them. ``actor`` is whose steps these are.
     """
 
     def __init__(
@@ -113,12 +123,18 @@ class SqlState:
         store_id: StoreId,
         key_for: Callable[[StoreOrder], IdempotencyKey],
         clock: Clock | None = None,
+        actor: str = DAEMON,
     ) -> None:
+        self._actor = actor
         self._engine = engine
         self._pipeline = pipeline
         self._store_id = store_id
         self._key_for = key_for
         self._now: Callable[[], datetime] | None = clock.now if clock is not None else None
+
+    @property
+    def actor(self) -> str:
+        return self._actor
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
@@ -134,7 +150,12 @@ class SqlState:
         try:
             with translated(), self._engine.begin() as connection:
                 yield SqlTransaction(
-                    connection, self._pipeline, self._store_id, self._key_for, self._now
+                    connection,
+                    self._pipeline,
+                    self._store_id,
+                    self._key_for,
+                    self._now,
+                    self._actor,
                 )
         finally:
             mine.discard(id(self._engine))

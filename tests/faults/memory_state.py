@@ -31,6 +31,7 @@ from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partitio
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
+    DAEMON,
     HeldPlan,
     LedgerEntry,
     LedgerEvent,
@@ -40,7 +41,7 @@ from sync.ports.state import (
     ShownOrder,
 )
 from sync.state import rows, versions
-from sync.state.ledger import DAEMON, SqlLedger, _believable
+from sync.state.ledger import SqlLedger, _believable
 from sync.state.rows import Row
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -93,6 +94,7 @@ class MemoryLedger(SqlLedger):
         self._store_id = store_id
         self._key_for = key_for
         self._now = now
+        self._actor = DAEMON
         self._read: dict[str, Row] | None = None
         self._stepped: dict[str, Row] = {}
 
@@ -225,8 +227,11 @@ class MemoryLedger(SqlLedger):
         self._tell(row["order_id"], now, "discovered", f"web order {order.number}", DAEMON)
         return True
 
-    def _tell(self, order_id: str, at: datetime, event: str, detail: str, actor: str) -> None:
-        self._tables.events += ((order_id, LedgerEvent(at, event, actor, detail)),)
+    def _tell(
+        self, order_id: str, at: datetime, event: str, detail: str, actor: str | None = None
+    ) -> None:
+        told = LedgerEvent(at, event, actor or self._actor, detail)
+        self._tables.events += ((order_id, told),)
 
 
 class MemorySettlements:
@@ -447,6 +452,8 @@ class MemoryTransaction:
 
 class MemoryState:
     """Like ``SqlState``: commits at the end of the block, and forgets where it raises."""
+
+    actor = DAEMON
 
     def __init__(
         self, store_id: StoreId, key_for: Callable[[StoreOrder], IdempotencyKey], clock: Clock

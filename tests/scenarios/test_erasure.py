@@ -14,6 +14,7 @@ from sync.domain.erasure import ERASED, Person
 from sync.domain.ids import ErpOrderNumber
 from sync.domain.order import Buyer, OrderState, Payment, PaymentState, UnreadableOrder, WebOrder
 from sync.domain.sales_order import ErpOrderState
+from sync.ports.audit import AuditFilter, AuditRecord, RecordKind
 from sync.ports.notices import notice_for
 from sync.ports.state import LedgerState, RequestState, ResyncScope
 from sync.state import SqlState, erased_rows
@@ -142,10 +143,10 @@ def test_her_words_are_gone_from_the_files_too(done: World) -> None:
 def test_it_is_noted_without_her(done: World) -> None:
     erase(done, reason=f"{EMAIL} wrote: erase Ada Quirk")
     with done.state.transaction() as state:
-        noted = state.audit.last(1)[0]
+        noted = state.audit.entries(limit=1)[0]
         history = state.ledger.history(order_id(1))
-    assert (noted.event, noted.actor) == ("person.erased", "ann")
-    assert noted.detail == f"1 orders: W-1: {ERASED} wrote: erase {ERASED}"
+    assert (noted.action, noted.actor) == ("person.erased", "ann")
+    assert (noted.subject, noted.reason) == ("1 orders: W-1", f"{ERASED} wrote: erase {ERASED}")
     assert (history[-1].event, history[-1].actor) == ("erased", "ann")
 
 
@@ -178,11 +179,25 @@ def test_what_people_and_systems_said_of_her_goes_too(done: World) -> None:
     assert told.mapping_files == ()
     assert names_in("\n".join(each for each in done.dump() if "Quirksen" not in each)) == []
     with done.state.transaction() as state:
-        reasons = {each.detail for each in state.audit.last(4)}
+        reasons = {(each.subject, each.reason) for each in state.audit.entries()}
         request = state.requests.get(asked)
-    assert {"prices-2: Ada Quirksen is another", f"W-1: {ERASED}"} <= reasons
+    assert {("prices-2", "Ada Quirksen is another"), ("W-1", ERASED)} <= reasons
     assert request is not None
     assert request.scope.order == ERASED
+
+
+def test_a_name_that_somebody_typed_for_an_order_is_no_key_of_the_trail(done: World) -> None:
+    with done.state.transaction() as state:
+        typed = [AuditRecord(RecordKind.ORDER, "Ada Quirk"), AuditRecord(RecordKind.USER, "u-7")]
+        state.audit.note(
+            "bob", "resync.run", "orders, order Ada Quirk", "", done.clock.now(), typed
+        )
+    erase(done)
+    with done.state.transaction() as state:
+        (noted,) = state.audit.entries(AuditFilter(action="resync.run"))
+    assert noted.subject == f"orders, order {ERASED}"
+    assert [each.key for each in noted.records] == [ERASED, "u-7"]
+    assert names_in("\n".join(done.dump())) == []
 
 
 # Words that a buyer may well type, and that the rows of the state are written with.

@@ -25,6 +25,7 @@ from sync.domain.registration import (
 )
 from sync.errors import Conflict, Misconfigured, Rejected
 from sync.flows.cycle import run_flow
+from sync.ports.audit import AuditFilter, RecordKind
 from sync.ports.registrations import RegistrationEntry, Stage
 from sync.registration import RegistrationDesk
 from sync.testing import builders as a
@@ -522,9 +523,12 @@ def test_every_step_says_who_when_and_why(shop: World) -> None:
     ]
     assert "references checked" in history[3].detail
     with shop.state.transaction() as state:
-        (noted,) = [each for each in state.audit.last() if each.event == "registration.approved"]
+        (noted,) = state.audit.entries(AuditFilter(action="registration.approved"))
     assert noted.actor == "ann"
-    assert noted.detail.endswith("references checked")
+    assert noted.reason == "references checked"
+    (about, *_) = noted.records
+    assert (about.kind, about.key) == (RecordKind.APPLICATION, "app-1")
+    assert (about.before, about.after) == ("open: applied", "approved: approved")
 
 
 def test_a_rehearsal_changes_nothing_on_either_side(shop: World) -> None:

@@ -269,8 +269,8 @@ def test_restore_is_in_the_audit_trail(site: Site) -> None:
     site.world.import_orders()
     done = site.restore(site.backup())
     with site.world.state.transaction() as state:
-        (told,) = state.audit.last()
-    assert (told.event, told.actor) == ("state.restored", "ann")
+        (told,) = state.audit.entries()
+    assert (told.action, told.actor) == ("state.restored", "ann")
     assert done.orders == 3
 
 

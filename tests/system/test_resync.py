@@ -203,28 +203,40 @@ def test_a_refused_plan_is_carried_out_when_a_person_confirms_exactly_it(
     assert status.code == 3
     assert [each["plan"] for each in status.json["pipelines"][0]["held_plans"]] == [first]
 
-    assert site.tradesync("resync", "ship_tos", "--confirm", first).code == 2
-    assert site.tradesync("resync", "invoices", "--confirm", "invoices-0123456789ab").code == 1
+    assert site.tradesync("resync", "ship_tos", "--confirm", first, "--reason", "x").code == 2
+    assert (
+        site.tradesync(
+            "resync", "invoices", "--confirm", "invoices-0123456789ab", "--reason", "x"
+        ).code
+        == 1
+    )
     assert site.rows(site.database("store"), shown) == [(before,)]
 
     ((another,),) = site.rows(erp, "SELECT min(invoice_no) FROM invoice")
     for table in ("invoice_line", "invoice_due", "invoice"):
         site.change(erp, f"DELETE FROM {table} WHERE invoice_no = '{another}'")
-    stale = site.tradesync("resync", "invoices", "--confirm", first, "--json")
+    stale = site.tradesync("resync", "invoices", "--confirm", first, "--reason", "x", "--json")
     assert stale.code == 3, "the ERP has changed since: it is another plan now"
     second = stale.json[0]["plan"]
     assert refused_plan(site) == second, "asking again is no confirmation"
     assert second != first
     assert site.rows(site.database("store"), shown) == [(before,)]
 
-    done = site.tradesync("resync", "invoices", "--confirm", second, "--json")
+    done = site.tradesync(
+        "resync", "invoices", "--confirm", second, "--reason", "year-end", "--json"
+    )
     assert done.code == 0, done
     removed = done.json[0]["counts"]["removed"]
     assert site.rows(site.database("store"), shown) == [(before - removed,)]
     assert removed > before / 2
     assert site.tradesync("status", "--json").json["pipelines"][0]["held_plans"] == []
-    audit = site.rows(site.state, "SELECT subject FROM audit WHERE action = 'plan.confirmed'")
-    assert audit == [(first,), (second,)]
+    audit = site.tradesync("audit", "--kind", "plan.confirmed", "--json").json
+    assert [(each["what"], each["reason"]) for each in audit] == [
+        (second, "year-end"),
+        (first, "x"),
+    ]
+    assert audit[0]["records"][0]["before"].startswith("refused: ")
+    assert site.tradesync("resync", "invoices", "--confirm", second).code == 2, "it says no why"
 
 
 @pytest.mark.rule("MI-3")
@@ -240,7 +252,9 @@ def test_a_plan_can_be_confirmed_while_the_daemon_runs(site: SampleSite) -> None
         again = site.tradesync("resync", "invoices", "--json")
         assert again.code == 3
         assert held[0]["plan"] in again.json["message"]
-        done = site.tradesync("resync", "invoices", "--confirm", held[0]["plan"], "--json")
+        done = site.tradesync(
+            "resync", "invoices", "--confirm", held[0]["plan"], "--reason", "x", "--json"
+        )
         assert done.code == 0, done
         assert done.json["result"]["removed"] > 100
         assert daemon.end() == 0

@@ -54,8 +54,6 @@ from sync.routing import Usable
 
 log = structlog.get_logger()
 
-DAEMON = "daemon"
-
 
 class Moved(Exception):
     """The entry moved since it was read: somebody else is at it."""
@@ -85,8 +83,9 @@ class Desk:
             event = "taken_up" if held is None else "changed"
             if held is not None and held.stage is not Stage.OPEN:
                 event = "handed_in_again"
+            happened = Happened(event, self._context.state.actor)
             try:
-                state.registrations.save(entry, Happened(event, DAEMON), self._context.clock.now())
+                state.registrations.save(entry, happened, self._context.clock.now())
             except Conflict:
                 return  # a person was quicker; the next run sees the application again
         self._result.count(event)
@@ -247,7 +246,9 @@ class Desk:
         """Write it into the files; None where they say so now."""
         reason = f"application {entry.application_id}: {entry.approval_reason or 'approved'}"
         try:
-            self._files.put_assignment(*_pair(entry), entry.approved_by or DAEMON, reason)
+            self._files.put_assignment(
+                *_pair(entry), entry.approved_by or self._context.state.actor, reason
+            )
         except Rejected as error:
             return Problem(error.code, str(error), error.remedy, "VE-9")
         return None
@@ -363,9 +364,10 @@ class Desk:
 
     def _save(self, entry: RegistrationEntry, event: str, detail: str) -> RegistrationEntry:
         now = self._context.clock.now()
+        happened = Happened(event, self._context.state.actor, detail)
         try:
             with self._context.state.transaction() as state:
-                kept = state.registrations.save(entry, Happened(event, DAEMON, detail), now)
+                kept = state.registrations.save(entry, happened, now)
         except Conflict as error:
             raise Moved(str(error)) from error
         log.info(f"registration.{event}", application=entry.application_id.value)

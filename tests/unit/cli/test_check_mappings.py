@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync.cli.output import Exit
+from tests.system.site import SampleSite
 from tests.unit.cli.conftest import Operator
 
 
@@ -24,15 +25,15 @@ def edit(draft: Path, before: str, after: str, name: str = "customers.csv") -> N
 
 # What the sample's files say of the sample's systems, so that orders are held for it.
 KNOWN = """\
-customers.csv:17:1: warning: customer 000112: is inactive in the ERP (`000112`)
-customers.csv:18:1: warning: customer 000113: is only a prospect in the ERP (`000113`)
+customers.csv:17:1: warning: customer 000112 is inactive in the ERP (`000112`)
+customers.csv:18:1: warning: customer 000113 is only a prospect in the ERP (`000113`)
 customers.csv:42:1: warning: customer 000199: the ERP has no such customer (`000199`)
-customers.yaml:21:14: warning: contact 000117-C1: is no contact of customer 000118 in the ERP \
+customers.yaml:21:14: warning: contact 000117-C1 is no contact of customer 000118 in the ERP \
 (`000117-C1`)
-customers.csv:40:1: warning: organisation org-second-desk: has the account 000117, which \
+customers.csv:40:1: warning: organisation org-second-desk has the account 000117, which \
 organisation org-117 has too (customers.csv:22): each sees the invoices and ship-tos of the other \
 (`000117`)
-customers.csv:41:1: warning: organisation org-still-reviewed: has the account 000120, which \
+customers.csv:41:1: warning: organisation org-still-reviewed has the account 000120, which \
 organisation org-120 has too (customers.csv:25): each sees the invoices and ship-tos of the other \
 (`000120`)
 customers.yaml:15:18: warning: user u-sole-trader: has the account 000126, which \
@@ -230,7 +231,7 @@ def test_every_finding_has_its_place_and_the_word_that_is_wrong_in_each_shape(
     where = {(file, text): line for file, line, text, message in found if "contact of" in message}
     assert where["accounts.yaml", "000117-C1"] == 22
     inactive = [
-        line for _, line, _, said in found if said == "customer 000112: is inactive in the ERP"
+        line for _, line, _, said in found if said == "customer 000112 is inactive in the ERP"
     ]
     assert sorted(inactive) == [17, 40], "at each line that names it"
     assert {text for _, _, text, said in found if "no such" in said} >= {
@@ -248,3 +249,38 @@ def test_a_system_that_is_away_is_told_in_the_shape_of_a_place_too(fresh: Operat
     [told] = fresh("check", "mappings", "--json").json
     assert (told["file"], told["line"], told["column"]) == ("channels.yaml", 1, 1)
     assert told["message"].startswith("not compared with the systems: ")
+
+
+@pytest.mark.rule("OP-4")
+def test_what_the_service_will_refuse_or_doubt_is_told_before_it_looks(operator: Operator) -> None:
+    root = operator.site.root.parent / "copy"
+    shutil.copytree(operator.site.root, root)
+    site = Operator(SampleSite(root))
+    (root / "mappings" / "codes.yaml").unlink()
+    table = (root / "mappings" / "customers.csv").read_text().splitlines(keepends=True)
+    (root / "mappings" / "customers.csv").write_text("".join(table[:15]))
+    told = site("check", "mappings", "--json")
+    assert told.code == Exit.FAILED
+    found = {(each["level"], each["file"]): each for each in told.json if each["line"] == 1}
+    gone = found["error", "codes.yaml"]
+    assert gone["message"] == "the file is gone since the last good version"
+    planned = site("plan", "mappings")
+    assert planned.code == Exit.FAILED
+    assert "codes.yaml: the file is gone since the last good version" in planned.err
+    (root / "mappings" / "codes.yaml").write_text("{}\n")
+    told = site("check", "mappings", "--json")
+    assert told.code == Exit.DONE
+    (doubt,) = [each for each in told.json if each["line"] == 1]
+    assert (doubt["level"], doubt["file"]) == ("warning", "customers.csv")
+    assert "are gone" in doubt["message"]
+    assert site("plan", "mappings").code == Exit.DONE
+
+
+@pytest.mark.rule("OP-4")
+def test_the_way_out_of_a_refused_file_is_told_once(fresh: Operator) -> None:
+    fresh("resync", "accounts")
+    (fresh.site.root / "mappings" / "codes.yaml").unlink()
+    told = [each for each in fresh("check", "--json").json if each["subject"] == "mapping"]
+    (gone,) = [each for each in told if each["level"] == "error"]
+    assert gone["message"].endswith("the file is gone since the last good version")
+    assert gone["remedy"].startswith("put it back")

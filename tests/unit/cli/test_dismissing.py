@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -14,6 +13,7 @@ from sync.cli.main import main
 from sync.cli.output import Exit
 from tests.system.site import SampleSite
 from tests.unit.cli.conftest import Operator
+from tests.unit.cli.test_asking import Terminal
 
 pytestmark = pytest.mark.rule("OI-2")
 
@@ -24,13 +24,6 @@ WORDS = ("quarantine", "dismiss", "--reason", "ordered by phone")
 @pytest.fixture
 def site(day_done: SampleSite, tmp_path: Path) -> Operator:
     return Operator(SampleSite(Path(shutil.copytree(day_done.root, tmp_path / "site"))))
-
-
-class Terminal(io.BytesIO):
-    """A person who types this."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def answered(site: Operator, typed: bytes, *words: str) -> Result:

@@ -13,6 +13,7 @@ from sync.cli.main import main
 from sync.cli.output import Exit
 from tests.system.site import SampleSite
 from tests.unit.cli.conftest import Operator
+from tests.unit.cli.test_asking import Terminal
 
 pytestmark = pytest.mark.rule("OP-9")
 
@@ -61,10 +62,11 @@ def test_first_it_tells_then_it_asks_then_it_erases(site: Operator, buyer: Buyer
     assert held(site) == before
 
     words = ["erase", "--order", buyer.number, *WHY, "--site", str(site.site.root)]
-    refused = CliRunner().invoke(main, words, input="n\n")
+    refused = CliRunner().invoke(main, words, input=Terminal(b"n\n"))
     assert refused.exit_code == Exit.FAILED
+    assert "Erase? The person's data are gone then; it cannot be undone" in refused.output
     assert held(site) == before
-    agreed = CliRunner().invoke(main, words, input="y\n")
+    agreed = CliRunner().invoke(main, words, input=Terminal(b"y\n"))
     assert agreed.exit_code == Exit.DONE, agreed.output
     assert f"1 order erased: {buyer.number}." in agreed.output
     assert f"({buyer.erp_order})" in agreed.output
@@ -116,7 +118,7 @@ def test_the_next_run_of_everything_brings_nothing_back(site: Operator, buyer: B
 
 def test_an_order_in_quarantine_is_named_with_the_way_out(site: Operator) -> None:
     before = held(site)
-    for more in ((), ("--dry-run",), ("--yes",)):
+    for more in (("--dry-run",), ("--yes",)):
         said = site("erase", "--order", "W-50273", *WHY, *more)
         assert said.code == Exit.FAILED
         assert "tradesync quarantine dismiss W-50273" in said.out

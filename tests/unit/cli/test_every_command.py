@@ -85,6 +85,7 @@ def test_where_a_command_needs_more_than_its_name_the_readme_shows_it() -> None:
 
 # What each command is asked, and how it may end on a site where a day is done.
 ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
+    ("audit",): ((), {Exit.DONE}),
     ("check",): ((), {Exit.DONE}),
     ("status",): ((), {Exit.NEEDS_PERSON}),
     ("plan",): (("accounts",), {Exit.DONE}),

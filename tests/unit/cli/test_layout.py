@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sync.cli.output import Exit, laid_out
@@ -47,10 +49,32 @@ def test_a_short_table_is_one_at_any_width() -> None:
     assert "│ W-1" in laid_out([{"order": "W-1"}], {"order": "Order", "code": "Code"}, "Q", 40)
 
 
-def test_nothing_is_folded_where_nobody_looks_at_a_terminal() -> None:
-    lines = laid_out(RECORDS, COLUMNS, "Quarantine", None).splitlines()
-    assert len(lines) == 1 + 3 + len(RECORDS) + 1
-    assert FIX in lines[4]
+def test_in_a_pipe_each_record_is_a_line_and_a_long_sentence_makes_no_other_one_long() -> None:
+    said = laid_out(RECORDS, COLUMNS, "Quarantine", None)
+    assert said == (
+        "Quarantine\n"
+        "Order    Code           Why  Way out\n"
+        f"W-10482  user_unmapped  {' '.join(['Nobody [knows] u-7719.'] * 3)}  {FIX}\n"
+        "W-10483  item_unknown   -    Correct it.\n"
+    )
+
+
+def test_cells_of_a_pipe_can_be_counted_whatever_is_in_them() -> None:
+    odd: dict[str, object] = {"order": None, "code": [], "why": "a  b\n\nc\t d ", "fix": ""}
+    *_, line = laid_out([odd], COLUMNS, "Q", None).splitlines()
+    assert re.split("  +", line) == ["-", "-", "a b c d", "-"]
+
+
+def test_what_goes_into_a_pipe_has_no_frames_and_no_long_blanks(operator: Operator) -> None:
+    said = operator("quarantine", "list").out
+    rows = operator("quarantine", "list", "--json").json
+    title, heading, *lines = said.splitlines()
+    assert (title, heading.split()[0], len(lines)) == ("Quarantine", "Order", len(rows))
+    for row, line in zip(rows, lines, strict=True):
+        cells = re.split("  +", line)
+        assert (cells[0], cells[6], cells[7]) == (row["order"], row["why"], row["fix"])
+        assert len(line) < len("".join(cells)) + 60
+    assert not set("│┃─━") & set(said)
 
 
 @pytest.mark.parametrize("broken", [False, True], ids=["sound", "broken"])

@@ -201,14 +201,30 @@ def test_a_version_is_put_back_and_counts_as_any_edit(site: Operator) -> None:
     assert len(audited(site)) == 1
 
 
-def test_a_restore_whose_audit_entry_cannot_be_kept_is_taken_back(site: Operator) -> None:
+def test_a_dry_run_of_a_restore_tells_that_it_would_be_refused(site: Operator) -> None:
+    first = version(site)
+    edited(site)
+    spoilt = read_texts(folder(site))
+    for more in (("--dry-run",), ()):
+        said = site("mappings", "restore", first, "--reason", "x", *more)
+        assert said.code == Exit.FAILED
+        assert "it would be lost" in said.err
+    assert read_texts(folder(site)) == spoilt
+    forced = site("mappings", "restore", first, "--reason", "x", "--dry-run", "--force")
+    assert forced.code == Exit.DONE
+
+
+@pytest.mark.parametrize("moment", ["INSERT", "UPDATE"])
+def test_a_restore_whose_audit_entry_cannot_be_kept_is_taken_back(
+    site: Operator, moment: str
+) -> None:
     first = version(site)
     edited(site)
     edited(site, "channels.yaml", ("guest_checkout: true", "guest_checkout: false"))
     second, texts = take_up(site), read_texts(folder(site))
     site.site.change(
         site.site.state,
-        "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END",
+        f"CREATE TRIGGER full BEFORE {moment} ON audit BEGIN SELECT RAISE(ABORT, 'full'); END",
     )
     assert site("mappings", "restore", first, "--reason", "x").code != Exit.DONE
     assert (version(site), read_texts(folder(site)), audited(site)) == (second, texts, [])

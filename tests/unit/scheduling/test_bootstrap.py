@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def site(tmp_path: Path, databases: Path) -> Callable[..., Settings]:
     return make
 
 
-def opened(settings: Settings, **how: bool) -> Installation:
+def opened(settings: Settings, **how: Any) -> Installation:
     """Opened and closed again at once: what was wired can still be looked at."""
     with open_installation(settings, ManualClock(), **how) as installation:
         return installation

@@ -241,7 +241,7 @@ def test_looking_whether_a_file_was_edited_takes_no_time(
 
 def noted(state: SqlState) -> list[tuple[str, str, str]]:
     with state.transaction() as on:
-        return [(each.actor, each.event, each.detail) for each in reversed(on.audit.last())]
+        return [(each.actor, each.action, each.subject) for each in reversed(on.audit.entries())]
 
 
 def test_an_edit_by_hand_is_in_the_audit_trail_with_both_versions(

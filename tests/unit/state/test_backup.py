@@ -246,7 +246,7 @@ def test_command_backs_up_verifies_and_restores(site: Path, tmp_path: Path) -> N
 
     tried = tradesync(site, "restore", backup, "--dry-run", "--json")
     assert json.loads(tried.stdout)["restored"] is False
-    done = tradesync(site, "restore", backup)
+    done = tradesync(site, "restore", backup, "--yes")
     assert done.exit_code == Exit.DONE, done.output
     assert "each order is looked up before it is sent" in done.stdout
     assert "is kept as" in done.stdout
@@ -263,7 +263,7 @@ def test_command_tells_a_script_what_went_wrong_by_its_exit_code(
 
     address = f"sqlite:///{site}/var/state.sqlite"
     with hold_writer_lock(address):
-        beside = tradesync(site, "restore", backup)
+        beside = tradesync(site, "restore", backup, "--yes")
         assert beside.exit_code == Exit.STATE_IN_USE
         assert beside.stderr.rstrip().endswith("; stop the service first")
         assert tradesync(site, "verify", "--quick").exit_code == Exit.DONE

@@ -16,6 +16,7 @@ from sync.domain.ids import CustomerId, WebOrderId
 from sync.domain.order import WebOrder
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState
+from sync.ports.audit import RecordKind
 from sync.ports.state import KeptMapping, LedgerFilter, LedgerState
 from sync.ports.systems import Condition, SystemRecord
 from sync.state import SqlState, open_state
@@ -30,7 +31,15 @@ DAY = 86400.0
 # Those that later versions brought.
 LATER_TABLES = (
     *("registrations", "registration_events", "settlements"),
-    *("price_partitions", "price_vectors", "price_states"),
+    *("price_partitions", "price_vectors", "price_states", "audit_records"),
+)
+# The audit trail before it knew which records a decision was about.
+AUDIT_BEFORE = (
+    "DROP INDEX ix_audit_begun",
+    "DROP INDEX ix_audit_newest",
+    "DROP INDEX ix_audit_actor",
+    "ALTER TABLE audit DROP COLUMN begun",
+    "CREATE INDEX ix_audit_pipeline ON audit (pipeline, id)",
 )
 
 
@@ -201,6 +210,8 @@ def test_mappings_that_were_kept_before_their_counts_were_are_brought_along(
         connection.execute("ALTER TABLE ledger DROP COLUMN mapping_version")
         for name in LATER_TABLES:
             connection.execute(f"DROP TABLE {name}")
+        for statement in AUDIT_BEFORE:
+            connection.execute(statement)
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
     engine = open_state(f"sqlite:///{file}")
     with state_on(engine, clock).transaction() as on:
@@ -239,6 +250,8 @@ def test_a_state_of_the_version_before_is_brought_up_to_date_with_its_orders(
         connection.execute("ALTER TABLE runs DROP COLUMN narrow")
         for name in LATER_TABLES:
             connection.execute(f"DROP TABLE {name}")
+        for statement in AUDIT_BEFORE:
+            connection.execute(statement)
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     engine = open_state(f"sqlite:///{file}")
     steps = Steps(state_on(engine, clock), clock)
@@ -278,6 +291,8 @@ def test_entries_of_the_version_before_name_the_mapping_that_decided_them(
         with engine.begin() as connection:
             connection.execute(text("ALTER TABLE ledger DROP COLUMN mapping_version"))
             connection.execute(text("DROP TABLE price_states"))
+            for statement in ("DROP TABLE audit_records", *AUDIT_BEFORE):
+                connection.execute(text(statement))
             connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
         engine.dispose()
         engine = open_state(url)
@@ -286,3 +301,62 @@ def test_entries_of_the_version_before_name_the_mapping_that_decided_them(
         assert (after.entry(held).mapping_version, after.entry(held).trail) == ("m0", ("a step",))
         assert after.entry(waits).mapping_version is None, "nothing had kept it"
         engine.dispose()
+
+
+@pytest.mark.rule("OI-2", "OP-4")
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_decisions_of_the_version_before_are_found_by_what_they_were_about(
+    tmp_path: Path, clock: ManualClock, kind: str
+) -> None:
+    from tests.unit.state.test_opening import state_on
+
+    notes: tuple[tuple[str, str, list[tuple[RecordKind, str]]], ...] = (
+        ("order.dismissed", "W-10482", [(RecordKind.ORDER, "order-1")]),
+        ("order.replayed", "W-9", []),
+        ("registration.approved", "application app-1, a new customer", [
+            (RecordKind.APPLICATION, "app-1"),
+        ]),
+        ("map", "user u-1 -> 000101 (mapping 3f2a -> 91cc)", [
+            (RecordKind.MAPPING, "91cc"),
+            (RecordKind.USER, "u-1"),
+            (RecordKind.CUSTOMER, "000101"),
+        ]),
+        ("unmap", "organisation o-1 -> no account of their own (mapping 91cc -> 0a0a)", [
+            (RecordKind.MAPPING, "0a0a"),
+            (RecordKind.ORGANISATION, "o-1"),
+        ]),
+        ("plan.confirmed", "prices-1", [(RecordKind.PLAN, "prices-1")]),
+        ("resync.cancelled", "r7", [(RecordKind.REQUEST, "r7")]),
+        ("state.reduced", "12 orders", []),
+    )  # fmt: skip
+    with ExitStack() as over:
+        url = f"sqlite:///{tmp_path / 'state.db'}"
+        if kind == "postgresql":
+            url = over.enter_context(database())
+        engine = open_state(url)
+        Steps(state_on(engine, clock), clock).brought_in()
+        with engine.begin() as connection:
+            for statement in ("DROP TABLE audit_records", *AUDIT_BEFORE):
+                connection.execute(text(statement))
+            for action, subject, _ in notes:
+                connection.execute(
+                    text(
+                        "INSERT INTO audit (pipeline, at, actor, action, subject, reason)"
+                        " VALUES ('p', :at, 'ann', :action, :subject, 'why')"
+                    ),
+                    {
+                        "at": "2026-01-01T00:00:00.000000Z",
+                        "action": action,
+                        "subject": subject,
+                    },
+                )
+            connection.execute(text("UPDATE alembic_version SET version_num = '0010'"))
+        engine.dispose()
+        engine = open_state(url)
+        with state_on(engine, clock).transaction() as on:
+            found = list(reversed(on.audit.entries()))
+        engine.dispose()
+    told = [(each.action, each.subject, [(one.kind, one.key) for one in each.records])
+            for each in found]  # fmt: skip
+    assert told == list(notes)
+    assert [each.begun for each in found] == [False] * len(notes)

@@ -392,10 +392,10 @@ def test_what_people_did_is_kept_newest_first(state: SqlState, clock: ManualCloc
     with state.transaction() as on:
         on.audit.note("alice", "plan.confirmed", "prices-1", "year-end prices", clock.now())
         on.audit.note("bob", "service.paused", "prices", "", clock.now())
-        newest, oldest = on.audit.last()
-        assert len(on.audit.last(1)) == 1
-    assert (newest.actor, newest.event, newest.detail) == ("bob", "service.paused", "prices")
-    assert oldest.detail == "prices-1: year-end prices"
+        newest, oldest = on.audit.entries()
+        assert len(on.audit.entries(limit=1)) == 1
+    assert (newest.actor, newest.action, newest.subject) == ("bob", "service.paused", "prices")
+    assert (oldest.subject, oldest.reason) == ("prices-1", "year-end prices")
 
 
 def test_a_transaction_within_another_is_a_programming_error(
