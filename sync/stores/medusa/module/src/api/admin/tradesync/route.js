@@ -6,7 +6,7 @@ const { KINDS } = require("../../../lib/records")
 
 /** That the module is here, and which one. */
 async function GET(_req, res) {
-  res.json({ tradesync: { version: 2, kinds: KINDS } })
+  res.json({ tradesync: { version: 3, kinds: KINDS } })
 }
 
 module.exports = guarded({ GET })
