@@ -100,7 +100,10 @@ def dumps(value: object) -> str:
     A lone surrogate, which a broken client may send and no database stores,
     makes the whole text ASCII with escapes, so that nothing is lost over it.
     """
-    body = encode(value)
+    return _text(encode(value))
+
+
+def _text(body: Any) -> str:
     text = _CANONICAL.encode(body)
     try:
         text.encode()
@@ -120,7 +123,12 @@ def loads(kind: type[T] | Any, text: str) -> Any:
 
 def fingerprint(value: object) -> str:
     """SHA-256 over the canonical JSON, in hexadecimal."""
-    return hashlib.sha256(dumps(value).encode()).hexdigest()
+    return fingerprint_of(encode(value))
+
+
+def fingerprint_of(body: object) -> str:
+    """The fingerprint of what ``encode`` gave: to encode it again would change nothing."""
+    return hashlib.sha256(_text(body).encode()).hexdigest()
 
 
 def decode(kind: Any, value: Any) -> Any:

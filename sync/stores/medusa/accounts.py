@@ -73,9 +73,14 @@ class Groups:
 
     def find(self, wanted: Collection[Audience]) -> dict[Audience, Json]:
         """Those of our groups that are there. Raises Rejected for a name that others took."""
+        names = [group_name(audience) for audience in wanted]
+        return self.ours(wanted, self._queries.groups_named(names))
+
+    def ours(self, wanted: Collection[Audience], told: Mapping[str, Json]) -> dict[Audience, Json]:
+        """Of these groups by name, ours by audience. Raises as ``find``."""
         names = {group_name(audience): audience for audience in wanted}
         found: dict[Audience, Json] = {}
-        for name, group in self._queries.groups_named(names).items():
+        for name, group in told.items():
             if (group.get("metadata") or {}).get(AUDIENCE_GROUP) != str(names[name]):
                 raise Rejected(
                     f"the shop has a customer group {name!r} that is not ours",
@@ -93,6 +98,7 @@ class Groups:
         said = held.get("metadata") or {}
         if any(said.get(name) != value for name, value in metadata.items()):
             self._queries.change_group(held["id"], metadata)
+            return {**held, "metadata": {**said, **metadata}}
         return held
 
 

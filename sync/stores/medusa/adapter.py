@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -278,6 +277,7 @@ class MedusaStore:
 
     def put_accounts(self, views: Sequence[AccountView]) -> None:
         with self._writing.alone():
+            self._price_lists.forget()
             self._accounts.put([view.profile for view in views])
         self.mirror_writes += len(views)
 
@@ -385,16 +385,13 @@ class MedusaStore:
         gone = [key for key in remove if key not in latest]
         self._refuse_mixed(latest)
         records = [translate.price_record(key, value) for key, value in latest.items()]
+        keys = [*latest, *gone]
         # Beside each other, and with nobody who takes an account away in between.
-        with self._writing.of([object()]):
+        with self._writing.of([object()]), self._price_lists.call(keys) as call:
             # A row tells nothing of its entry: one without a record nobody would ever miss.
-            # What the shop sells is asked meanwhile.
-            first = [partial(self._price_lists.look_up, [*latest, *gone])]
-            if records:
-                first.append(partial(self._queries.apply_records, records, []))
-            together(first, lambda each: each(), threads=min(2, self._settings.threads))
-            with self._price_lists.turn_of([*latest, *gone]):
-                self._price_lists.apply(latest, gone)
+            self._price_lists.record(call, records)
+            with self._price_lists.turn_of(keys):
+                self._price_lists.apply(latest, gone, call)
                 # Within the turn: the next one would take them for entries that stay.
                 if gone:
                     self._queries.apply_records([], [translate.price_named(key) for key in gone])

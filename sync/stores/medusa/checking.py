@@ -15,7 +15,7 @@ from sync.ports.erp import Finding, FindingLevel
 from sync.stores.medusa.queries import Queries
 from sync.stores.medusa.settings import MedusaSettings
 
-MODULE_VERSION = 2
+MODULE_VERSION, OLDEST_MODULE = 3, 2
 _LISTS = {
     "orders": "orders",
     "customers": "customers",
@@ -61,6 +61,14 @@ def _module(queries: Queries) -> Finding:
             FindingLevel.ERROR,
             str(error),
             "without it no order proves who placed it, and no invoice can be shown",
+        )
+    if OLDEST_MODULE <= version < MODULE_VERSION:
+        return Finding(
+            "module",
+            FindingLevel.WARNING,
+            f"the shop has version {version} of the tradesync module: prices take more requests,"
+            " and a price list with thousands of rows takes minutes to go",
+            f"install version {MODULE_VERSION}, which comes with this release",
         )
     if version != MODULE_VERSION:
         return Finding(

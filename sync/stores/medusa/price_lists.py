@@ -34,24 +34,21 @@ from sync.domain.views import PublishedPriceKey
 from sync.kit.pool import together
 from sync.kit.turns import Turns
 from sync.stores.medusa import translate
-from sync.stores.medusa.accounts import Groups
+from sync.stores.medusa.accounts import Groups, group_name
+from sync.stores.medusa.looked import LOOK_S, Held, Looked
 from sync.stores.medusa.price_bodies import RowKey, changed, new_row, row_key, row_of
+from sync.stores.medusa.price_calls import PriceCall, PriceCalls
 from sync.stores.medusa.price_rows import ACCOUNTS, Period, in_level, native, rank, rows_of
-from sync.stores.medusa.queries import Queries, sku_pieces
+from sync.stores.medusa.queries import Queries
 from sync.stores.medusa.spelling import moment_text, read_moment, read_raw
 from sync.stores.medusa.translate_orders import UNIT_KEY
 
 Json = dict[str, Any]
 Entries = Mapping[PublishedPriceKey, PriceValue]
-Held = dict[Period, list[Json]]
 METADATA = "tradesync"
-# As long as that a run may take from one scope of an audience to the next.
-LOOK_S = 60.0
 # The last day of no entry that anybody wants: an item whose rows say something else
 # equals nothing, so a plan puts it right where it is wanted, and else removes it.
 NEVER = date.min
-MOST_LOOKED = 50_000
-"""Variants that are kept in memory between two calls."""
 
 
 @dataclass(slots=True)
@@ -91,11 +88,19 @@ class _Rules:
         self._guard = threading.RLock()
         self._regions: dict[str, list[str]] | None = None
 
+    def know(self, audience: Audience, group: Json | None) -> None:
+        """That this is its group, or that it has none."""
+        self._found[audience] = group
+
+    def group(self, audience: Audience) -> Json | None:
+        return self._found.get(audience)
+
     def read_ahead(self, audiences: Collection[Audience]) -> None:
         """Look up the groups of all of these at once."""
-        grouped = [each for each in audiences if rank(each)]
-        self._found.update(dict.fromkeys(grouped))
-        self._found.update(self._groups.find(grouped) if grouped else {})
+        grouped = [each for each in audiences if rank(each) and each not in self._found]
+        if grouped:
+            found = self._groups.find(grouped)
+            self._found.update({each: found.get(each) for each in grouped})
 
     def regions(self) -> dict[str, list[str]]:
         """By currency: the regions that sell in it."""
@@ -122,12 +127,22 @@ class _Rules:
             self.read_ahead([audience])
         group = self._found[audience]
         if self._makes_groups:
-            group = self._groups.ensure(audience, group)
+            group = self._found[audience] = self._groups.ensure(audience, group)
         rules = {"customer.groups.id": [group["id"]] if group is not None else []}
         if rank(audience) >= 2:
             # True of every cart; what counts is that it is one rule more.
             rules["region_id"] = sorted(each for some in self.regions().values() for each in some)
         return rules
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the writing of some lists needs to know."""
+
+    rules: _Rules
+    recorded: dict[Audience, dict[PublishedPriceKey, PriceValue]] = field(default_factory=dict)
+    held: dict[Audience, Held] = field(default_factory=dict)
+    variants: dict[str, Json] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -137,56 +152,6 @@ class _Look:
     wrong: set[str]
     at: float
     told: set[PriceScope] = field(default_factory=set)
-
-
-class _Looked:
-    """What the shop sells and where, as a run has looked it up: its calls need the same.
-
-    What it did not sell is asked for again. Nothing is older than LOOK_S seconds, nor
-    than the last look at what is shown.
-    """
-
-    def __init__(self, monotonic: Callable[[], float], threads: int) -> None:
-        self._monotonic, self._threads = monotonic, threads
-        # Held while the shop is asked: another call waits for that answer.
-        self._guard = threading.Lock()
-        self._since = monotonic()
-        self._variants: dict[str, Json] = {}
-        self._regions: list[Json] | None = None
-
-    def forget(self) -> None:
-        with self._guard:
-            self._forget()
-
-    def variants(self, queries: Queries, skus: Collection[str]) -> dict[str, Json]:
-        """By SKU, those that the shop sells."""
-        with self._guard:
-            self._forget_old()
-            missing = sorted(each for each in skus if each not in self._variants)
-            if len(self._variants) + len(missing) > MOST_LOOKED:
-                self._forget()
-                missing = sorted(skus)
-            together(
-                sku_pieces(missing),
-                queries.variants,
-                threads=self._threads,
-                done=lambda _, found: self._variants.update(found),
-            )
-            return {sku: self._variants[sku] for sku in skus if sku in self._variants}
-
-    def regions(self, queries: Queries) -> list[Json]:
-        with self._guard:
-            self._forget_old()
-            if self._regions is None:
-                self._regions = queries.regions()
-            return self._regions
-
-    def _forget_old(self) -> None:
-        if self._monotonic() - self._since > LOOK_S:
-            self._forget()
-
-    def _forget(self) -> None:
-        self._variants, self._regions, self._since = {}, None, self._monotonic()
 
 
 class PriceLists:
@@ -202,8 +167,8 @@ class PriceLists:
     ) -> None:
         self._queries, self._monotonic, self._threads = queries, monotonic, threads
         self._looks: dict[Audience, _Look] = {}
-        self._looked = _Looked(monotonic, threads)
-        self._turns = Turns()
+        self._looked = Looked(monotonic, threads)
+        self._calls, self._turns = PriceCalls(), Turns()
         # Of all calls together, so many lists are read or written at once.
         self._permits = threading.BoundedSemaphore(threads)
         self._unit, self._public, self._zone = unit, public_channel, zone
@@ -218,20 +183,83 @@ class PriceLists:
             return self._turns.alone()
         return self._turns.of({key.audience for key in keys})
 
-    def look_up(self, keys: Collection[PublishedPriceKey]) -> None:
-        """Ask for what ``apply`` will need to know of the shop for these, turn or no turn."""
-        listed = [key for key in keys if native(key.audience, self._public)]
-        self._looked.variants(self._queries, {key.key.sku.value for key in listed})
-        if any(rank(key.audience) >= 2 for key in listed):
-            self._looked.regions(self._queries)
+    def call(self, keys: Collection[PublishedPriceKey]) -> AbstractContextManager[PriceCall]:
+        """A call about these: what it is told counts as long as no other changes it."""
+        return self._calls.one(keys)
 
-    def apply(self, put: Entries, remove: Collection[PublishedPriceKey]) -> None:
+    def forget(self) -> None:
+        """Groups or lists were changed by others than calls with prices."""
+        self._looked.forget()
+
+    def record(self, call: PriceCall, records: Sequence[Json]) -> None:
+        """Put the records of a call, and ask for what ``apply`` will need, turn or no turn."""
+        listed = [each for each in call.items if native(each, self._public)]
+        skus = {sku for each in listed for sku in call.items[each]}
+        regions = any(rank(each) >= 2 for each in listed)
+        if not listed:
+            if records:
+                self._queries.apply_records(records, [])
+            return
+        call.at_once = self._at_once(call, records, listed, skus, regions=regions)
+        if not call.at_once:
+            self._one_by_one(records, skus, regions=regions)
+
+    def _at_once(
+        self,
+        call: PriceCall,
+        records: Sequence[Json],
+        listed: Sequence[Audience],
+        skus: Collection[str],
+        *,
+        regions: bool,
+    ) -> bool:
+        """Everything in one request. False, and nothing done, where the module is older."""
+        if not self._looked.at_once:
+            return False
+        wanted = self._looked.want(skus, listed, regions=regions)
+        try:
+            # The scopes of a public audience are told by its records alone.
+            told = all(rank(each) for each in listed)
+            grouped = [each for each in wanted.audiences if rank(each)]
+            answer = self._queries.put_prices(
+                records,
+                owners=self._owners(listed) if told else (),
+                about=skus if told else (),
+                skus=wanted.skus,
+                groups=[group_name(each) for each in grouped],
+                lists=[_words(each) for each in wanted.audiences],
+                regions=wanted.regions,
+            )
+            if answer is None:
+                self._looked.not_at_once()
+                return False
+            groups = Groups(self._queries).ours(grouped, answer.groups)
+            lists = {each: _held_of(each, answer.lists) for each in wanted.audiences}
+            self._looked.learn(wanted, answer.variants, answer.regions, groups, lists)
+            if told and answer.records is not None:
+                call.told = dict(translate.price_of(record) for record in answer.records)
+        finally:
+            self._looked.give_up(wanted)
+        return True
+
+    def _one_by_one(self, records: Sequence[Json], skus: Collection[str], *, regions: bool) -> None:
+        def look_up() -> None:
+            self._looked.variants(self._queries, skus)
+            if regions:
+                self._looked.regions(self._queries)
+
+        first: list[Callable[[], None]] = [look_up]
+        if records:
+            first.append(partial(self._queries.apply_records, records, []))
+        together(first, lambda each: each(), threads=min(2, self._threads))
+
+    def apply(self, put: Entries, remove: Collection[PublishedPriceKey], call: PriceCall) -> None:
         """Make the lists say what the records will say once these changes are in them.
 
-        To be called within ``turn_of`` all their keys. Those that are put are in them
-        already, those to remove still are. The lists of several audiences are written at
-        once, those of each in turn; where an audience only loses prices, before any other
-        gains one.
+        To be called within ``turn_of`` all their keys, after ``record``. Those that are put
+        are in the records, those to remove still are. The lists of several audiences are
+        written at once, those of each in turn; where an audience only loses prices, before
+        any other gains one.
         """
         self._looks.clear()
         touched: dict[Audience, set[str]] = {}
@@ -255,39 +283,81 @@ class PriceLists:
             if native(each, self._public)
         ]
         skus, gone = {sku for each in audiences for sku in touched[each]}, set(remove)
-        variants = self._looked.variants(self._queries, skus)
-        rules = self._rules(makes_groups=True)
-        recorded: dict[Audience, dict[PublishedPriceKey, PriceValue]] = {}
-        held: dict[Audience, Held] = {}
-
-        def read(what: Audience | Callable[[], None]) -> None:
-            with self._permits:
-                if isinstance(what, Audience):
-                    held[what] = self._held(what)
-                else:
-                    what()
-
-        def records() -> None:
-            recorded.update(self._recorded(audiences, skus))
-
-        questions: list[Audience | Callable[[], None]] = list(audiences)
-        if audiences:
-            questions += [records, partial(rules.read_ahead, audiences)]
-        together(questions, read, threads=self._threads)
+        known = self._known(audiences, skus, call if not items else None)
 
         def write(audience: Audience) -> None:
             own = touched[audience]
-            entries = _to_be(audience, own, recorded, put, gone)
+            entries = _to_be(audience, own, known.recorded, put, gone)
             with self._permits:
-                plans = self._plans(audience, entries, own, rules, variants, held.pop(audience))
-                for plan in plans:
-                    self._carry_out(audience, plan, rules)
+                self._write(audience, entries, own, known, at_once=call.at_once)
 
         # What is put for all accounts comes into the list of each.
         gaining = {key.audience for key in put}
         losing = [each for each in audiences if each not in gaining and ACCOUNTS not in gaining]
         for some in (losing, [each for each in audiences if each not in losing]):
             together(some, write, threads=self._threads)
+
+    def _write(
+        self,
+        audience: Audience,
+        entries: Entries,
+        skus: Collection[str],
+        known: _Known,
+        *,
+        at_once: bool,
+    ) -> None:
+        """Carry out the plans of one audience."""
+        rules, held = known.rules, known.held.pop(audience)
+        plans = self._plans(audience, entries, skus, rules, known.variants, held)
+        with self._looked.writing(audience) as wrote:
+            kept = [
+                (plan, self._carry_out(audience, plan, rules, at_once=at_once)) for plan in plans
+            ]
+            left = {plan.period: [head] for plan, head in kept if head is not None}
+            wrote(rules.group(audience), left)
+
+    def _known(
+        self, audiences: Sequence[Audience], skus: Collection[str], call: PriceCall | None
+    ) -> _Known:
+        """What the writing needs: as the call was told it, or else asked for now."""
+        known = _Known(self._rules(makes_groups=True))
+        stale = set(skus)
+        if call is not None and call.told is not None:
+            stale &= call.changed
+            for key, value in call.told.items():
+                if key.key.sku.value not in stale:
+                    known.recorded.setdefault(key.audience, {})[key] = value
+        questions: list[Callable[[], None]] = []
+
+        def held(audience: Audience) -> None:
+            known.held[audience] = self._held(audience)
+
+        def records() -> None:
+            for audience, entries in self._recorded(audiences, stale).items():
+                known.recorded.setdefault(audience, {}).update(entries)
+
+        groupless = []
+        for audience in audiences:
+            try:
+                known.held[audience] = self._looked.lists(audience)
+            except KeyError:
+                questions.append(partial(held, audience))
+            try:
+                known.rules.know(audience, self._looked.group(audience))
+            except KeyError:
+                groupless.append(audience)
+        if stale:
+            questions.append(records)
+        if groupless:
+            questions.append(partial(known.rules.read_ahead, groupless))
+
+        def ask(question: Callable[[], None]) -> None:
+            with self._permits:
+                question()
+
+        known.variants = self._looked.variants(self._queries, skus)
+        together(questions, ask, threads=self._threads)
+        return known
 
     def shown(self, audience: Audience, scope: PriceScope) -> dict[PriceKey, PriceValue]:
         """What the records say of this scope; an item whose rows say something else ends NEVER.
@@ -332,6 +402,14 @@ class PriceLists:
             found |= skus if plan.head_differs or plan.twins else wrong
         return found
 
+    def _owners(self, audiences: Iterable[Audience]) -> set[str]:
+        """The partitions of these audiences, and that of the item prices for all accounts."""
+        owners = {translate.partition_text(ACCOUNTS, ITEM_OVERRIDES)}
+        for audience in audiences:
+            scopes = _scopes(audience, self._queries)
+            owners.update(translate.partition_text(audience, scope) for scope in scopes)
+        return owners
+
     def _rules(self, *, makes_groups: bool) -> _Rules:
         regions = partial(self._looked.regions, self._queries)
         return _Rules(self._queries, regions, makes_groups=makes_groups)
@@ -342,9 +420,9 @@ class PriceLists:
         self._drop(Audience(AudienceKind.ACCOUNT, customer_id.value))
 
     def _drop(self, audience: Audience) -> None:
-        for lists in self._held(audience).values():
-            for held in lists:
-                self._queries.drop_price_list(held["id"])
+        with self._looked.writing(audience):
+            lists = self._held(audience).values()
+            self._drop_lists([held["id"] for some in lists for held in some])
 
     def _emptied(
         self, audience: Audience, put: Entries, remove: Collection[PublishedPriceKey]
@@ -379,10 +457,7 @@ class PriceLists:
         """What is recorded of these items for these audiences, and their item prices."""
         if not audiences:
             return {}
-        owners = {translate.partition_text(ACCOUNTS, ITEM_OVERRIDES)}
-        for audience in audiences:
-            scopes = _scopes(audience, self._queries)
-            owners.update(translate.partition_text(audience, scope) for scope in scopes)
+        owners = self._owners(audiences)
         found: dict[Audience, dict[PublishedPriceKey, PriceValue]] = {}
         for key, value in self._entries(owners, sorted(skus)).items():
             found.setdefault(key.audience, {})[key] = value
@@ -465,15 +540,7 @@ class PriceLists:
 
     def _held(self, audience: Audience) -> Held:
         """Our lists for this audience; of several for one period the oldest is the one to keep."""
-        words = _words(audience)
-        found: Held = {}
-        for each in sorted(self._queries.price_lists(words), key=lambda each: str(each["id"])):
-            said = (each.get("metadata") or {}).get(METADATA)
-            if not isinstance(said, Mapping) or said.get("audience") != str(audience):
-                continue
-            period = Period(_day(said.get("first")), _day(said.get("last")))
-            found.setdefault(period, []).append(each)
-        return found
+        return _held_of(audience, self._queries.price_lists(_words(audience)))
 
     def _head(self, audience: Audience, period: Period, rules: _Rules) -> Json:
         starts, ends = period.moments(self._zone)
@@ -507,24 +574,48 @@ class PriceLists:
 
     # Making it so
 
-    def _carry_out(self, audience: Audience, plan: ListPlan, rules: _Rules) -> None:
+    def _carry_out(
+        self, audience: Audience, plan: ListPlan, rules: _Rules, *, at_once: bool
+    ) -> Json | None:
+        """The list that there is then."""
         held = plan.held
-        for twin in plan.twins:
-            self._queries.drop_price_list(twin)
+        self._drop_lists(plan.twins)
         if plan.rows_after == 0:
             if held is not None:
-                self._queries.drop_price_list(held["id"])
-            return
-        if held is None:
-            held = self._queries.make_price_list(self._head(audience, plan.period, rules))
-        elif plan.head_differs:
-            self._queries.change_price_list(held["id"], self._head(audience, plan.period, rules))
-        self._queries.write_prices(
-            held["id"],
+                self._drop_lists([held["id"]])
+            return None
+        head = self._head(audience, plan.period, rules) if held is None else None
+        if held is not None and plan.head_differs:
+            wanted = self._head(audience, plan.period, rules)
+            held = self._queries.change_price_list(held["id"], wanted)
+        rows = (
             [new_row(key, price) for key, price in plan.create],
             [changed(row, key, price) for row, key, price in plan.update],
             [row for row, _ in plan.delete],
         )
+        if not at_once:
+            held = held or self._queries.make_price_list(head or {})
+            self._queries.write_prices(held["id"], *rows)
+        elif head is not None or any(rows):
+            held = self._queries.write_rows(held["id"] if held else None, head, *rows)
+        return held
+
+    def _drop_lists(self, list_ids: Sequence[str]) -> None:
+        if list_ids and not self._queries.drop_price_lists(list_ids):
+            for each in list_ids:
+                self._queries.drop_price_list(each)
+
+
+def _held_of(audience: Audience, told: Iterable[Json]) -> Held:
+    """Those of these lists that are ours for this audience, the oldest of a period first."""
+    found: Held = {}
+    for each in sorted(told, key=lambda each: str(each["id"])):
+        said = (each.get("metadata") or {}).get(METADATA)
+        if not isinstance(said, Mapping) or said.get("audience") != str(audience):
+            continue
+        period = Period(_day(said.get("first")), _day(said.get("last")))
+        found.setdefault(period, []).append(each)
+    return found
 
 
 def _items_of_all(keys: Iterable[PublishedPriceKey]) -> set[str]:

@@ -36,6 +36,11 @@ from sync.ports.erp import Finding, FindingLevel
 ACCOUNTS = Audience(AudienceKind.ACCOUNTS)
 _A_DAY = timedelta(days=1)
 _WITHOUT_DATES = date(2000, 1, 1)
+_OWN_LEVEL = {
+    AudienceKind.ACCOUNTS: PriceLevel.DEFAULT,
+    AudienceKind.GROUP: PriceLevel.GROUP,
+    AudienceKind.ACCOUNT: PriceLevel.ACCOUNT,
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -165,6 +170,8 @@ def _ladder(entries: list[Price], day: date) -> list[tuple[int, Decimal | None]]
 
     Medusa counts whole pieces, so a step at 10.5 begins with the eleventh.
     """
+    if len({_ladder_of(entry) for entry in entries}) == 1:
+        return _rungs(entries, day)
     sample = entries[0].key
     quantities = sorted({max(1, math.ceil(entry.key.min_quantity)) for entry in entries})
     ladder: list[tuple[int, Decimal | None]] = []
@@ -172,6 +179,31 @@ def _ladder(entries: list[Price], day: date) -> list[tuple[int, Decimal | None]]
         question = PriceQuestion(sample.sku, sample.unit, sample.currency, Decimal(quantity), day)
         found = effective_price(entries, question)
         price = found.price.value.unit_price if found is not None else None
+        if not ladder or ladder[-1][1] != price:
+            ladder.append((quantity, price))
+    return ladder
+
+
+def _ladder_of(entry: Price) -> tuple[object, ...]:
+    key = entry.key
+    return (key.scope, key.price_list, key.priority, key.valid_from, entry.value.valid_until)
+
+
+def _rungs(entries: list[Price], day: date) -> list[tuple[int, Decimal | None]]:
+    """As ``_ladder``, of one list's entries alone, among which there is nothing to decide: of
+    those that come to one whole quantity the greatest counts, of those alike the lowest."""
+    if not entries[0].counts_on(day):
+        return []
+
+    def last_counts(entry: Price) -> tuple[Decimal, bool, Decimal]:
+        price = entry.value.unit_price
+        return (entry.key.min_quantity, price is not None, -(price or Decimal()))
+
+    prices: dict[int, Decimal | None] = {}
+    for entry in sorted(entries, key=last_counts):
+        prices[max(1, math.ceil(entry.key.min_quantity))] = entry.value.unit_price
+    ladder: list[tuple[int, Decimal | None]] = []
+    for quantity, price in prices.items():
         if not ladder or ladder[-1][1] != price:
             ladder.append((quantity, price))
     return ladder
@@ -185,9 +217,4 @@ def in_level(audience: Audience, entry: Price) -> bool:
     level = entry.key.scope.level
     if audience.kind is AudienceKind.PUBLIC:
         return True
-    wanted = {
-        AudienceKind.ACCOUNTS: PriceLevel.DEFAULT,
-        AudienceKind.GROUP: PriceLevel.GROUP,
-        AudienceKind.ACCOUNT: PriceLevel.ACCOUNT,
-    }[audience.kind]
-    return level in (PriceLevel.ITEM, wanted)
+    return level is PriceLevel.ITEM or level is _OWN_LEVEL[audience.kind]

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sync.domain.ids import well_formed
-from sync.errors import TryLater
+from sync.errors import Conflict, TryLater
 from sync.kit.http import HttpSession
 from sync.stores.medusa.errors import (
     ignored_filter,
@@ -38,6 +39,8 @@ IDS_PER_REQUEST = 100
 ADDRESS_LENGTH, SKUS_PER_REQUEST = 4000, 400
 ROWS_PER_PAGE = 500
 PRICES_PER_WRITE = 2000
+# The time that Medusa takes to remove rows grows with the square of their number.
+PRICES_PER_REMOVAL = 50
 RECORDS_PER_READ = 5000
 RECORDS_PER_WRITE = 2000
 
@@ -105,6 +108,18 @@ def sku_pieces(skus: Collection[str]) -> Iterator[Sequence[str]]:
         length += own
     if some:
         yield some
+
+
+@dataclass(frozen=True, slots=True)
+class PricesTold:
+    """What our module tells at once: variants by SKU, groups by name. ``records`` is None
+    where there are too many, ``regions`` where they were not asked for."""
+
+    records: list[Json] | None
+    variants: dict[str, Json]
+    groups: dict[str, Json]
+    lists: list[Json]
+    regions: list[Json] | None
 
 
 class Queries:
@@ -297,11 +312,16 @@ class Queries:
         yield from self._by_place("price-lists", {"q": words, "fields": LIST_FIELDS})
 
     def make_price_list(self, body: Json) -> Json:
-        made: Json = record_in(self._write("POST", "/admin/price-lists", body), "price_list")
-        return made
+        return self._put_price_list("/admin/price-lists", body)
 
-    def change_price_list(self, list_id: str, body: Json) -> None:
-        self._write("POST", f"/admin/price-lists/{list_id}", body)
+    def change_price_list(self, list_id: str, body: Json) -> Json:
+        return self._put_price_list(f"/admin/price-lists/{list_id}", body)
+
+    def _put_price_list(self, path: str, body: Json) -> Json:
+        """The list, with the fields that ``price_lists`` tells."""
+        answer = self._write("POST", path, body, params={"fields": LIST_FIELDS})
+        made: Json = record_in(answer, "price_list")
+        return made
 
     def drop_price_list(self, list_id: str) -> None:
         self._write("DELETE", f"/admin/price-lists/{list_id}", missing_is_fine=True)
@@ -317,12 +337,60 @@ class Queries:
     ) -> None:
         """Dropped rows first: of two rows for one quantity the lower counts meanwhile."""
         path = f"/admin/price-lists/{list_id}/prices/batch"
-        for gone in pieces(delete, PRICES_PER_WRITE):
+        for gone in pieces(delete, PRICES_PER_REMOVAL):
             self._write("POST", path, {"delete": list(gone)})
         for changed in pieces(update, PRICES_PER_WRITE):
             self._write("POST", path, {"update": list(changed)})
         for new in pieces(create, PRICES_PER_WRITE):
             self._write("POST", path, {"create": list(new)})
+
+    # Price lists by our module, from version 3 on
+
+    def write_rows(
+        self,
+        list_id: str | None,
+        head: Json | None,
+        create: Sequence[Json],
+        update: Sequence[Json],
+        delete: Sequence[str],
+    ) -> Json:
+        """As ``write_prices``, of the list with that ID or of one that is made with this
+        head; the list. TryLater where it is not there any more."""
+        steps: list[Json] = [
+            {"remove": list(delete), "update": list(update), "create": list(create)}
+        ]
+        if len(delete) + len(update) + len(create) > PRICES_PER_WRITE:
+            changes = {"remove": delete, "update": update, "create": create}
+            steps = [
+                {name: list(some)}
+                for name, rows in changes.items()
+                for some in pieces(rows, PRICES_PER_WRITE)
+            ]
+        written: Json = {}
+        for step in steps:
+            at: Json = {"list": list_id} if list_id is not None else {"head": head}
+            with module_needed():
+                written = self._write_rows({**at, **step})
+            list_id = str(written["id"])
+        return written
+
+    def _write_rows(self, body: Json) -> Json:
+        try:
+            written: Json = self._write("POST", "/admin/tradesync/prices/rows", body)["list"]
+        except Conflict as error:
+            raise TryLater(f"a price list went while its rows were written: {error}") from error
+        return written
+
+    def drop_price_lists(self, list_ids: Sequence[str]) -> bool:
+        """Remove the lists and all of their rows. False, and nothing done, by an older module."""
+        with repeatable():
+            answer = self._http.write(
+                "DELETE",
+                "/admin/tradesync/prices/lists",
+                json={"lists": list(list_ids)},
+                accept=(404,),
+            )
+        return answer.status != 404
 
     # Records of our module
 
@@ -374,6 +442,48 @@ class Queries:
             self._write(
                 "POST", "/admin/tradesync/records", {"put": list(put), "remove": list(remove)}
             )
+
+    def put_prices(
+        self,
+        put: Sequence[Json],
+        *,
+        owners: Collection[str],
+        about: Collection[str],
+        skus: Collection[str],
+        groups: Collection[str],
+        lists: Collection[str],
+        regions: bool,
+    ) -> PricesTold | None:
+        """Put records of prices, all of them or none, and be told what else is there.
+
+        Of that: what is recorded of these subjects for these owners beside ``put``, the
+        variants of these SKUs, the customer groups of these names and the price lists with
+        one of these words in their description. None, and nothing done, where the module is
+        older than version 3, or some server on the way takes no request of that size.
+        """
+        body = {
+            "put": list(put),
+            "owners": sorted(owners),
+            "about": sorted(about),
+            "skus": sorted(skus),
+            "groups": sorted(groups),
+            "lists": sorted(lists),
+            "regions": regions,
+        }
+        with repeatable():
+            answer = self._http.write(
+                "POST", "/admin/tradesync/prices", json=body, accept=(404, 413)
+            )
+            if answer.status in (404, 413):
+                return None
+            told = answer.json()
+        return PricesTold(
+            told["records"],
+            {each["sku"]: each for each in told["variants"]},
+            {each["name"]: each for each in told["groups"]},
+            told["lists"],
+            told["regions"],
+        )
 
     def apply_documents(self, put: Sequence[Json], remove: Sequence[Json]) -> bool:
         """All of them or none: False where a content is not held whole."""

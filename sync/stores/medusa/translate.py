@@ -28,6 +28,7 @@ Json = dict[str, Any]
 
 ACCOUNT_GROUP = "tradesync_account"
 AUDIENCE_GROUP = "tradesync_audience"
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def staff_customer_id(groups: Iterable[Mapping[str, Any]], key: str) -> str | None:
@@ -136,7 +137,7 @@ def price_record(key: PublishedPriceKey, value: PriceValue) -> Json:
     return {
         **_price_named(key, parts),
         "about": key.key.sku.value,
-        "document": json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+        "document": _COMPACT.encode(document),
     }
 
 
@@ -149,7 +150,7 @@ def _price_named(key: PublishedPriceKey, parts: Json) -> Json:
     return {
         "kind": "price",
         "owner": partition_text(key.audience, key.key.scope),
-        "key": codec.fingerprint({**parts, "min_quantity": plain(key.key.min_quantity)}),
+        "key": codec.fingerprint_of({**parts, "min_quantity": plain(key.key.min_quantity)}),
     }
 
 

@@ -18,13 +18,19 @@ class Passed(NamedTuple):
 
 
 class Door:
-    """Forwards to Medusa; ``passed`` is everything that did, in order."""
+    """Forwards to Medusa; ``passed`` is everything that did, in order.
+
+    Below ``closed`` it answers as Medusa does where there is no such route.
+    """
 
     def __init__(self, url: str) -> None:
         self._url, self._http = url, requests.Session()
         self.passed: list[Passed] = []
+        self.closed: str | None = None
 
     def __call__(self, received: Received) -> Reply:
+        if self.closed is not None and received.path.startswith(self.closed):
+            return Reply(404, b"Cannot POST", {"Content-Type": "text/html"})
         query = urlencode([(name, text) for name, some in received.query.items() for text in some])
         answer = self._http.request(
             received.method,

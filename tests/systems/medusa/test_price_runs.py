@@ -9,13 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from sync.domain.channel import Channel, CommerceMode, RetailGroup
 from sync.domain.ids import ChannelId, CustomerId, Sku, WebUserId
 from sync.domain.mapping import Assignment, SyncMapping
-from sync.domain.pricing import DEFAULT_LIST, ITEM_OVERRIDES, PriceScope
+from sync.domain.pricing import (
+    DEFAULT_LIST,
+    ITEM_OVERRIDES,
+    Audience,
+    AudienceKind,
+    PriceScope,
+)
+from sync.domain.views import PublishedPriceKey
 from sync.flows.context import Context
 from sync.flows.cycle import run_flow
+from sync.ports.store import MirrorsPrices
 from sync.routing import AccountMap
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
@@ -23,7 +32,7 @@ from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
 from tests.systems.medusa.door import Door, a_door
-from tests.systems.medusa.shop import Shop
+from tests.systems.medusa.shop import Person, Shop
 from tests.systems.medusa.world import MedusaWorld
 
 pytestmark = pytest.mark.system
@@ -52,9 +61,13 @@ def fill(erp: MemoryErp, shop: Shop) -> None:
 
 
 @pytest.fixture
-def run(shop: Shop, world: MedusaWorld, tmp_path: Path) -> Iterator[tuple[Context, Door]]:
+def ada(shop: Shop, world: MedusaWorld) -> Person:
+    return shop.register("ada", "b2b")
+
+
+@pytest.fixture
+def run(shop: Shop, ada: Person, tmp_path: Path) -> Iterator[tuple[Context, Door]]:
     """A pipeline whose store is reached through a door, with its first run done."""
-    ada = shop.register("ada", "b2b")
     clock = ManualClock()
     erp = MemoryErp(clock)
     fill(erp, shop)
@@ -122,8 +135,88 @@ def test_one_price_that_moved_is_one_row(run: tuple[Context, Door], shop: Shop) 
     result = run_flow(context, "prices")
 
     assert (result.outcome, result.writes) == ("ok", 1)
-    [batch] = door.asked("POST", "/prices/batch")
+    [batch] = door.asked("POST", "/prices/rows")
     body = batch.json()
     assert isinstance(body, dict)
-    assert list(body) == ["update"]
-    assert len(body["update"]) == 1
+    rows = {name: len(body[name]) for name in ("remove", "update", "create")}
+    assert rows == {"remove": 0, "update": 1, "create": 0}
+
+
+@pytest.mark.rule("WA-7")
+@pytest.mark.parametrize("closed", [None, "/admin/tradesync/prices"])
+def test_prices_come_move_and_go_with_this_module_and_with_an_older_one(
+    run: tuple[Context, Door], shop: Shop, ada: Person, closed: str | None
+) -> None:
+    context, door = run
+    door.closed = closed
+    erp = context.erp
+    assert isinstance(erp, MemoryErp)
+    own: dict[str, Any] = {"scope": PriceScope.group("GOLD"), "currency": "USD"}
+    moved, gone, new = (Sku(shop.sku(place)) for place in (3, 4, 5))
+    erp.set_price(a.a_price("6.8000", sku=moved, **own))
+    for quantity in (1, 10):
+        price = a.a_price(sku=gone, min_quantity=Decimal(quantity), **own)
+        erp.remove_price(price.key)
+    erp.set_price(a.a_price("5.5000", sku=new, min_quantity=Decimal(50), **own))
+    door.passed.clear()
+
+    result = run_flow(context, "prices")
+
+    assert (result.outcome, result.writes) == ("ok", 4), result
+    sent = [len(door.asked("POST", path)) for path in ("/prices/rows", "/prices/batch")]
+    # What goes before what comes. Medusa's own route is asked for each kind of change; a row
+    # that ends elsewhere goes and comes.
+    assert sent == ([0, 4] if closed else [2, 0])
+    charged = {
+        (sku, quantity): shop.price_for(ada, sku.value, quantity)
+        for sku, quantity in ((moved, 1), (gone, 1), (gone, 10), (new, 50), (new, 10))
+    }
+    assert charged == {
+        (moved, 1): 6.8,
+        (gone, 1): 8.0,
+        (gone, 10): 8.0,
+        (new, 50): 5.5,
+        (new, 10): 6.0,
+    }
+    assert run_flow(context, "prices").writes == 0
+
+
+@pytest.mark.rule("WA-7", "MI-1")
+def test_lists_that_go_leave_nothing_behind_that_would_slow_medusa_down(
+    run: tuple[Context, Door], shop: Shop
+) -> None:
+    context, _ = run
+    store, gold = context.store, Audience(AudienceKind.GROUP, "GOLD")
+    assert isinstance(store, MirrorsPrices)
+    keys = store.shown_prices(gold, PriceScope.group("GOLD"))
+    assert len(keys) == 2 * len(shop.variants)
+
+    store.apply_prices([], [PublishedPriceKey(gold, key) for key in keys])
+
+    with shop.server.sql() as on:
+        # Those that are only marked as deleted are counted, too.
+        lists = on.execute("SELECT title FROM price_list WHERE title LIKE '%GOLD%'").fetchall()
+    assert lists == []
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("rows", {"list": "plist_1", "head": {"title": "x"}}),
+        ("rows", {}),
+        ("rows", {"list": "plist_1", "create": [{"variant_id": "v", "amount": "5"}]}),
+        ("rows", {"list": "plist_1", "update": [{"id": "p", "variant_id": "v"}]}),
+        ("rows", {"list": "plist_1", "remove": [7]}),
+        ("lists", {}),
+        ("", {"put": []}),
+    ],
+)
+def test_the_module_refuses_what_is_no_question_for_prices(
+    shop: Shop, path: str, body: dict[str, Any]
+) -> None:
+    method = "DELETE" if path == "lists" else "POST"
+    url = f"{shop.server.url}/admin/tradesync/prices/{path}".rstrip("/")
+    answer = requests.request(method, url, json=body, auth=(shop.secret, ""), timeout=60)
+    assert (answer.status_code, answer.json()["type"]) == (400, "invalid_data")
+    nobody = requests.request(method, url, json=body, timeout=60)
+    assert nobody.status_code == 401

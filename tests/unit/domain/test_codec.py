@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.account_order import AccountOrder
-from sync.domain.codec import decode, dumps, encode, fingerprint, loads
+from sync.domain.codec import decode, dumps, encode, fingerprint, fingerprint_of, loads
 from sync.domain.decision import Decision, Problem, Routed, Unrouted
 from sync.domain.ids import CustomerId
 from sync.domain.invoice import Invoice
@@ -187,6 +187,7 @@ def test_a_fingerprint_tells_any_change() -> None:
     order = a.a_full_web_order()
 
     assert fingerprint(order) == fingerprint(a.a_full_web_order())
+    assert fingerprint(order) == fingerprint_of(encode(order))
     for changed in (
         a.a_full_web_order(po_number="PO 4711/B"),
         a.a_full_web_order(total=a.money("293.37")),

@@ -8,7 +8,7 @@ from typing import Any
 
 from sync.stores.medusa.adapter import MedusaStore
 from sync.stores.medusa.addresses import tag_of
-from sync.stores.medusa.queries import Queries
+from sync.stores.medusa.queries import PricesTold, Queries
 from tests.unit.medusa.answers import raw, settings
 
 Json = dict[str, Any]
@@ -26,6 +26,8 @@ class MemoryShop(Queries):
         self.groups_there: dict[str, Json] = {}
         self.recorded: dict[tuple[str, str, str], Json] = {}
         self.writes: list[str] = []
+        # Whether our module there is of version 2.
+        self.old_module = False
         self._numbers = itertools.count(1)
 
     def store(self, behind: Queries | None = None, **changes: Any) -> MedusaStore:
@@ -89,6 +91,31 @@ class MemoryShop(Queries):
 
     # Prices
 
+    def put_prices(
+        self,
+        put: Sequence[Json],
+        *,
+        owners: Collection[str],
+        about: Collection[str],
+        skus: Collection[str],
+        groups: Collection[str],
+        lists: Collection[str],
+        regions: bool,
+    ) -> PricesTold | None:
+        if self.old_module:
+            return None
+        if put:
+            self.apply_records(put, [])
+        own = {(each["owner"], each["key"]) for each in put}
+        held = self.records("price", owners, about) if owners and about else iter(())
+        return PricesTold(
+            [each for each in held if (each["owner"], each["key"]) not in own],
+            self.variants(skus) if skus else {},
+            self.groups_named(groups),
+            [each for words in lists for each in self.price_lists(words)],
+            self.regions() if regions else None,
+        )
+
     def variants(self, skus: Collection[str]) -> dict[str, Json]:
         return {
             sku: {"id": self.sold.get(sku, f"variant_{sku}"), "sku": sku, "metadata": None}
@@ -99,17 +126,19 @@ class MemoryShop(Queries):
         return [{"id": "reg_1", "currency_code": "eur"}]
 
     def price_lists(self, words: str) -> Iterator[Json]:
-        return iter([each for each in list(self.lists.values()) if words in each["description"]])
+        held = list(self.lists.values())
+        return iter([{**each} for each in held if words in each["description"]])
 
     def make_price_list(self, body: Json) -> Json:
         self.writes.append("list")
         made = {**body, "id": self.key("list")}
         self.lists[made["id"]], self.rows[made["id"]] = made, []
-        return made
+        return {**made}
 
-    def change_price_list(self, list_id: str, body: Json) -> None:
+    def change_price_list(self, list_id: str, body: Json) -> Json:
         self.writes.append("list")
         self.lists[list_id].update(body)
+        return {**self.lists[list_id]}
 
     def drop_price_list(self, list_id: str) -> None:
         self.writes.append("list")
@@ -139,6 +168,24 @@ class MemoryShop(Queries):
                 "price_rules": rules,
             }
         self.rows[list_id] = list(rows.values())
+
+    def write_rows(
+        self,
+        list_id: str | None,
+        head: Json | None,
+        create: Sequence[Json],
+        update: Sequence[Json],
+        delete: Sequence[str],
+    ) -> Json:
+        assert not self.old_module
+        made = self.lists[list_id] if list_id is not None else self.make_price_list(head or {})
+        self.write_prices(made["id"], create, update, delete)
+        return {**self.lists[made["id"]]}
+
+    def drop_price_lists(self, list_ids: Sequence[str]) -> bool:
+        for each in () if self.old_module else list_ids:
+            self.drop_price_list(each)
+        return not self.old_module
 
     # Customers, groups and addresses
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,11 +17,13 @@ from sync.domain.pricing import (
     AudienceKind,
     Price,
     PriceScope,
+    PriceValue,
 )
 from sync.domain.views import PublishedPriceKey
 from sync.stores.medusa import translate
-from sync.stores.medusa.price_lists import LOOK_S, NEVER, PriceLists
-from sync.stores.medusa.queries import Queries
+from sync.stores.medusa.looked import LOOK_S
+from sync.stores.medusa.price_lists import NEVER, PriceLists
+from sync.stores.medusa.queries import PricesTold, Queries
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 
@@ -34,6 +37,18 @@ class Asked(Queries):
     def __init__(self, *records: dict[str, Any]) -> None:
         self.recorded, self.calls = records, list[str]()
         self.written: list[str] = []
+        self.old_module = False
+
+    def put_prices(self, put: Any, **asked: Any) -> PricesTold | None:
+        if self.old_module:
+            return None
+        self.calls.append("everything")
+        sold = {sku: {"id": f"variant_{sku}", "sku": sku} for sku in asked["skus"]}
+        regions = [{"id": "reg_1", "currency_code": "eur"}] if asked["regions"] else None
+        return PricesTold([], sold, {}, [], regions)
+
+    def apply_records(self, put: Any, remove: Any) -> None:
+        self.calls.append("put")
 
     def records(
         self,
@@ -69,6 +84,11 @@ class Asked(Queries):
     def make_price_list(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"id": body["title"]}
 
+    def write_rows(self, list_id: Any, head: Any, *rows: Any) -> dict[str, Any]:
+        made = self.make_price_list(head)
+        self.write_prices(made["id"], *rows)
+        return made
+
     def write_prices(self, list_id: str, create: Any, update: Any, delete: Any) -> None:
         self.written.append(list_id)
 
@@ -103,19 +123,28 @@ def test_the_lists_of_an_audience_are_looked_at_once_for_all_of_its_scopes() -> 
     assert queries.calls.count("lists") == 3
 
 
+def write(prices: PriceLists, put: dict[PublishedPriceKey, PriceValue]) -> None:
+    with prices.call(put) as call:
+        prices.record(call, [translate.price_record(*each) for each in put.items()])
+        with prices.turn_of(put):
+            prices.apply(put, (), call)
+
+
 @pytest.mark.rule("MI-2")
-def test_what_a_write_needs_is_read_once_for_all_audiences() -> None:
-    queries = Asked()
-    put = {}
+@pytest.mark.parametrize("old_module", [False, True])
+def test_what_a_write_needs_is_asked_once_for_all_audiences(*, old_module: bool) -> None:
+    queries, put = Asked(), {}
+    queries.old_module = old_module
     for group in GROUPS:
         price = a.a_price(scope=PriceScope.group(group.key))
         put[PublishedPriceKey(group, price.key)] = price.value
 
-    lists(queries).apply(put, ())
+    write(lists(queries), put)
 
     assert len(queries.written) == len(GROUPS)
-    counts = {what: queries.calls.count(what) for what in ("records", "variants", "groups")}
-    assert counts == {"records": 1, "variants": 1, "groups": 1}
+    once = {"put", "variants", "regions", "records", "groups"} if old_module else {"everything"}
+    listed = {"lists": len(GROUPS)} if old_module else {}
+    assert Counter(queries.calls) == dict.fromkeys(once, 1) | listed
 
 
 @pytest.mark.rule("VE-12")
@@ -125,7 +154,7 @@ def test_after_a_write_the_lists_are_looked_at_again() -> None:
     prices = lists(queries)
     prices.shown(EVERYBODY, ITEM_OVERRIDES)
 
-    prices.apply({PublishedPriceKey(EVERYBODY, price.key): price.value}, ())
+    write(prices, {PublishedPriceKey(EVERYBODY, price.key): price.value})
 
     before = queries.calls.count("lists")
     prices.shown(EVERYBODY, DEFAULT_LIST)

@@ -42,8 +42,32 @@ entries = some.builds(
 )
 
 
+one_list = some.builds(
+    lambda rungs, since, until, scope: [
+        a.a_price(
+            amount,
+            min_quantity=Decimal(quantity),
+            valid_from=since,
+            valid_until=until,
+            scope=scope,
+        )
+        for quantity, amount in rungs
+    ],
+    some.lists(
+        some.tuples(
+            some.sampled_from(["0", "0.5", "1", "5", "10", "10.2", "10.5"]),
+            some.sampled_from(["1.0000", "2.5000", "3.2500", None]),
+        ),
+        max_size=8,
+    ),
+    days,
+    days,
+    some.sampled_from([PriceScope.account(a.ACCOUNT), PriceScope.group("GOLD"), ITEM_OVERRIDES]),
+)
+
+
 @pytest.mark.rule("WA-7", "VE-12")
-@given(some.lists(entries, max_size=8), some.integers(1, 12), some.integers(-4, 4))
+@given(one_list | some.lists(entries, max_size=8), some.integers(1, 12), some.integers(-4, 4))
 def test_a_row_says_what_the_rule_says(held: list[Price], quantity: int, offset: int) -> None:
     day = DAY + timedelta(days=offset)
     sample = a.a_price_key()

@@ -66,6 +66,16 @@ module.exports = {
         bodyParser: { sizeLimit: "16mb" },
       },
       {
+        matcher: "/admin/tradesync/prices",
+        method: ["POST"],
+        bodyParser: { sizeLimit: "16mb" },
+      },
+      {
+        matcher: "/admin/tradesync/prices/rows",
+        method: ["POST"],
+        bodyParser: { sizeLimit: "4mb" },
+      },
+      {
         matcher: "/admin/tradesync/uploads",
         method: ["POST"],
         bodyParser: { sizeLimit: "4mb" },

@@ -1,4 +1,5 @@
 const checkouts = require("../../../../lib/checkouts")
+const { guarded } = require("../../../../lib/guarded")
 const { areTexts, refuse } = require("../../../../lib/refusing")
 
 /** Who placed these orders, as the server authenticated them at checkout. Reads only. */
@@ -10,4 +11,4 @@ async function POST(req, res) {
   res.json({ checkouts: await checkouts.ofOrders(req.scope, orderIds) })
 }
 
-module.exports = { POST }
+module.exports = guarded({ POST })

@@ -1,3 +1,4 @@
+const { guarded } = require("../../../../lib/guarded")
 const records = require("../../../../lib/records")
 const { isText, refuse, refuseContent } = require("../../../../lib/refusing")
 const { isRecord } = require("../../../../lib/shapes")
@@ -14,4 +15,4 @@ async function POST(req, res) {
   res.json({})
 }
 
-module.exports = { POST }
+module.exports = guarded({ POST })

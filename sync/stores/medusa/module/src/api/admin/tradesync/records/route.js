@@ -1,3 +1,4 @@
+const { guarded } = require("../../../../lib/guarded")
 const records = require("../../../../lib/records")
 const { areTexts, refuse, refuseContent } = require("../../../../lib/refusing")
 const { isNamed, isRecord } = require("../../../../lib/shapes")
@@ -32,4 +33,4 @@ async function DELETE(req, res) {
   res.json({})
 }
 
-module.exports = { POST, DELETE }
+module.exports = guarded({ POST, DELETE })

@@ -1,4 +1,5 @@
 const contents = require("../../../../lib/contents")
+const { guarded } = require("../../../../lib/guarded")
 const { isText, refuse } = require("../../../../lib/refusing")
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
@@ -16,4 +17,4 @@ async function POST(req, res) {
   res.json({})
 }
 
-module.exports = { POST }
+module.exports = guarded({ POST })

@@ -1,4 +1,5 @@
 const contents = require("../../../../../lib/contents")
+const { guarded } = require("../../../../../lib/guarded")
 
 /** The content with that SHA-256, as long as it still has it. */
 async function GET(req, res) {
@@ -10,4 +11,4 @@ async function GET(req, res) {
   res.send(content)
 }
 
-module.exports = { GET }
+module.exports = guarded({ GET })

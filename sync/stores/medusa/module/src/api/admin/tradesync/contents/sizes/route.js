@@ -1,4 +1,5 @@
 const contents = require("../../../../../lib/contents")
+const { guarded } = require("../../../../../lib/guarded")
 const records = require("../../../../../lib/records")
 const { isSha256, refuse } = require("../../../../../lib/refusing")
 
@@ -12,4 +13,4 @@ async function POST(req, res) {
   res.json({ contents: [...held].map(([name, size]) => ({ sha256: name, size })) })
 }
 
-module.exports = { POST }
+module.exports = guarded({ POST })

@@ -1,3 +1,4 @@
+const { guarded } = require("../../../../../lib/guarded")
 const records = require("../../../../../lib/records")
 const { areTexts, refuse } = require("../../../../../lib/refusing")
 
@@ -10,4 +11,4 @@ async function POST(req, res) {
   res.json({ owners: await records.owners(req.scope, kinds) })
 }
 
-module.exports = { POST }
+module.exports = guarded({ POST })

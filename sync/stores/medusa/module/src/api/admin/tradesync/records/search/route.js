@@ -1,3 +1,4 @@
+const { guarded } = require("../../../../../lib/guarded")
 const records = require("../../../../../lib/records")
 const { areTexts, refuse } = require("../../../../../lib/refusing")
 
@@ -19,4 +20,4 @@ async function POST(req, res) {
   res.json({ records: await records.page(req.scope, { kind, owners, about, after, limit }) })
 }
 
-module.exports = { POST }
+module.exports = guarded({ POST })
