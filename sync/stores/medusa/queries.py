@@ -376,9 +376,10 @@ class Queries:
 
     def _write_rows(self, body: Json) -> Json:
         try:
-            written: Json = self._write("POST", "/admin/tradesync/prices/rows", body)["list"]
+            answer = self._write("POST", "/admin/tradesync/prices/rows", body)
         except Conflict as error:
             raise TryLater(f"a price list went while its rows were written: {error}") from error
+        written: Json = record_in(answer, "list")
         return written
 
     def drop_price_lists(self, list_ids: Sequence[str]) -> bool:
@@ -478,11 +479,11 @@ class Queries:
                 return None
             told = answer.json()
         return PricesTold(
-            told["records"],
-            {each["sku"]: each for each in told["variants"]},
-            {each["name"]: each for each in told["groups"]},
-            told["lists"],
-            told["regions"],
+            _records_unless_null(told, "records"),
+            {each["sku"]: each for each in records_in(told, "variants")},
+            {each["name"]: each for each in records_in(told, "groups")},
+            records_in(told, "lists"),
+            _records_unless_null(told, "regions"),
         )
 
     def apply_documents(self, put: Sequence[Json], remove: Sequence[Json]) -> bool:
@@ -623,3 +624,9 @@ def _whole(answer: object, name: str, asked: str) -> Json:
     if found.get("id") != asked:
         raise ignored_filter(f"/admin/{name}s", "another record")
     return found
+
+
+def _records_unless_null(told: object, name: str) -> list[Json] | None:
+    if isinstance(told, dict) and name in told and told[name] is None:
+        return None
+    return records_in(told, name)

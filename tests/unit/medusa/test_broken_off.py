@@ -48,6 +48,7 @@ FAULTS = (Fault.LOST_REQUEST, Fault.LOST_REPLY, Fault.CRASH_AFTER)
 WRITES = (
     *("make_group", "change_group", "drop_group", "move_members", "put_address", "drop_address"),
     *("make_price_list", "change_price_list", "drop_price_list", "write_prices"),
+    *("write_rows", "drop_price_lists", "put_prices"),
     *("apply_records", "drop_records"),
 )
 NOTHING = "nothing"
