@@ -36,7 +36,7 @@ organisation org-117 has too (customers.csv:22): each sees the invoices and ship
 customers.csv:41:1: warning: organisation org-still-reviewed has the account 000120, which \
 organisation org-120 has too (customers.csv:25): each sees the invoices and ship-tos of the other \
 (`000120`)
-customers.yaml:15:18: warning: user u-sole-trader: has the account 000126, which \
+customers.yaml:15:18: warning: user u-sole-trader has the account 000126, which \
 organisation org-126 has too (customers.csv:31): each sees the invoices and ship-tos of the other \
 (`000126`)
 customers.yaml:9:28: warning: user u-meant-as-retail: RETAIL-US is a retail group and cannot be \

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy import text
 
 from sync.scheduling.daemon import Daemon
 from sync.scheduling.pulse import STALLED_AFTER_S, Pulse
-from sync.settings import Settings
+from sync.settings import Settings, load_settings
 from sync.state import open_state
 from sync.testing.clock import ManualClock
 from tests.unit.scheduling.test_bootstrap import databases, site
@@ -116,13 +117,21 @@ def test_an_edit_of_the_mapping_is_mirrored_at_once(
 
 @pytest.mark.rule("OP-6")
 def test_systemd_is_told_which_system_is_down(
-    site: Callable[..., Settings], clock: ManualClock
+    site: Callable[..., Settings], clock: ManualClock, tmp_path: Path
 ) -> None:
     schedule = SCHEDULE.replace('"accounts", ', "") + "accounts_every_s = 3600\n"
-    settings = site(f"[systems.erp.breaker]\nfailures = 1\n{schedule}")
-    (settings.site.root / "erp.sqlite").unlink()
+    site(f"[systems.erp.breaker]\nfailures = 1\n{schedule}")
+    file = tmp_path / "config" / "tradesync.toml"
+    url = 'url = "sqlite:///erp.sqlite"'
+    file.write_text(file.read_text().replace(url, f"{url}\nstatement_timeout_s = 0.2"))
+    settings = load_settings(tmp_path, {})
     told = ""
-    with running(settings, Pulse(clock, idle_s=60.0)) as systemd:
+    with (
+        closing(sqlite3.connect(tmp_path / "erp.sqlite", isolation_level=None)) as other,
+        running(settings, Pulse(clock, idle_s=60.0)) as systemd,
+    ):
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
         for _ in range(400):
             told = heard(systemd)
             if told.startswith("STATUS="):
