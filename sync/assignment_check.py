@@ -76,7 +76,7 @@ def _overruled(
     keyed = [_keys(each) for each in attributed]
     records = {(user, organisation): record for user, organisation, record in keyed}
     searched = Source.ERP_EMAIL in earlier and isinstance(context.erp, FindsContacts)
-    addresses = accounts_by_address(context) if searched else {}
+    addresses = accounts_by_address(context).accounts if searched else {}
     for each in assignments:
         if each.user is not None and each.organisation is not None:
             continue
@@ -268,12 +268,15 @@ def _addresses(context: Context) -> Iterator[Finding]:
         yield _finding("precedence", said, "Take erp_email out of precedence.", at)
         return
     only = _only(context.accounts, Source.ERP_EMAIL)
-    for user, accounts in sorted(accounts_by_address(context).items()):
+    at, told = _rule(context, Source.ERP_EMAIL), accounts_by_address(context)
+    for user, accounts in sorted(told.accounts.items()):
         found = only.find(user, None, BuyerRecord(), accounts)
         if isinstance(found, Unusable):
             listed = ", ".join(str(one) for one in sorted(set(accounts)))
-            at = _rule(context, Source.ERP_EMAIL)
             yield _unusable(f"user {user}", found, at, listed)
+    for user, refusal in sorted(told.unread.items()):
+        said = f"the ERP cannot tell whose their address is: {refusal}"
+        yield _finding(f"user {user}", said, refusal.remedy, at)
 
 
 def gathered(context: Context, step: str, read: Callable[[], Iterable[T]]) -> list[T]:

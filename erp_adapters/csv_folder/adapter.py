@@ -150,9 +150,14 @@ class _FindsContacts(_Base):
         wanted = email.casefold()
         table = self._tables.get("contacts")
         rows = [row for row in table.rows if (row["email"] or "").casefold() == wanted]
-        found = self._unreadable.build(
-            table.sheet, rows, lambda row: CustomerId(row["customer_id"] or "")
-        )
+        try:
+            found = [CustomerId(row["customer_id"] or "") for row in rows]
+        except ValueError as error:
+            raise Rejected(
+                f"a contact in {table.sheet.file_name} has a customer_id that is none: {error}",
+                code="erp_unreadable",
+                remedy="correct the contact in the ERP, or what it exports",
+            ) from error
         return list(dict.fromkeys(found))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from erp_adapters.sql import translate
-from erp_adapters.sql.base import Parts, Reading, SqlErpBase
+from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
 from erp_adapters.sql.customers import CreatesCustomersInSteps
 from erp_adapters.sql.database import Database, Settings
 from erp_adapters.sql.file_drop.adapter import SubmitsOrdersAsFiles
@@ -132,6 +132,10 @@ class _FindsContacts(SqlErpBase):
                     lambda row: CustomerId(row["customer_id"]),
                 )
             )
+            for bad in reading.bad:
+                if (bad.known.get("email") or email).casefold() == wanted:
+                    reading.bad.clear()
+                    raise unreadable("contacts_by_email", bad.key, f"{bad.column} {bad.message}")
         return list(dict.fromkeys(found))
 
 

@@ -8,16 +8,21 @@ sees one that a later source names.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import structlog
 
 from sync.domain.ids import CustomerId, WebUserId
 from sync.domain.mapping import Source
 from sync.domain.order import BuyerRecord, WebUser
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, Refusal
 from sync.flows.context import Context
 from sync.planning.membership import Members, mapped_accounts
 from sync.ports.erp import FindsContacts
 from sync.ports.store import ListsStaffAttributes, ListsVerifiedUsers, ReadsBuyers
+from sync.secrecy import scrubbed
+
+log = structlog.get_logger()
 
 TOLD_EVERY = 500
 """Addresses between two words about how far the looking for them is."""
@@ -29,7 +34,10 @@ def everybody(context: Context) -> Mapping[CustomerId, Members]:
     Raises what the store raises, and where addresses assign what the ERP raises: a
     directory that cannot be read is no empty one.
     """
-    return _mapped(context, by_address=accounts_by_address(context))
+    found = accounts_by_address(context)
+    for user, refusal in found.unread.items():
+        log.warning("user.address_unread", user=user.value, message=scrubbed(str(refusal)))
+    return _mapped(context, by_address=found.accounts, left_out=found.unread.keys())
 
 
 def by_our_word(context: Context) -> tuple[Mapping[CustomerId, Members], Collection[WebUserId]]:
@@ -42,14 +50,23 @@ def by_our_word(context: Context) -> tuple[Mapping[CustomerId, Members], Collect
     return _mapped(context, left_out=unsure), unsure
 
 
-def accounts_by_address(context: Context) -> Mapping[WebUserId, Sequence[CustomerId]]:
+@dataclass(frozen=True, slots=True)
+class ByAddress:
     """The accounts with the address of each user whom an address may assign.
 
-    Raises Misconfigured where the ERP cannot be asked for addresses.
+    ``unread``: users of whom the ERP cannot tell, and why. Their orders are held, and they
+    act for nobody meanwhile, whatever a later source says.
     """
+
+    accounts: Mapping[WebUserId, Sequence[CustomerId]]
+    unread: Mapping[WebUserId, Refusal]
+
+
+def accounts_by_address(context: Context) -> ByAddress:
+    """Raises Misconfigured where the ERP cannot be asked for addresses."""
     users = {each.web_user: each.verified_email or "" for each in left_to_addresses(context)}
     if not users:
-        return {}
+        return ByAddress({}, {})
     erp, retrying = context.erp, context.retrying()
     if not isinstance(erp, FindsContacts):
         raise Misconfigured(
@@ -58,11 +75,18 @@ def accounts_by_address(context: Context) -> Mapping[WebUserId, Sequence[Custome
         )
     addresses = sorted(set(users.values()))
     found: dict[str, Sequence[CustomerId]] = {}
+    unread: dict[str, Refusal] = {}
     for done, address in enumerate(addresses, 1):
-        found[address] = tuple(retrying(erp.accounts_by_email, address))
+        try:
+            found[address] = tuple(retrying(erp.accounts_by_email, address))
+        except Refusal as refusal:
+            unread[address] = refusal
         if not done % TOLD_EVERY or done == len(addresses):
             context.progress("users: looking for their addresses in the ERP", done, len(addresses))
-    return {user: found[address] for user, address in users.items()}
+    return ByAddress(
+        {user: found[address] for user, address in users.items() if address in found},
+        {user: unread[address] for user, address in users.items() if address in unread},
+    )
 
 
 def left_to_addresses(context: Context) -> Iterator[WebUser]:

@@ -6,9 +6,15 @@ the same: only the first is an error of whoever wrote the settings.
 
 from __future__ import annotations
 
+import errno
+import stat
 from pathlib import Path
 
 HEADER = b"SQLite format 3\x00"
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
+# What the settings, or the rights on the file, must cure. Anything else, such as a share
+# that is away or no more open files, may be over in a minute.
+_FOR_GOOD = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 def misplaced(option: str, file: Path) -> str | None:
@@ -16,16 +22,25 @@ def misplaced(option: str, file: Path) -> str | None:
 
     ``option`` is a word for the message, such as "url".
     """
-    if file.is_dir():
-        return f"{option} names {file}, which is a folder"
-    if not file.exists():
-        lacking = "file" if file.parent.is_dir() else f"folder as {file.parent}"
-        return f"{option} names {file}, and there is no such {lacking}"
     try:
+        if stat.S_ISDIR(file.stat().st_mode):
+            return f"{option} names {file}, which is a folder"
         with file.open("rb") as opened:
             begins = opened.read(len(HEADER))
     except OSError as error:
-        return f"{option} names {file}, which cannot be read: {error.strerror}"
+        if error.errno in _NOT_THERE:
+            lacking = "file" if _is_there(file.parent) else f"folder as {file.parent}"
+            return f"{option} names {file}, and there is no such {lacking}"
+        if error.errno in _FOR_GOOD:
+            return f"{option} names {file}, which cannot be read: {error.strerror}"
+        return None
     if begins and begins != HEADER:
         return f"{option} names {file}, which is no SQLite database"
     return None
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return stat.S_ISDIR(folder.stat().st_mode)
+    except OSError as error:
+        return error.errno not in _NOT_THERE

@@ -205,7 +205,11 @@ class ReadsAccountFiles(Protocol):
 @runtime_checkable
 class FindsContacts(Protocol):
     def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
-        """Accounts that have a contact with exactly this address, case ignored."""
+        """Accounts that have a contact with exactly this address, case ignored.
+
+        Raises Rejected where such a contact cannot be read: with fewer accounts than there
+        are somebody would be taken for a buyer of another, or for retail.
+        """
         ...
 
 

@@ -245,7 +245,8 @@ class Ledger(Protocol):
     def cancel_put_off(
         self, order_id: WebOrderId, why: str, now: datetime, not_before: datetime
     ) -> None:
-        """The ERP was surely not reached: ask again after that moment."""
+        """The ERP was surely not reached: ask again after that moment, unless the store
+        took the cancellation back meanwhile."""
         ...
 
     def record_cancelled(self, order_id: WebOrderId, now: datetime) -> None:

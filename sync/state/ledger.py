@@ -548,7 +548,8 @@ class SqlLedger(LedgerReads):
         self, order_id: WebOrderId, why: str, now: datetime, not_before: datetime
     ) -> None:
         row = self._known(order_id)
-        self._step(row, now, "cancel_put_off", why, cancel_due_at=not_before, cancel_asked_at=None)
+        due = None if row["cancel_due_at"] is None else not_before
+        self._step(row, now, "cancel_put_off", why, cancel_due_at=due, cancel_asked_at=None)
 
     def record_cancelled(self, order_id: WebOrderId, now: datetime) -> None:
         row = self._known(order_id)

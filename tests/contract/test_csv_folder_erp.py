@@ -175,6 +175,21 @@ def test_a_row_that_cannot_be_read_is_left_out_and_told(
     assert erp.take_unreadable() == ()
 
 
+@pytest.mark.rule("WA-2", "WA-2c")
+def test_a_contact_without_a_readable_account_is_not_taken_for_nobodys(
+    tmp_path: Path, world: CsvWorld
+) -> None:
+    mail = "desk@agency.example"
+    world.add("contacts", customer_id=a.ACCOUNT.value, contact_id="P-1", email=mail)
+    world.add("contacts", customer_id="", contact_id="P-2", email=mail.upper())
+    world.add("contacts", customer_id="", contact_id="P-3", email="other@agency.example")
+    erp = adapter(tmp_path)
+
+    with pytest.raises(Rejected, match=r"a contact in contacts\.csv has a customer_id"):
+        erp.accounts_by_email(mail)
+    assert list(erp.accounts_by_email("third@agency.example")) == []
+
+
 @pytest.mark.rule("WA-7")
 @pytest.mark.parametrize("number", ["1,50", "1.234,50", "1e999", "NaN", "Infinity", "ten"])
 def test_a_number_is_never_guessed(tmp_path: Path, world: CsvWorld, number: str) -> None:

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from sync.domain.account import Contact
-from sync.domain.ids import ContactId, WebUserId
+from sync.domain.ids import ContactId, CustomerId, WebUserId
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Buyer
 from sync.domain.pricing import PriceScope
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, Rejected
 from sync.explaining import explain_user
+from sync.flows.cycle import run_flow
 from sync.mapping_check import mapping_findings
 from sync.remapping import plan_mapping
 from sync.testing import builders as a
+from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
 from tests.scenarios.sight import NOTHING, Person, price, sight
 from tests.scenarios.test_balances import without
-from tests.scenarios.world import ASSIGNMENTS, HARBOUR, MILL, RETAIL, World, mill_order
+from tests.scenarios.world import (
+    ASSIGNMENTS,
+    HARBOUR,
+    MILL,
+    RETAIL,
+    MakeWorld,
+    World,
+    fill_erp,
+    mill_order,
+)
 
 FILE, ATTRIBUTE, ADDRESS = Source.MAPPING_FILE, Source.STORE_ATTRIBUTE, Source.ERP_EMAIL
 CLERK = WebUserId("u-300")
@@ -92,6 +104,46 @@ def test_an_address_that_counts_and_cannot_be_used_opens_nothing(shop: World, ot
     held = "retail_group_as_individual" if other == RETAIL else "assignment_conflict"
     assert held in shop.codes(1)
     assert sight(shop, CY) == NOTHING
+
+
+class OddContact(MemoryErp):
+    """Of one address it cannot tell all accounts."""
+
+    def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
+        if email.casefold() == ADDRESS_OF_CLERK:
+            raise Rejected("a contact cannot be read", code="erp_unreadable", remedy="correct it")
+        return super().accounts_by_email(email)
+
+
+@pytest.mark.rule("WA-2", "WA-2c", "WA-8")
+def test_an_address_that_the_erp_cannot_read_holds_that_user_and_nobody_else(
+    make_world: MakeWorld,
+) -> None:
+    clock = ManualClock()
+    erp = OddContact(clock)
+    fill_erp(erp)
+    world = make_world(clock=clock, erp=erp)
+    clerk(world)
+    twin = WebUserId("u-301")
+    world.store.add_user(
+        a.a_web_user(web_user=twin, memberships=(), verified_email="twin@mill.example")
+    )
+    erp.change_account(MILL, contacts=(Contact(ContactId("P-8"), "twin@mill.example"),))
+    world.remap(assignments=by_hand(), precedence=(ADDRESS, FILE))
+    world.store.place_order(mill_order(1, buyer=Buyer(CLERK, True)))
+    world.store.place_order(mill_order(2, buyer=Buyer(twin, True)))
+    planned = run_flow(world.context(), "orders", dry_run=True)
+    assert planned.counts["would_be_quarantined"] == planned.counts["would_be_admitted"] == 1
+    results = world.cycle()
+
+    assert {each.outcome for each in results} == {"ok"}
+    assert world.codes(1) == {"erp_refused"}
+    assert sight(world, CY) == NOTHING
+    assert sold_to(world, 2) == [MILL]
+    assert sight(world, Person(twin)).customer_id == MILL
+    said = [each.said for each in mapping_findings(world.context())]
+    told = "the ERP cannot tell whose their address is: a contact cannot be read"
+    assert f"user {CLERK}: {told}" in said
 
 
 @pytest.mark.rule("WA-2", "WA-2e", "WA-8")

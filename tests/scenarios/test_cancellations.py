@@ -11,7 +11,7 @@ import pytest
 from sync.domain.ids import IdempotencyKey
 from sync.domain.order import OrderState, PaymentState
 from sync.domain.sales_order import ErpOrderState, OrderStatus
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, SyncError, TryLater
 from sync.flows.context import Limits, OrderLimits
 from sync.ports.erp import UnreadableRecord
 from sync.ports.state import LedgerState
@@ -200,6 +200,30 @@ def test_a_cancellation_that_is_taken_back_before_it_was_passed_on_changes_nothi
     assert world.erp.cancellations == 0
     assert erp_state(world) is ErpOrderState.OPEN
     assert world.state_of() is LedgerState.ACKNOWLEDGED
+
+
+@pytest.mark.rule("OI-4", "OP-1")
+@pytest.mark.parametrize("error", [TryLater, Misconfigured])
+def test_an_attempt_that_fails_after_the_store_took_it_back_wants_nothing_any_more(
+    world: World, error: type[SyncError]
+) -> None:
+    """Another worker has seen the order open again, and asked a person, by then."""
+
+    def opened_again() -> None:
+        world.edit(state=OrderState.AWAITING_FULFILMENT)
+        world.import_orders()
+        assert world.state_of() is LedgerState.REVIEW
+        raise error("the ERP is away")
+
+    script_of(world).meanwhile("erp.cancel_order", opened_again)
+    cancel(world)
+    assert world.import_orders().outcome != "ok"
+    for _ in range(3):
+        world.clock.advance(3600)
+        world.import_orders()
+    assert world.erp.cancellations == 0
+    assert erp_state(world) is ErpOrderState.OPEN
+    assert world.state_of() is LedgerState.REVIEW
 
 
 @pytest.mark.parametrize("answered", [True, False])

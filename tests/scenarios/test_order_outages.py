@@ -621,3 +621,37 @@ def test_access_denied_in_the_middle_of_the_work_is_told_as_such(world: World) -
     result = world.import_orders()
     assert (result.outcome, result.message) == ("failed", "the password has run out")
     assert world.state_of(2) is LedgerState.DISCOVERED
+
+
+class Stuck(MemoryErp):
+    stuck, asked = True, 0
+
+    def submit_order(self, order: SalesOrder, key: IdempotencyKey) -> OrderAcknowledgement:
+        if not self.stuck:
+            return super().submit_order(order, key)
+        self.asked += 1
+        raise OutcomeUnknown("it took the steps, and the order is a draft all the same")
+
+
+@pytest.mark.rule("OI-1", "OI-2")
+def test_an_order_that_never_arrives_and_is_never_answered_is_held_at_last(
+    make_world: MakeWorld,
+) -> None:
+    """An ERP that takes the steps, and leaves them undone, is not asked for ever."""
+    clock = ManualClock()
+    erp = Stuck(clock)
+    fill_erp(erp)
+    world = make_world(clock=clock, erp=erp)
+    world.store.place_order(harbour_order())
+    for _ in range(11):
+        world.import_orders()
+        clock.advance(HOUR)
+    assert world.state_of() is LedgerState.QUARANTINED
+    assert world.codes() == {"gave_up"}
+    assert (erp.asked, world.in_erp()) == (10, [])
+
+    erp.stuck = False
+    assert world.replay()
+    world.import_orders()
+    assert world.state_of() is LedgerState.ACKNOWLEDGED
+    assert len(world.in_erp()) == 1

@@ -14,6 +14,7 @@ from sync.domain.decision import Admitted, Outcome, Problem, Quarantined
 from sync.domain.ids import IdempotencyKey
 from sync.domain.order import StoreOrder
 from sync.domain.problem_codes import problem
+from sync.errors import Refusal
 from sync.flows.lookups import Lookups
 from sync.ports.erp import Erp, ForeseesRefusals
 from sync.secrecy import scrubbed
@@ -38,7 +39,11 @@ def foreseen(erp: Erp, admitted: Admitted, key: IdempotencyKey) -> Quarantined |
 
 def outlook(lookups: Lookups, order: StoreOrder, key: IdempotencyKey) -> Outcome:
     """What would become of the order if it were imported now, as far as can be told."""
-    judged = lookups.judge(order, key)
+    try:
+        judged = lookups.judge(order, key)
+    except Refusal as refusal:
+        # Of a record that the order needs and nobody can read: as the import answers it.
+        return Quarantined((refused_by_the_erp(str(refusal), refusal.remedy),))
     if isinstance(judged, Admitted):
         return foreseen(lookups.context.erp, judged, key) or judged
     return judged

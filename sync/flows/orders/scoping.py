@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from sync.domain.ids import CustomerId, WebOrderId
 from sync.domain.order import StoreOrder
+from sync.errors import Refusal
 from sync.flows.context import Context
 from sync.flows.lookups import Lookups
 from sync.flows.orders.discovery import in_scope, order_id_of
@@ -59,5 +60,8 @@ def in_account(
     """
     if scope.customer is None:
         return True
-    account = held or lookups.account_of(order)
+    try:
+        account = held or lookups.account_of(order)
+    except Refusal:
+        return False
     return account is not None and account.value == scope.customer

@@ -16,6 +16,7 @@ import structlog
 from sync.domain.decision import Admitted, Closed, Closing, Quarantined, Waits
 from sync.domain.ids import WebOrderId
 from sync.domain.order import StoreOrder
+from sync.domain.problem_codes import problem
 from sync.domain.sales_order import FoundOrder, SalesOrder
 from sync.errors import (
     AccessDenied,
@@ -44,6 +45,8 @@ from sync.ports.store import ReadsWebOrders
 log = structlog.get_logger()
 
 NOT_FOUND = "the ERP says that it has the order, and does not find it"
+MOST_UNANSWERED = 10
+"""So often an order goes out whose sending is not answered, and that is not found afterwards."""
 
 
 class OrderWork:
@@ -358,13 +361,31 @@ class OrderWork:
         newest = self._as_it_is(claim)
         came = "did not reach the ERP" if found is None else "ended half way"
         self.records.thawed(claim, f"the earlier attempt {came}")
-        self.decide(claim, newest, half=found)
+        unanswered = self._unanswered(claim)
+        if len(unanswered) < MOST_UNANSWERED:
+            self.decide(claim, newest, half=found)
+        elif found is not None:
+            self.records.review(claim, (_half_done(found),))
+        else:
+            self.records.quarantined(claim, _never_taken(unanswered))
 
     def _sent_back(self, claim: Claim) -> bool:
         """Whether somebody wants the order tried again: a person, or the store by a change."""
         with self.context.state.transaction() as state:
             history = state.ledger.history(claim.order_id)
         return any(each.event in ("replayed", "requeued") for each in history)
+
+    def _unanswered(self, claim: Claim) -> list[str]:
+        """What was said of each sending without an outcome since somebody looked at it last."""
+        with self.context.state.transaction() as state:
+            history = state.ledger.history(claim.order_id)
+        said: list[str] = []
+        for each in history:
+            if each.event in ("replayed", "requeued"):
+                said.clear()
+            elif each.event == "outcome_unknown":
+                said.append(each.detail)
+        return said
 
     def _went_out_otherwise(self, claim: Claim) -> bool:
         """Whether the order changed between two times that it was made ready for the ERP.
@@ -474,6 +495,13 @@ class OrderWork:
             return None
         # Waiting on for the same reason is no new event.
         return next((each.at for each in reversed(history) if each.event == "waiting"), None)
+
+
+def _never_taken(unanswered: Sequence[str]) -> Quarantined:
+    said = f"The ERP was sent the order {len(unanswered)} times, and does not have it."
+    remedy = "See in the ERP, or in the trail of the order, what is in the way, then replay."
+    why = f"of the last attempt it is known: {unanswered[-1]}"
+    return Quarantined((problem("gave_up", said, remedy),), (why,))
 
 
 def _half_done(half: FoundOrder) -> str:

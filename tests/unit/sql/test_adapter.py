@@ -62,6 +62,10 @@ GROUPS = """\
   account_price_groups: |
     SELECT no AS customer_id, grp AS price_group FROM groups WHERE no IN :customer_ids
 """
+PEOPLE = """\
+  contacts_by_email: |
+    SELECT no AS customer_id, mail AS email FROM people WHERE lower(mail) = :email
+"""
 INVOICES = """\
   invoices: |
     SELECT inv AS invoice_number, no AS customer_id, day AS invoiced_on, total
@@ -292,6 +296,19 @@ def test_a_row_without_its_key_is_left_out_and_told(made: Made, run: Run) -> Non
         "is missing",
     )
     assert erp.take_unreadable() == ()
+
+
+@pytest.mark.rule("WA-2", "WA-2c")
+def test_a_contact_without_a_readable_account_is_not_taken_for_nobodys(
+    made: Made, run: Run
+) -> None:
+    run("CREATE TABLE people (no TEXT, mail TEXT)")
+    run("INSERT INTO people VALUES ('C-2', 'desk@x.example'), (NULL, 'Desk@x.example')")
+    erp = made(HEADER, PEOPLE)
+
+    with pytest.raises(Rejected, match=r"contacts_by_email .*customer_id is missing"):
+        erp.accounts_by_email("DESK@x.example")
+    assert list(erp.accounts_by_email("nobody@x.example")) == []
 
 
 def test_an_account_with_an_unreadable_part_is_left_out_whole(made: Made, run: Run) -> None:
