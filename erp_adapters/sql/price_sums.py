@@ -31,7 +31,7 @@ from sync.kit.driver_errors import read_error
 
 POSTGRESQL = "postgresql"
 
-_NO_LIMIT = "SET LOCAL statement_timeout = 0"
+NO_LIMIT = "SET LOCAL statement_timeout = 0"
 """As for the feed, which takes longer: what looks at every row lasts as long as it lasts."""
 
 # psqlODBC makes a cursor of what begins with SELECT, and PostgreSQL answers a cursor with one
@@ -152,7 +152,7 @@ def answered(asked: Sums, connection: Connection, owners: Collection[str] | None
     Before PostgreSQL 14, of odd types, over a broken record: what is wrong with the feed
     itself, its reading tells.
     """
-    connection.exec_driver_sql(_NO_LIMIT)
+    connection.exec_driver_sql(NO_LIMIT)
     try:
         return asked.totals.read(connection, asked.of(owners))
     except DBAPIError as error:

@@ -208,6 +208,26 @@ def test_owners_are_found_among_all_however_their_keys_are_stored(
     erp.close()
 
 
+@pytest.mark.rule("WA-6", "OP-1")
+def test_feed_may_take_longer_than_a_statement_of_an_order(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    feed = "SELECT 'C-1' AS customer_id, 'NUT-' || n AS sku, 1 AS min_quantity, 5 AS unit_price"
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    slow = f"    {feed} FROM generate_series(1, 5) AS n, pg_sleep(0.1 + 0 * n) ORDER"
+    (tmp_path / "sums.yaml").write_text(f"{start}{slow}{end}", encoding="utf-8")
+    options = {"url": url, "profile": "sums.yaml", "statement_timeout_s": 0.3}
+    erp: Any = SqlErpAdapter.from_settings(options, {}, tmp_path)
+    wanted = [PriceScope.account(CustomerId("C-1"))]
+
+    try:
+        assert set(erp.price_states(PriceLevel.ACCOUNT)) == set(wanted)
+        assert [len(rows) for _, rows in erp.price_vectors_of(wanted)] == [5]
+    finally:
+        erp.close()
+
+
 @pytest.mark.rule("WA-6")
 def test_where_keys_are_told_in_other_words_no_sums_are_made(url: str, tmp_path: Path) -> None:
     erp = an_adapter(url, tmp_path, PROFILE + "values: {customer_id: {OLD: C-1}}\n")
