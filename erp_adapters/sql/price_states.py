@@ -22,7 +22,7 @@ import structlog
 from erp_adapters.sql.base import Reading
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
-from erp_adapters.sql.price_sums import NoSums, Sums, answered, sums
+from erp_adapters.sql.price_sums import NO_LIMIT, NoSums, Sums, answered, sums
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import Query, Row
 from sync import __version__
@@ -158,11 +158,10 @@ class ReadsPriceStates(ReadsPriceFeeds):
         """Out of the feed, in one look at all of it."""
         from erp_adapters.sql.bulk.readers import batches_with
 
-        with (
-            self._read(query.name) as reading,
-            closing(batches_with(reading.connection, query, asked.of(owners))) as answer,
-        ):
-            yield from self._vectors(reading, query, level, asked.owner, answer)
+        with self._read(query.name) as reading:
+            reading.connection.exec_driver_sql(NO_LIMIT)
+            with closing(batches_with(reading.connection, query, asked.of(owners))) as answer:
+                yield from self._vectors(reading, query, level, asked.owner, answer)
 
     def _singly(
         self, level: PriceLevel, owners: Collection[str]

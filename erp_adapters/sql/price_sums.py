@@ -31,7 +31,7 @@ from sync.kit.driver_errors import read_error
 
 POSTGRESQL = "postgresql"
 
-_NO_LIMIT = "SET LOCAL statement_timeout = 0"
+NO_LIMIT = "SET LOCAL statement_timeout = 0"
 """As for the feed, which takes longer: what looks at every row lasts as long as it lasts."""
 
 # psqlODBC makes a cursor of what begins with SELECT, and PostgreSQL answers a cursor with one
@@ -43,13 +43,19 @@ SELECT {column}count(*) AS entries,
   FROM (
 {rows}
 ) AS feed"""
-_OF_OWNERS = " [[ WHERE btrim({owner}::text) IN :{owners} ]] GROUP BY {owner}"
+_OF_OWNERS = " [[ WHERE {key} IN :{owners} ]] GROUP BY {owner}"
 _ROWS = """\
 SELECT *
   FROM (
 {rows}
 ) AS feed
- WHERE btrim({owner}::text) IN :{owners}"""
+ WHERE {key} IN :{owners}"""
+
+# A key spelled as ``values.as_text`` spells it, whatever type it has: of a number 42.00 is 42.
+_KEY = """\
+CASE WHEN pg_typeof({owner}) = 'numeric'::regtype
+            THEN regexp_replace({owner}::text, '[.]0+$', '')
+            ELSE btrim({owner}::text, E' \\t\\n\\r\\f\\v') END"""
 
 _NO_STATEMENT = "42"
 """Class of SQLSTATE: no such function, no such column, a text that is no statement."""
@@ -109,11 +115,15 @@ def sums(
         # Where the owner is no column, or where there is more than one statement, it is read.
         if told is None or not is_one(told.source) or owner in statement.constants:
             continue
+        # Nor where keys are told in other words than the server has.
+        if owner in statement.values:
+            continue
         owners = _OWNERS.get(level)
         totals = _totals(statement, told.with_nulls(), states[level], owner, owners)
         rows = None
         if owner and owners:
-            text = _ROWS.format(rows=told.with_nulls(), owner=owner, owners=owners)
+            key = _KEY.format(owner=owner)
+            text = _ROWS.format(rows=told.with_nulls(), key=key, owners=owners)
             rows = Query(_asked(statement, text, owners), profile, dialect)
         found[level] = Sums(Query(totals, profile, dialect), rows, owner, owners)
     return found
@@ -124,7 +134,7 @@ def _totals(
 ) -> ReadStatement:
     text = _SUM.format(column=f"{owner}, " if owner else "", rows=without_order(rows))
     if owner:
-        text += _OF_OWNERS.format(owner=owner, owners=owners)
+        text += _OF_OWNERS.format(key=_KEY.format(owner=owner), owner=owner, owners=owners)
     # What is wrong with it is told of the statement that somebody wrote.
     read = replace(READS[state], name=feed.name)
     return replace(_asked(feed, text, owners), read=read)
@@ -142,7 +152,7 @@ def answered(asked: Sums, connection: Connection, owners: Collection[str] | None
     Before PostgreSQL 14, of odd types, over a broken record: what is wrong with the feed
     itself, its reading tells.
     """
-    connection.exec_driver_sql(_NO_LIMIT)
+    connection.exec_driver_sql(NO_LIMIT)
     try:
         return asked.totals.read(connection, asked.of(owners))
     except DBAPIError as error:

@@ -295,7 +295,9 @@ class _Planning:
         carried_away = _only(_common(mine.removed, delta.removed), own)
         removed = _only(mine.removed, carried_away)
         stays_in_list = _only(_common(removed, rows), delta.removed)
-        if len(strange) or len(stays_in_list):
+        # A row of its own goes, and the list would be seen through the gap.
+        comes_in_list = _common(removed, put)
+        if len(strange) or len(stays_in_list) or len(comes_in_list):
             return self._leaving(change)
         carried = _only(_rows_in(put, my_put), own)
         added = len(_common(carried, mine.added))

@@ -178,6 +178,63 @@ def test_keys_that_are_one_without_their_padding_are_one_state(erp: Any, staff: 
     assert state.entries == 2
 
 
+@pytest.mark.rule("WA-6", "WA-7")
+@pytest.mark.parametrize(
+    "spelled, keys",
+    [
+        ("n::numeric(12,2)", ["7", "8", "9"]),
+        ("(n + 0.50)::numeric(12,2)", ["7.50", "8.50", "9.50"]),
+        ("n::bigint", ["7", "8", "9"]),
+        ("n::double precision", ["7", "8", "9"]),
+        ("rpad('C-' || n, 8)::char(8)", ["C-7", "C-8", "C-9"]),
+        ("E'\\t' || 'C-' || n || E' \\n'", ["C-7", "C-8", "C-9"]),
+        ("'C.0-' || n || '.0'", ["C.0-7.0", "C.0-8.0", "C.0-9.0"]),
+    ],
+)
+def test_owners_are_found_among_all_however_their_keys_are_stored(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelled: str, keys: list[str]
+) -> None:
+    """Whoever is asked for and not told counts as somebody without any price."""
+    monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    feed = f"SELECT {spelled} AS customer_id, 'NUT' AS sku, 1 AS min_quantity, 5 AS unit_price"
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    rows = f"    {feed} FROM generate_series(6, 12) AS n ORDER"
+    erp = an_adapter(url, tmp_path, f"{start}{rows}{end}")
+    wanted = [PriceScope.account(CustomerId(key)) for key in keys]
+
+    assert [scope for scope, _ in erp.price_vectors_of(wanted)] == wanted
+    every = erp.price_states(PriceLevel.ACCOUNT)
+    assert erp.price_states_of(wanted) == {scope: every[scope] for scope in wanted}
+    erp.close()
+
+
+@pytest.mark.rule("WA-6", "OP-1")
+def test_feed_may_take_longer_than_a_statement_of_an_order(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    feed = "SELECT 'C-1' AS customer_id, 'NUT-' || n AS sku, 1 AS min_quantity, 5 AS unit_price"
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    slow = f"    {feed} FROM generate_series(1, 5) AS n, pg_sleep(0.1 + 0 * n) ORDER"
+    (tmp_path / "sums.yaml").write_text(f"{start}{slow}{end}", encoding="utf-8")
+    options = {"url": url, "profile": "sums.yaml", "statement_timeout_s": 0.3}
+    erp: Any = SqlErpAdapter.from_settings(options, {}, tmp_path)
+    wanted = [PriceScope.account(CustomerId("C-1"))]
+
+    try:
+        assert set(erp.price_states(PriceLevel.ACCOUNT)) == set(wanted)
+        assert [len(rows) for _, rows in erp.price_vectors_of(wanted)] == [5]
+    finally:
+        erp.close()
+
+
+@pytest.mark.rule("WA-6")
+def test_where_keys_are_told_in_other_words_no_sums_are_made(url: str, tmp_path: Path) -> None:
+    erp = an_adapter(url, tmp_path, PROFILE + "values: {customer_id: {OLD: C-1}}\n")
+    assert not isinstance(erp, TellsPriceStates)
+    erp.close()
+
+
 @pytest.mark.rule("WA-7", "MI-3")
 def test_row_of_nobody_is_told(erp: Any, staff: Engine) -> None:
     with staff.begin() as connection:

@@ -194,6 +194,21 @@ def test_list_changes_under_an_account_that_keeps_its_price(site: ListSite) -> N
     assert site.members() == [8]
 
 
+@pytest.mark.rule("WA-7", "VE-7")
+def test_account_that_loses_the_price_which_its_list_gets_is_shown_none(site: ListSite) -> None:
+    for account in ACCOUNTS:
+        site.no_price(account, 4)
+    site.night()
+    site.price(ACCOUNTS[2], 4, "6")
+    site.night()
+    assert site.members() == [8]
+    for account in ACCOUNTS:
+        site.price(account, 4, "5")
+    site.no_price(ACCOUNTS[2], 4)
+    site.night()
+    site.night(everything=True)
+
+
 @pytest.mark.rule("WA-7", "WA-10")
 def test_account_without_a_price_of_the_list_is_on_it_no_more(site: ListSite) -> None:
     site.no_price(ACCOUNTS[2], 3)
