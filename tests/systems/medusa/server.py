@@ -215,10 +215,12 @@ def _prepare(
     _medusa(app, environ, "db:migrate", "--all-or-nothing")
     _medusa(app, environ, "user", "-e", seed.ADMIN_EMAIL, "-p", seed.ADMIN_PASSWORD)
     for old in HOME.glob("empty-*.dump"):
-        old.unlink()
-    half = kept.with_suffix(".half")
+        if old != kept:
+            old.unlink(missing_ok=True)
+    # Others may be at the same thing just now.
+    half = kept.with_suffix(f".{os.getpid()}.half")
     tools("pg_dump", "-Fc", "-f", str(half), f"{address}/medusa")
-    half.rename(kept)
+    half.replace(kept)
 
 
 def _medusa(app: Path, environ: Mapping[str, str], *words: str) -> None:

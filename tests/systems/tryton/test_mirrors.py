@@ -192,10 +192,12 @@ def test_the_check_tells_of_a_guest_party_whose_orders_would_never_go_through(
     admin = written.admin()
     shops = admin.find("web.shop", ("name", "=", "webstore"))
     [party] = admin.find("party.party", ("code", "=", "RETAIL"))
+    [before] = admin("web.shop.read", shops, ["guest_party"])
     admin("web.shop.write", shops, {"guest_party": party})
     adapter = written.adapter()
     told = [each.message for each in adapter.check() if each.subject == "web shop"]
     adapter.close()
+    admin("web.shop.write", shops, {"guest_party": before["guest_party"]})
     admin.close()
     assert told == [
         "RETAIL is its guest party, and an order of that party is never made a quotation"
