@@ -50,6 +50,8 @@ def init(folder: Path) -> None:
 
 
 def _assignments(mappings: Path) -> int:
+    from sync.logs import configure
     from sync.mapping import read_mapping
 
+    configure("warning", "text")  # the sentence tells what was made
     return len(read_mapping(mappings).assignments)

@@ -225,7 +225,7 @@ def _decided(before: LedgerEntry | None, after: LedgerEntry | None) -> list[Audi
 
     if before is None or after is None:
         return []
-    codes = ", ".join(problem.code for problem in before.problems)
+    codes = ", ".join(dict.fromkeys(problem.code for problem in before.problems))
     was = f"{before.state.value}: {codes}" if codes else before.state.value
     return [AuditRecord(RecordKind.ORDER, before.order_id.value, was, after.state.value)]
 
@@ -324,7 +324,7 @@ def _row(entry: LedgerEntry) -> dict[str, object]:
         "account": entry.customer_id.value if entry.customer_id else None,
         "seen": entry.first_seen_at.isoformat(timespec="minutes"),
         "mapping": entry.mapping_version,
-        "codes": [problem.code for problem in entry.problems] or ["review"],
+        "codes": list(dict.fromkeys(problem.code for problem in entry.problems)) or ["review"],
         "why": " ".join(problem.sentence for problem in entry.problems)
         or " ".join(entry.differences),
         "fix": " ".join(dict.fromkeys(problem.remedy for problem in entry.problems)),

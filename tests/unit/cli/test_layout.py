@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from sync.cli.output import Exit, laid_out
+from sync.cli.quarantine import _row
 from sync.cli.scope import FLOW_NAMES
 from sync.cli.shown import counts_text, document_lines, show_result
 from sync.domain.codec import encode
+from sync.domain.decision import Problem
+from sync.domain.ids import IdempotencyKey
 from sync.flows.context import FlowResult
+from sync.ports.state import LedgerEntry, LedgerState
 from sync.testing import builders as a
 from tests.unit.cli.conftest import Operator
 
@@ -119,3 +125,20 @@ def test_a_document_is_told_a_person_in_words_and_whole() -> None:
     assert "    unit_price: 9.9900 EUR" in lines
     assert "  email: " not in document_lines({"email": None})
     assert not [word for word in ("Money", "{", "is:", "None") if word in text]
+
+
+def test_a_code_that_an_order_has_twice_is_named_once() -> None:
+    order, now = a.a_web_order(), datetime(2026, 3, 1, tzinfo=UTC)
+    one = Problem("order_unreadable", "The total is none.", "Correct it.", "OI-2")
+    entry = LedgerEntry(
+        order_id=order.order_id,
+        number=order.number.value,
+        channel=order.channel,
+        state=LedgerState.QUARANTINED,
+        key=IdempotencyKey("shop-0000000000001"),
+        order=order,
+        first_seen_at=now,
+        changed_at=now,
+        problems=(one, replace(one, sentence="The day is none.")),
+    )
+    assert _row(entry)["codes"] == ["order_unreadable"]

@@ -614,6 +614,7 @@ def test_init_makes_a_site_that_is_accepted_and_touches_nothing_that_is_there(
     made = call("init", str(folder))
     assert made.code == 0
     assert "tradesync check --site" in made.out
+    assert "mapping.loaded" not in made.out + made.err
     count = len(read_mapping(folder / "mappings").assignments)
     assert f"The sample's {count}\nassignments stand there" in made.out
     assert load_settings(folder, {}).pipelines
