@@ -424,8 +424,8 @@ def the_whole_is_never_needed(tally: Any, guard: Any) -> bool:
 _mapped = membership.mapped_accounts
 
 
-def groups_are_members(mapping: Any, accounts_: Any, with_attribute: Any) -> Any:
-    found = dict(_mapped(mapping, accounts_, with_attribute))
+def groups_are_members(mapping: Any, *given: Any) -> Any:
+    found = dict(_mapped(mapping, *given))
     return found | {each: membership.Members() for each in mapping.retail_groups.customer_ids}
 
 
