@@ -437,6 +437,11 @@ def _each_its_own(item: int, amounts: Sequence[str | None]) -> Event:
     return happen
 
 
+def _one_against_all(item: int, one: CustomerId, has: bool) -> Event:
+    """Nobody else has the price that this account has, or everybody else."""
+    return _each_its_own(item, ["6" if (each == one) == has else None for each in ACCOUNTS])
+
+
 def _all_prices(who: Sequence[CustomerId], amount: str) -> Event:
     return lambda site: site.price_all(amount, who)
 
@@ -457,6 +462,7 @@ events: st.SearchStrategy[Event] = st.one_of(
         items,
         st.lists(st.sampled_from(["5", "5", "6", None]), min_size=8, max_size=8),
     ),
+    st.builds(_one_against_all, st.integers(0, 1), st.sampled_from(ACCOUNTS[:2]), st.booleans()),
     st.builds(
         lambda who: (
             lambda site: site.remap(assignments=(*ASSIGNMENTS, *map(_assigned, sorted(who))))
