@@ -427,6 +427,21 @@ def _for_each(
     return happen
 
 
+def _each_its_own(item: int, amounts: Sequence[str | None]) -> Event:
+    """Some get the price that others lose in the same night."""
+
+    def happen(site: ListSite) -> None:
+        for account, amount in zip(ACCOUNTS, amounts, strict=True):
+            _for_each([account], item, amount)(site)
+
+    return happen
+
+
+def _one_against_all(item: int, one: CustomerId, has: bool) -> Event:
+    """Nobody else has the price that this account has, or everybody else."""
+    return _each_its_own(item, ["6" if (each == one) == has else None for each in ACCOUNTS])
+
+
 def _all_prices(who: Sequence[CustomerId], amount: str) -> Event:
     return lambda site: site.price_all(amount, who)
 
@@ -442,6 +457,12 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(_for_each, some_accounts, items, st.none()),
     st.builds(_for_each, st.just(ACCOUNTS), items, st.none()),
     st.builds(_all_prices, some_accounts, amounts),
+    st.builds(
+        _each_its_own,
+        items,
+        st.lists(st.sampled_from(["5", "5", "6", None]), min_size=8, max_size=8),
+    ),
+    st.builds(_one_against_all, st.integers(0, 1), st.sampled_from(ACCOUNTS[:2]), st.booleans()),
     st.builds(
         lambda who: (
             lambda site: site.remap(assignments=(*ASSIGNMENTS, *map(_assigned, sorted(who))))
