@@ -61,13 +61,14 @@ class RecordedEdit:
         if held is None:
             held = before or {}
         with self.state.transaction() as state:
-            self._number = state.audit.announce(
+            self._number = state.audit.note(
                 deed.actor,
                 deed.action,
                 f"{deed.what()} (mapping {was} -> {now})",
                 deed.reason,
                 self.clock.now(),
                 [AuditRecord(RecordKind.MAPPING, now, was or "", now), *moved(held, after)],
+                begun=True,
             )
 
     def settle(self) -> None:

@@ -83,23 +83,14 @@ class Audit(Protocol):
         reason: str,
         now: datetime,
         records: Iterable[AuditRecord] = (),
+        *,
+        begun: bool = False,
     ) -> int:
-        """Append an entry, in the transaction of what it tells; its number."""
-        ...
+        """Append an entry, in the transaction of what it tells; its number.
 
-    def announce(
-        self,
-        actor: str,
-        action: str,
-        subject: str,
-        reason: str,
-        now: datetime,
-        records: Iterable[AuditRecord] = (),
-    ) -> int:
-        """Append what is about to be done outside the state, where a crash may part both.
-
-        To be followed by ``settle`` once it is done, by ``withdraw`` where it is known
-        that it is not, and by nobody's silence: whoever comes next asks ``announced``.
+        ``begun`` announces what is about to be done outside the state, where a crash may
+        part both. To be followed by ``settle`` once it is done, by ``withdraw`` where it is
+        known that it is not, and by nobody's silence: whoever comes next asks ``announced``.
         """
         ...
 

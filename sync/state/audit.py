@@ -48,21 +48,11 @@ class SqlAudit:
         reason: str,
         now: datetime,
         records: Iterable[AuditRecord] = (),
+        *,
+        begun: bool = False,
     ) -> int:
         entry = {"actor": actor, "action": action, "subject": subject, "reason": reason}
-        return self._append({**entry, "at": now}, records)
-
-    def announce(
-        self,
-        actor: str,
-        action: str,
-        subject: str,
-        reason: str,
-        now: datetime,
-        records: Iterable[AuditRecord] = (),
-    ) -> int:
-        entry = {"actor": actor, "action": action, "subject": subject, "reason": reason}
-        return self._append({**entry, "at": now, "begun": True}, records)
+        return self._append({**entry, "at": now, "begun": begun or None}, records)
 
     def settle(self, number: int, remark: str = "") -> bool:
         values: dict[str, Any] = {"begun": None}

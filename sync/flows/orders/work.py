@@ -305,7 +305,8 @@ class OrderWork:
                 else:
                     self.decide(claim, newest, again=True, half=half)
                 return
-        if found is None and half is None and (held := self._foreseen(claim, admitted)):
+        nothing_there = found is None and half is None
+        if nothing_there and (held := foreseen(self.context.erp, admitted, claim.key)):
             self.records.quarantined(claim, held)
             return
         self.records.frozen(claim, admitted)
@@ -321,9 +322,6 @@ class OrderWork:
                 log.warning("order.overtaken", web_order=order.number.value, exc_info=True)
                 self.out_of_sight(claim)
             raise
-
-    def _foreseen(self, claim: Claim, admitted: Admitted) -> Quarantined | None:
-        return foreseen(self.context.erp, admitted, claim.key)
 
     def too_late(self, claim: Claim, order: StoreOrder, admitted: Admitted) -> None:
         """Others took over while the order was on its way, and may have given it up since.

@@ -15,6 +15,8 @@ this database has never heard of, and must still be shown as it was placed.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -580,6 +582,19 @@ document_pieces = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+
+def _price_columns() -> list[Column[Any]]:
+    """A row of prices without whose it is: its key within one scope, and its value."""
+    return [
+        *(_key(name) for name in ("price_list", "sku", "unit", "currency")),
+        *(_key(name) for name in ("min_quantity", "valid_from")),
+        Column("priority", Integer, primary_key=True, autoincrement=False),
+        _key("warehouse"),
+        _text("unit_price"),
+        _text("valid_until"),
+    ]
+
+
 # An empty text stands for "none" in the columns of this key: NULL has no place
 # in one. ``min_quantity`` is spelled without trailing zeros, so that one step
 # of a ladder cannot be there twice.
@@ -591,16 +606,7 @@ prices = Table(
     _key("audience_channel"),
     Column("level", Integer, primary_key=True, autoincrement=False),
     _key("owner"),
-    _key("price_list"),
-    _key("sku"),
-    _key("unit"),
-    _key("currency"),
-    _key("min_quantity"),
-    _key("valid_from"),
-    Column("priority", Integer, primary_key=True, autoincrement=False),
-    _key("warehouse"),
-    _text("unit_price"),
-    _text("valid_until"),
+    *_price_columns(),
     Index("prices_by_item", "sku", "audience", "audience_key"),
     sqlite_with_rowid=False,
 )
@@ -615,16 +621,7 @@ shared_price_rows = Table(
     "shared_price_rows",
     metadata,
     _key("list_id"),
-    _key("price_list"),
-    _key("sku"),
-    _key("unit"),
-    _key("currency"),
-    _key("min_quantity"),
-    _key("valid_from"),
-    Column("priority", Integer, primary_key=True, autoincrement=False),
-    _key("warehouse"),
-    _text("unit_price"),
-    _text("valid_until"),
+    *_price_columns(),
     Index("shared_price_rows_by_item", "list_id", "sku"),
     sqlite_with_rowid=False,
 )

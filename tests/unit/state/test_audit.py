@@ -112,8 +112,8 @@ def test_what_is_announced_is_settled_or_withdrawn_once(
     state: SqlState, clock: ManualClock
 ) -> None:
     with state.transaction() as on:
-        done = on.audit.announce("ann", "map", "u-1", "", clock.now(), [USER])
-        never = on.audit.announce("bob", "map", "u-2", "", clock.now(), [USER])
+        done = on.audit.note("ann", "map", "u-1", "", clock.now(), [USER], begun=True)
+        never = on.audit.note("bob", "map", "u-2", "", clock.now(), [USER], begun=True)
         assert [each.number for each in on.audit.announced()] == [done, never]
         assert [each.begun for each in on.audit.entries()] == [True, True]
         assert on.audit.settle(done, ", after all")
