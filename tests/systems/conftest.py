@@ -71,6 +71,8 @@ def _together(item: pytest.Item) -> str:
     return folder if item.path.parent != HERE else item.nodeid
 
 
+# xdist puts the groups into the names of the tests in the same step.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):

@@ -88,7 +88,9 @@ class Torture:
                         time.sleep(chance.uniform(0.05, 3.0))
                         killed_at = None
                     else:
-                        if self._await_orders(before, 1) and killed_at is not None:
+                        # It has yet to start, and is not to be kept from it.
+                        begun_work = self._await_orders(before, 1, pause_s=0.02)
+                        if begun_work and killed_at is not None:
                             outcome.recovery_s.append(round(time.monotonic() - killed_at, 2))
                         held.enter_context(self._the_moment(chance))
                     if (code := daemon.process.poll()) is not None:
@@ -148,13 +150,15 @@ class Torture:
             time.sleep(0.002)
         yield
 
-    def _await_orders(self, before: int, more: int, *, patience_s: float = LIFE_S) -> bool:
-        """Until so many orders more are in the ERP, looked at as often as can be."""
+    def _await_orders(
+        self, before: int, more: int, *, patience_s: float = LIFE_S, pause_s: float = 0.002
+    ) -> bool:
+        """Until so many orders more are in the ERP, by default looked at as often as can be."""
         give_up_at = time.monotonic() + patience_s
         while self.place.orders_in_erp() < before + more:
             if time.monotonic() > give_up_at:
                 return False
-            time.sleep(0.002)
+            time.sleep(pause_s)
         return True
 
     def _position(self) -> list[str]:
