@@ -206,7 +206,9 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
         loaded, _ = line.mapping.current()
     except SyncError as error:
         return [_error("mapping", str(error), "Correct the files named here.")]
-    told = f"version {loaded.version}, {len(loaded.mapping.assignments)} assignments"
+    count = len(loaded.mapping.assignments)
+    said = f"{count} assignments" if count else "nothing is assigned yet"
+    told = f"version {loaded.version}, {said}"
     found = [_ok("mapping", told)]
     found.extend(_error("mapping", each.said, each.remedy) for each in loaded.refused_problems)
     found.extend(_warning("mapping", each.said, each.remedy) for each in loaded.warnings)

@@ -18,6 +18,7 @@ from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
+    from sync.domain.mapping import SyncMapping
     from sync.flows.context import Progress
     from sync.mapping import CheckedFiles, FileProblem
     from sync.mapping.spots import Spots
@@ -112,7 +113,9 @@ def _in_systems(
     except SyncError as error:
         remedy = "see whether the system is up, then check again"
         said = f"not compared with the systems: {error}"
-        yield _Noted(ERROR, CHANNELS, 1, 1, "", said, remedy)
+        # Of files that assign nobody the systems could only say how channels are named there.
+        level = WARNING if _is_new(judged.mapping) else ERROR
+        yield _Noted(level, CHANNELS, 1, 1, "", said, remedy)
         return
     for each in found:
         if each.level is not FindingLevel.OK:
@@ -122,6 +125,11 @@ def _in_systems(
             spot = spots.of(place, each.path, each.text)
             at = (spot.file, spot.line, spot.column, spot.text)
             yield _Noted(each.level.value, *at, each.said, each.remedy)
+
+
+def _is_new(mapping: SyncMapping | None) -> bool:
+    """Whether nobody has said anything of a buyer or an account yet, as on a new site."""
+    return mapping is not None and not mapping.assignments and not mapping.account_policies
 
 
 def _tell(found: list[_Noted], judged: CheckedFiles | None, *, as_json: bool) -> None:
@@ -137,9 +145,12 @@ def _tell(found: list[_Noted], judged: CheckedFiles | None, *, as_json: bool) ->
         }
         for each in found
     ]
-    if not records and not as_json and judged is not None:
-        count = len(judged.mapping.assignments) if judged.mapping else 0
-        click.echo(f"Mapping {judged.version} is sound: {count} assignments, all known.")
+    mapping = judged.mapping if judged else None
+    if judged is not None and not as_json and (not records or _is_new(mapping)):
+        count = len(mapping.assignments) if mapping else 0
+        said = f"{count} assignments, all known" if count else "nothing is assigned yet"
+        click.echo(f"Mapping {judged.version} is sound: {said}.")
+    if not records and not as_json:
         return
     columns = {
         "level": "Level",

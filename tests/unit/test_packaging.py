@@ -22,8 +22,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import sync
-from sync.cli.init import SUFFIXES
 from sync.cli.output import Exit
+from sync.templates import SUFFIXES
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "tests/requirements.lock")
@@ -219,7 +219,7 @@ def test_wheel_holds_two_packages_and_the_templates_as_shared_data(wheel: Path) 
     templates = {name.removeprefix(share) for name in names if name.startswith(share)}
     assert templates == {
         f"{folder}/{file.name}"
-        for folder in ("config", "mappings")
+        for folder in ("config", "mappings", "mappings/new-site")
         for file in (wheel.parent / "tree" / folder).iterdir()
         if file.suffix in SUFFIXES
     }
@@ -274,7 +274,7 @@ def test_an_installed_service_makes_a_site_that_is_accepted(wheel: Path, tmp_pat
     shown = run([str(python), "-c", ACCEPT, str(site)], tmp_path)
     module, systems, assignments = shown.splitlines()[-1].split()
     assert Path(module).is_relative_to(home)
-    assert (systems, assignments) == ("erp,store,papers", "True")
+    assert (systems, assignments) == ("erp,store,papers", "0")
 
     again = subprocess.run(
         [home / "bin" / "tradesync", "init", site], capture_output=True, text=True, check=False
@@ -289,5 +289,5 @@ from sync.mapping import read_mapping
 from sync.settings import load_settings
 settings = load_settings(sys.argv[1], {})
 mapping = read_mapping(settings.pipelines["main"].mappings)
-print(sys.modules["sync"].__file__, ",".join(settings.systems), len(mapping.assignments) > 0)
+print(sys.modules["sync"].__file__, ",".join(settings.systems), len(mapping.assignments))
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import stat
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -13,11 +12,9 @@ import pytest
 
 from sync.cli import demo
 from sync.cli.output import Exit
-from sync.mapping import read_mapping
 from sync.planning.spool import SAMPLES
-from sync.settings import load_settings
 from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS
-from tests.unit.cli.conftest import Operator, call
+from tests.unit.cli.conftest import Operator
 
 QUARANTINED = "W-50273"
 
@@ -605,25 +602,6 @@ def test_a_sample_of_an_earlier_release_is_told_with_the_way_out(fresh: Operator
     assert ended.code == Exit.MISCONFIGURED
     assert "earlier release (it lacks orders.po_number)" in ended.err
     assert f"remove {fresh.site.root / 'var'}" in ended.err
-
-
-def test_init_makes_a_site_that_is_accepted_and_touches_nothing_that_is_there(
-    tmp_path: Path,
-) -> None:
-    folder = tmp_path / "new"
-    made = call("init", str(folder))
-    assert made.code == 0
-    assert "tradesync check --site" in made.out
-    assert "mapping.loaded" not in made.out + made.err
-    count = len(read_mapping(folder / "mappings").assignments)
-    assert f"The sample's {count}\nassignments stand there" in made.out
-    assert load_settings(folder, {}).pipelines
-    assert stat.S_IMODE((folder / "credentials").stat().st_mode) == 0o700
-    (folder / "mappings" / "customers.csv").write_text("mine")
-    again = call("init", str(folder))
-    assert again.code == Exit.FAILED
-    assert "nothing was changed" in again.err
-    assert (folder / "mappings" / "customers.csv").read_text() == "mine"
 
 
 @pytest.mark.rule("OP-7")
