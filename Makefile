@@ -23,8 +23,8 @@ THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
   tests/scenarios/test_faults_everywhere.py tests/scenarios/test_order_benchmark.py \
   tests/scenarios/test_restored_state.py tests/scenarios/test_sample_day.py \
   tests/unit/admission/test_adding_up.py tests/unit/admission/test_whole_table.py \
-  tests/unit/benchmarks tests/unit/cli/test_bulk.py tests/unit/cli/test_operators.py \
-  tests/unit/cli/test_reader_gone.py tests/unit/mapping/test_every_field.py tests/unit/sample \
+  tests/unit/benchmarks tests/unit/cli/test_bulk.py tests/unit/cli/test_demo.py \
+  tests/unit/cli/test_operators.py tests/unit/cli/test_reader_gone.py tests/unit/mapping/test_every_field.py tests/unit/sample \
   tests/unit/settings/test_every_setting.py tests/unit/sql/test_file_drop_faults.py
 # Kills and hints between two live systems take long; `make live-torture` plays them.
 LONG_LIVE := tests/systems/live/test_hints.py tests/systems/live/test_kills.py

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.cli.demo_day import Day
 from sync.cli.output import Exit, json_option
-from sync.cli.shown import as_record, show_result
-from sync.cli.site import guarded
+from sync.cli.shown import as_record, counts_line
+from sync.cli.site import guarded, settings_of
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
-    from sync.flows.context import FlowResult
+    from sync.settings import Settings
 
 # Fixed, so that the sample is the same everywhere and on every day.
 SAMPLE_DAY = date(2026, 11, 1)
@@ -31,28 +32,32 @@ SAMPLE_DAY = date(2026, 11, 1)
 @click.command(epilog="\b\nExamples:\n  tradesync demo\n  tradesync demo --keep-running")
 @click.option("--keep-running", is_flag=True, help="Afterwards run the daemon on the sample.")
 @click.option(
-    "--site", default=None, metavar="DIR", help="The sample site. Default: the source tree."
+    "--site",
+    default=None,
+    metavar="DIR",
+    help="The sample's own site. Default: var/demo of the source tree, else tradesync-demo here.",
 )
 @json_option
 @guarded
 def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
     """Build the sample once, run one cycle of all flows, and tell what came of it.
 
-    The sample is an ERP database with its papers and a store in SQLite files under
-    var/sample of the site. A second run finds nothing to do, and says so.
+    The sample is a site of its own, with an ERP database, its papers and a store in
+    SQLite files under var/sample of it. After the cycle people act on both sides: goods
+    leave, money is given back, applications are decided, accounts move; and the flows
+    that it concerns run again. A second run finds nothing to do, and says so.
     """
+    from sync.cli.demo_site import make_site
+
+    home = Path(site) if site else _default_site()
+    make_site(home)
+    settings = settings_of(str(home))
+    started = time.monotonic()
+    urls = _urls(settings)
+    _build(settings, urls, quiet=as_json)
+    from sync.bootstrap import open_installation, state_address
     from sync.cli.progress import terminal_progress
     from sync.cli.resync import resume
-    from sync.cli.site import settings_of
-    from sync.flows.cycle import FLOWS, run_flow
-
-    home = site or _source_tree()
-    settings = settings_of(home)
-    started = time.monotonic()
-    _build(settings, quiet=as_json)
-    results: list[FlowResult] = []
-    took: dict[str, float] = {}
-    from sync.bootstrap import open_installation, state_address
     from sync.scheduling.clock import SystemClock
     from sync.state.lock import hold_writer_lock
 
@@ -64,35 +69,28 @@ def demo(keep_running: bool, site: str | None, as_json: bool) -> None:
     ):
         line = installation.pipeline(None)
         resume(line)
-        for flow in FLOWS:
-            if flow == "documents":
-                _print_confirmations(settings)
-            begun = time.monotonic()
-            result = run_flow(line.context(progress), flow)
-            took[flow] = time.monotonic() - begun
-            results.append(result)
-            if not as_json:
-                show_result(result, lines=3)
-        told = _story(line, results)
+        day = Day(line, urls["erp"], urls["store"], SAMPLE_DAY, progress, quiet=as_json)
+        day.play()
+        told = _story(line, day)
     seconds = time.monotonic() - started
     if as_json:
         body = {
-            "flows": [as_record(each) for each in results],
+            "flows": [as_record(each) for each in day.morning],
+            "later": {"deeds": day.deeds, "flows": [as_record(each) for each in day.later]},
             **told,
             "seconds": round(seconds, 2),
         }
         click.echo(json.dumps(body, indent=2, ensure_ascii=False))
     else:
-        took_s = sum(took.values())
-        _tell(told, results, took_s, seconds, keep_running=keep_running, site=home)
+        _tell(told, day, seconds, keep_running=keep_running, site=str(home))
         click.echo(f"Log lines of each step are in {_relative(log_file)}.")
-    unwell = [result for result in results if result.outcome != "ok"]
+    unwell = [result for result in day.results if result.outcome != "ok"]
     for result in unwell:
         # The way out stands a hundred lines further up.
         click.echo(f"{result.flow} did not end well ({result.outcome}): {result.message}", err=True)
     if keep_running:
         # The daemon tries such a flow again, and serves the others meanwhile.
-        _keep_running(home)
+        _keep_running(str(home))
     elif unwell:
         raise click.exceptions.Exit(Exit.FAILED)
 
@@ -116,22 +114,25 @@ def _relative(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _source_tree() -> str:
-    """The folder with the sample's config/ and mappings/."""
-    here = Path(__file__).resolve().parents[2]
-    if (here / "config").is_dir():
-        return str(here)
-    return os.environ.get("TRADESYNC_SITE", ".")
+def _default_site() -> Path:
+    """Below the source tree where there is one; else in the folder that one stands in."""
+    tree = Path(__file__).resolve().parents[2]
+    return tree / "var" / "demo" if (tree / "pyproject.toml").is_file() else Path("tradesync-demo")
 
 
-def _build(settings: Any, *, quiet: bool) -> None:
+def _urls(settings: Settings) -> dict[str, str]:
+    """Of the ERP and the store, their files below the site."""
+    return {
+        system.kind: _absolute(str(system.options["url"]), settings.site.root)
+        for system in settings.systems.values()
+        if system.kind != "files"
+    }
+
+
+def _build(settings: Settings, urls: dict[str, str], *, quiet: bool) -> None:
     from sync.errors import Misconfigured
     from sync.sample.build import build_sample, sample_is_built, sample_lacks
 
-    urls = {}
-    for system in settings.systems.values():
-        if system.kind != "files":
-            urls[system.kind] = _absolute(str(system.options["url"]), settings.site.root)
     if sample_is_built(urls["erp"], urls["store"]):
         lacks = sample_lacks(urls["erp"], urls["store"])
         if lacks:
@@ -148,18 +149,6 @@ def _build(settings: Any, *, quiet: bool) -> None:
         click.echo(f"Built: {counts}")
 
 
-def _print_confirmations(settings: Any) -> None:
-    """What the people at the ERP do meanwhile: they confirm the orders that came in."""
-    from sync.sample.back_office import print_confirmations
-    from sync.sample.build import papers_of
-
-    [erp] = [each for each in settings.systems.values() if each.kind == "erp"]
-    url = _absolute(str(erp.options["url"]), settings.site.root)
-    folder = papers_of(url)
-    if folder is not None:
-        print_confirmations(url, folder, SAMPLE_DAY)
-
-
 def _absolute(url: str, base: Path) -> str:
     """A SQLite URL with its file below the site."""
     from sqlalchemy.engine import make_url
@@ -170,15 +159,17 @@ def _absolute(url: str, base: Path) -> str:
     return parsed.set(database=str(base / parsed.database)).render_as_string(hide_password=False)
 
 
-def _story(line: Pipeline, results: list[FlowResult]) -> dict[str, Any]:
+def _story(line: Pipeline, day: Day) -> dict[str, Any]:
     from sync.ports.state import LedgerFilter, LedgerState
+    from sync.sample.figures import figures_of
 
     with line.state.transaction() as state:
         counts = state.ledger.counts()
         held = state.ledger.entries(LedgerFilter(states=frozenset({LedgerState.QUARANTINED})))
     return {
         "orders": {each.value: number for each, number in counts.items() if number},
-        "writes": sum(result.writes for result in results),
+        "shows": {each.name: each.counts for each in figures_of(day.erp_url, day.store_url)},
+        "writes": sum(result.writes for result in day.results),
         "quarantined": [
             {
                 "order": entry.number,
@@ -193,18 +184,10 @@ def _story(line: Pipeline, results: list[FlowResult]) -> dict[str, Any]:
     }
 
 
-def _tell(
-    told: dict[str, Any],
-    results: list[FlowResult],
-    cycle_s: float,
-    all_s: float,
-    *,
-    keep_running: bool,
-    site: str,
-) -> None:
+def _tell(told: dict[str, Any], day: Day, all_s: float, *, keep_running: bool, site: str) -> None:
     from sync.cli.output import emit
 
-    if told["writes"] == 0 and all(result.outcome == "ok" for result in results):
+    if told["writes"] == 0 and all(result.outcome == "ok" for result in day.results):
         click.echo("\nNothing to do: both sides agree, and nothing was written.")
     if told["quarantined"]:
         click.echo("")
@@ -214,16 +197,27 @@ def _tell(
             False,
             "In quarantine",
         )
+    click.echo("")
+    shows = [{"what": name, "shown": counts_line(each)} for name, each in told["shows"].items()]
+    emit(shows, {"what": "What", "shown": "How many"}, False, "What the shop shows now")
     orders = ", ".join(f"{number} {name}" for name, number in told["orders"].items())
     click.echo(f"\nOrders: {orders}.")
-    click.echo(f"The cycle took {cycle_s:.1f} s, everything {all_s:.1f} s.")
-    example = told["quarantined"][0]["order"] if told["quarantined"] else "ORDER"
+    click.echo(f"The cycle took {day.cycle_s:.1f} s, everything {all_s:.1f} s.")
+    held = told["quarantined"][0]["order"] if told["quarantined"] else "ORDER"
+    _name_next_steps(held, site, keep_running=keep_running)
+
+
+def _name_next_steps(held: str, site: str, *, keep_running: bool) -> None:
+    from sync.sample.afternoon import BECOMES_WHOLESALE, SHIPPED_IN_PART
+
     command, where = _command(), f" --site {shlex.quote(_relative(Path(site)))}"
     click.echo(
         "\nTry next:\n"
         f"  {command} --help\n"
-        f"  {command} explain order {example}{where}\n"
-        f"  {command} quarantine show {example}{where}    (with the way out of each order)\n"
+        f"  {command} explain order {held}{where}\n"
+        f"  {command} quarantine show {held}{where}    (with the way out of each order)\n"
+        f"  {command} explain order {SHIPPED_IN_PART}{where}    (with what was captured)\n"
+        f"  {command} explain user {BECOMES_WHOLESALE}{where}    (was retail this morning)\n"
         f"  {command} registrations list{where}\n"
         f"  {command} plan all{where}"
     )
@@ -233,8 +227,8 @@ def _tell(
 
 
 def _runs_from_the_tree(site: str) -> bool:
-    """Whether `make up` means this sample."""
-    return Path(site).resolve() == Path.cwd() and Path("Makefile").is_file()
+    """Whether `make up`, here, means this sample."""
+    return Path(site).resolve() == Path.cwd() / "var" / "demo" and Path("Makefile").is_file()
 
 
 def _command() -> str:

@@ -78,6 +78,11 @@ def counts_text(counts: dict[str, int]) -> str:
     return ", ".join(words) or "nothing to do"
 
 
+def counts_line(counts: Mapping[str, int]) -> str:
+    """ "39 active, 1 closed": what there is of each kind, in the order given."""
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items() if number)
+
+
 def _name_of(name: str, number: int) -> str:
     if number == 1 and name in ONE_OF_THEM:
         return ONE_OF_THEM[name]

@@ -50,16 +50,13 @@ def work_a_day(erp_url: str, day: date) -> DaysWork:
                 state = _next_state(order)
                 moved[state] += 1
                 if state in ("SHIPPED", "PART"):
-                    _ship(connection, order, day, whole=state == "SHIPPED")
-                elif state == "INVOICED":
+                    ship(connection, order, day, whole=state == "SHIPPED")
+                    continue
+                if state == "INVOICED":
                     _invoice(connection, order, day)
                     invoiced += 1
                 message = CANCELLED_BY_BUYER if state == "CANCELLED" else None
-                connection.execute(
-                    update(erp.sales_order)
-                    .where(erp.sales_order.c.order_no == order["order_no"])
-                    .values(status=state, status_message=message, changed_at=_now())
-                )
+                _set_status(connection, order, state, message)
     finally:
         engine.dispose()
     return DaysWork(dict(moved), invoiced)
@@ -129,8 +126,20 @@ def _lines(connection: Connection, order: RowMapping) -> list[RowMapping]:
     return list(connection.execute(wanted).mappings())
 
 
-def _ship(connection: Connection, order: RowMapping, day: date, *, whole: bool) -> None:
+def _set_status(
+    connection: Connection, order: RowMapping, state: str, message: str | None = None
+) -> None:
+    connection.execute(
+        update(erp.sales_order)
+        .where(erp.sales_order.c.order_no == order["order_no"])
+        .values(status=state, status_message=message, changed_at=_now())
+    )
+
+
+def ship(connection: Connection, order: RowMapping, day: date, *, whole: bool) -> None:
+    """All of the order leaves, or all but its last line, which is back-ordered."""
     number = order["order_no"]
+    _set_status(connection, order, "SHIPPED" if whole else "PART")
     parcels = connection.execute(
         select(func.count()).select_from(erp.shipment).where(erp.shipment.c.order_no == number)
     ).scalar_one()

@@ -126,8 +126,8 @@ customer = Table(
     # TRADE: companies; SHARED: one account for many retail buyers;
     # CONSUMER: single persons from the counter, of no interest to the web store.
     Column("customer_class", String(10), nullable=False),
-    # A: active, I: inactive, P: prospect.
-    Column("status", String(1), CheckConstraint("status IN ('A', 'I', 'P')"), nullable=False),
+    # A: active, I: inactive, P: prospect, S: suspended.
+    Column("status", String(1), CheckConstraint("status IN ('A', 'I', 'P', 'S')"), nullable=False),
     Column("terms_code", ForeignKey("terms.terms_code")),
     Column("currency", String(3), nullable=False),
     Column("tax_id", String(30)),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sync.cli import demo
 from sync.cli.output import Exit
 from sync.planning.spool import SAMPLES
 from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS
@@ -544,64 +543,6 @@ def test_explain_tells_a_document_in_lines_for_a_person(operator: Operator) -> N
     assert "  - kind: invoice" in documents
     assert f"    number: {number}" in documents
     assert "{" not in said
-
-
-@pytest.mark.rule("OP-2")
-def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(fresh: Operator) -> None:
-    first = fresh("demo", "--json")
-    assert first.code == 0, first
-    assert [each["flow"] for each in first.json["flows"]] == list(FLOWS)
-    assert first.json["orders"]["acknowledged"] == GOOD_ORDERS
-    assert first.json["writes"] > 500
-    assert all(row["fix"] for row in first.json["quarantined"])
-    log_file = fresh.site.root / "var" / "demo.log"
-    assert "order.quarantined" in log_file.read_text()
-    second = fresh("demo")
-    assert second.code == 0
-    assert second.err == ""
-    assert "Nothing to do: both sides agree, and nothing was written." in second.out
-
-
-def test_a_flow_that_is_refused_is_told_last_and_keeps_no_daemon_from_running(
-    fresh: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert fresh("demo").code == 0
-    fresh.site.change(fresh.site.database("erp"), "UPDATE price_list_price SET unit_price = 99.99")
-    kept: list[str] = []
-    monkeypatch.setattr(demo, "_keep_running", kept.append)
-    running = fresh("demo", "--keep-running")
-    assert (running.code, len(kept)) == (Exit.DONE, 1)
-    assert "prices did not end well (refused)" in running.err
-    assert "--confirm" in running.err
-    once = fresh("demo")
-    assert once.code == Exit.FAILED
-    assert once.err.splitlines()[-1].startswith("prices did not end well (refused)")
-
-
-def test_the_demo_names_what_can_be_typed_in_this_folder(
-    fresh: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
-    said = fresh("demo").out.partition("Try next:")[2]
-    assert " --site ../site" in said
-    assert "--site .\n" not in said
-    assert "make up" not in said
-    assert "demo --keep-running --site ../site" in said
-    monkeypatch.chdir(fresh.site.root)
-    (fresh.site.root / "Makefile").touch()
-    said = fresh("demo").out.partition("Try next:")[2]
-    assert " plan all --site .\n" in said
-    assert "make up" in said
-
-
-def test_a_sample_of_an_earlier_release_is_told_with_the_way_out(fresh: Operator) -> None:
-    fresh.site.change(fresh.site.database("store"), "ALTER TABLE orders DROP COLUMN po_number")
-    ended = fresh("demo")
-    assert ended.code == Exit.MISCONFIGURED
-    assert "earlier release (it lacks orders.po_number)" in ended.err
-    assert f"remove {fresh.site.root / 'var'}" in ended.err
 
 
 @pytest.mark.rule("OP-7")
