@@ -195,7 +195,7 @@ def _places_in_store(
     if not customer_ids:
         return {}
     precedence = context.mapping.precedence
-    attributed = by_our_word(context)[0].keys()
+    attributed = by_our_word(context).members.keys()
 
     def rule(customer_id: CustomerId) -> _Named:
         source = Source.STORE_ATTRIBUTE if customer_id in attributed else Source.ERP_EMAIL

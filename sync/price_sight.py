@@ -21,6 +21,7 @@ from sync.domain.pricing import (
     PriceScope,
     scopes_of,
 )
+from sync.domain.views import AccountProfile
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import take_unreadable
 from sync.flows.price_run import stands_apart
@@ -111,16 +112,27 @@ class PriceSight:
         self._leave_unreadable()
         return found
 
+    def of_shown(
+        self, profiles: Collection[AccountProfile]
+    ) -> Mapping[CustomerId, Sequence[PricesSeen]]:
+        """The same of accounts that are shown, by what the store knows of them: without the ERP."""
+        if not self.possible:
+            return {}
+        found: dict[CustomerId, Sequence[PricesSeen]] = {}
+        for each in profiles:
+            sites = [site.location_id for site in each.locations]
+            its = _audiences(each.customer_id, each, sites)
+            scopes = _scopes(each.customer_id, each, {each.customer_id: sites})
+            seen = (self._is_shown(scope, its) for scope in scopes)
+            found[each.customer_id] = tuple(one for some in seen for one in some)
+        return found
+
     def of_shoppers(self) -> Sequence[ShoppersChange]:
         """What the edit's channels show, and show no more, to people without an account."""
         if not self.possible:
             return ()
         before = shopper_audiences(self._before.mapping)
         after = shopper_audiences(self._after.mapping)
-        gone = [
-            ShoppersChange(each, False, tuple(map(PricesSeen, self._shown_to(each))))
-            for each in sorted(before - after, key=lambda each: each.order)
-        ]
         erp = needs(self._before.erp, ReadsAccounts, "the ERP")
         groups = sorted({CustomerId(each.key) for each in after - before})
         accounts = self._retrying(erp.accounts, groups) if groups else {}
@@ -131,7 +143,18 @@ class PriceSight:
             told = tuple(PricesSeen(scope) for scope in scopes if each in self._publishes(scope))
             coming.append(ShoppersChange(each, True, told))
         self._leave_unreadable()
-        return (*gone, *coming)
+        return (*self.gone_from_shoppers(), *coming)
+
+    def gone_from_shoppers(self) -> Sequence[ShoppersChange]:
+        """What the edit's channels show to people without an account no more."""
+        if not self.possible:
+            return ()
+        before = shopper_audiences(self._before.mapping)
+        after = shopper_audiences(self._after.mapping)
+        return [
+            ShoppersChange(each, False, tuple(map(PricesSeen, self._shown_to(each))))
+            for each in sorted(before - after, key=lambda each: each.order)
+        ]
 
     def _is_shown(self, scope: PriceScope, its: Collection[Audience]) -> Iterator[PricesSeen]:
         """What the store shows of the scope to one of these audiences."""
@@ -236,7 +259,7 @@ def _seen(scope: PriceScope, items: Mapping[Audience, frozenset[str]]) -> Iterat
 
 def _scopes(
     customer_id: CustomerId,
-    account: Account | None,
+    account: Account | AccountProfile | None,
     sites: Mapping[CustomerId, Sequence[LocationId]],
 ) -> list[PriceScope]:
     """Own ones first, then the lists that others have too."""
@@ -246,7 +269,7 @@ def _scopes(
 
 
 def _audiences(
-    customer_id: CustomerId, account: Account | None, sites: Collection[LocationId]
+    customer_id: CustomerId, account: Account | AccountProfile | None, sites: Collection[LocationId]
 ) -> list[Audience]:
     """Whose prices buyers of this account see."""
     groups, tags = (account.price_groups, account.tags) if account is not None else ((), ())

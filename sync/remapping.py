@@ -10,17 +10,25 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from sync.domain.decision import Admitted, Quarantined, Waits
-from sync.domain.ids import CustomerId, WebOrderId
+from sync.domain.ids import CustomerId, WebOrderId, WebUserId
 from sync.domain.mapping import SyncMapping
+from sync.domain.views import AccountProfile
+from sync.errors import AccessDenied, TryLater
+from sync.flows.accounts import shown_without_erp
 from sync.flows.context import Context
+from sync.flows.everybody import OurWord, by_our_word
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks, members_of_accounts
 from sync.flows.orders.foreseeing import outlook
 from sync.mapping_check import mapping_findings
+from sync.planning.membership import Members
 from sync.planning.registrations import judged
 from sync.planning.remapping import (
     Access,
+    ActorKind,
     Move,
     access,
     contacts_changed,
@@ -33,6 +41,9 @@ from sync.ports.state import LedgerEntry, LedgerFilter, LedgerState, ResyncScope
 from sync.price_sight import PriceSight, PricesSeen, ShoppersChange
 from sync.records import keys_in_erp, keys_in_store
 from sync.routing import AccountMap
+from sync.secrecy import scrubbed
+
+log = structlog.get_logger()
 
 OPEN = frozenset(
     {
@@ -88,7 +99,11 @@ class MappingPlan:
     or doubt about the draft, ``found_before`` those of them that they say of the other too.
     ``shoppers``: prices that people without an account will see, or will no longer.
     ``contacts``: whose orders name another contact of the same account. ``applications``:
-    registrations that would stand elsewhere or lack something else."""
+    registrations that would stand elsewhere or lack something else.
+
+    ``unread`` says why the ERP could not be read. Then ``accounts`` are what the run of
+    accounts does without it: who loses sight at once. Neither the orders nor the findings
+    are told, nor what comes into sight when the ERP is back."""
 
     in_force: str
     draft: str
@@ -101,6 +116,7 @@ class MappingPlan:
     shoppers: tuple[ShoppersChange, ...] = ()
     contacts: tuple[str, ...] = ()
     applications: tuple[str, ...] = ()
+    unread: str = ""
 
     @property
     def empty(self) -> bool:
@@ -110,19 +126,28 @@ class MappingPlan:
 def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
     """What would change if ``draft`` came into force instead of the context's mapping.
 
-    Raises what the systems raise; nothing is guessed where one of them is away.
+    Nothing is guessed where the ERP is away: then it is told what the mirror withdraws
+    all the same. Raises what the store raises, and Misconfigured.
     """
     after = with_mapping(context, draft)
+    try:
+        return _whole_plan(context, after)
+    except (TryLater, AccessDenied) as error:
+        log.warning("plan.erp_unread", message=scrubbed(str(error)))
+        return _plan_without_erp(context, after, str(error))
+
+
+def _whole_plan(context: Context, after: Context) -> MappingPlan:
     then = members_of_accounts(context, ResyncScope())
     now = members_of_accounts(after, ResyncScope())
     moved = moves(then, now)
     findings = _findings(after)
-    same = context.mapping.version == draft.version
+    same = context.mapping.version == after.mapping.version
     sight = PriceSight(context, after)
     before = {_said_of(each) for each in (findings if same else _findings(context))}
     return MappingPlan(
         in_force=context.mapping.version,
-        draft=draft.version,
+        draft=after.mapping.version,
         moves=moved,
         settings=settings_changed(context.mapping, after.mapping),
         accounts=tuple(_shown(context, sight, access(moved, now), then)),
@@ -133,6 +158,65 @@ def plan_mapping(context: Context, draft: SyncMapping) -> MappingPlan:
         contacts=contacts_changed(context.mapping, after.mapping),
         applications=tuple(_applications(context, after.mapping)),
     )
+
+
+def _plan_without_erp(context: Context, after: Context, why: str) -> MappingPlan:
+    words = (by_our_word(context), by_our_word(after))
+    then, now = (_with_last(each) for each in words)
+    unsure = words[1].last.keys()
+    shown, left = shown_without_erp(context), shown_without_erp(after)
+    stay = {each: _people(profile) for each, profile in left.items()}
+    changed = access(moves({each: _people(shown[each]) for each in shown}, stay), stay)
+    sight = PriceSight(context, after)
+    return MappingPlan(
+        in_force=context.mapping.version,
+        draft=after.mapping.version,
+        moves=tuple(
+            replace(each, unsure=WebUserId(each.actor.user) in unsure)
+            if each.actor.kind is ActorKind.USER
+            else each
+            for each in moves(then, now)
+        ),
+        settings=settings_changed(context.mapping, after.mapping),
+        accounts=tuple(_shown_before(context, sight, changed, shown)),
+        orders=(),
+        findings=(),
+        found_before=(),
+        shoppers=tuple(sight.gone_from_shoppers()),
+        contacts=contacts_changed(context.mapping, after.mapping),
+        applications=tuple(_applications(context, after.mapping)),
+        unread=why,
+    )
+
+
+def _with_last(word: OurWord) -> Mapping[CustomerId, Members]:
+    """Whom the sources assign, and whom the ERP's contacts assigned last."""
+    found = dict(word.members)
+    for user, customer_id in word.last.items():
+        if customer_id is not None:
+            members = found.get(customer_id, Members())
+            found[customer_id] = replace(members, users=(*members.users, user))
+    return found
+
+
+def _people(profile: AccountProfile) -> Members:
+    return Members(profile.organisations, profile.users, profile.exceptions)
+
+
+def _shown_before(
+    context: Context,
+    sight: PriceSight,
+    changed: Sequence[Access],
+    shown: Mapping[CustomerId, AccountProfile],
+) -> Iterator[Shown]:
+    for some in chunks(changed, context.limits.accounts_per_read):
+        ids = [each.customer_id for each in some]
+        named = _by_owner(keys_in_store(context, ids))
+        prices = sight.of_shown([shown[each] for each in ids])
+        for each in some:
+            owner = each.customer_id
+            own = {name: tuple(sorted(held.get(owner, ()))) for name, held in named.items()}
+            yield Shown(each, own, prices=prices.get(owner, ()))
 
 
 def _findings(context: Context) -> tuple[Finding, ...]:

@@ -67,6 +67,7 @@ def _in_force(line: Pipeline) -> SyncMapping | None:
 def _record(plan: MappingPlan) -> dict[str, Any]:
     return {
         "compared_with": plan.in_force,
+        "erp_unread": scrubbed(plan.unread) or None,
         "draft": plan.draft,
         "moves": [
             {
@@ -130,6 +131,12 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
 
 
 def _tell(plan: MappingPlan) -> None:
+    if plan.unread:
+        click.echo(
+            f"The ERP could not be read: {scrubbed(plan.unread)}\n"
+            "This is what is withdrawn all the same. Ask again when it is back for what comes into"
+            " sight, for the open orders and for what the ERP has against the draft."
+        )
     _section("Who moves", [str(each) for each in plan.moves])
     accounts = []
     for each in plan.accounts:
@@ -158,7 +165,7 @@ def _tell(plan: MappingPlan) -> None:
         old = counted(len(plan.found_before), "warning")
         click.echo(f"\n{old} as before; `tradesync check mappings` tells all.")
     if plan.empty:
-        click.echo("It changes nothing.")
+        click.echo("It changes nothing" + (" that the ERP need not tell." if plan.unread else "."))
 
 
 def _what(account: Shown) -> str:

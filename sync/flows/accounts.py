@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from sync.errors import AccessDenied, Misconfigured, TryLater
 from sync.flows.apart import Apart, tell_accounts
 from sync.flows.changes import Touched, look_at_everything, touched_accounts
 from sync.flows.context import Context, FlowResult, needs
-from sync.flows.everybody import by_our_word
+from sync.flows.everybody import OurWord, by_our_word, forget_decided
 from sync.flows.mirroring import (
     carry_out,
     chunks,
@@ -55,7 +55,7 @@ def mirror_accounts(
     write = partial(_write, context, store)
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
         try:
-            members = members_of_accounts(context, scope)
+            members = members_of_accounts(context, scope, remember=not dry_run)
             planned = _plan(context, result, spool, scope, members, dry_run=dry_run)
         except (TryLater, AccessDenied, Misconfigured):
             # Where it is the store that is away, the first error says so already.
@@ -153,21 +153,15 @@ def _hide(
     """Take from people what they may not see any more, without the ERP.
 
     Who is mapped to what is our own word. A mapping that is corrected because
-    somebody sees what is another's must not wait until the ERP is back. Who is mapped
-    by an address that the ERP would have to look for stays where they are. Nothing is
+    somebody sees what is another's must not wait until the ERP is back. Only whom its
+    contacts assigned, when they last could be read, stays where they are. Nothing is
     added, and the guard rails judge it like any other plan.
     """
-    store = needs(context.store, MirrorsAccounts, "the store")
-    retrying = context.retrying()
-    members, unsure = by_our_word(context)
+    word = by_our_word(context)
+    if not dry_run:
+        forget_decided(context, word)
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
-        for batch in chunks(shown_ids(context, scope), context.limits.accounts_per_read):
-            shown = retrying(store.shown_accounts, batch)
-            wanted = {}
-            for each, profile in shown.items():
-                kept = staying(members.get(each, Members()), profile, unsure)
-                if kept != Members():
-                    wanted[each] = with_members(profile, kept)
+        for shown, wanted in _left_without_erp(context, word, scope):
             spool.tally.shown += len(shown)
             spool.tally.wanted += len(wanted)
             for change in filter(hides, plan_mirror(wanted, shown, lambda key: key.value)):
@@ -178,7 +172,42 @@ def _hide(
             "The ERP could not be read. What somebody may not see any more is withdrawn all the"
             " same; nothing else is mirrored."
         )
+        if not dry_run:
+            # Its contacts may say the same when it is back: no feed will tell of that.
+            look_at_everything(context, [Feed.ACCOUNTS])
         carry_out(context, result, spool, write, scope, dry_run=dry_run)
+
+
+def shown_without_erp(context: Context) -> Mapping[CustomerId, AccountProfile]:
+    """What a run that cannot read the ERP leaves in sight of somebody, and of whom.
+
+    Raises what the store raises.
+    """
+    left: dict[CustomerId, AccountProfile] = {}
+    for shown, wanted in _left_without_erp(context, by_our_word(context), ResyncScope()):
+        gone = filter(hides, plan_mirror(wanted, shown, lambda key: key.value))
+        changed = {change.key: change.after for change in gone}
+        for each, profile in shown.items():
+            after = changed.get(each, profile)
+            if after is not None:
+                left[each] = after
+    return left
+
+
+def _left_without_erp(
+    context: Context, word: OurWord, scope: ResyncScope
+) -> Iterator[tuple[Mapping[CustomerId, AccountProfile], Mapping[CustomerId, AccountProfile]]]:
+    """Shown accounts, some at a time, and those that somebody may still see, with these people."""
+    store = needs(context.store, MirrorsAccounts, "the store")
+    retrying = context.retrying()
+    for batch in chunks(shown_ids(context, scope), context.limits.accounts_per_read):
+        shown = retrying(store.shown_accounts, batch)
+        wanted = {}
+        for each, profile in shown.items():
+            kept = staying(word.members.get(each, Members()), profile, word.last)
+            if kept != Members():
+                wanted[each] = with_members(profile, kept)
+        yield shown, wanted
 
 
 def _write(

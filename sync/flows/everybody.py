@@ -8,7 +8,7 @@ sees one that a later source names.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -19,7 +19,9 @@ from sync.errors import Misconfigured, Refusal
 from sync.flows.context import Context
 from sync.planning.membership import Members, mapped_accounts
 from sync.ports.erp import FindsContacts
+from sync.ports.state import ContactAnswer
 from sync.ports.store import ListsStaffAttributes, ListsVerifiedUsers, ReadsBuyers
+from sync.routing import AccountMap, Usable
 from sync.secrecy import scrubbed
 
 log = structlog.get_logger()
@@ -28,26 +30,68 @@ TOLD_EVERY = 500
 """Addresses between two words about how far the looking for them is."""
 
 
-def everybody(context: Context) -> Mapping[CustomerId, Members]:
+def everybody(context: Context, *, remember: bool = False) -> Mapping[CustomerId, Members]:
     """Every account that somebody is usably assigned to, with who acts for it.
 
-    Raises what the store raises, and where addresses assign what the ERP raises: a
-    directory that cannot be read is no empty one.
+    ``remember`` keeps what the ERP's contacts said, for ``by_our_word``: before whatever
+    follows from it is shown. Raises what the store raises, and where addresses assign what
+    the ERP raises: a directory that cannot be read is no empty one.
     """
     found = accounts_by_address(context)
+    if remember:
+        _remember(context, found.answers(context))
     for user, refusal in found.unread.items():
         log.warning("user.address_unread", user=user.value, message=scrubbed(str(refusal)))
     return _mapped(context, by_address=found.accounts, left_out=found.unread.keys())
 
 
-def by_our_word(context: Context) -> tuple[Mapping[CustomerId, Members], Collection[WebUserId]]:
-    """The same without the ERP, and the users of whom only their addresses tell.
+@dataclass(frozen=True, slots=True)
+class OurWord:
+    """Who acts for which account, as far as it is known without the ERP.
 
-    Nothing is said of these: none of them is among the members. Raises what the store
-    raises.
+    ``last``: users of whom their addresses have to tell, none of them among the
+    ``members``, each with the account that is theirs by what the ERP's contacts said last;
+    where they never said anything of that address, by a source after the addresses. None
+    is no account.
     """
-    unsure = frozenset(each.web_user for each in left_to_addresses(context))
-    return _mapped(context, left_out=unsure), unsure
+
+    members: Mapping[CustomerId, Members]
+    last: Mapping[WebUserId, CustomerId | None]
+
+
+def by_our_word(context: Context) -> OurWord:
+    """The same without the ERP. Raises what the store raises."""
+    unsure = {each.web_user: each for each in left_to_addresses(context)}
+    known: Mapping[WebUserId, ContactAnswer] = {}
+    if unsure:
+        with context.state.transaction() as state:
+            known = state.contact_answers.known()
+    last = {key: _last_word(context.accounts, user, known.get(key)) for key, user in unsure.items()}
+    return OurWord(_mapped(context, left_out=unsure.keys()), last)
+
+
+def _last_word(
+    accounts: AccountMap, user: WebUser, said: ContactAnswer | None
+) -> CustomerId | None:
+    if said is not None and said.is_about(user.verified_email or ""):
+        return said.customer_id
+    found = accounts.find(user.web_user, None, BuyerRecord(user=user))
+    return found.customer_id if isinstance(found, Usable) else None
+
+
+def forget_decided(context: Context, word: OurWord) -> None:
+    """Keep what the ERP's contacts said of nobody of whom another source decides by now.
+
+    Should that assignment end before they can be read again, it leaves nothing behind.
+    """
+    with context.state.transaction() as state:
+        known = state.contact_answers.known()
+        state.contact_answers.replace({key: known[key] for key in known.keys() & word.last.keys()})
+
+
+def _remember(context: Context, answers: Mapping[WebUserId, ContactAnswer]) -> None:
+    with context.state.transaction() as state:
+        state.contact_answers.replace(answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +99,25 @@ class ByAddress:
     """The accounts with the address of each user whom an address may assign.
 
     ``unread``: users of whom the ERP cannot tell, and why. Their orders are held, and they
-    act for nobody meanwhile, whatever a later source says.
+    act for nobody meanwhile, whatever a later source says. ``addresses`` are what was asked
+    for, of them all.
     """
 
     accounts: Mapping[WebUserId, Sequence[CustomerId]]
     unread: Mapping[WebUserId, Refusal]
+    addresses: Mapping[WebUserId, str] = field(default_factory=dict)
+
+    def answers(self, context: Context) -> Mapping[WebUserId, ContactAnswer]:
+        """Of each who is a contact, or may be, the account that is theirs by that."""
+        found: dict[WebUserId, CustomerId | None] = dict.fromkeys(self.unread)
+        for user, accounts in self.accounts.items():
+            if accounts:
+                told = context.accounts.find(user, None, BuyerRecord(), accounts)
+                found[user] = told.customer_id if isinstance(told, Usable) else None
+        return {
+            user: ContactAnswer.to(self.addresses[user], customer_id)
+            for user, customer_id in found.items()
+        }
 
 
 def accounts_by_address(context: Context) -> ByAddress:
@@ -86,6 +144,7 @@ def accounts_by_address(context: Context) -> ByAddress:
     return ByAddress(
         {user: found[address] for user, address in users.items() if address in found},
         {user: unread[address] for user, address in users.items() if address in unread},
+        users,
     )
 
 

@@ -40,12 +40,14 @@ def chunks(values: Sequence[T] | Iterator[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def members_of_accounts(context: Context, scope: ResyncScope) -> Mapping[CustomerId, Members]:
-    """The accounts that the run is about, with who acts for each.
+def members_of_accounts(
+    context: Context, scope: ResyncScope, *, remember: bool = False
+) -> Mapping[CustomerId, Members]:
+    """The accounts that the run is about, with who acts for each; see ``everybody``.
 
     Raises what the store raises: a directory that cannot be read is no empty one.
     """
-    found = everybody(context)
+    found = everybody(context, remember=remember)
     if scope.customer is None:
         return found
     wanted = CustomerId(scope.customer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sync.domain.account import Account, Location
@@ -78,7 +78,13 @@ def with_members(shown: AccountProfile, members: Members) -> AccountProfile:
     )
 
 
-def staying(members: Members, shown: AccountProfile, unsure: Collection[WebUserId]) -> Members:
-    """These members, and those users to whom it is shown and of whom nobody knows just now."""
-    kept = {each for each in shown.users if each in unsure}
+def staying(
+    members: Members, shown: AccountProfile, last: Mapping[WebUserId, CustomerId | None]
+) -> Members:
+    """These members, and those to whom it is shown and whose account it was by the ``last`` word.
+
+    ``last`` has users of whom nobody knows just now. Whoever saw it by a line that is gone
+    is not kept by that.
+    """
+    kept = {each for each in shown.users if last.get(each) == shown.customer_id}
     return replace(members, users=tuple(sorted({*members.users, *kept})))

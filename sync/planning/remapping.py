@@ -45,18 +45,25 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """From one account to another; None: no account of their own."""
+    """From one account to another; None: no account of their own.
+
+    ``unsure``: the ERP's contacts, which cannot be read, may still assign them one.
+    """
 
     actor: Actor
     before: CustomerId | None
     after: CustomerId | None
+    unsure: bool = False
 
     def __str__(self) -> str:
+        if self.after is None and self.unsure:
+            return f"{self.actor}: no longer {self.before}; {_UNSURE}"
         if self.after is None:
             return f"{self.actor}: no longer {self.before}; {_WITHOUT[self.actor.kind]}"
         return f"{self.actor}: {self.before or _BEFORE[self.actor.kind]} -> {self.after}"
 
 
+_UNSURE = "the ERP's contacts decide once they can be read"
 _BEFORE = {
     ActorKind.ORGANISATION: "nobody",
     ActorKind.USER: "nobody",

@@ -19,8 +19,16 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from sync.domain import codec
 from sync.domain.decision import Closing, Decision, Problem
-from sync.domain.ids import ChannelId, CustomerId, ErpOrderNumber, IdempotencyKey, WebOrderId
+from sync.domain.ids import (
+    ChannelId,
+    CustomerId,
+    ErpOrderNumber,
+    IdempotencyKey,
+    WebOrderId,
+    WebUserId,
+)
 from sync.domain.order import StoreOrder
 from sync.domain.sales_order import OrderStatus, SalesOrder
 from sync.domain.times import Watermark
@@ -703,6 +711,42 @@ class MappingVersions(Protocol):
     def note_refused(self, version: str, problems: tuple[str, ...], now: datetime) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ContactAnswer:
+    """The account that was a user's by the ERP's contacts; None: none that could be used.
+
+    ``address`` is a digest of the verified address that they were asked for.
+    """
+
+    customer_id: CustomerId | None
+    address: str
+
+    @classmethod
+    def to(cls, address: str, customer_id: CustomerId | None) -> ContactAnswer:
+        return cls(customer_id, digest_of(address))
+
+    def is_about(self, address: str) -> bool:
+        return self.address == digest_of(address)
+
+
+def digest_of(address: str) -> str:
+    """Tells e-mail addresses apart, case ignored, and does not hold them."""
+    return codec.fingerprint(address.casefold())
+
+
+class ContactAnswers(Protocol):
+    """What the ERP's contacts said last of users whom their addresses may assign (WA-2).
+
+    Whoever is no contact is not among them, nor anybody of whom another source decided.
+    """
+
+    def known(self) -> Mapping[WebUserId, ContactAnswer]: ...
+
+    def replace(self, answers: Mapping[WebUserId, ContactAnswer]) -> None:
+        """These, and no others any more."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction's view of the state of one pipeline."""
 
@@ -735,6 +779,9 @@ class Transaction(Protocol):
 
     @property
     def price_memory(self) -> PriceMemory: ...
+
+    @property
+    def contact_answers(self) -> ContactAnswers: ...
 
     @property
     def systems(self) -> Systems:

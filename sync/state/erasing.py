@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, and_, insert, select, update
+from sqlalchemy import Column, Connection, Table, and_, delete, insert, or_, select, update
 
 from sync.domain import codec, erasure
 from sync.domain.erasure import ERASED, Person
@@ -22,7 +22,7 @@ from sync.domain.ids import StoreId, WebOrderId
 from sync.domain.order import StoreOrder, WebOrder
 from sync.domain.sales_order import SalesOrder
 from sync.ports.audit import AuditRecord, RecordKind
-from sync.ports.state import LedgerState
+from sync.ports.state import LedgerState, digest_of
 from sync.state import erased_rows, rows, versions
 from sync.state.audit import SqlAudit
 from sync.state.erasing_registrations import FoundRegistration, RegistrationErasure
@@ -31,6 +31,7 @@ from sync.state.rows import Row
 from sync.state.schema import (
     audit,
     audit_records,
+    contact_answers,
     ledger,
     ledger_events,
     ledger_of,
@@ -162,12 +163,24 @@ class SqlErasure:
         history += self._registrations.erase(applied, actor, now)
         elsewhere = self._erase_elsewhere(hidden, {each.number for each in fresh})
         elsewhere += self._erase_old_mappings(hidden)
-        if fresh or applied or elsewhere:
-            self._note(fresh, applied, actor, hidden.out_of(reason), now)
         users = {each.web_user for each in found if each.web_user}
         users |= {each.web_user for each in registered if each.web_user}
+        elsewhere += self._forget_contacts(person, users)
+        if fresh or applied or elsewhere:
+            self._note(fresh, applied, actor, hidden.out_of(reason), now)
         files = self._mapping_files(_Hidden(hidden.texts | users))
         return Erased(len(fresh), history, elsewhere, files, len(applied))
+
+    def _forget_contacts(self, person: Person, users: Collection[str]) -> int:
+        """What the ERP's contacts said of the person's address."""
+        theirs = {*users, *([person.web_user.value] if person.web_user else [])}
+        address = digest_of(person.email) if person.email else None
+        return self._connection.execute(
+            delete(contact_answers).where(
+                contact_answers.c.pipeline == self._pipeline,
+                or_(contact_answers.c.web_user.in_(theirs), contact_answers.c.address == address),
+            )
+        ).rowcount
 
     def _rows(self) -> Iterator[Row]:
         query = select(ledger).where(self._mine).order_by(ledger.c.order_id)

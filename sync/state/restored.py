@@ -17,6 +17,7 @@ from sync.ports.state import LedgerState, RequestState
 from sync.state.schema import (
     REVISION,
     audit,
+    contact_answers,
     ledger,
     ledger_events,
     plans,
@@ -68,6 +69,7 @@ def mark(file: Path, backup: Path, now: datetime, actor: str, reason: str = "") 
                 ),
             )
             _forget_prices(connection)
+            _forget_contacts(connection)
             _note(connection, backup, now, actor, reason)
             connection.exec_driver_sql("COMMIT")
     finally:
@@ -119,6 +121,11 @@ def _forget_prices(connection: Connection) -> None:
     connection.execute(delete(price_partitions))
     connection.execute(delete(price_states))
     connection.execute(delete(price_vectors))
+
+
+def _forget_contacts(connection: Connection) -> None:
+    """Somebody may have been assigned otherwise since: nobody keeps what they said then."""
+    connection.execute(delete(contact_answers))
 
 
 def _note(connection: Connection, backup: Path, now: datetime, actor: str, reason: str) -> None:

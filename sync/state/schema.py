@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -462,3 +462,12 @@ price_states = Table(
     Column("ends", Date, comment="when the first entry is over; empty: none is"),
 )
 Index("ix_price_states_vector", price_states.c.pipeline, price_states.c.vector)
+
+contact_answers = Table(
+    "contact_answers",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("web_user", _KEY, primary_key=True),
+    Column("customer_id", _KEY, comment="empty: they name no account that could be used"),
+    Column("address", String(64), nullable=False, comment="a digest of what was asked for"),
+)

@@ -15,6 +15,7 @@ from sync.domain.order import StoreOrder
 from sync.ports.clock import Clock
 from sync.ports.state import DAEMON
 from sync.state.audit import SqlAudit
+from sync.state.contact_answers import SqlContactAnswers
 from sync.state.erasing import SqlErasure
 from sync.state.errors import translated
 from sync.state.ledger import SqlLedger
@@ -105,6 +106,10 @@ class SqlTransaction:
     @cached_property
     def price_memory(self) -> SqlPriceMemory:
         return SqlPriceMemory(self._connection, self._pipeline, self._store_id)
+
+    @cached_property
+    def contact_answers(self) -> SqlContactAnswers:
+        return SqlContactAnswers(self._connection, self._pipeline)
 
 
 class SqlState:

@@ -21,6 +21,7 @@ from sync.domain.ids import (
     LocationId,
     StoreId,
     WebOrderId,
+    WebUserId,
 )
 from sync.domain.order import StoreOrder
 from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope
@@ -32,6 +33,7 @@ from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
     DAEMON,
+    ContactAnswer,
     HeldPlan,
     LedgerEntry,
     LedgerEvent,
@@ -62,6 +64,7 @@ class Tables:
     vectors: dict[bytes, PackedVector] = field(default_factory=dict)
     forgotten: dict[Forgotten, bytes] = field(default_factory=dict)
     stated: dict[PriceScope, Stated] = field(default_factory=dict)
+    contacts: dict[WebUserId, ContactAnswer] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         return Tables(
@@ -76,6 +79,7 @@ class Tables:
             dict(self.vectors),
             dict(self.forgotten),
             dict(self.stated),
+            dict(self.contacts),
         )
 
 
@@ -424,6 +428,18 @@ class MemoryPriceMemory:
         return len(unneeded)
 
 
+class MemoryContactAnswers:
+    def __init__(self, held: dict[WebUserId, ContactAnswer]) -> None:
+        self._held = held
+
+    def known(self) -> Mapping[WebUserId, ContactAnswer]:
+        return dict(self._held)
+
+    def replace(self, answers: Mapping[WebUserId, ContactAnswer]) -> None:
+        self._held.clear()
+        self._held.update(answers)
+
+
 class NoRuns:
     """Runs are told to nobody here."""
 
@@ -448,6 +464,7 @@ class MemoryTransaction:
     runs: NoRuns
     registrations: MemoryRegistrations
     price_memory: MemoryPriceMemory
+    contact_answers: MemoryContactAnswers
 
 
 class MemoryState:
@@ -477,6 +494,7 @@ class MemoryState:
                 NoRuns(),
                 MemoryRegistrations(tables),
                 MemoryPriceMemory(tables),
+                MemoryContactAnswers(tables.contacts),
             )
             self._tables = tables
         finally:

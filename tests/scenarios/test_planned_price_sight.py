@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync.domain.account import Item
+from sync.domain.account import Contact, Item
 from sync.domain.channel import Channel, LoginWall, RetailGroup
-from sync.domain.ids import CustomerId, LocationId, Sku, WebUserId
-from sync.domain.mapping import Assignment, SyncMapping
+from sync.domain.ids import ContactId, CustomerId, LocationId, Sku, WebUserId
+from sync.domain.mapping import Assignment, Source, SyncMapping
 from sync.domain.pricing import (
     DEFAULT_LIST,
     ITEM_OVERRIDES,
@@ -27,6 +27,7 @@ from sync.domain.pricing import (
     PriceLevel,
     PriceScope,
 )
+from sync.planning.remapping import Actor, ActorKind
 from sync.price_sight import PricesSeen
 from sync.remapping import MappingPlan, plan_mapping
 from sync.state import open_state
@@ -64,7 +65,12 @@ SCOPES = (
     *(PriceScope.account(each) for each in (*ACCOUNTS, RETAIL, DOLLAR)),
     *map(PriceScope.location, SITES.values()),
 )
+USERS = (HARBOUR_BUYER, MILL_BUYER, WebUserId("u-nobody"))
 some = st.booleans
+
+
+def mail(user: WebUserId) -> str:
+    return f"{user}@x.example"
 
 
 def subsets(values: tuple[Any, ...]) -> st.SearchStrategy[frozenset[Any]]:
@@ -93,7 +99,7 @@ def mappings(draw: st.DrawFn) -> Mapping[str, Any]:
     ]
     assigned += [
         Assignment(customer, user=user, origin="customers.csv:4")
-        for user in (HARBOUR_BUYER, MILL_BUYER, WebUserId("u-nobody"))
+        for user in USERS
         if (customer := draw(account)) is not None
     ]
     wall = draw(st.sampled_from(LoginWall))
@@ -276,6 +282,85 @@ def test_what_is_told_to_come_into_sight_is_what_the_store_then_shows(
     world = the_world(stock, prices, members, before)
     try:
         check(world, dataclasses.replace(world.mapping, version="v2", **after))
+    finally:
+        world.engine.dispose()
+
+
+People = set[tuple[CustomerId, str]]
+
+
+def people_in(world: World) -> People:
+    """Who the store shows which account to."""
+    accounts = world.store.shown_accounts(list(world.store.shown_customer_ids()))
+    return {
+        (customer_id, str(Actor(kind, user=user, organisation=organisation)))
+        for customer_id, profile in accounts.items()
+        for kind, user, organisation in (
+            *((ActorKind.USER, each.value, "") for each in profile.users),
+            *((ActorKind.ORGANISATION, "", each.value) for each in profile.organisations),
+        )
+    }
+
+
+def check_away(world: World, draft: SyncMapping) -> None:
+    """The plan names whom the run takes what from, and nobody else, without the ERP."""
+    mirrored(world)
+    was, people = shown(world), people_in(world)
+    seen = {each: seen_by(world, was, each) for each in ACCOUNTS}
+    world.erp.deny_access()
+    plan = plan_mapping(world.context(), draft)
+    assert plan.unread
+    assert people_in(world) == people, "nothing may be written"
+    world.mapping = draft
+    mirrored(world)
+
+    now, left = shown(world), people_in(world)
+    loses = {
+        (each.access.customer_id, str(who)) for each in plan.accounts for who in each.access.loses
+    }
+    gains = {
+        (each.access.customer_id, str(who)) for each in plan.accounts for who in each.access.gains
+    }
+    assert (loses, gains) == (people - left, left - people)
+    gone = {customer_id for customer_id, _ in people} - {customer_id for customer_id, _ in left}
+    assert {each.access.customer_id for each in plan.accounts if each.access.withdrawn} == gone
+    for each in plan.accounts:
+        assert told(each.prices) == seen[each.access.customer_id]
+    for move in plan.moves:
+        if move.before is not None:
+            assert (move.before, str(move.actor)) in loses
+    check_shoppers(plan, was, now)
+    own = {key for each in gone for key in (each.value, SITES[each].value)}
+    assert not {audience for audience, _ in now if audience.key in own}
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40, deadline=None)
+@given(
+    prices=PRICES,
+    contacts=st.fixed_dictionaries(dict.fromkeys(USERS, subsets((*ACCOUNTS, RETAIL)))),
+    precedence=st.permutations((Source.MAPPING_FILE, Source.ERP_EMAIL)),
+    before=mappings(),
+    after=mappings(),
+)
+def test_what_is_told_while_the_erp_is_away_is_what_the_mirror_takes_away_without_it(
+    prices: Any,
+    contacts: Mapping[WebUserId, frozenset[CustomerId]],
+    precedence: list[Source],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    sources = {"precedence": tuple(precedence)}
+    nobody = dict.fromkeys((*ACCOUNTS, RETAIL), (frozenset[str](), frozenset[str]()))
+    world = the_world((a.an_item(sku=SKUS[0]),), prices, nobody, {**before, **sources})
+    for user in USERS:
+        world.store.add_user(a.a_web_user(web_user=user, memberships=(), verified_email=mail(user)))
+    for each in (*ACCOUNTS, RETAIL):
+        own = [
+            Contact(ContactId(str(user)), mail(user)) for user in USERS if each in contacts[user]
+        ]
+        world.erp.change_account(each, contacts=tuple(own))
+    try:
+        check_away(world, dataclasses.replace(world.mapping, version="v2", **after))
     finally:
         world.engine.dispose()
 

@@ -32,7 +32,9 @@ DAY = 86400.0
 LATER_TABLES = (
     *("registrations", "registration_events", "settlements"),
     *("price_partitions", "price_vectors", "price_states", "audit_records"),
+    "contact_answers",
 )
+UNDONE = ("DROP TABLE audit_records", "DROP TABLE contact_answers")
 # The audit trail before it knew which records a decision was about.
 AUDIT_BEFORE = (
     "DROP INDEX ix_audit_begun",
@@ -291,7 +293,7 @@ def test_entries_of_the_version_before_name_the_mapping_that_decided_them(
         with engine.begin() as connection:
             connection.execute(text("ALTER TABLE ledger DROP COLUMN mapping_version"))
             connection.execute(text("DROP TABLE price_states"))
-            for statement in ("DROP TABLE audit_records", *AUDIT_BEFORE):
+            for statement in (*UNDONE, *AUDIT_BEFORE):
                 connection.execute(text(statement))
             connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
         engine.dispose()
@@ -336,7 +338,7 @@ def test_decisions_of_the_version_before_are_found_by_what_they_were_about(
         engine = open_state(url)
         Steps(state_on(engine, clock), clock).brought_in()
         with engine.begin() as connection:
-            for statement in ("DROP TABLE audit_records", *AUDIT_BEFORE):
+            for statement in (*UNDONE, *AUDIT_BEFORE):
                 connection.execute(text(statement))
             for action, subject, _ in notes:
                 connection.execute(
