@@ -59,8 +59,7 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
 
 def _systems(lines: list[Pipeline]) -> list[dict[str, Any]]:
     """How the systems of these pipelines were last found, by whichever process ran last."""
-    told = ((each.settings.erp, each.settings.store, each.settings.files) for each in lines)
-    names = {system.name for ends in told for system in ends if system is not None}
+    names = {system.name for each in lines for system in each.settings.systems}
     with lines[0].state.transaction() as state:
         records = state.systems.all()
     return [

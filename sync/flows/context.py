@@ -91,11 +91,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploads:
+    """Where the files lie that applicants hand in.
+
+    ``begins``: what a reference begins with before the name of the file in there.
+    """
+
+    files: HoldsFiles
+    begins: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One pipeline, ready to run flows. The mapping is one immutable version.
 
     ``assignments`` are the files behind it, where a flow may write into them.
-    ``files`` is where the files of documents lie, None where the settings name no place.
+    ``files`` is where the files of documents lie, ``uploads`` where those of applicants do;
+    None where the settings name no place.
     ``as_of`` is a day in the ERP's calendar that something is planned for, as if it were today.
     ``price_changes`` is where a plan of prices tells each of its changes; they may be many more
     than fit in memory.
@@ -112,6 +124,7 @@ class Context:
     progress: Progress = silent
     assignments: AssignsCustomers | None = None
     files: HoldsFiles | None = None
+    uploads: Uploads | None = None
     as_of: date | None = None
     price_changes: Callable[[Iterator[PriceChange]], None] | None = None
 
