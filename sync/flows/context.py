@@ -16,7 +16,7 @@ from sync.flows.retrying import Patience, Retrying
 from sync.planning.guards import Guard
 from sync.planning.plan import Change
 from sync.ports.clock import Clock
-from sync.ports.erp import Erp
+from sync.ports.erp import Erp, lacking
 from sync.ports.files import HoldsFiles
 from sync.ports.registrations import AssignsCustomers
 from sync.ports.state import ResyncScope, State
@@ -143,7 +143,7 @@ class Context:
 def needs(system: object, capability: type[T], name: str) -> T:
     """The system as that capability. Raises Misconfigured naming what it lacks."""
     if not isinstance(system, capability):
-        raise Misconfigured(f"{name} cannot serve this flow: it lacks {capability.__name__}")
+        raise Misconfigured(f"this cannot be served: {lacking(system, [capability], name)}")
     return system
 
 
