@@ -153,7 +153,7 @@ class FlowResult:
 
     ``samples`` names some of the changes, ``remarks`` what a person should know,
     ``plan_id`` the plan that waits for a confirmation. ``price_lists`` are the numbers of
-    a plan that uses lists which accounts share.
+    a plan that uses lists which accounts share, ``no_price_lists`` is why one uses none.
     """
 
     flow: str
@@ -164,6 +164,7 @@ class FlowResult:
     message: str = ""
     plan_id: str | None = None
     price_lists: dict[str, int] = field(default_factory=dict)
+    no_price_lists: str = ""
 
     def count(self, name: str, number: int = 1) -> None:
         if number:

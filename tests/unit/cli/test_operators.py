@@ -478,7 +478,7 @@ def test_a_plan_of_prices_tells_old_and_new_amounts_some_in_lines_and_all_as_jso
     assert len(changes) == planned["counts"]["would_change"] > SAMPLES
     for each in changes:
         assert each["change"] == "changed"
-        assert each["after"]["unit_price"] == "7.5"
+        assert each["after"]["unit_price"] == "7.50"
         assert Decimal(each["before"]["unit_price"]) not in (0, Decimal("7.5"))
         assert each["audience"]
         assert (each["currency"], each["unit"]) != ("", "")
