@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sync.domain.account import Item
+from sync.domain.channel import RetailGroup
 from sync.domain.codec import encode
 from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.document import Document, DocumentKind, DocumentRecord
@@ -291,12 +292,29 @@ def _says(found: Usable | Unusable | None) -> str | None:
 def _retail_lines(context: Context) -> list[str]:
     lines = []
     for channel in context.mapping.channels.values():
-        groups = ", ".join(group.customer_id.value for group in channel.retail_groups)
+        groups = _groups(channel.retail_groups)
         lines.append(
             f"  on channel {channel.channel_id} ({channel.mode.value}): "
             + (f"retail group {groups}" if groups else "quarantined, nobody is retail here (WA-2a)")
         )
     return lines
+
+
+def _groups(groups: Sequence[RetailGroup]) -> str:
+    """The retail groups of a channel and, where there are several, what tells which one it is."""
+    if len(groups) < 2:
+        return "".join(group.customer_id.value for group in groups)
+    named = " or ".join(f"{each.customer_id} ({_sells(each)})" for each in groups)
+    differ = {"currency": {frozenset(each.currencies) for each in groups}}
+    differ["country"] = {each.countries for each in groups}
+    by = " and ".join(name for name, values in differ.items() if len(values) > 1)
+    fits = f"else by the order's {by}" if by else "and nothing else tells them apart"
+    return f"{named}: the one that priced the cart, {fits} (WA-2f)"
+
+
+def _sells(group: RetailGroup) -> str:
+    where = f" in {', '.join(sorted(group.countries))}" if group.countries else ""
+    return f"{', '.join(group.currencies)}{where}"
 
 
 def explain_users_price(

@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from sync.domain.account import Contact
+from sync.domain.channel import RetailGroup
 from sync.domain.decision import Admitted
 from sync.domain.document import DocumentKind
-from sync.domain.ids import ContactId, ErpOrderNumber, LocationId, OrganisationId, Sku
+from sync.domain.ids import (
+    ContactId,
+    CustomerId,
+    ErpOrderNumber,
+    LocationId,
+    OrganisationId,
+    Sku,
+)
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Buyer, Membership, Role
 from sync.domain.pricing import PriceScope
@@ -34,7 +42,9 @@ from tests.scenarios.world import (
     HARBOUR_ORG,
     MILL,
     RETAIL,
+    WEB,
     World,
+    a_channel,
     a_paper,
     harbour_order,
     ten,
@@ -109,6 +119,50 @@ def test_a_source_that_must_not_be_used_is_told_and_decides(world: World) -> Non
     assert said is not None
     assert "retail group" in said
     assert not any("on channel" in step for step in answer["steps"]), "never told as retail"
+
+
+@pytest.mark.rule("OP-3", "WA-2f")
+@pytest.mark.parametrize(
+    "other, told",
+    [
+        (None, f"retail group {RETAIL}"),
+        (
+            RetailGroup(CustomerId("US"), ("USD",)),
+            (
+                f"retail group {RETAIL} (EUR) or US (USD): the one that priced the cart,"
+                " else by the order's currency (WA-2f)"
+            ),
+        ),
+        (
+            RetailGroup(CustomerId("AT"), ("EUR",), frozenset({"DE", "AT"})),
+            (
+                f"retail group {RETAIL} (EUR) or AT (EUR in AT, DE): the one that priced the cart,"
+                " else by the order's country (WA-2f)"
+            ),
+        ),
+        (
+            RetailGroup(CustomerId("UK"), ("GBP", "EUR"), frozenset({"GB"})),
+            (
+                f"retail group {RETAIL} (EUR) or UK (GBP, EUR in GB): the one that priced the cart,"
+                " else by the order's currency and country (WA-2f)"
+            ),
+        ),
+        (
+            RetailGroup(CustomerId("X"), ("EUR",)),
+            (
+                f"retail group {RETAIL} (EUR) or X (EUR): the one that priced the cart,"
+                " and nothing else tells them apart (WA-2f)"
+            ),
+        ),
+    ],
+)
+def test_of_several_retail_groups_it_is_told_what_decides(
+    world: World, other: RetailGroup | None, told: str
+) -> None:
+    groups = (*a_channel().retail_groups, *([other] if other else []))
+    world.remap(channels={WEB: a_channel(retail_groups=groups)})
+    steps = explain_user(world.context(), "u-nobody")["steps"]
+    assert steps[-1] == f"  on channel {WEB} (hybrid): {told}"
 
 
 ASKED: dict[str, Any] = {"quantity": Decimal(10), "unit": None, "currency": None, "day": None}
