@@ -8,6 +8,7 @@ import stat
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -230,9 +231,13 @@ def test_a_state_that_is_gone_is_told_by_every_command_and_given_up_with_a_reaso
     "changes, said",
     [
         ("condition = 'denied', message = 'the login was refused'", "erp is denied since"),
+        (
+            "condition = 'misconfigured', message = 'no such table: kunden'",
+            "    no such table: kunden\n    way out: correct the settings or the profile",
+        ),
         ("clock_skew_s = -3600", "its clock is -3600 s off ours"),
     ],
-    ids=["login", "clock"],
+    ids=["login", "profile", "clock"],
 )
 def test_status_asks_for_a_person_where_only_one_can_help(
     fresh: Operator, changes: str, said: str
@@ -243,6 +248,30 @@ def test_status_asks_for_a_person_where_only_one_can_help(
     told = fresh("status")
     assert told.code == Exit.NEEDS_PERSON
     assert said in told.out
+    [erp] = [each for each in fresh("status", "--json").json["systems"] if each["system"] == "erp"]
+    assert bool(erp["way_out"]) == (erp["condition"] != "up")
+
+
+@pytest.mark.rule("OP-6")
+def test_status_tells_of_a_system_that_cannot_be_asked_as_the_settings_have_it(
+    fresh: Operator,
+) -> None:
+    def erp() -> dict[str, Any]:
+        told = fresh("status", "--json")
+        [found] = [each for each in told.json["systems"] if each["system"] == "erp"]
+        return {**found, "code": told.code}
+
+    fresh.site.change(fresh.site.database("erp"), "ALTER TABLE customer RENAME TO kunden")
+    assert fresh("resync", "accounts").code == Exit.FAILED
+    told = erp()
+    assert (told["condition"], told["code"]) == ("misconfigured", Exit.NEEDS_PERSON)
+    assert "customer" in told["message"]
+    assert "tradesync check" in told["way_out"]
+    assert told["next_try_at"] is None
+    fresh.site.change(fresh.site.database("erp"), "ALTER TABLE kunden RENAME TO customer")
+    assert fresh("resync", "accounts").code == 0
+    told = erp()
+    assert (told["condition"], told["way_out"], told["code"]) == ("up", None, Exit.DONE)
 
 
 @pytest.mark.rule("OP-2")
