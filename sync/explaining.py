@@ -42,7 +42,7 @@ from sync.errors import Rejected
 from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import members_of_accounts
-from sync.flows.orders.discovery import order_id_of
+from sync.flows.orders.discovery import look_up
 from sync.flows.orders.foreseeing import outlook
 from sync.mapping.problems import suggestion
 from sync.planning.documents import told_version
@@ -66,7 +66,8 @@ Answer = dict[str, Any]
 
 def explain_order(context: Context, name: str) -> Answer:
     """What became of the order and why; where it is still open, what would become of it now."""
-    order_id = order_id_of(context, name)
+    looked = look_up(context, name)
+    order_id = looked.order_id
     with context.state.transaction() as state:
         entry = state.ledger.entry(order_id)
         history = state.ledger.history(order_id)
@@ -76,6 +77,9 @@ def explain_order(context: Context, name: str) -> Answer:
     steps: list[str] = answer["steps"]
     if entry is None:
         steps.append("The ledger does not know this order.")
+        if order_id.value != name:
+            steps.append(f"The store has it under the key {order_id}, and nobody read it yet.")
+        steps.extend(looked.tried)
     else:
         answer["state"] = entry.state.value
         answer["erp_order"] = entry.erp_order.value if entry.erp_order else None

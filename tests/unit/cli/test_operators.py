@@ -456,7 +456,14 @@ def test_explain_tells_which_rule_decided_an_order(operator: Operator) -> None:
     assert f"Decided by mapping {held['mapping']}." in held["steps"]
     assert held["now"][0].startswith("Now it would be quarantined")
     unknown = operator("explain", "order", "W-0", "--json").json
-    assert unknown["steps"] == ["The ledger does not know this order."]
+    assert unknown["steps"] == [
+        "The ledger does not know this order.",
+        "Looked for the number and the key W-0 in the ledger and in the store.",
+        (
+            "Compare it with the number in the shop, letter by letter; the store's own key of the"
+            " order will do, too."
+        ),
+    ]
     assert unknown["now"] == ["The store shows no such order."]
 
 
