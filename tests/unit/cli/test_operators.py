@@ -437,6 +437,17 @@ def test_many_orders_are_replayed_by_what_they_have_in_common(fresh: Operator) -
     assert {row["order"] for row in rows} - {row["order"] for row in left} == set(wanted)
 
 
+@pytest.mark.rule("OI-2")
+def test_an_order_that_the_ledger_does_not_know_is_told_with_who_may_know_it(
+    operator: Operator,
+) -> None:
+    for words in (("show", "W-0"), ("replay", "W-0", "--reason", "x")):
+        said = operator("quarantine", *words)
+        assert said.code == Exit.FAILED
+        assert "The ledger knows no order W-0" in said.err
+        assert "tradesync explain order W-0" in said.err
+
+
 def test_replaying_needs_a_service_that_ran_once(fresh: Operator) -> None:
     said = fresh("quarantine", "replay", "W-1", "--reason", "x")
     assert said.code == Exit.MISCONFIGURED
