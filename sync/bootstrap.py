@@ -19,7 +19,7 @@ import sync.stores
 from sync.domain.ids import StoreId
 from sync.domain.mapping import SyncMapping
 from sync.errors import Misconfigured
-from sync.flows.context import Context, Limits, OrderLimits, Progress, silent
+from sync.flows.context import Context, Limits, OrderLimits, Progress, Uploads, silent
 from sync.flows.retrying import Patience
 from sync.mapping.assigning import MappingFiles
 from sync.mapping.keeper import MappingKeeper
@@ -56,7 +56,7 @@ class Pipeline:
     """One ERP and one store with their state and mapping, open and ready.
 
     ``beside`` are the mappings of the other pipelines on the same ERP,
-    ``watches`` those of its ERP, its store and its place of files.
+    ``watches`` those of its ERP, its store and its places of files.
     """
 
     settings: PipelineSettings
@@ -68,6 +68,7 @@ class Pipeline:
     beside: tuple[MappingKeeper, ...] = ()
     watches: tuple[SystemWatch, ...] = ()
     files: HoldsFiles | None = None
+    uploads: HoldsFiles | None = None
 
     @property
     def name(self) -> str:
@@ -112,6 +113,9 @@ class Pipeline:
             progress=progress,
             assignments=self.mapping_files,
             files=self.files,
+            uploads=Uploads(self.uploads, self.settings.uploads_begin_with)
+            if self.uploads
+            else None,
         )
 
 
@@ -173,8 +177,11 @@ def open_installation(
                 engine,
                 clock,
                 looks_on=looks_on,
-                watches=tuple(watches[each.name] for each in _systems_of(wanted)),
+                watches=tuple(
+                    watches[each] for each in dict.fromkeys(one.name for one in wanted.systems)
+                ),
                 files=systems[wanted.files.name] if wanted.files else None,
+                uploads=systems[wanted.uploads.name] if wanted.uploads else None,
                 actor=actor,
             )
         for name, pipeline in list(pipelines.items()):
@@ -254,6 +261,7 @@ def _pipeline(
     looks_on: bool,
     watches: tuple[SystemWatch, ...],
     files: HoldsFiles | None,
+    uploads: HoldsFiles | None,
     actor: str,
 ) -> Pipeline:
     store_id: StoreId = store.store_id
@@ -261,12 +269,9 @@ def _pipeline(
     state = SqlState(engine, settings.name, store_id, key_for, clock, actor)
     source = MappingSource(settings.mappings)
     keeper = MappingKeeper(source, state, clock, looks_on=looks_on)
-    return Pipeline(settings, erp, store, state, keeper, clock, watches=watches, files=files)
-
-
-def _systems_of(pipeline: PipelineSettings) -> tuple[SystemSettings, ...]:
-    files = (pipeline.files,) if pipeline.files else ()
-    return (pipeline.erp, pipeline.store, *files)
+    return Pipeline(
+        *(settings, erp, store, state, keeper, clock), watches=watches, files=files, uploads=uploads
+    )
 
 
 def _open_systems(settings: Settings, opened: ExitStack) -> list[tuple[SystemSettings, Any]]:
@@ -275,7 +280,7 @@ def _open_systems(settings: Settings, opened: ExitStack) -> list[tuple[SystemSet
     Raises Misconfigured with what is wrong about any of them.
     """
     wanted = {
-        system.name: system for each in settings.pipelines.values() for system in _systems_of(each)
+        system.name: system for each in settings.pipelines.values() for system in each.systems
     }
     ports, refused = [], []
     for system in wanted.values():

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sync.domain.account import Item
+from sync.domain.channel import RetailGroup
 from sync.domain.codec import encode
 from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.document import Document, DocumentKind, DocumentRecord
@@ -41,7 +42,7 @@ from sync.errors import Rejected
 from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import members_of_accounts
-from sync.flows.orders.discovery import order_id_of
+from sync.flows.orders.discovery import look_up
 from sync.flows.orders.foreseeing import outlook
 from sync.mapping.problems import suggestion
 from sync.planning.documents import told_version
@@ -65,7 +66,8 @@ Answer = dict[str, Any]
 
 def explain_order(context: Context, name: str) -> Answer:
     """What became of the order and why; where it is still open, what would become of it now."""
-    order_id = order_id_of(context, name)
+    looked = look_up(context, name)
+    order_id = looked.order_id
     with context.state.transaction() as state:
         entry = state.ledger.entry(order_id)
         history = state.ledger.history(order_id)
@@ -75,6 +77,9 @@ def explain_order(context: Context, name: str) -> Answer:
     steps: list[str] = answer["steps"]
     if entry is None:
         steps.append("The ledger does not know this order.")
+        if order_id.value != name:
+            steps.append(f"The store has it under the key {order_id}, and nobody read it yet.")
+        steps.extend(looked.tried)
     else:
         answer["state"] = entry.state.value
         answer["erp_order"] = entry.erp_order.value if entry.erp_order else None
@@ -291,12 +296,29 @@ def _says(found: Usable | Unusable | None) -> str | None:
 def _retail_lines(context: Context) -> list[str]:
     lines = []
     for channel in context.mapping.channels.values():
-        groups = ", ".join(group.customer_id.value for group in channel.retail_groups)
+        groups = _groups(channel.retail_groups)
         lines.append(
             f"  on channel {channel.channel_id} ({channel.mode.value}): "
             + (f"retail group {groups}" if groups else "quarantined, nobody is retail here (WA-2a)")
         )
     return lines
+
+
+def _groups(groups: Sequence[RetailGroup]) -> str:
+    """The retail groups of a channel and, where there are several, what tells which one it is."""
+    if len(groups) < 2:
+        return "".join(group.customer_id.value for group in groups)
+    named = " or ".join(f"{each.customer_id} ({_sells(each)})" for each in groups)
+    differ = {"currency": {frozenset(each.currencies) for each in groups}}
+    differ["country"] = {each.countries for each in groups}
+    by = " and ".join(name for name, values in differ.items() if len(values) > 1)
+    fits = f"else by the order's {by}" if by else "and nothing else tells them apart"
+    return f"{named}: the one that priced the cart, {fits} (WA-2f)"
+
+
+def _sells(group: RetailGroup) -> str:
+    where = f" in {', '.join(sorted(group.countries))}" if group.countries else ""
+    return f"{', '.join(group.currencies)}{where}"
 
 
 def explain_users_price(

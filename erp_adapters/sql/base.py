@@ -24,6 +24,7 @@ from erp_adapters.sql.database import Database
 from erp_adapters.sql.errors import translated
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import Answer, BadRow, Query, Row, queries
+from erp_adapters.sql.written import WRITTEN_AS
 from sync.domain.ids import CustomerId
 from sync.errors import Misconfigured, Rejected
 from sync.ports.erp import ErpCapabilities, Feed, Finding, UnreadableRecord
@@ -97,6 +98,10 @@ class SqlErpBase:
     @property
     def capabilities(self) -> ErpCapabilities:
         return self._capabilities
+
+    @property
+    def written_as(self) -> Mapping[str, str]:
+        return WRITTEN_AS
 
     def check(self) -> Sequence[Finding]:
         return checking.check(self.profile, self.database, self.queries)

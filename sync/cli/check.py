@@ -107,8 +107,8 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
 
     found = [("mapping", each) for each in _mapping_findings(line)]
     systems: list[tuple[str, Erp | Store | HoldsFiles]] = [("erp", line.erp), ("store", line.store)]
-    if line.files is not None:
-        systems.append(("files", line.files))
+    places = (line.files, None if line.uploads is line.files else line.uploads)
+    systems += [("files", each) for each in places if each is not None]
     for where, system in systems:
         try:
             found.extend((where, each) for each in system.check())
@@ -117,6 +117,7 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
     found.extend(("flows", each) for each in serving_findings(line.erp, line.store))
     found.extend(("erp", each) for each in _feeds(line))
     found.extend(("files", each) for each in _papers(line))
+    found.extend(("files", each) for each in _uploads(line))
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
     found.extend(_settling(line))
@@ -129,6 +130,16 @@ def _papers(line: Pipeline) -> list[Finding]:
     from sync.flows.documents import place_findings
 
     return place_findings(line.erp, line.files)
+
+
+def _uploads(line: Pipeline) -> list[Finding]:
+    """Whether anybody looks at what applicants hand in, where the store has any."""
+    from sync.ports.store import ReadsRegistrations
+
+    if isinstance(line.store, ReadsRegistrations) and line.uploads is None:
+        told = "what applicants hand in is not looked at: a file counts as what it is said to be"
+        return [_ok("uploads", f"{told} (uploads in the settings names where the files lie)")]
+    return []
 
 
 def _feeds(line: Pipeline) -> list[Finding]:

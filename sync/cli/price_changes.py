@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from sync.cli.shown import as_record
-from sync.domain.money import plain
+from sync.domain.money import plain, shown_amount
 from sync.secrecy import scrubbed
 
 if TYPE_CHECKING:
@@ -89,16 +89,16 @@ def _record(change: PriceChange) -> dict[str, object]:
         "valid_from": key.valid_from.isoformat() if key.valid_from else None,
         "warehouse": key.warehouse,
         "priority": key.priority,
-        "before": _value(change.before),
-        "after": _value(change.after),
+        "before": _value(change.before, key.currency),
+        "after": _value(change.after, key.currency),
     }
 
 
-def _value(value: PriceValue | None) -> dict[str, object] | None:
+def _value(value: PriceValue | None, currency: str) -> dict[str, object] | None:
     if value is None:
         return None
     price, until = value.unit_price, value.valid_until
     return {
-        "unit_price": None if price is None else plain(price),
+        "unit_price": None if price is None else shown_amount(price, currency),
         "valid_until": until.isoformat() if until else None,
     }

@@ -312,7 +312,10 @@ def _one(line: Pipeline, order: str) -> LedgerEntry:
     with line.state.transaction() as state:
         entry = state.ledger.entry(order_id)
     if entry is None:
-        fail(f"The ledger knows no order {order}.")
+        fail(
+            f"The ledger knows no order {order}; what the store has of it, and what was tried:"
+            f" tradesync explain order {order}"
+        )
     return entry
 
 

@@ -17,6 +17,7 @@ from sync.cli.site import actor, opened, site_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sync.domain.registration import LookedAt
     from sync.ports.registrations import RegistrationEntry
     from sync.registration import Detail, RegistrationDesk
 
@@ -261,6 +262,7 @@ def _told(detail: Detail) -> dict[str, Any]:
         "organisation": made.organisation.value if made and made.organisation else None,
         "requested": list(entry.requested),
         "message": entry.message,
+        "documents": _documents(entry),
         "key": entry.key.value if entry.key else None,
         "version": entry.version,
         "candidates": None
@@ -287,15 +289,51 @@ def _told(detail: Detail) -> dict[str, Any]:
     }
 
 
+def _documents(entry: RegistrationEntry) -> list[dict[str, Any]]:
+    """Each one handed in, what it is said to be, and what its content says."""
+    looked = {each.document: each for each in entry.looked}
+    found: list[dict[str, Any]] = []
+    for document in entry.application.documents:
+        seen = looked.get(document)
+        said = document.claimed or "no type"
+        if seen is None:
+            its = f"said to be {said}, its content was not looked at"
+            its = its if document.counts else f"neither a PDF nor an image: {its}"
+        else:
+            its = f"refused: {seen.refusal}" if seen.refusal else f"{_found(seen)} by its content"
+        found.append(
+            {
+                "kind": document.kind,
+                "reference": document.reference,
+                "file_name": document.file_name,
+                "claimed": document.claimed,
+                "found": _found(seen),
+                "counts": document.counts if seen is None else seen.counts,
+                "refusal": seen.refusal if seen else None,
+                "is": its,
+            }
+        )
+    return found
+
+
+def _found(seen: LookedAt | None) -> str | None:
+    return seen.found.value if seen is not None and seen.found is not None else None
+
+
+def _printable(text: str) -> str:
+    """What a stranger has typed, without what would move the cursor of whoever reads it."""
+    return "".join(mark if mark.isprintable() else "?" for mark in text)
+
+
 def _print(detail: Detail, told: dict[str, Any]) -> None:
     entry = detail.entry
     application = entry.application
     click.echo(f"Application {entry.application_id}: {told['standing']}")
     for name in ("company", "tax_id", "contact_name", "email", "phone", "country", "region"):
-        click.echo(f"  {name.replace('_', ' ')}: {getattr(application, name) or ''}")
-    for document in application.documents:
-        unusable = "" if document.counts else " (neither a PDF nor an image)"
-        click.echo(f"  document {document.kind}: {document.reference}{unusable}")
+        click.echo(f"  {name.replace('_', ' ')}: {_printable(getattr(application, name) or '')}")
+    for document in told["documents"]:
+        said = f"{document['kind']}: {document['reference']} ({document['is']})"
+        click.echo(f"  document {_printable(said)}")
     if entry.missing:
         click.echo(f"  missing: {', '.join(entry.missing)}")
     if told["organisation"]:

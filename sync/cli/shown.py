@@ -47,7 +47,11 @@ ONE_OF_THEM = {
 
 
 def as_record(result: FlowResult) -> dict[str, object]:
-    lists = {"price_lists": dict(result.price_lists)} if result.price_lists else {}
+    lists: dict[str, object] = {}
+    if result.price_lists:
+        lists["price_lists"] = dict(result.price_lists)
+    if result.no_price_lists:
+        lists["no_price_lists"] = result.no_price_lists
     return {
         "flow": result.flow,
         "outcome": result.outcome,

@@ -62,9 +62,13 @@ def guarded(command: Decorated) -> Decorated:
 
 
 def _said(error: Exception) -> str:
+    from sync.errors import Refusal
     from sync.secrecy import scrubbed
 
-    return scrubbed(str(error))
+    told = str(error)
+    if isinstance(error, Refusal) and error.remedy and error.remedy not in told:
+        told = f"{told}\n  way out: {error.remedy}"
+    return scrubbed(told)
 
 
 def _traced(error: Exception) -> str:

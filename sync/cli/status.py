@@ -25,7 +25,7 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
     """Show the daemon, the mapping in force, the orders by state and the last runs.
 
     Ends with 3 when something waits for a person: an order, a refused plan or
-    mapping, a system that refused the login, or a clock that is off.
+    mapping, a system that refused the login or is misconfigured, or a clock that is off.
     """
     from sync.bootstrap import open_installation
     from sync.scheduling.clock import SystemClock
@@ -53,14 +53,21 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
         or each["held_plans"]
         or each["mapping_refused"]
         for each in lines
-    ) or any(each["condition"] == "denied" or each["clock_is_off"] for each in told["systems"])
+    ) or any(each["way_out"] or each["clock_is_off"] for each in told["systems"])
     raise click.exceptions.Exit(Exit.NEEDS_PERSON if waits else Exit.DONE)
+
+
+_WAYS_OUT = {
+    "denied": "correct the credentials and restart the service; `tradesync resync FLOW` tries once",
+    "misconfigured": "correct the settings or the profile (`tradesync check` tries everything and"
+    " names it), then restart the service",
+}
+"""What a person does about a system; one that is away is asked again by itself."""
 
 
 def _systems(lines: list[Pipeline]) -> list[dict[str, Any]]:
     """How the systems of these pipelines were last found, by whichever process ran last."""
-    told = ((each.settings.erp, each.settings.store, each.settings.files) for each in lines)
-    names = {system.name for ends in told for system in ends if system is not None}
+    names = {system.name for each in lines for system in each.settings.systems}
     with lines[0].state.transaction() as state:
         records = state.systems.all()
     return [
@@ -70,6 +77,7 @@ def _systems(lines: list[Pipeline]) -> list[dict[str, Any]]:
             "condition": each.condition.value,
             "since": _moment(each.since),
             "message": each.message,
+            "way_out": _WAYS_OUT.get(each.condition.value),
             "next_try_at": _moment(each.next_try_at),
             "last_success_at": _moment(each.last_success_at),
             "last_failure_at": _moment(each.last_failure_at),
@@ -187,11 +195,15 @@ def _show(told: dict[str, Any]) -> None:
     click.echo(f"Daemon {told['daemon']}, site {told['site']}")
     for system in told["systems"]:
         said = f", last answer {system['last_success_at'] or 'never'}"
+        if system["next_try_at"]:
+            said = f", asked again at {system['next_try_at']}{said}"
         if system["condition"] != "up":
-            said = f" since {system['since']}, asked again at {system['next_try_at']}{said}"
+            said = f" since {system['since']}{said}"
         click.echo(f"{system['kind']:6} {system['system']} is {system['condition']}{said}")
-        if system["message"]:
-            click.echo(f"    {system['message']}")
+        for line in system["message"].splitlines():
+            click.echo(f"    {line}")
+        if system["way_out"]:
+            click.echo(f"    way out: {system['way_out']}")
         if system["clock_is_off"]:
             click.echo(
                 f"    its clock is {system['clock_skew_s']:+.0f} s off ours: set the one that"

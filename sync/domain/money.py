@@ -112,6 +112,31 @@ def total(amounts: Iterable[Money], currency: str) -> Money:
     return Money(result, currency)
 
 
+# ISO 4217 has two decimal places for most currencies; these are the others in use.
+_WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE = "BHD IQD JOD KWD LYD OMR TND"
+_PLACES = {
+    **dict.fromkeys(_WHOLE.split(" "), 0),
+    **dict.fromkeys(_THREE.split(" "), 3),
+    "CLF": 4,
+    "UYW": 4,
+}
+
+
+def currency_places(currency: str) -> int:
+    """Decimal places that an amount of this currency is shown and paid with."""
+    return _PLACES.get(currency, 2)
+
+
+def shown_amount(value: Decimal, currency: str) -> str:
+    """The amount as people write it: with the currency's places, and all that it has beyond."""
+    text = plain(value)
+    lacking = currency_places(currency) - len(text.partition(".")[2])
+    if lacking <= 0:
+        return text
+    return text + ("" if "." in text else ".") + "0" * lacking
+
+
 def plain(value: Decimal) -> str:
     """The one spelling of a number: no exponent, no trailing zeros ("12.5", "100", "0")."""
     text = f"{value:f}"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -18,6 +19,7 @@ from types import MappingProxyType
 
 from sync.domain.account import Account, AccountStatus, IndividualAccount
 from sync.domain.channel import Channel, CommerceMode, Registration
+from sync.domain.document import MediaType
 from sync.domain.ids import (
     ApplicationId,
     ChannelId,
@@ -45,7 +47,7 @@ READABLE = frozenset({"application/pdf", "image/jpeg", "image/png", "image/tiff"
 class Document:
     """A document handed in: its kind, where it is kept, and what it is said to be.
 
-    The reference is passed on to people and never opened here.
+    Nothing of it is trusted: somebody who is no customer yet has written it.
     """
 
     kind: str
@@ -54,8 +56,65 @@ class Document:
 
     @property
     def counts(self) -> bool:
-        """Whether it is kept somewhere as a PDF or an image."""
+        """Whether it is said to be kept somewhere as a PDF or an image."""
         return bool(self.reference.strip()) and (self.media_type or "").lower() in READABLE
+
+    @property
+    def claimed(self) -> str | None:
+        """Its media type as it is said to be, bare; None where it is said to be just any file."""
+        said = (self.media_type or "").partition(";")[0].strip().lower()
+        if not said or said == "application/octet-stream":
+            return None
+        if not _MEDIA_TYPE.fullmatch(said):
+            return "something that is no media type"
+        return _ALSO_CALLED.get(said, said)
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the reference, with nothing in it that a terminal or page minds."""
+        last = re.split(r"[/\\]", self.reference.partition("?")[0].strip())[-1]
+        return re.sub(r"[^\w. -]+", "-", last)[-_LONGEST_NAME:].strip("-. ") or "without a name"
+
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
+_ALSO_CALLED = {"image/jpg": "image/jpeg", "application/x-pdf": "application/pdf"}
+_LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A document whose file was looked at: its type by the content, or why it is refused.
+
+    ``version`` is the state of the file, "" where there was none to be had.
+    """
+
+    document: Document
+    version: str
+    found: MediaType | None = None
+    refusal: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.found is None and self.refusal is None:
+            raise ValueError("a document that is neither refused nor of any type")
+
+    @property
+    def counts(self) -> bool:
+        return self.refusal is None
+
+
+def looked_at(document: Document, version: str, found: MediaType) -> LookedAt:
+    """What the content of its file makes of it: one of another type than it claims is refused."""
+    claimed = document.claimed
+    refusal = None
+    if claimed is not None and claimed != found.value:
+        refusal = refusal_of(document, f"is {found.value} by its content")
+    return LookedAt(document, version, found, refusal)
+
+
+def refusal_of(document: Document, why: str) -> str:
+    """The refusal of a file in words that applicant and staff may read."""
+    said = f", said to be {document.claimed}," if document.claimed else ""
+    return f"the file {document.file_name}{said} {why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +211,17 @@ class RequiredDocuments:
 
 
 def missing_documents(
-    application: Application, required: tuple[str, ...], requested: tuple[str, ...] = ()
+    application: Application,
+    required: tuple[str, ...],
+    requested: tuple[str, ...] = (),
+    looked: Iterable[LookedAt] = (),
 ) -> tuple[str, ...]:
-    """Kinds that are required there, or that staff asked for, and were not handed in."""
-    there = {document.kind for document in application.documents if document.counts}
+    """Kinds that are required there, or that staff asked for, and were not handed in.
+
+    A file that was looked at counts by its content, any other by what it is said to be.
+    """
+    judged = {each.document: each for each in looked}
+    there = {each.kind for each in application.documents if judged.get(each, each).counts}
     return tuple(kind for kind in dict.fromkeys((*required, *requested)) if kind not in there)
 
 

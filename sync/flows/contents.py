@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, Protocol
@@ -105,14 +105,29 @@ def refused(document: Document, why: str, error: Rejected | None = None) -> Reje
 
 
 def _read(files: GivesFiles, document: Document, file: IO[bytes]) -> Content:
+    version = erp_version(document) or document.version
+    content = content_of(files.read_file(document.place, version), files.size_limit, file.write)
+    told = told_sha256(document)
+    if told is not None and told != content.sha256:
+        raise _no(f"has the SHA-256 {content.sha256}, and the ERP tells {told}")
+    return content
+
+
+def content_of(
+    read: Iterator[bytes], size_limit: int, keep: Callable[[bytes], object] = len
+) -> Content:
+    """What a file is by its own bytes, each piece of which is given to ``keep``.
+
+    Raises Rejected, saying what the file is instead, for what is no whole PDF, PNG or
+    JPEG within ``size_limit`` bytes. Nothing is read beyond what tells that.
+    """
     digest, size, head, tail = hashlib.sha256(), 0, b"", b""
     kind: MediaType | None = None
-    version = erp_version(document) or document.version
-    with closing(_closable(files.read_file(document.place, version))) as pieces:
+    with closing(_closable(read)) as pieces:
         for piece in pieces:
             size += len(piece)
-            if size > files.size_limit:
-                raise _no(f"is larger than the limit of {files.size_limit} bytes")
+            if size > size_limit:
+                raise _no(f"is larger than the limit of {size_limit} bytes")
             if kind is None:
                 head = (head + piece)[:LONGEST_HEAD]
                 kind = media_type(head)
@@ -120,16 +135,13 @@ def _read(files: GivesFiles, document: Document, file: IO[bytes]) -> Content:
                     raise _no("is no PDF, PNG or JPEG, whatever its name says")
             digest.update(piece)
             tail = (tail + piece)[-TAIL:]
-            file.write(piece)
+            keep(piece)
     if size == 0:
         raise _no("is empty")
     if kind is None:
         raise _no("is no PDF, PNG or JPEG, whatever its name says")
     if not is_whole(kind, tail):
         raise _no("ends too early: it was cut off, or somebody is still writing it")
-    told = told_sha256(document)
-    if told is not None and told != digest.hexdigest():
-        raise _no(f"has the SHA-256 {digest.hexdigest()}, and the ERP tells {told}")
     return Content(kind, size, digest.hexdigest())
 
 

@@ -16,7 +16,7 @@ from sync.flows.retrying import Patience, Retrying
 from sync.planning.guards import Guard
 from sync.planning.plan import Change
 from sync.ports.clock import Clock
-from sync.ports.erp import Erp
+from sync.ports.erp import Erp, lacking
 from sync.ports.files import HoldsFiles
 from sync.ports.registrations import AssignsCustomers
 from sync.ports.state import ResyncScope, State
@@ -91,11 +91,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploads:
+    """Where the files lie that applicants hand in.
+
+    ``begins``: what a reference begins with before the name of the file in there.
+    """
+
+    files: HoldsFiles
+    begins: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One pipeline, ready to run flows. The mapping is one immutable version.
 
     ``assignments`` are the files behind it, where a flow may write into them.
-    ``files`` is where the files of documents lie, None where the settings name no place.
+    ``files`` is where the files of documents lie, ``uploads`` where those of applicants do;
+    None where the settings name no place.
     ``as_of`` is a day in the ERP's calendar that something is planned for, as if it were today.
     ``price_changes`` is where a plan of prices tells each of its changes; they may be many more
     than fit in memory.
@@ -112,6 +124,7 @@ class Context:
     progress: Progress = silent
     assignments: AssignsCustomers | None = None
     files: HoldsFiles | None = None
+    uploads: Uploads | None = None
     as_of: date | None = None
     price_changes: Callable[[Iterator[PriceChange]], None] | None = None
 
@@ -130,7 +143,7 @@ class Context:
 def needs(system: object, capability: type[T], name: str) -> T:
     """The system as that capability. Raises Misconfigured naming what it lacks."""
     if not isinstance(system, capability):
-        raise Misconfigured(f"{name} cannot serve this flow: it lacks {capability.__name__}")
+        raise Misconfigured(f"this cannot be served: {lacking(system, [capability], name)}")
     return system
 
 
@@ -140,7 +153,7 @@ class FlowResult:
 
     ``samples`` names some of the changes, ``remarks`` what a person should know,
     ``plan_id`` the plan that waits for a confirmation. ``price_lists`` are the numbers of
-    a plan that uses lists which accounts share.
+    a plan that uses lists which accounts share, ``no_price_lists`` is why one uses none.
     """
 
     flow: str
@@ -151,6 +164,7 @@ class FlowResult:
     message: str = ""
     plan_id: str | None = None
     price_lists: dict[str, int] = field(default_factory=dict)
+    no_price_lists: str = ""
 
     def count(self, name: str, number: int = 1) -> None:
         if number:

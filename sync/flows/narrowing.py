@@ -75,10 +75,7 @@ def unknown_names(context: Context, scope: ResyncScope) -> list[str]:
         known = ", ".join(_channels(context))
         told.append(f"there is no channel {scope.channel} (there are {known})")
     if scope.order is not None and not _is_order(context, scope.order):
-        told.append(
-            f"the ledger has no order {scope.order}, and the store shows none under that key"
-            " (by its number an order is known once a run for all has read it)"
-        )
+        told.append(f"the ledger has no order {scope.order}, and this run found none in the store")
     return told
 
 

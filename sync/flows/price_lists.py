@@ -31,6 +31,7 @@ from sync.ports.store import ListLimits, PriceRows
 
 if TYPE_CHECKING:
     from sync.columnar.vectors import Vector
+    from sync.domain.pricing import PriceLevel
     from sync.planning.price_sharing import Change, Content, Facts, SharingPlan
 
 log = structlog.get_logger()
@@ -42,6 +43,27 @@ def lists_of(context: Context) -> SharesPriceLists | None:
     claims = store.capabilities.price_lists is not None
     wanted = claims and context.limits.share_price_lists
     return store if wanted and isinstance(store, SharesPriceLists) else None
+
+
+def tell_plan(
+    context: Context, result: FlowResult, levels: Collection[PriceLevel], plan: SharingPlan | None
+) -> None:
+    """How prices would be told by lists, or in one line why none is used, though wanted."""
+    if plan:
+        tell_sharing(result, plan)
+        return
+    if not context.limits.share_price_lists:
+        return
+    if context.store.capabilities.price_lists is None:
+        why = "the store has no lists that accounts share, or its settings do not use them"
+    elif not levels:
+        why = "the ERP tells its prices account by account, and no whole price lists"
+    elif plan is None:
+        return  # nothing is to be told, with lists or without
+    else:
+        why = plan.why_not
+    result.no_price_lists = why
+    result.remarks.append(f"Told without price lists that accounts share: {why}.")
 
 
 class ListSharing:

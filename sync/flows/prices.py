@@ -27,7 +27,7 @@ from sync.flows.price_batches import (
     note_full_check,
 )
 from sync.flows.price_confirming import Confirming
-from sync.flows.price_lists import ListSharing, lists_of, tell_sharing
+from sync.flows.price_lists import ListSharing, lists_of, tell_plan
 from sync.flows.price_rows import plan_by_row
 from sync.flows.price_run import PriceRun, asked, partition_order
 from sync.flows.price_writing import rows_per_call, write_prices
@@ -100,10 +100,9 @@ def mirror_prices(
         carry_out_by(
             *(context, result, spool, lambda: write_prices(run, sharing), scope), dry_run=dry_run
         )
-        if dry_run and sharing is not None:
-            plan = sharing.plan(rows_per_call(context.store))
-            if plan is not None:
-                tell_sharing(result, plan)
+        if dry_run:
+            plan = sharing.plan(rows_per_call(context.store)) if sharing is not None else None
+            tell_plan(context, result, levels, plan)
         if dry_run and context.price_changes is not None:
             context.price_changes(spool.every())
     through = result.outcome == "ok" or (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sync.ports import erp as erp_port
 from sync.ports import store as store_port
-from sync.ports.erp import Erp, Finding, FindingLevel
+from sync.ports.erp import Erp, Finding, FindingLevel, lacking
 from sync.ports.store import Store
 
 
@@ -86,8 +86,8 @@ def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
 
 
 def _lacking(system: Erp | Store, wanted: tuple[type, ...], name: str) -> list[str]:
-    missing = [each.__name__ for each in wanted if not isinstance(system, each)]
-    return [f"the {name} lacks {', '.join(missing)}"] if missing else []
+    told = lacking(system, wanted, f"the {name}")
+    return [told] if told is not None else []
 
 
 def _way_out(flow: str, *, erp: bool, store: bool) -> str:

@@ -119,7 +119,7 @@ class SharingPlan:
     """How the store is told. ``own``: every changed partition that is told rows itself.
 
     ``calls`` and ``entries`` are those of this plan, ``plain_...`` those of telling
-    every partition every row. False where nothing is shared.
+    every partition every row. False where nothing is shared; ``why_not`` says why.
     """
 
     drops: list[str] = field(default_factory=list)
@@ -133,6 +133,7 @@ class SharingPlan:
     entries: int = 0
     plain_calls: int = 0
     plain_entries: int = 0
+    why_not: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.joins or self.quits)
@@ -194,9 +195,35 @@ def plan_sharing(facts: Facts, limits: ListLimits, rows_per_call: int) -> Sharin
     if plan and (plan.calls, plan.entries) < (plan.plain_calls, plan.plain_entries):
         return plan
     # Lists of a run that died before anybody joined them: nobody sees them.
-    only = SharingPlan(drops=orphans)
+    only = SharingPlan(drops=orphans, why_not=_why_not(facts, limits, plan))
     only.plain_entries, only.plain_calls = plan.plain_entries, plan.plain_calls
     return only
+
+
+def _why_not(facts: Facts, limits: ListLimits, plan: SharingPlan) -> str:
+    """What keeps a list from being worth it, in a sentence without its end."""
+    if plan:
+        return (
+            f"lists would take {plan.calls} calls with {plan.entries} rows and members, and"
+            f" telling each account its own takes {plan.plain_calls} with {plan.plain_entries}"
+        )
+    sharing = [each for each in facts.changes if may_share(each)]
+    alike = Counter(facts.known[each] for each in sharing if each in facts.known)
+    most = max(alike.values(), default=0)
+    if most < 2:
+        return (
+            f"no two of the {len(sharing)} accounts and sites that are told anything have the"
+            " same prices"
+        )
+    there = sum(1 for each in facts.lists if each.members)
+    if limits.lists is not None and there >= limits.lists:
+        return f"the store has its {limits.lists} lists already, and holds no more"
+    if limits.members is not None and limits.members < 2:
+        return "a list of the store holds one account only"
+    return (
+        f"at most {most} accounts or sites have the same prices, and so few rows to be told"
+        " that a list takes no fewer"
+    )
 
 
 def _without_lists(facts: Facts) -> tuple[int, int]:

@@ -108,7 +108,7 @@ def _missing_documents(
         return ()
     application = entry.application
     required = mapping.required_documents.of(application.country, application.region)
-    return missing_documents(application, required, entry.requested)
+    return missing_documents(application, required, entry.requested, entry.looked)
 
 
 def makes_registrant(entry: RegistrationEntry) -> AccountKind | None:
@@ -134,7 +134,7 @@ def notice_of(entry: RegistrationEntry) -> RegistrationNotice | None:
             return None
         case Stage.OPEN:
             return RegistrationNotice(
-                at, entry.status, missing=entry.missing, message=entry.message
+                at, entry.status, missing=entry.missing, message=_message(entry)
             )
         case Stage.REJECTED:
             return RegistrationNotice(at, S.PROSPECT, rejected=True, message=entry.message)
@@ -143,6 +143,22 @@ def notice_of(entry: RegistrationEntry) -> RegistrationNotice | None:
         case Stage.ACTIVE:
             return RegistrationNotice(at, S.ACTIVE)
     return RegistrationNotice(at, S.APPROVED)
+
+
+def refused_documents(entry: RegistrationEntry) -> tuple[str, ...]:
+    """Each document handed in that does not count by its content, with the reason."""
+    return tuple(
+        f"{each.document.kind}: {each.refusal}" for each in entry.looked if each.refusal is not None
+    )
+
+
+def _message(entry: RegistrationEntry) -> str | None:
+    """What staff say, and what is wrong about the files, for the applicant."""
+    refused = [f"{each}. {ANOTHER_FILE}" for each in refused_documents(entry)]
+    return "\n".join([*([entry.message] if entry.message else []), *refused]) or None
+
+
+ANOTHER_FILE = "Please hand it in again as a PDF, PNG or JPEG, under its own type."
 
 
 # --- What staff decide ---
@@ -154,7 +170,7 @@ def with_request(
     """Staff ask for documents beyond those that are required."""
     _must_be_open(entry, "documents can be requested")
     asked = tuple(dict.fromkeys(kinds))
-    lacking = missing_documents(entry.application, (), asked)
+    lacking = missing_documents(entry.application, (), asked, entry.looked)
     if not lacking:
         raise Rejected(
             f"application {entry.application_id}: {', '.join(asked)} was handed in already",

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import IO, Any, Generic, TypeVar
 
 from sync.domain.codec import decode, encode
-from sync.domain.money import plain
+from sync.domain.money import plain, shown_amount
 from sync.domain.pricing import PriceValue
 from sync.domain.views import AccountProfile, PublishedPriceKey
 from sync.planning.account_words import told_profile
@@ -185,7 +185,9 @@ def _amounts(currency: str, before: PriceValue | None, after: PriceValue | None)
 def _amount(currency: str, value: PriceValue) -> str:
     price = value.unit_price
     until = f" until {value.valid_until}" if value.valid_until else ""
-    return (f"{plain(price)} {currency}" if price is not None else "call for pricing") + until
+    if price is None:
+        return "call for pricing" + until
+    return f"{shown_amount(price, currency)} {currency}{until}"
 
 
 def _joined(key: Any) -> str:

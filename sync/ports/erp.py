@@ -8,7 +8,7 @@ AccessDenied and Misconfigured besides what it names.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -657,6 +657,30 @@ class QuotesTax(Protocol):
     def order_tax(self, question: TaxQuestion) -> Money | None:
         """The ERP's own tax, in the question's currency; None where it cannot tell."""
         ...
+
+
+@runtime_checkable
+class WrittenCapabilities(Protocol):
+    """An adapter that can do what somebody has written for it, such as in a profile."""
+
+    @property
+    def written_as(self) -> Mapping[str, str]:
+        """Name of a protocol in here -> the name under which its documentation has it."""
+        ...
+
+
+def lacking(system: object, wanted: Iterable[type], name: str) -> str | None:
+    """What of these the system cannot do, in the words of whoever can add it; None: nothing."""
+    missing = [each.__name__ for each in wanted if not isinstance(system, each)]
+    if not missing:
+        return None
+    if isinstance(system, WrittenCapabilities):
+        written = system.written_as
+        if all(each in written for each in missing):
+            what = "statement" if len(missing) == 1 else "statements"
+            told = ", ".join(written[each] for each in missing)
+            return f"{name}'s profile lacks the {what} {told}"
+    return f"{name} lacks {', '.join(missing)}"
 
 
 @runtime_checkable

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Protocol
 from sync.domain.account import AccountStatus
 from sync.domain.decision import Problem
 from sync.domain.ids import ApplicationId, CustomerId, IdempotencyKey, OrganisationId
-from sync.domain.registration import AccountKind, Application, ApprovedAs, Registrant
+from sync.domain.registration import (
+    AccountKind,
+    Application,
+    ApprovedAs,
+    LookedAt,
+    Registrant,
+)
 
 if TYPE_CHECKING:
     from sync.ports.state import LedgerEvent
@@ -55,9 +61,10 @@ class RegistrationEntry:
     while it does not say. ``missing`` are details and documents, ``requested``
     what staff asked for beyond those that are required. ``message`` is for the
     applicant. ``key`` is the ERP's external reference of the customer that was
-    asked for, ``look_again_at`` when it is looked for if no answer came.
-    ``problem`` waits for a person. ``settled``: the store was told how it ended.
-    ``version`` counts what was saved; 0 is new.
+    asked for, ``look_again_at`` when it is looked for if no answer came. ``looked``
+    are the documents whose files were looked at, as of when it was last open. ``problem``
+    waits for a person. ``settled``: the store was told how it ended. ``version`` counts
+    what was saved; 0 is new.
     """
 
     application_id: ApplicationId
@@ -80,6 +87,7 @@ class RegistrationEntry:
     problem: Problem | None = None
     settled: bool = False
     version: int = 0
+    looked: tuple[LookedAt, ...] = ()
 
     @property
     def organisation(self) -> OrganisationId | None:

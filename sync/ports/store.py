@@ -32,6 +32,7 @@ from sync.domain.ids import (
     Sku,
     StoreId,
     WebOrderId,
+    WebOrderNumber,
     WebUserId,
 )
 from sync.domain.invoice import Invoice
@@ -198,6 +199,15 @@ class ReadsOrdersTogether(Protocol):
 
     def orders_now(self, order_ids: Collection[WebOrderId]) -> Mapping[WebOrderId, StoreOrder]:
         """These orders as they are now; one that the store no longer shows is absent."""
+        ...
+
+
+@runtime_checkable
+class FindsWebOrders(Protocol):
+    """Optional: finds orders by what people call them. For a person's question, not for runs."""
+
+    def orders_numbered(self, number: WebOrderNumber) -> Collection[WebOrderId]:
+        """The keys of all orders that the store shows under this number; empty for none."""
         ...
 
 

@@ -17,6 +17,7 @@ from sync.domain.times import CLOCK_ALARM_S
 
 class Condition(Enum):
     """UP: it answers. AWAY: it failed again and again. DENIED: it refused the login.
+    MISCONFIGURED: something cannot be asked of it as the settings or the profile have it.
 
     While it is AWAY or DENIED it is left alone, and asked once when the pause is over.
     """
@@ -24,6 +25,7 @@ class Condition(Enum):
     UP = "up"
     AWAY = "away"
     DENIED = "denied"
+    MISCONFIGURED = "misconfigured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class SystemRecord:
     """The condition of one system since ``since``.
 
     ``message`` is its last failure in words made for people; ``next_try_at`` from
-    when on it is asked again, None while it is up. ``clock_skew_s``: how far its
+    when on it is asked again, None while it is not left alone. ``clock_skew_s``: how far its
     clock was ahead of ours when last seen, None where that was never told.
     """
 

@@ -165,6 +165,13 @@ class _Loader:
             files = None
             if entry.files is not None:
                 files = self._end(entry.files, "files", (*path, "files"), systems)
+            uploads = None
+            if entry.uploads is not None:
+                uploads = self._end(entry.uploads, "files", (*path, "uploads"), systems)
+            elif entry.uploads_begin_with is not None:
+                message = "stands without uploads: it would not be looked at"
+                remedy = "name the system of kind files in uploads, or take it out"
+                self._note((*path, "uploads_begin_with"), message, remedy, key=True)
             other = writers.setdefault(entry.store, name)
             if other != name and store is not None:
                 message = (
@@ -188,6 +195,8 @@ class _Loader:
                     orders=entry.orders,
                     patience=entry.patience,
                     files=files,
+                    uploads=uploads,
+                    uploads_begin_with=entry.uploads_begin_with or "",
                 ),
             )
 

@@ -248,7 +248,9 @@ class PatienceSettings(Part):
 class PipelineEntry(Part):
     """One ERP and one store. ``mappings`` is a folder, from the site's own.
 
-    ``files`` is the system in which the files of documents lie, empty: none. After
+    ``files`` is the system in which the files of documents lie, ``uploads`` that of
+    the files that applicants hand in, whose references begin with ``uploads_begin_with``
+    before the name of the file; empty: none. After
     ``full_price_check_s`` all prices are compared with the store itself. With
     ``share_price_lists`` accounts with the same prices share a list, where the store can.
     """
@@ -256,6 +258,8 @@ class PipelineEntry(Part):
     erp: Name
     store: Name
     files: Name | None = None
+    uploads: Name | None = None
+    uploads_begin_with: Text | None = None
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
     full_price_check_s: Seconds = 86_400.0
@@ -292,7 +296,8 @@ class SystemSettings:
 class PipelineSettings:
     """One ERP and one store, with their own mapping, schedule and limits (OP-8).
 
-    ``files`` is where the files of documents lie; None: nowhere.
+    ``files`` is where the files of documents lie, ``uploads`` where those of applicants
+    do; None: nowhere.
     """
 
     name: str
@@ -307,6 +312,14 @@ class PipelineSettings:
     orders: OrderSettings
     patience: PatienceSettings
     files: SystemSettings | None = None
+    uploads: SystemSettings | None = None
+    uploads_begin_with: str = ""
+
+    @property
+    def systems(self) -> tuple[SystemSettings, ...]:
+        """Its ERP, its store, and its places of files."""
+        held = (self.erp, self.store, self.files, self.uploads)
+        return tuple(each for each in held if each is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ def without_applicant(entry: RegistrationEntry) -> RegistrationEntry:
         application=bare,
         message=None,
         approval_reason=ERASED if entry.approval_reason else None,
+        looked=(),
     )
 
 

@@ -95,14 +95,14 @@ def _asked(name: str) -> Callable[..., Any]:
             before = self._clock.now()
             answer = getattr(self._port, name)(*arguments, **keywords)
         except BaseException as error:
-            watch.failed(passage, error, _about(name, arguments, keywords))
+            watch.failed(passage, error, _about(name, arguments, keywords), name)
             raise
         else:
             if isinstance(answer, Iterator):
                 watch.not_asked()
                 about = partial(_about, name, arguments, keywords)
-                return _steps(answer, watch, self._note_skew, about)
-            watch.succeeded(passage)
+                return _steps(answer, watch, self._note_skew, about, name)
+            watch.succeeded(passage, name)
             if name in TELLS_TIME:
                 _note_clock(watch, answer, before)
             self._note_skew()
@@ -124,6 +124,7 @@ def _steps(
     watch: SystemWatch,
     note_skew: Callable[[], None],
     about: Callable[[], Hashable],
+    name: str,
 ) -> Iterator[Any]:
     try:
         passage = watch.enter()
@@ -134,10 +135,10 @@ def _steps(
             try:
                 item = next(source)
             except StopIteration:
-                watch.succeeded(passage)
+                watch.succeeded(passage, name)
                 return
             except BaseException as error:
-                watch.failed(passage, error, about())
+                watch.failed(passage, error, about(), name)
                 raise
             finally:
                 if asks:

@@ -4,13 +4,14 @@ What an error says about the system decides, not where it came from. TryLater
 and OutcomeUnknown are a system that is away or broken; or one question that it
 cannot answer, so that the same question counts once until something is answered
 (not where nobody answers, or it says when to come again: that is no question's doing).
-A refused document is a
-system in good health. AccessDenied is a refused login: systems count those and
-lock the account, which then also locks out the people who share it. So the
+A refused document is a system in good health. Misconfigured is a question that cannot
+be asked so: the system is asked on, for all else may be well, and counts as
+misconfigured until that is answered. AccessDenied is a refused login: systems count
+those and lock the account, which then also locks out the people who share it. So the
 first one ends all asking for ``denied_pause_s``; a person who asks for a run
-(``let_one_try``) or starts the service again after correcting the credentials
-is not kept waiting. Until a system has answered once, callers ask one after the
-other: five flows that start together would otherwise be five refused logins.
+(``let_one_try``) or starts the service again after correcting the credentials is not
+kept waiting. Until a system has answered once, callers ask one after the other: five
+flows that start together would otherwise be five refused logins.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ import structlog
 from sync.domain.times import CLOCK_ALARM_S
 from sync.errors import (
     AccessDenied,
+    BrokenRead,
     Conflict,
     LeftAlone,
+    Misconfigured,
     OutcomeUnknown,
     Refusal,
     RightMissing,
@@ -81,6 +84,7 @@ class SystemWatch:
         self._since = clock.now()
         self._failing_since: datetime | None = None
         self._message = ""
+        self._wrong: dict[str, tuple[datetime, str]] = {}
         self._last_success_at: datetime | None = None
         self._last_failure_at: datetime | None = None
         self._skew_s: float | None = None
@@ -118,8 +122,8 @@ class SystemWatch:
         if not self.up:
             self._breaker.let_one_try()
 
-    def succeeded(self, passage: Passage) -> None:
-        """It answered. What was asked before a login was refused proves nothing any more:
+    def succeeded(self, passage: Passage, asked: str = "") -> None:
+        """It answered ``asked``. What was asked before a login was refused proves nothing any more:
         a connection that is open lives on without its password."""
         now = self._clock.now()
         with self._guard:
@@ -129,6 +133,9 @@ class SystemWatch:
             self._answered = True
             self._failing_since = None
             self._last_success_at = now
+            mended = self._wrong.pop(asked, None) is not None and not self._wrong
+            if mended:
+                log.info("system.configured", system=self.name)
             if self._condition is Condition.UP:
                 return
             down_s = (now - self._since).total_seconds()
@@ -136,16 +143,21 @@ class SystemWatch:
             self._message = ""
         log.info("system.recovered", system=self.name, was=was.value, down_s=round(down_s))
 
-    def failed(self, passage: Passage, error: BaseException, about: Hashable = None) -> None:
+    def failed(
+        self, passage: Passage, error: BaseException, about: Hashable = None, asked: str = ""
+    ) -> None:
         """What a call raised; nothing follows where the error does not speak of the system.
 
         ``about`` is what was asked: one question that fails again and again counts once.
+        ``asked`` is the kind of question.
         """
         match error:
-            case LeftAlone():
+            case LeftAlone() | BrokenRead():
                 return
+            case Misconfigured():
+                self._misconfigured(asked, str(error))
             case RightMissing() | Refusal() | Conflict():
-                self.succeeded(passage)
+                self.succeeded(passage, asked)
             case AccessDenied():
                 self._breaker.shut(self._limits.denied_pause_s)
                 self._degraded(Condition.DENIED, str(error))
@@ -170,17 +182,30 @@ class SystemWatch:
     def record(self) -> SystemRecord:
         """What is known now."""
         with self._guard:
+            condition, since, message = self._condition, self._since, self._message
+            if self._wrong and condition is Condition.UP:
+                condition = Condition.MISCONFIGURED
+                since, message = min(self._wrong.values())
             return SystemRecord(
                 name=self.name,
                 kind=self.kind,
-                condition=self._condition,
-                since=self._since,
-                message=self._message,
+                condition=condition,
+                since=since,
+                message=message,
                 next_try_at=None if self.up else self._next_try_at(),
                 last_success_at=self._last_success_at,
                 last_failure_at=self._last_failure_at,
                 clock_skew_s=self._skew_s,
             )
+
+    def _misconfigured(self, asked: str, message: str) -> None:
+        now = self._clock.now()
+        with self._guard:
+            self._last_failure_at = now
+            known = self._wrong.get(asked)
+            self._wrong[asked] = (known[0] if known else now, message)
+        if known is None:
+            log.error("system.misconfigured", system=self.name, asked=asked, message=message)
 
     def _permit(self) -> None:
         try:

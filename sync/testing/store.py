@@ -36,6 +36,7 @@ from sync.domain.ids import (
     Sku,
     StoreId,
     WebOrderId,
+    WebOrderNumber,
     WebUserId,
 )
 from sync.domain.invoice import Invoice
@@ -198,6 +199,10 @@ class MemoryStore:
     def order(self, order_id: WebOrderId) -> StoreOrder | None:
         self._admit()
         return self._orders.get(order_id)
+
+    def orders_numbered(self, number: WebOrderNumber) -> Collection[WebOrderId]:
+        self._admit()
+        return [key for key, each in self._orders.items() if each.number == number]
 
     def buyer(self, web_user: WebUserId | None, organisation: OrganisationId | None) -> BuyerRecord:
         self._admit()

@@ -94,6 +94,7 @@ from sync.ports.store import (
     FindsShownAccountOrders,
     FindsShownDocuments,
     FindsShownInvoices,
+    FindsWebOrders,
     ListsChannels,
     ListsStaffAttributes,
     ListsVerifiedUsers,
@@ -329,6 +330,19 @@ class StoreContract(PriceListContract):
         assert orders.order(an_order(1).order_id) is None
         assert orders.order(WebOrderId("never-was")) is None
         assert read(orders) == [an_order(2).order_id]
+
+    @pytest.mark.rule("OP-3")
+    def test_orders_are_found_by_the_number_that_people_read(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        finding = having(store, FindsWebOrders)
+        for number in (1, 2):
+            store_world.place_order(an_order(number))
+        one = an_order(1)
+        assert list(finding.orders_numbered(one.number)) == [one.order_id]
+        assert list(finding.orders_numbered(WebOrderNumber("W-never"))) == []
+        store_world.vanish_order(one.order_id)
+        assert list(finding.orders_numbered(one.number)) == []
 
     @pytest.mark.rule("OI-5")
     def test_many_orders_are_read_again_as_one_is(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,12 +10,22 @@ from typing import Any
 import pytest
 
 from sync.domain.account import Contact
+from sync.domain.channel import RetailGroup
 from sync.domain.decision import Admitted
 from sync.domain.document import DocumentKind
-from sync.domain.ids import ContactId, ErpOrderNumber, LocationId, OrganisationId, Sku
+from sync.domain.ids import (
+    ContactId,
+    CustomerId,
+    ErpOrderNumber,
+    LocationId,
+    OrganisationId,
+    Sku,
+    WebOrderId,
+)
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Buyer, Membership, Role
 from sync.domain.pricing import PriceScope
+from sync.errors import Misconfigured
 from sync.explaining import (
     Answer,
     explain_account,
@@ -25,8 +36,10 @@ from sync.explaining import (
     explain_user,
     explain_users_price,
 )
+from sync.flows.context import Context
 from sync.flows.lookups import Lookups
 from sync.testing import builders as a
+from sync.testing.store import MemoryStore
 from tests.scenarios.world import (
     ASSIGNMENTS,
     HARBOUR,
@@ -34,7 +47,9 @@ from tests.scenarios.world import (
     HARBOUR_ORG,
     MILL,
     RETAIL,
+    WEB,
     World,
+    a_channel,
     a_paper,
     harbour_order,
     ten,
@@ -109,6 +124,104 @@ def test_a_source_that_must_not_be_used_is_told_and_decides(world: World) -> Non
     assert said is not None
     assert "retail group" in said
     assert not any("on channel" in step for step in answer["steps"]), "never told as retail"
+
+
+def by_key_only(world: World) -> Context:
+    """A store that finds no orders by number."""
+
+    class ByKey(MemoryStore):
+        orders_numbered: Any = None
+
+    world.store.__class__ = ByKey
+    return world.context()
+
+
+@pytest.mark.rule("OP-3")
+def test_an_order_that_nobody_read_yet_is_found_by_the_number_that_the_shop_shows(
+    world: World,
+) -> None:
+    order = harbour_order()
+    world.store.place_order(order)
+    told = explain_order(world.context(), order.number.value)
+    assert told["steps"] == [
+        "The ledger does not know this order.",
+        f"The store has it under the key {order.order_id}, and nobody read it yet.",
+    ]
+    assert told["outlook"]["customer"] == HARBOUR.value
+    planned = world.run("orders", dry_run=True, order=order.number.value)
+    assert planned.counts == {"would_be_admitted": 1}
+    assert world.run("orders", order=order.number.value).counts["imported"] == 1
+    again = explain_order(world.context(), order.number.value)
+    assert again["steps"][0].startswith("The ledger has it as acknowledged")
+
+
+@pytest.mark.rule("OP-3")
+def test_of_an_order_that_is_nowhere_it_is_told_what_was_tried(world: World) -> None:
+    [_, tried, way_out] = explain_order(world.context(), "W-0")["steps"]
+    assert tried == "Looked for the number and the key W-0 in the ledger and in the store."
+    assert "the store's own key" in way_out
+    order = harbour_order()
+    world.store.place_order(order)
+    told = explain_order(by_key_only(world), order.number.value)
+    assert "this store finds no orders by number before they were read" in told["steps"][1]
+    assert "tradesync resync orders" in told["steps"][2]
+    assert told["now"] == ["The store shows no such order."]
+    [said] = [each for each in world.run("orders", order="W-0").remarks if "W-0" in each]
+    assert "finds no orders by number" in said
+
+
+@pytest.mark.rule("OP-3")
+def test_a_number_of_several_orders_is_asked_for_by_key(world: World) -> None:
+    first = harbour_order()
+    second = dataclasses.replace(first, order_id=WebOrderId("order-other"))
+    world.store.place_order(first)
+    world.store.place_order(second)
+    with pytest.raises(Misconfigured, match=f"{first.order_id}, order-other"):
+        explain_order(world.context(), first.number.value)
+
+
+@pytest.mark.rule("OP-3", "WA-2f")
+@pytest.mark.parametrize(
+    "other, told",
+    [
+        (None, f"retail group {RETAIL}"),
+        (
+            RetailGroup(CustomerId("US"), ("USD",)),
+            (
+                f"retail group {RETAIL} (EUR) or US (USD): the one that priced the cart,"
+                " else by the order's currency (WA-2f)"
+            ),
+        ),
+        (
+            RetailGroup(CustomerId("AT"), ("EUR",), frozenset({"DE", "AT"})),
+            (
+                f"retail group {RETAIL} (EUR) or AT (EUR in AT, DE): the one that priced the cart,"
+                " else by the order's country (WA-2f)"
+            ),
+        ),
+        (
+            RetailGroup(CustomerId("UK"), ("GBP", "EUR"), frozenset({"GB"})),
+            (
+                f"retail group {RETAIL} (EUR) or UK (GBP, EUR in GB): the one that priced the cart,"
+                " else by the order's currency and country (WA-2f)"
+            ),
+        ),
+        (
+            RetailGroup(CustomerId("X"), ("EUR",)),
+            (
+                f"retail group {RETAIL} (EUR) or X (EUR): the one that priced the cart,"
+                " and nothing else tells them apart (WA-2f)"
+            ),
+        ),
+    ],
+)
+def test_of_several_retail_groups_it_is_told_what_decides(
+    world: World, other: RetailGroup | None, told: str
+) -> None:
+    groups = (*a_channel().retail_groups, *([other] if other else []))
+    world.remap(channels={WEB: a_channel(retail_groups=groups)})
+    steps = explain_user(world.context(), "u-nobody")["steps"]
+    assert steps[-1] == f"  on channel {WEB} (hybrid): {told}"
 
 
 ASKED: dict[str, Any] = {"quantity": Decimal(10), "unit": None, "currency": None, "day": None}

@@ -96,7 +96,7 @@ def test_what_is_told_of_a_price_has_old_and_new_amount_unit_break_and_audience(
     site.erp.set_price(a.a_price("6.10", sku=SKUS[0], min_quantity=Decimal(2)))
     line = (
         f"change BOLT for account {HARBOUR}: account {HARBOUR}, list CONTRACT, EUR per EA from 2:"
-        " 5 EUR -> 6.1 EUR"
+        " 5.00 EUR -> 6.10 EUR"
     )
     assert planned(site)[1].samples == [line]
     assert site.run().samples == [line]

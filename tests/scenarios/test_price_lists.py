@@ -326,6 +326,43 @@ def test_plan_says_how_prices_would_be_told_and_writes_nothing() -> None:
     assert site.lists.entries == told["entries"]
 
 
+def why_none(site: ListSite) -> str:
+    result = run_flow(site.context(), "prices", dry_run=True)
+    told = result.no_price_lists
+    line = f"Told without price lists that accounts share: {told}."
+    assert (line in result.remarks) == bool(told)
+    assert as_record(result).get("no_price_lists", "") == told
+    assert not (told and result.price_lists)
+    return told
+
+
+@pytest.mark.rule("OP-2")
+def test_plan_says_why_it_uses_no_lists() -> None:
+    site = ListSite(store_capabilities=replace(listing(20), price_lists=None))
+    site.price_all()
+    assert "the store has no lists that accounts share" in why_none(site)
+    site = ListSite()
+    for number, account in enumerate(ACCOUNTS):
+        site.price(account, 1, str(number + 3))
+        site.price(account, 2, str(number + 3))
+    # The two companies of the mapping, with a row or two each.
+    assert why_none(site).startswith("at most 2 accounts or sites have the same prices")
+    site.night()
+    assert why_none(site) == "", "nothing is to be told"
+    for number, account in enumerate(ACCOUNTS):
+        site.price(account, 1, str(number + 300))
+    assert "accounts and sites that are told anything have the same prices" in why_none(site)
+    assert why_none(site).startswith("no two of the ")
+    site = ListSite(store_capabilities=listing(20, lists=0))
+    site.price_all()
+    assert why_none(site) == "the store has its 0 lists already, and holds no more"
+    site.limits = replace(site.limits, share_price_lists=False)
+    assert why_none(site) == ""
+    shared = ListSite()
+    shared.price_all()
+    assert why_none(shared) == ""
+
+
 @pytest.mark.rule("MI-2")
 def test_same_prices_come_to_the_same_lists_in_whatever_order_they_are_told() -> None:
     kept = []

@@ -41,7 +41,7 @@ from sync.domain.mapping import (
 )
 from sync.domain.order import Buyer, Membership, Role, SelectedShipTo, WebOrder
 from sync.domain.pricing import DEFAULT_LIST, PriceScope
-from sync.flows.context import Context, FlowResult, Limits, Progress, silent
+from sync.flows.context import Context, FlowResult, Limits, Progress, Uploads, silent
 from sync.flows.cycle import run_cycle, run_flow
 from sync.ports.erp import Erp, ErpCapabilities
 from sync.ports.files import HoldsFiles
@@ -241,6 +241,7 @@ class World:
     kept: State | None = None
     assignments: MemoryAssignments = field(default_factory=MemoryAssignments)
     files: MemoryFiles = field(default_factory=lambda: fill_files())
+    uploads: Uploads | None = None
 
     @property
     def state(self) -> State:
@@ -274,6 +275,7 @@ class World:
             progress=self.progress,
             assignments=assignments,
             files=files,
+            uploads=self.uploads,
         )
 
     def take_up_assignments(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sync.domain.ids import WebOrderId, well_formed
+from sync.domain.ids import WebOrderId, WebOrderNumber, well_formed
 from sync.domain.order import StoreOrder, UnreadableOrder
 from sync.domain.times import Watermark
 from sync.errors import LeftAlone, Misconfigured, Refusal, TryLater
@@ -20,7 +20,7 @@ from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import chunks
 from sync.flows.orders.reading import orders_now
 from sync.ports.state import Discovery, LedgerFilter, ResyncScope, State, Transaction
-from sync.ports.store import ReadsWebOrders
+from sync.ports.store import FindsWebOrders, ReadsWebOrders
 
 WATERMARK = "orders"
 LOOKED_BACK = "orders:looked_back"
@@ -37,9 +37,11 @@ def discover(context: Context, result: FlowResult, scope: ResyncScope) -> None:
     """
     store = needs(context.store, ReadsWebOrders, "the store")
     if scope.order is not None:
-        order = context.retrying()(store.order, order_id_of(context, scope.order))
+        looked = look_up(context, scope.order)
+        order = context.retrying()(store.order, looked.order_id)
         if order is None:
-            result.remarks.append(f"The store shows no order {scope.order}.")
+            told = " ".join(looked.tried)
+            result.remarks.append(f"The store shows no order {scope.order}. {told}".rstrip())
         else:
             with context.state.transaction() as state:
                 _take_in(context, result, state, order)
@@ -176,6 +178,53 @@ def named_order(state: State, name: str) -> WebOrderId:
     if not found and not well_formed(name):
         raise Misconfigured(f"{name!r} can be no order's number or key")
     return found.pop() if found else WebOrderId(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The key that a name stands for. ``tried``: what was looked at in vain, and the way out."""
+
+    order_id: WebOrderId
+    tried: tuple[str, ...] = ()
+
+
+def look_up(context: Context, name: str) -> Looked:
+    """The order of this number or key; the store is asked where the ledger does not know it.
+
+    Raises Misconfigured where it stands for several orders, or can be no key at all.
+    """
+    order_id = order_id_of(context, name)
+    store, retrying = context.store, context.retrying()
+    with context.state.transaction() as state:
+        if state.ledger.entry(order_id) is not None:
+            return Looked(order_id)
+    reading = needs(store, ReadsWebOrders, "the store")
+    if retrying(reading.order, order_id) is not None:
+        return Looked(order_id)
+    if not isinstance(store, FindsWebOrders):
+        return Looked(order_id, (_TRIED_BY_KEY.format(name), _GIVE_THE_KEY))
+    found = sorted(retrying(store.orders_numbered, WebOrderNumber(name)))
+    if len(found) > 1:
+        keys = ", ".join(map(str, found))
+        raise Misconfigured(f"{name} stands for several orders; name one by its key: {keys}")
+    if found:
+        return Looked(found[0])
+    return Looked(order_id, (_TRIED_BOTH.format(name), _COMPARE))
+
+
+_TRIED_BOTH = "Looked for the number and the key {} in the ledger and in the store."
+_COMPARE = (
+    "Compare it with the number in the shop, letter by letter; the store's own key of the"
+    " order will do, too."
+)
+_TRIED_BY_KEY = (
+    "Looked for the number and the key {} in the ledger, and for the key in the store; this"
+    " store finds no orders by number before they were read."
+)
+_GIVE_THE_KEY = (
+    "Give the store's own key of the order (it stands in the address of its page in the shop's"
+    " administration), or have new orders read first: tradesync resync orders."
+)
 
 
 @dataclass(frozen=True, slots=True)

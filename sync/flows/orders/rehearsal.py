@@ -11,7 +11,7 @@ from sync.domain.decision import Admitted, Quarantined, Waits
 from sync.domain.order import StoreOrder
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
-from sync.flows.orders.discovery import in_scope, order_id_of, placed_before, reading_from
+from sync.flows.orders.discovery import in_scope, look_up, placed_before, reading_from
 from sync.flows.orders.foreseeing import outlook
 from sync.flows.orders.scoping import in_account
 from sync.ports.state import LedgerEntry, LedgerState, ResyncScope
@@ -27,9 +27,11 @@ def rehearse(context: Context, result: FlowResult, scope: ResyncScope) -> None:
     lookups = Lookups(context)
     retrying = context.retrying()
     if scope.order is not None:
-        order = retrying(store.order, order_id_of(context, scope.order))
+        looked = look_up(context, scope.order)
+        order = retrying(store.order, looked.order_id)
         if order is None:
-            result.remarks.append(f"The store shows no order {scope.order}.")
+            told = " ".join(looked.tried)
+            result.remarks.append(f"The store shows no order {scope.order}. {told}".rstrip())
         else:
             _judge(context, lookups, result, order)
         return

@@ -26,6 +26,7 @@ from sync.errors import AccessDenied, SyncError
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import chunks
 from sync.flows.registrations.desk import Desk, Moved
+from sync.flows.registrations.uploads import with_files
 from sync.planning.registrations import judged, taken_up, words
 from sync.ports.registrations import ENDED, RegistrationEntry, Stage
 from sync.ports.state import ResyncScope
@@ -134,7 +135,7 @@ def _carry_on(
 def _rehearse(
     context: Context, result: FlowResult, listed: Mapping[ApplicationId, Application]
 ) -> None:
-    now = context.clock.now()
+    now, retrying = context.clock.now(), context.retrying()
     with context.state.transaction() as state:
         held = {each: state.registrations.entry(each) for each in listed}
         under_way = [
@@ -144,7 +145,8 @@ def _rehearse(
         ]
     for application_id, application in listed.items():
         before = held[application_id]
-        after = judged(taken_up(before, application, now), context.mapping)
+        fresh = with_files(context.uploads, retrying, taken_up(before, application, now))
+        after = judged(fresh, context.mapping)
         if before is None or after != before:
             result.count("would_change")
             result.samples.append(_outlook(after))

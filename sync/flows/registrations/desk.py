@@ -27,6 +27,7 @@ from sync.errors import Conflict, Misconfigured, OutcomeUnknown, Rejected, TryLa
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import individual, take_unreadable
 from sync.flows.orders.records import look_again_after_s
+from sync.flows.registrations.uploads import with_files
 from sync.planning.registrations import (
     asked_for,
     judged,
@@ -35,6 +36,7 @@ from sync.planning.registrations import (
     not_taken,
     notice_of,
     refused_by_erp,
+    refused_documents,
     taken_up,
     why_another,
     why_no_link,
@@ -110,11 +112,13 @@ class Desk:
     # --- Open: what it lacks, and whom it makes ---
 
     def _judge(self, entry: RegistrationEntry) -> RegistrationEntry:
-        after = judged(entry, self._context.mapping)
+        after = judged(self._looked_at(entry), self._context.mapping)
         if after != entry:
             lacks = f"lacks {', '.join(after.missing)}" if after.missing else "nothing is missing"
             if after.problem is not None:
                 lacks = after.problem.sentence
+            for refused in refused_documents(after) if after.looked != entry.looked else ():
+                self._remark(entry, refused)
             entry = self._save(after, "judged", f"{words(after.status)}: {lacks}")
         kind = makes_registrant(entry)
         if kind is None:
@@ -132,6 +136,9 @@ class Desk:
         if kind is AccountKind.PERSONAL:
             entry = replace(entry, stage=Stage.PERSONAL)
         return self._save(entry, "registrant_created", told)
+
+    def _looked_at(self, entry: RegistrationEntry) -> RegistrationEntry:
+        return with_files(self._context.uploads, self._retrying, entry)
 
     # --- Approved: a customer of the ERP's, or one to be made ---
 

@@ -37,6 +37,7 @@ from sync.domain.ids import (
     Sku,
     StoreId,
     WebOrderId,
+    WebOrderNumber,
     WebUserId,
 )
 from sync.domain.invoice import Invoice
@@ -220,6 +221,14 @@ class EmbeddedStore:
         with self._reading() as connection:
             rows = queries.order_rows(connection, [order_id.value for order_id in order_ids])
             return {order.order_id: order for order in load.orders(connection, rows)}
+
+    # --- FindsWebOrders ---
+
+    def orders_numbered(self, number: WebOrderNumber) -> Collection[WebOrderId]:
+        with self._reading() as connection:
+            return [
+                WebOrderId(each) for each in queries.order_ids_numbered(connection, number.value)
+            ]
 
     # --- ReadsBuyers ---
 

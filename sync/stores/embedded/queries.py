@@ -76,6 +76,12 @@ def order_rows(connection: Connection, order_ids: Collection[str]) -> list[Row]:
     return by_keys(connection, schema.orders, "order_id", order_ids)
 
 
+def order_ids_numbered(connection: Connection, number: str) -> list[str]:
+    table = schema.orders
+    wanted = select(table.c.order_id).where(table.c.number == number).order_by(table.c.order_id)
+    return list(connection.execute(wanted).scalars())
+
+
 def order_ids_of_user(connection: Connection, web_user: str) -> list[str]:
     """Orders that name this user, newest first."""
     table = schema.orders

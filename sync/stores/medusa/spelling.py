@@ -12,21 +12,6 @@ from decimal import Decimal, InvalidOperation
 
 from sync.domain.times import utc
 
-# ISO 4217 has two decimal places for most currencies; these are the others in use.
-_WHOLE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_THREE = "BHD IQD JOD KWD LYD OMR TND"
-_PLACES = {
-    **dict.fromkeys(_WHOLE.split(" "), 0),
-    **dict.fromkeys(_THREE.split(" "), 3),
-    "CLF": 4,
-    "UYW": 4,
-}
-
-
-def currency_places(currency: str) -> int:
-    """Decimal places that an amount of this currency is shown and paid with."""
-    return _PLACES.get(currency, 2)
-
 
 def read_moment(text: object) -> datetime:
     """A moment as Medusa writes it. Raises ValueError for anything else."""

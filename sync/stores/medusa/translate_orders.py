@@ -26,7 +26,7 @@ from sync.domain.ids import (
     WebUserId,
     well_formed,
 )
-from sync.domain.money import Rounding, currency_code
+from sync.domain.money import Rounding, currency_code, currency_places
 from sync.domain.order import (
     Buyer,
     Charge,
@@ -42,7 +42,7 @@ from sync.domain.order import (
 from sync.stores.medusa.addresses import address_text, typed
 from sync.stores.medusa.amounts import Discount, Sold, TaxRate, Till
 from sync.stores.medusa.settings import MedusaSettings
-from sync.stores.medusa.spelling import currency_places, read_moment, read_raw
+from sync.stores.medusa.spelling import read_moment, read_raw
 from sync.stores.medusa.states import payments_of, state_of
 
 T = TypeVar("T")

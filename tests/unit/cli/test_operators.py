@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -226,9 +227,13 @@ def test_a_state_that_is_gone_is_told_by_every_command_and_given_up_with_a_reaso
     "changes, said",
     [
         ("condition = 'denied', message = 'the login was refused'", "erp is denied since"),
+        (
+            "condition = 'misconfigured', message = 'no such table: kunden'",
+            "    no such table: kunden\n    way out: correct the settings or the profile",
+        ),
         ("clock_skew_s = -3600", "its clock is -3600 s off ours"),
     ],
-    ids=["login", "clock"],
+    ids=["login", "profile", "clock"],
 )
 def test_status_asks_for_a_person_where_only_one_can_help(
     fresh: Operator, changes: str, said: str
@@ -239,6 +244,30 @@ def test_status_asks_for_a_person_where_only_one_can_help(
     told = fresh("status")
     assert told.code == Exit.NEEDS_PERSON
     assert said in told.out
+    [erp] = [each for each in fresh("status", "--json").json["systems"] if each["system"] == "erp"]
+    assert bool(erp["way_out"]) == (erp["condition"] != "up")
+
+
+@pytest.mark.rule("OP-6")
+def test_status_tells_of_a_system_that_cannot_be_asked_as_the_settings_have_it(
+    fresh: Operator,
+) -> None:
+    def erp() -> dict[str, Any]:
+        told = fresh("status", "--json")
+        [found] = [each for each in told.json["systems"] if each["system"] == "erp"]
+        return {**found, "code": told.code}
+
+    fresh.site.change(fresh.site.database("erp"), "ALTER TABLE customer RENAME TO kunden")
+    assert fresh("resync", "accounts").code == Exit.FAILED
+    told = erp()
+    assert (told["condition"], told["code"]) == ("misconfigured", Exit.NEEDS_PERSON)
+    assert "customer" in told["message"]
+    assert "tradesync check" in told["way_out"]
+    assert told["next_try_at"] is None
+    fresh.site.change(fresh.site.database("erp"), "ALTER TABLE kunden RENAME TO customer")
+    assert fresh("resync", "accounts").code == 0
+    told = erp()
+    assert (told["condition"], told["way_out"], told["code"]) == ("up", None, Exit.DONE)
 
 
 @pytest.mark.rule("OP-2")
@@ -404,6 +433,17 @@ def test_many_orders_are_replayed_by_what_they_have_in_common(fresh: Operator) -
     assert {row["order"] for row in rows} - {row["order"] for row in left} == set(wanted)
 
 
+@pytest.mark.rule("OI-2")
+def test_an_order_that_the_ledger_does_not_know_is_told_with_who_may_know_it(
+    operator: Operator,
+) -> None:
+    for words in (("show", "W-0"), ("replay", "W-0", "--reason", "x")):
+        said = operator("quarantine", *words)
+        assert said.code == Exit.FAILED
+        assert "The ledger knows no order W-0" in said.err
+        assert "tradesync explain order W-0" in said.err
+
+
 def test_replaying_needs_a_service_that_ran_once(fresh: Operator) -> None:
     said = fresh("quarantine", "replay", "W-1", "--reason", "x")
     assert said.code == Exit.MISCONFIGURED
@@ -423,7 +463,14 @@ def test_explain_tells_which_rule_decided_an_order(operator: Operator) -> None:
     assert f"Decided by mapping {held['mapping']}." in held["steps"]
     assert held["now"][0].startswith("Now it would be quarantined")
     unknown = operator("explain", "order", "W-0", "--json").json
-    assert unknown["steps"] == ["The ledger does not know this order."]
+    assert unknown["steps"] == [
+        "The ledger does not know this order.",
+        "Looked for the number and the key W-0 in the ledger and in the store.",
+        (
+            "Compare it with the number in the shop, letter by letter; the store's own key of the"
+            " order will do, too."
+        ),
+    ]
     assert unknown["now"] == ["The store shows no such order."]
 
 
@@ -474,7 +521,7 @@ def test_a_plan_of_prices_tells_old_and_new_amounts_some_in_lines_and_all_as_jso
     assert len(changes) == planned["counts"]["would_change"] > SAMPLES
     for each in changes:
         assert each["change"] == "changed"
-        assert each["after"]["unit_price"] == "7.5"
+        assert each["after"]["unit_price"] == "7.50"
         assert Decimal(each["before"]["unit_price"]) not in (0, Decimal("7.5"))
         assert each["audience"]
         assert (each["currency"], each["unit"]) != ("", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ def test_nobody_is_linked_by_a_guess(operator: Operator, words: tuple[str, ...],
         (("approve", NEW, "--link", "000999"), "no customer 000999"),
         (("approve", BARE, "--create"), "lacks sellers_permit"),
         (("reject", "app-9"), "no application app-9"),
+        (("reject", "app-9"), "way out: see which there are: tradesync registrations list"),
         (("review", NEW, "verification-1", "--dry-run"), ""),
         (("request-documents", NEW, "resale_certificate"), "handed in already"),
     ],
@@ -130,3 +132,54 @@ def test_staff_ask_for_a_document_and_reject_with_a_word_to_the_applicant(site: 
         "registration.documents_requested",
         "registration.rejected",
     ]
+
+
+def upload(site: Operator, content: bytes | None) -> None:
+    """The shop keeps what applicants hand in, and the settings say where."""
+    root = site.site.root
+    folder = root / "uploads" / NEW
+    folder.mkdir(parents=True, exist_ok=True)
+    if content is not None:
+        (folder / "resale_certificate.pdf").write_bytes(content)
+    settings = root / "config" / "tradesync.toml"
+    text = settings.read_text(encoding="utf-8")
+    named = 'uploads = "forms"\nuploads_begin_with = "s3://registrations/"\nfiles = "papers"\n'
+    text = text.replace('files = "papers"\n', named)
+    text += (
+        '\n[systems.forms]\nkind = "files"\nadapter = "folder"\noptions = { folder = "uploads" }\n'
+    )
+    settings.write_text(text, encoding="utf-8")
+
+
+def test_staff_see_what_a_file_claims_to_be_and_what_it_is(site: Operator) -> None:
+    [before] = site("registrations", "show", NEW, "--json").json["documents"]
+    assert (before["found"], before["counts"], before["refusal"]) == (None, True, None)
+    assert "its content was not looked at" in site("registrations", "show", NEW).out
+    assert "a file counts as what it is said to be" in site("check").out
+
+    upload(site, b"\x89PNG\r\n\x1a\n pixels IEND\xaeB`\x82")
+    assert "refused" not in site("check").err
+    ran = site("resync", "registrations", "--json")
+    assert ran.code == Exit.DONE, ran
+    [told] = site("registrations", "show", NEW, "--json").json["documents"]
+    assert told["claimed"] == "application/pdf"
+    assert (told["found"], told["counts"]) == ("image/png", False)
+    assert told["refusal"] == (
+        "the file resale_certificate.pdf, said to be application/pdf, is image/png by its content"
+    )
+    assert told["refusal"] in site("registrations", "show", NEW).out
+    refused = site("registrations", "approve", NEW, "--create", *WHY)
+    assert (refused.code, "lacks resale_certificate" in refused.err) == (Exit.FAILED, True)
+    status = {each["system"] for each in site("status", "--json").json["systems"]}
+    assert "forms" in status
+
+
+def test_what_a_stranger_typed_moves_no_cursor(site: Operator) -> None:
+    store = site.site.database("store")
+    typed = "Bluebell\x1b[2J\u202eBrewing"
+    with sqlite3.connect(store) as on:
+        on.execute("UPDATE applications SET company = ? WHERE application = ?", (typed, NEW))
+    on.close()
+    site("resync", "registrations")
+    shown = site("registrations", "show", NEW).out
+    assert "company: Bluebell?[2J?Brewing" in shown

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.domain.money import ROUNDING_MODES, Money, Rounding, currency_code, exact, plain, total
+from sync.domain.money import (
+    ROUNDING_MODES,
+    Money,
+    Rounding,
+    currency_code,
+    exact,
+    plain,
+    shown_amount,
+    total,
+)
 from sync.testing.builders import money
 from tests.unit.domain.strategies import AMOUNTS, DECIMALS
 
@@ -120,3 +129,28 @@ def test_a_number_has_one_spelling(text: str, spelled: str) -> None:
 def test_the_spelling_is_the_number(value: Decimal) -> None:
     assert Decimal(plain(value)) == value
     assert plain(Decimal(plain(value))) == plain(value)
+
+
+@pytest.mark.parametrize(
+    "amount, currency, told",
+    [
+        ("1.1", "USD", "1.10"),
+        ("1.10000", "USD", "1.10"),
+        ("1", "USD", "1.00"),
+        ("100", "JPY", "100"),
+        ("0.5", "JPY", "0.5"),
+        ("1.23456", "USD", "1.23456"),
+        ("2.5", "KWD", "2.500"),
+        ("0", "EUR", "0.00"),
+        ("1E+3", "EUR", "1000.00"),
+    ],
+)
+def test_an_amount_is_shown_with_its_currencys_places_and_all_beyond(
+    amount: str, currency: str, told: str
+) -> None:
+    assert shown_amount(Decimal(amount), currency) == told
+
+
+@given(DECIMALS)
+def test_showing_an_amount_rounds_nothing(amount: Decimal) -> None:
+    assert Decimal(shown_amount(amount, "EUR")) == amount

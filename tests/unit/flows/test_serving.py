@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from sync.domain.ids import StoreId
+from sync.errors import Misconfigured
+from sync.flows.context import needs
 from sync.flows.cycle import FLOWS
 from sync.flows.serving import NEEDS, serving_findings
+from sync.ports import erp as erp_port
 from sync.ports.erp import FindingLevel
+from sync.ports.store import MirrorsInvoices
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from sync.testing.store import MemoryStore
@@ -51,6 +55,27 @@ def test_a_flow_that_would_fail_is_a_warning_and_one_that_does_nothing_is_named(
     assert idle.level is FindingLevel.OK
     assert "customer_parts (the ERP lacks ReadsCustomerParts)" in idle.message
     assert "registrations" not in idle.message
+
+
+class Written(Bare):
+    """An ERP whose profile has nothing yet."""
+
+    written_as = {name: f"the_{name.lower()}" for name in vars(erp_port)}  # noqa: RUF012
+
+
+@pytest.mark.rule("OP-3")
+def test_who_writes_a_profile_is_told_its_statements() -> None:
+    bare: Any = Written()
+    store: Any = MemoryStore(clock=ManualClock())
+    found = {each.subject: each.message for each in serving_findings(bare, store)}
+    assert "the ERP's profile lacks the statement the_readsinvoices" in found["invoices"]
+    assert "lacks the statements the_readsaccounts, the_readsshiptos," in found["orders"]
+    assert "customer_parts (the ERP's profile lacks the statement the_" in found["flows"]
+    assert "Reads" not in "".join(found.values())
+    with pytest.raises(Misconfigured, match="the ERP's profile lacks the statement the_readsinv"):
+        needs(bare, erp_port.ReadsInvoices, "the ERP")
+    with pytest.raises(Misconfigured, match="the store lacks MirrorsInvoices"):
+        needs(bare, MirrorsInvoices, "the store")
 
 
 @pytest.mark.rule("OP-3")

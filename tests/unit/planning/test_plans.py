@@ -162,7 +162,7 @@ def test_a_price_is_told_by_its_item_then_who_sees_it_then_its_entry_in_the_erp(
         " shipped from CHI, priority 2: 9.99 EUR"
     )
     for other, said in (
-        (PriceValue(Decimal("8.5")), "9.99 EUR -> 8.5 EUR"),
+        (PriceValue(Decimal("8.5")), "9.99 EUR -> 8.50 EUR"),
         (PriceValue(None), "9.99 EUR -> call for pricing"),
         (
             replace(price.value, valid_until=date(2026, 12, 31)),

@@ -68,6 +68,8 @@ SAMPLE: dict[str, Any] = {
             "erp": "erp",
             "store": "shop",
             "files": "papers",
+            "uploads": "papers",
+            "uploads_begin_with": "s3://registrations/",
             "mappings": "mappings",
             "accounts_per_read": Raw("10"),
             "full_price_check_s": Raw("3600"),

@@ -130,6 +130,22 @@ class TestPipelines:
         assert len(problems) == 2
         assert "retry_first_s is longer than retry_longest_s" in problems[0]
 
+    def test_the_place_of_what_applicants_hand_in_is_one_of_files(self, tmp_path: Path) -> None:
+        text = TWO_PAIRS.replace("mappings/second", "mappings")
+        places = 'uploads = "{0}"\nuploads_begin_with = "s3://forms/"\nmappings = "mappings"\n'
+        (problem,) = told(
+            tmp_path, text.replace('mappings = "mappings"\n', places.format("erp_a"), 1)
+        )
+        assert "pipelines.first.uploads names a system that is no files" in problem
+        alone = places.split("\n", 1)[1]
+        (problem,) = told(tmp_path, text.replace('mappings = "mappings"\n', alone, 1))
+        assert "pipelines.first.uploads_begin_with stands without uploads" in problem
+        system = '[systems.forms]\nkind = "files"\nadapter = "folder"\n'
+        good = system + text.replace('mappings = "mappings"\n', places.format("forms"), 1)
+        first = load_settings(site_with(tmp_path, good), {}).pipelines["first"]
+        assert [each.name for each in first.systems] == ["erp_a", "shop_a", "forms"]
+        assert first.uploads_begin_with == "s3://forms/"
+
     def test_options_reach_the_adapter_in_plain_types(self, tmp_path: Path) -> None:
         text = TWO_PAIRS.replace('store_id = "a"', 'store_id = "a", overlap_s = 1.5, deep = [0.5]')
         text = text.replace("mappings/second", "mappings")

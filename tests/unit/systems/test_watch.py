@@ -16,6 +16,7 @@ from sync.domain.pricing import PriceScope
 from sync.domain.times import Watermark
 from sync.errors import (
     AccessDenied,
+    BrokenRead,
     Conflict,
     LeftAlone,
     Misconfigured,
@@ -194,7 +195,7 @@ def test_while_it_is_away_the_record_says_since_when_why_and_until_when(
         Rejected("no such item", code="erp", remedy="add it"),
         Conflict("it moved"),
         RightMissing("no SELECT on invoices"),
-        Misconfigured("no such table"),
+        BrokenRead("one record is odd"),
         ValueError("unforeseen"),
     ],
     ids=lambda error: type(error).__name__,
@@ -208,6 +209,46 @@ def test_what_is_refused_in_good_health_opens_nothing(
             erp.accounts(NOBODY)
     assert moody.asked == 20
     assert watch.record().condition is Condition.UP
+
+
+def test_what_cannot_be_asked_so_makes_it_misconfigured_until_just_that_is_answered(
+    erp: Moody, moody: Moody, watch: SystemWatch, clock: ManualClock
+) -> None:
+    began = clock.now()
+    moody.moods = [Misconfigured("no such table: kunden")] * 7
+    with capture_logs() as logs:
+        for _ in range(7):
+            with pytest.raises(Misconfigured):
+                erp.accounts(NOBODY)
+            clock.advance(60)
+    assert moody.asked == 7, "all else is asked on"
+    assert [each["event"] for each in logs] == ["system.misconfigured"]
+    record = watch.record()
+    assert (record.condition, record.since) == (Condition.MISCONFIGURED, began)
+    assert (record.message, record.next_try_at) == ("no such table: kunden", None)
+    assert record.degraded
+    # Something else that goes well says nothing of it.
+    assert list(erp.ship_tos(NOBODY)) == []
+    assert watch.record().condition is Condition.MISCONFIGURED
+    moody.moods = [Misconfigured("no such column: preis")]
+    with pytest.raises(Misconfigured):
+        list(erp.customer_ids())
+    erp.accounts(NOBODY)
+    assert watch.record().message == "no such column: preis"
+    with capture_logs() as logs:
+        list(erp.customer_ids())
+    assert [each["event"] for each in logs] == ["system.configured"]
+    assert (watch.record().condition, watch.record().message) == (Condition.UP, "")
+
+
+def test_a_refused_login_is_told_before_what_is_misconfigured(
+    erp: Moody, moody: Moody, watch: SystemWatch
+) -> None:
+    moody.moods = [Misconfigured("no such table"), AccessDenied("no")]
+    for kind in (Misconfigured, AccessDenied):
+        with pytest.raises(kind):
+            erp.accounts(NOBODY)
+    assert (watch.record().condition, watch.record().message) == (Condition.DENIED, "no")
 
 
 @pytest.mark.rule("OP-7")

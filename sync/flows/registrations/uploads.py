@@ -1,0 +1,78 @@
+"""The files that applicants hand in: what each is by its content, never by its name or claim.
+
+Somebody who is no customer yet has written name, type and content. A file is read piece
+by piece and not kept: the daemon only tells what it is. One that was looked at is read
+again only where it is another by now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sync.domain.registration import Document, LookedAt, looked_at, refusal_of
+from sync.errors import Rejected
+from sync.flows.contents import content_of
+from sync.flows.context import Uploads
+from sync.flows.retrying import Retrying
+from sync.ports.files import Stamp
+from sync.ports.registrations import RegistrationEntry, Stage
+
+MOST = 50
+"""Files of one application that are looked at: more are refused unread."""
+
+
+def with_files(
+    uploads: Uploads | None, retrying: Retrying, entry: RegistrationEntry
+) -> RegistrationEntry:
+    """An open entry with what its files are, as far as the settings say where they lie.
+
+    The same entry where nothing is new. Raises what the place of files does, but
+    Rejected: that is said of the file.
+    """
+    if entry.stage is not Stage.OPEN:
+        return entry
+    looked: tuple[LookedAt, ...] = ()
+    if uploads is not None:
+        before = {each.document: each for each in entry.looked}
+        handed_in = list(dict.fromkeys(entry.application.documents))
+        looked = tuple(
+            _look(uploads, retrying, each, before.get(each))
+            if number < MOST
+            else _refused(each, f"is one of more than {MOST}, of which no more are looked at")
+            for number, each in enumerate(handed_in)
+        )
+    return entry if looked == entry.looked else replace(entry, looked=looked)
+
+
+def _look(
+    uploads: Uploads, retrying: Retrying, document: Document, before: LookedAt | None
+) -> LookedAt:
+    files, version = uploads.files, ""
+    try:
+        place = _place(uploads, document)
+        stamp: Stamp | None = retrying(files.stamp, place)
+        if stamp is None:
+            return _refused(document, "is not there")
+        version = stamp.version
+        if before is not None and before.version == version:
+            return before
+        if stamp.size > files.size_limit:
+            return _refused(document, f"is larger than {files.size_limit} bytes", version)
+        content = retrying(lambda: content_of(files.read_file(place, version), files.size_limit))
+    except Rejected as error:
+        return _refused(document, str(error), version)
+    return looked_at(document, version, content.media_type)
+
+
+def _place(uploads: Uploads, document: Document) -> str:
+    """The name of the file in the place of files; whether it stays in there that one sees."""
+    reference = document.reference.strip()
+    if not reference.startswith(uploads.begins):
+        raise Rejected(
+            "does not lie where the files of applicants do", code="document_file", remedy=""
+        )
+    return reference[len(uploads.begins) :]
+
+
+def _refused(document: Document, why: str, version: str = "") -> LookedAt:
+    return LookedAt(document, version, refusal=refusal_of(document, why))
