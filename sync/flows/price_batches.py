@@ -78,7 +78,8 @@ class PriceBatches:
         self._partitions = VectorPartitions(run, self._screening, full=full)
         self._seen: dict[PriceScope, bytes] = {}
         kept = self._partitions.vectors.rows
-        self._skipping = Skipping(run, levels, kept, self._shields, self._read, full=full)
+        seen = (self._shields, self._keep, self._read)
+        self._skipping = Skipping(run, levels, kept, *seen, full=full)
 
     def plan(self) -> bool:
         """Plan all that the ERP tells; False where somebody stopped it."""
@@ -205,7 +206,7 @@ class PriceBatches:
                 elif entries.get(scope):
                     yield scope, vector_of(entries[scope])
         for scope in unasked:
-            run.keep_scope(scope, self._partitions.plan_kept)
+            self._keep(scope)
         run.unasked += unasked
 
     def _tell_of_broken(
@@ -230,6 +231,9 @@ class PriceBatches:
             " too many for that: what is shown of them stays. Correct the record or the statement"
             " at which it breaks off: the next run looks at all of them then."
         )
+
+    def _keep(self, scope: PriceScope) -> None:
+        self._run.keep_scope(scope, self._partitions.plan_kept)
 
     def _shields(self, scope: PriceScope) -> bool:
         """Whether something of the scope could not be read."""

@@ -44,6 +44,7 @@ from sync.flows import (
     mirroring,
     order_status,
     price_run,
+    price_skipping,
     prices,
     ship_tos,
 )
@@ -969,6 +970,16 @@ MUTANTS = (
     Mutant(
         "what the ERP said before is remembered of what was read later",
         replacing((Skipping, "_settle", said_of_what_came_later)),
+        of="prices",
+    ),
+    Mutant(
+        "what is read is believed, whatever number of entries the ERP's server counts",
+        replacing((price_skipping._Counts, "take", lambda self, scope, entries: True)),
+        of="prices",
+    ),
+    Mutant(
+        "of a list that the ERP's server counts and does not tell, all is taken away",
+        replacing((Skipping, "_read_again", lambda self, *given: iter(()))),
         of="prices",
     ),
     Mutant(
