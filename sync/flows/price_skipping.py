@@ -31,6 +31,7 @@ import structlog
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Conflict, TryLater
 from sync.flows.context import needs
+from sync.flows.price_checking import Checking
 from sync.flows.price_run import PriceRun
 from sync.ports.erp import PriceState, SupportsPriceBatches, TellsPriceStates
 from sync.ports.price_memory import Stated
@@ -95,7 +96,7 @@ class _Counts:
 class Skipping:
     """What the ERP tells of the levels of a run, in vectors or as what is known already.
 
-    ``full``: everything is read. ``kept`` finds a vector that is kept in the state,
+    ``checking``: what is read in any case. ``kept`` finds a vector that is kept in the state,
     ``shields`` says that something of a scope could not be read, ``keep`` leaves what is
     shown of it, and ``reading`` reads what is asked for of a level, and what of it the
     answer breaks off before.
@@ -109,10 +110,9 @@ class Skipping:
         shields: Callable[[PriceScope], bool],
         keep: Callable[[PriceScope], None],
         reading: Callable[[PriceLevel, Callable[[], Told]], Told],
-        *,
-        full: bool,
+        checking: Checking,
     ) -> None:
-        self._run, self._kept, self._shields, self._full = run, kept, shields, full
+        self._run, self._kept, self._shields, self._checking = run, kept, shields, checking
         self._keep, self._reading = keep, reading
         erp = run.context.erp
         self._erp = erp if isinstance(erp, TellsPriceStates) else None
@@ -136,7 +136,8 @@ class Skipping:
         wanted = [each for each in sorted(doubtful) if self._run.audiences(each)]
         read: Iterator[tuple[PriceScope, Vector | Same]]
         asked: Collection[PriceScope] = wanted
-        if self._full or len(wanted) > ALL_FROM * max(len(before), 1):
+        whole = self._checking.due_whole(level)
+        if whole or len(wanted) > ALL_FROM * max(len(before), 1):
             read, asked = self._all(level), self._every(level, before)
         else:
             read = self._some(self._erp, level, before, wanted, doubtful)
@@ -151,9 +152,9 @@ class Skipping:
         before = counts.states
         known = {each for each in self._remembered if each.level is level}
         gone = known - before.keys() - seen
-        compared = self._now.keys() | (self._partly.keys() if self._full else set())
+        compared = self._now.keys() | {each for each in self._partly if self._is_checked(each)}
         unsaid = seen & {scope for _, scope in self._run.shown} - before.keys()
-        if gone or unsaid or compared & before.keys() or (self._full and seen - before.keys()):
+        if gone or unsaid or compared & before.keys() or (whole and seen - before.keys()):
             now = {each for each in compared if each.level is level}
             after = self._run.retrying(self._erp.price_states_of, now | gone | unsaid)
             self._refuse_parts(counts, unsaid, after)
@@ -232,12 +233,17 @@ class Skipping:
     def _doubtful(self, level: PriceLevel, states: States) -> set[PriceScope]:
         """All that is not known to be the same; of what the ERP is silent about, all we know."""
         every = self._every(level, states)
-        return {each for each in every if not self._is_same(each, states)}
+        due = self._checking.due
+        return {each for each in every if due(each) or not self._is_same(each, states)}
 
     def _every(self, level: PriceLevel, states: States) -> set[PriceScope]:
         shown = {scope for _, scope in self._run.shown if scope.level is level}
         known = {scope for scope in self._remembered if scope.level is level}
         return shown | known | states.keys()
+
+    def _is_checked(self, scope: PriceScope) -> bool:
+        """Whether it was read whatever its state is."""
+        return self._checking.due(scope) or self._checking.due_whole(scope.level)
 
     def _is_same(self, scope: PriceScope, states: States) -> bool:
         if scope not in states or scope not in self._remembered:
@@ -306,7 +312,9 @@ class Skipping:
             if self._is_same(scope, before) and self._remembered[scope].vector != now.vector
         )
         read = {scope: now.vector for scope, now in self._now.items()} | self._partly
-        for scope, vector in read.items() if self._full else ():
+        for scope, vector in read.items():
+            if not self._is_checked(scope):
+                continue
             steady = scope.level is level and before.get(scope) == after.get(scope)
             if steady and self._was_hidden(scope, vector, before):
                 self._hidden.append(scope)

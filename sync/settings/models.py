@@ -248,9 +248,11 @@ class PatienceSettings(Part):
 class PipelineEntry(Part):
     """One ERP and one store. ``mappings`` is a folder, from the site's own.
 
-    ``files`` is the system in which the files of documents lie, empty: none. After
-    ``full_price_check_s`` all prices are compared with the store itself. With
-    ``share_price_lists`` accounts with the same prices share a list, where the store can.
+    ``files`` is the system in which the files of documents lie, empty: none. Within
+    ``full_price_check_s`` all prices are compared with the store itself, a share of the owners
+    in each run: a week, so that a night's share is small and the short cuts act in most
+    nights for every owner. With ``share_price_lists`` accounts with the same prices share a
+    list, where the store can.
     """
 
     erp: Name
@@ -258,7 +260,7 @@ class PipelineEntry(Part):
     files: Name | None = None
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
-    full_price_check_s: Seconds = 86_400.0
+    full_price_check_s: Seconds = 604_800.0
     share_price_lists: Flag = True
     schedule: ScheduleSettings = ScheduleSettings()
     guards: GuardsEntry = GuardsEntry()

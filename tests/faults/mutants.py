@@ -635,7 +635,7 @@ def nothing_ended(vector: Any, one: Any, other: Any) -> Any:
 
 
 def whatever_is_remembered(self: VectorPartitions, partition: Partition) -> Confirmed | None:
-    return None if self._full else self._held.get(partition)
+    return None if self._checking.due(partition[1]) else self._held.get(partition)
 
 
 def said_of_what_came_later(self: Skipping, level: Any, before: Any, after: Any, gone: Any) -> None:

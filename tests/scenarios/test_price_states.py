@@ -143,6 +143,7 @@ def test_list_of_which_every_price_was_deleted_is_taken_away() -> None:
 @pytest.mark.rule("WA-6")
 def test_price_that_ends_is_gone_on_the_day_after_though_nothing_is_read() -> None:
     site = a_site()
+    site.limits = replace(site.limits, full_price_check_s=1e9)
     site.erp.set_price(price(OWN, "4", SKUS[2], valid_until=site.today))
     site.run()
     site.clock.advance(DAY)
