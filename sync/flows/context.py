@@ -74,16 +74,17 @@ class OrderLimits:
 class Limits:
     """Guard rails per flow, order timing, and how patient reads and writes are.
 
-    After ``full_price_check_s`` a run compares all prices with the store itself,
-    whatever the store had confirmed. ``share_price_lists``: accounts with the same prices
-    share a list where the store has such lists.
+    Within ``full_price_check_s`` all prices are compared with the store itself,
+    whatever the store had confirmed, a share of the owners in each run.
+    ``share_price_lists``: accounts with the same prices share a list where the store has
+    such lists.
     """
 
     orders: OrderLimits = field(default_factory=OrderLimits)
     guards: Mapping[str, Guard] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     accounts_per_read: int = 200
-    full_price_check_s: float = 86_400.0
+    full_price_check_s: float = 604_800.0
     share_price_lists: bool = True
 
     def guard(self, flow: str) -> Guard:

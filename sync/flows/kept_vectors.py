@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 # Vectors that are at hand, by their rows: some ten lists of a large catalogue.
 ROWS_AT_HAND = 250_000
 
+ROWS_PER_LOOK = 16
+"""A vector is laid beside one other for so many rows of its own, and beside ``LOOKS`` at least.
+With a look at all that are at hand, short vectors took longer the more of them there are:
+of contracts of a hundred rows, thousands are at hand for each."""
+
+LOOKS = 4
+
 LIKE = 0.3
 """Share of its rows that another vector must seem to have to be worth a closer look."""
 
@@ -61,6 +68,7 @@ class KeptVectors:
             if 3 * len(differing) <= len(told.rows):
                 content = pack_difference(differing, told.rows)
                 confirming.keep(told.fingerprint, base, content)
+                self._at_hand.move_to_end(base)
                 return
         confirming.keep(told.fingerprint, None, pack(told.rows))
         self._hold(told.fingerprint, None, told.rows)
@@ -73,11 +81,22 @@ class KeptVectors:
         own = near if found is None or found[0] is None else found[0]
         if own is not None and (rows := self.rows(own)) is not None:
             yield own, rows
-        whole = [(each, rows) for each, (base, rows) in self._at_hand.items() if base is None]
-        shares = [(alike(rows, told.rows), each, rows) for each, rows in whole if each != own]
+        shares = [(alike(rows, told.rows), each, rows) for each, rows in self._near(told, own)]
         share, each, rows = max(shares, key=lambda found: found[0], default=(0.0, b"", told.rows))
         if share > LIKE:
             yield each, rows
+
+    def _near(self, told: Told, own: bytes | None) -> Iterator[tuple[bytes, Vector]]:
+        """The whole vectors that were used last and may be like it, as far as that is worth it."""
+        length = len(told.rows)
+        looks = max(LOOKS, length // ROWS_PER_LOOK)
+        for each, (base, rows) in reversed(self._at_hand.items()):
+            shorter, longer = sorted((length, len(rows)))
+            if base is None and each != own and shorter > LIKE * longer:
+                yield each, rows
+                looks -= 1
+            if not looks:
+                return
 
     def _found(self, fingerprint: bytes) -> tuple[bytes | None, Vector] | None:
         if fingerprint in self._at_hand:

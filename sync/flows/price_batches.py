@@ -7,17 +7,16 @@ out in ``vector_partitions``, who may see their items in ``vector_screening``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
 from sync.domain.ids import Sku
 from sync.domain.pricing import Audience, Price, PriceLevel, PriceScope
-from sync.domain.times import Watermark
 from sync.errors import Conflict, LeftAlone, SyncError, TryLater, may_be_the_questions
 from sync.flows.apart import UNANSWERED
 from sync.flows.context import Context, needs
+from sync.flows.price_checking import Checking
 from sync.flows.price_rows import read_by_row, told_soonest
 from sync.flows.price_run import PriceRun, may_be_entitled, stands_apart
 from sync.flows.price_skipping import Same, Skipping
@@ -29,8 +28,6 @@ from sync.ports.state import ResyncScope
 
 if TYPE_CHECKING:
     from sync.columnar.vectors import Vector
-
-FULL_CHECK = "prices:full"
 
 SCOPES_PER_STEP = 50
 
@@ -56,29 +53,17 @@ def levels_in_batches(context: Context, scope: ResyncScope) -> frozenset[PriceLe
     return frozenset(erp.batched_levels)
 
 
-def full_check_due(context: Context) -> bool:
-    """Whether everything is to be compared with the store itself again."""
-    with context.state.transaction() as state:
-        last = state.watermarks.get(FULL_CHECK)
-    every = timedelta(seconds=context.limits.full_price_check_s)
-    return last is None or context.clock.now() - last.at >= every
-
-
-def note_full_check(context: Context, began: Watermark) -> None:
-    with context.state.transaction() as state:
-        state.watermarks.set(FULL_CHECK, began)
-
-
 class PriceBatches:
-    """The part of a run that reads vectors. ``full``: the store is compared in any case."""
+    """The part of a run that reads vectors. ``checking``: what is compared in any case."""
 
-    def __init__(self, run: PriceRun, levels: Collection[PriceLevel], *, full: bool) -> None:
-        self._run, self._levels, self._full = run, levels, full
+    def __init__(self, run: PriceRun, levels: Collection[PriceLevel], checking: Checking) -> None:
+        self._run, self._levels, self._checking = run, levels, checking
         self._screening = VectorScreening(run)
-        self._partitions = VectorPartitions(run, self._screening, full=full)
+        self._partitions = VectorPartitions(run, self._screening, checking)
         self._seen: dict[PriceScope, bytes] = {}
         kept = self._partitions.vectors.rows
-        self._skipping = Skipping(run, levels, kept, self._shields, self._read, full=full)
+        seen = (self._shields, self._keep, self._read)
+        self._skipping = Skipping(run, levels, kept, *seen, checking)
 
     def plan(self) -> bool:
         """Plan all that the ERP tells; False where somebody stopped it."""
@@ -133,7 +118,7 @@ class PriceBatches:
         prices = "1 price" if missed == 1 else f"{missed} prices"
         result.remarks.append(
             f"The full check found {prices} that somebody else changed in the store."
-            if self._full
+            if self._checking.everything
             else f"The store does not show {prices} any more that it had confirmed."
         )
 
@@ -205,7 +190,7 @@ class PriceBatches:
                 elif entries.get(scope):
                     yield scope, vector_of(entries[scope])
         for scope in unasked:
-            run.keep_scope(scope, self._partitions.plan_kept)
+            self._keep(scope)
         run.unasked += unasked
 
     def _tell_of_broken(
@@ -230,6 +215,9 @@ class PriceBatches:
             " too many for that: what is shown of them stays. Correct the record or the statement"
             " at which it breaks off: the next run looks at all of them then."
         )
+
+    def _keep(self, scope: PriceScope) -> None:
+        self._run.keep_scope(scope, self._partitions.plan_kept)
 
     def _shields(self, scope: PriceScope) -> bool:
         """Whether something of the scope could not be read."""

@@ -10,6 +10,11 @@ What is remembered is a fact about the ERP alone. It is remembered where the sta
 same before the entries were read and after, so that nothing that changed meanwhile is
 taken for older than it is, and once the store has confirmed what was made of the entries.
 
+What was read must be as many entries as the server had counted. Where it is not, as while
+a table is emptied and filled again with the same rows, which no state tells afterwards, it
+is read once more. Where it is not then either, what is shown stays: a part of a list would
+withdraw the rest of it, and be believed until the next full check.
+
 A state may lie, as one that is made without a column that counts. A run that compares
 everything reads everything, and says what the states had hidden.
 """
@@ -21,9 +26,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 
+import structlog
+
 from sync.domain.pricing import PriceLevel, PriceScope
-from sync.errors import Conflict
+from sync.errors import Conflict, TryLater
 from sync.flows.context import needs
+from sync.flows.price_checking import Checking
 from sync.flows.price_run import PriceRun
 from sync.ports.erp import PriceState, SupportsPriceBatches, TellsPriceStates
 from sync.ports.price_memory import Stated
@@ -35,6 +43,8 @@ ALL_FROM = 0.25
 """Share of a level's scopes from which on all are read in one answer rather than singly."""
 
 NAMED = 5
+
+log = structlog.get_logger()
 
 States: TypeAlias = Mapping[PriceScope, PriceState]
 Told: TypeAlias = "Iterator[tuple[PriceScope, Vector]]"
@@ -54,12 +64,42 @@ class Same:
         return self.stated.since <= first and (ends is None or last <= ends)
 
 
+class _Counts:
+    """How many entries each scope was counted to have, and how many were read of it."""
+
+    def __init__(self, states: States) -> None:
+        self.states = dict(states)
+        self._read: dict[PriceScope, int] = {}
+
+    def take(self, scope: PriceScope, entries: int) -> bool:
+        """So many were read; False where another number was counted."""
+        self._read[scope] = entries
+        return scope not in self.states or self.was(scope, self.states[scope])
+
+    def now_are(self, scopes: Collection[PriceScope], states: States) -> None:
+        """These scopes have these states by now, or none."""
+        for scope in scopes:
+            self.states.pop(scope, None)
+        self.states |= states
+
+    def was(self, scope: PriceScope, state: PriceState) -> bool:
+        return self._read.get(scope) == state.entries
+
+    def said(self, scope: PriceScope) -> str:
+        read, counted = self._read.get(scope, 0), self.states[scope].entries
+        return (
+            f"the ERP's server counts {counted} entries and told {read}, twice: they are being"
+            " loaded anew, or their state is not made of the rows that are read (`tradesync check`)"
+        )
+
+
 class Skipping:
     """What the ERP tells of the levels of a run, in vectors or as what is known already.
 
-    ``full``: everything is read. ``kept`` finds a vector that is kept in the state,
-    ``shields`` says that something of a scope could not be read, and ``reading`` reads
-    what is asked for of a level, and what of it the answer breaks off before.
+    ``checking``: what is read in any case. ``kept`` finds a vector that is kept in the state,
+    ``shields`` says that something of a scope could not be read, ``keep`` leaves what is
+    shown of it, and ``reading`` reads what is asked for of a level, and what of it the
+    answer breaks off before.
     """
 
     def __init__(
@@ -68,12 +108,12 @@ class Skipping:
         levels: Collection[PriceLevel],
         kept: Callable[[bytes], Vector | None],
         shields: Callable[[PriceScope], bool],
+        keep: Callable[[PriceScope], None],
         reading: Callable[[PriceLevel, Callable[[], Told]], Told],
-        *,
-        full: bool,
+        checking: Checking,
     ) -> None:
-        self._run, self._kept, self._shields, self._full = run, kept, shields, full
-        self._reading = reading
+        self._run, self._kept, self._shields, self._checking = run, kept, shields, checking
+        self._keep, self._reading = keep, reading
         erp = run.context.erp
         self._erp = erp if isinstance(erp, TellsPriceStates) else None
         stated = self._erp.stated_levels if self._erp is not None else ()
@@ -95,20 +135,29 @@ class Skipping:
         doubtful = self._doubtful(level, before)
         wanted = [each for each in sorted(doubtful) if self._run.audiences(each)]
         read: Iterator[tuple[PriceScope, Vector | Same]]
-        if self._full or len(wanted) > ALL_FROM * max(len(before), 1):
-            read = self._all(level)
+        asked: Collection[PriceScope] = wanted
+        whole = self._checking.due_whole(level)
+        if whole or len(wanted) > ALL_FROM * max(len(before), 1):
+            read, asked = self._all(level), self._every(level, before)
         else:
             read = self._some(self._erp, level, before, wanted, doubtful)
-        seen = set()
-        for scope, rows in read:
+        counts, seen = _Counts(before), set[PriceScope]()
+        for scope, rows in self._counted(counts, read):
             seen.add(scope)
             yield scope, rows
+        missing = [each for each in asked if each not in seen and self._run.audiences(each)]
+        for scope, rows in self._read_again(self._erp, level, counts, sorted(missing)):
+            seen.add(scope)
+            yield scope, rows
+        before = counts.states
         known = {each for each in self._remembered if each.level is level}
         gone = known - before.keys() - seen
-        compared = self._now.keys() | (self._partly.keys() if self._full else set())
-        if gone or compared & before.keys() or (self._full and seen - before.keys()):
+        compared = self._now.keys() | {each for each in self._partly if self._is_checked(each)}
+        unsaid = seen & {scope for _, scope in self._run.shown} - before.keys()
+        if gone or unsaid or compared & before.keys() or (whole and seen - before.keys()):
             now = {each for each in compared if each.level is level}
-            after = self._run.retrying(self._erp.price_states_of, now | gone)
+            after = self._run.retrying(self._erp.price_states_of, now | gone | unsaid)
+            self._refuse_parts(counts, unsaid, after)
             self._settle(level, before, after, gone)
 
     def read(self, scope: PriceScope, fingerprint: bytes, rows: Vector) -> bool:
@@ -183,15 +232,73 @@ class Skipping:
 
     def _doubtful(self, level: PriceLevel, states: States) -> set[PriceScope]:
         """All that is not known to be the same; of what the ERP is silent about, all we know."""
+        every = self._every(level, states)
+        due = self._checking.due
+        return {each for each in every if due(each) or not self._is_same(each, states)}
+
+    def _every(self, level: PriceLevel, states: States) -> set[PriceScope]:
         shown = {scope for _, scope in self._run.shown if scope.level is level}
         known = {scope for scope in self._remembered if scope.level is level}
-        every = shown | known | states.keys()
-        return {each for each in every if not self._is_same(each, states)}
+        return shown | known | states.keys()
+
+    def _is_checked(self, scope: PriceScope) -> bool:
+        """Whether it was read whatever its state is."""
+        return self._checking.due(scope) or self._checking.due_whole(scope.level)
 
     def _is_same(self, scope: PriceScope, states: States) -> bool:
         if scope not in states or scope not in self._remembered:
             return False
         return self._remembered[scope].state == states[scope].fingerprint
+
+    # What is told while the ERP changes it.
+
+    def _counted(
+        self, counts: _Counts, read: Iterator[tuple[PriceScope, Vector | Same]]
+    ) -> Iterator[tuple[PriceScope, Vector | Same]]:
+        """What was read as it was counted; nothing of what was not."""
+        for scope, rows in read:
+            if isinstance(rows, Same) or counts.take(scope, len(rows)) or self._shields(scope):
+                yield scope, rows
+
+    def _read_again(
+        self, erp: TellsPriceStates, level: PriceLevel, counts: _Counts, missing: list[PriceScope]
+    ) -> Told:
+        """Once more what was read and was not what the server had counted.
+
+        What is empty by now is told no more, and goes. What is otherwise again, stays.
+        """
+        run = self._run
+        missing = [each for each in missing if not self._is_kept(each) and not self._shields(each)]
+        if not missing:
+            return
+        now = run.retrying(erp.price_states_of, set(missing))
+        counts.now_are(missing, now)
+        odd, left = sorted(now), set(now)
+        if odd and not self._is_broken(level):
+            log.info("prices.read_again", level=level.name.lower(), scopes=len(odd))
+            for scope, rows in self._reading(level, lambda: erp.price_vectors_of(odd)):
+                if counts.take(scope, len(rows)) or self._shields(scope):
+                    left.discard(scope)
+                    yield scope, rows
+        for scope in sorted(left):
+            if not self._is_kept(scope):
+                # Nothing is remembered of it, and what is shown of it stays.
+                run.confirming.doubt_states([scope])
+                run.unread[scope] = TryLater(counts.said(scope))
+                self._keep(scope)
+
+    def _is_kept(self, scope: PriceScope) -> bool:
+        return scope in self._run.unread or scope in self._run.unasked
+
+    def _is_broken(self, level: PriceLevel) -> bool:
+        """Whether something of the level could not be read at all: then nothing is twice."""
+        return any(each.level is level for each in (*self._run.unread, *self._run.unasked))
+
+    def _refuse_parts(self, counts: _Counts, scopes: Collection[PriceScope], after: States) -> None:
+        """Raise Conflict where a part was read of what the server counts since."""
+        for scope in sorted(scopes):
+            if scope in after and not self._shields(scope) and not counts.was(scope, after[scope]):
+                raise Conflict(f"the {scope} was being changed while it was read")
 
     # What is remembered.
 
@@ -205,7 +312,9 @@ class Skipping:
             if self._is_same(scope, before) and self._remembered[scope].vector != now.vector
         )
         read = {scope: now.vector for scope, now in self._now.items()} | self._partly
-        for scope, vector in read.items() if self._full else ():
+        for scope, vector in read.items():
+            if not self._is_checked(scope):
+                continue
             steady = scope.level is level and before.get(scope) == after.get(scope)
             if steady and self._was_hidden(scope, vector, before):
                 self._hidden.append(scope)

@@ -22,10 +22,9 @@ from sync.flows.mirroring import (
 )
 from sync.flows.price_batches import (
     PriceBatches,
-    full_check_due,
     levels_in_batches,
-    note_full_check,
 )
+from sync.flows.price_checking import Checking
 from sync.flows.price_confirming import Confirming
 from sync.flows.price_lists import ListSharing, lists_of, tell_plan
 from sync.flows.price_rows import plan_by_row
@@ -81,8 +80,8 @@ def mirror_prices(
         )
         # Somebody who asks has a reason to doubt what is remembered.
         doubted = scope.everything or dry_run or not context.store.capabilities.prices_stay
-        full = bool(levels) and (doubted or full_check_due(context))
-        batches = PriceBatches(run, levels, full=full)
+        checking = Checking.of(context, began, everything=doubted, spread=lists is None)
+        batches = PriceBatches(run, levels, checking)
         if not plan_by_row(run, erp, scopes, others) or (levels and not batches.plan()):
             result.outcome = "cancelled"
             return
@@ -91,11 +90,11 @@ def mirror_prices(
             plan_gone(gone)
         batches.tell()
         tell_scopes(result, run.unread)
-        if full:
-            # Of these the check has seen nothing: they are compared once they can be read.
-            for each in run.kept:
+        # Of these the check has seen nothing: they are compared once they can be read.
+        for each in run.kept if levels else ():
+            if checking.due(each[1]):
                 confirming.doubt(each)
-            confirming.forget_doubted()
+        confirming.forget_doubted()
         sharing = ListSharing(run, batches, lists) if lists is not None else None
         carry_out_by(
             *(context, result, spool, lambda: write_prices(run, sharing), scope), dry_run=dry_run
@@ -108,8 +107,8 @@ def mirror_prices(
     through = result.outcome == "ok" or (
         result.outcome == "try_later" and bool(unread or run.unread or run.unasked)
     )
-    if full and not dry_run and through:
-        note_full_check(context, began)
+    if levels and not dry_run and through:
+        checking.note(context, began)
 
 
 def _scopes(

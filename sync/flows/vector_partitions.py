@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sync.domain.ids import Sku
 from sync.domain.pricing import Audience, Price, PriceKey, PriceValue
 from sync.flows.kept_vectors import KeptVectors
+from sync.flows.price_checking import Checking
 from sync.flows.price_run import PriceRun
 from sync.flows.price_skipping import Same
 from sync.flows.vector_screening import Told, VectorScreening
@@ -38,14 +39,14 @@ class _Rules:
 
 
 class VectorPartitions:
-    """Plans partitions of vectors. ``full``: the store is compared in any case.
+    """Plans partitions of vectors. ``checking``: what is compared with the store in any case.
 
     ``missed`` counts entries that the store did not show as it had confirmed them,
     ``vectors`` are those that are kept.
     """
 
-    def __init__(self, run: PriceRun, screening: VectorScreening, *, full: bool) -> None:
-        self._run, self._screening, self._full = run, screening, full
+    def __init__(self, run: PriceRun, screening: VectorScreening, checking: Checking) -> None:
+        self._run, self._screening, self._checking = run, screening, checking
         self._today = run.context.today()
         self._held = dict(run.confirming.held)
         self.vectors = KeptVectors(run, self._held)
@@ -250,7 +251,7 @@ class VectorPartitions:
 
     def _trusted(self, partition: Partition) -> Confirmed | None:
         """What the store had confirmed, unless it contradicts that at the first look."""
-        held = None if self._full else self._held.get(partition)
+        held = None if self._checking.due(partition[1]) else self._held.get(partition)
         if held is None or bool(held.shown) != (partition in self._run.shown):
             return None
         return held

@@ -345,7 +345,8 @@ class PriceState:
     """What the ERP says of the entries of one scope without telling them.
 
     The same ``fingerprint`` (16 bytes) again: the same entries, as far as the ERP can say,
-    and they would be told in the same way. ``entries``: how many rows it was made of.
+    and they would be told in the same way. ``entries``: how many rows it was made of, those
+    that cannot be read included; so many are told of the scope.
     ``settled``: what changes from now on gives another fingerprint; not so for a moment
     where it is made of the time of the last change.
     """

@@ -250,8 +250,9 @@ class PipelineEntry(Part):
 
     ``files`` is the system in which the files of documents lie, ``uploads`` that of
     the files that applicants hand in, whose references begin with ``uploads_begin_with``
-    before the name of the file; empty: none. After
-    ``full_price_check_s`` all prices are compared with the store itself. With
+    before the name of the file; empty: none. Within ``full_price_check_s`` all prices are
+    compared with the store itself, a share of the owners in each run: a week, so that a
+    night's share is small and the short cuts act in most nights for every owner. With
     ``share_price_lists`` accounts with the same prices share a list, where the store can.
     """
 
@@ -262,7 +263,7 @@ class PipelineEntry(Part):
     uploads_begin_with: Text | None = None
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
-    full_price_check_s: Seconds = 86_400.0
+    full_price_check_s: Seconds = 604_800.0
     share_price_lists: Flag = True
     schedule: ScheduleSettings = ScheduleSettings()
     guards: GuardsEntry = GuardsEntry()

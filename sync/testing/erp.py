@@ -100,6 +100,9 @@ class MemoryErp:
     that ``price_vectors`` tells, ``states`` those of which ``price_states`` says what
     changed: by all that an entry says, unless ``blind_states``, which see their number
     alone. ``told_entries`` counts the entries that were told of prices, in either way.
+    ``reloads``: so many entries of each list are there for the next reading of vectors, for
+    the one after it, and so on: a table that is emptied and filled with the same rows
+    while it is read. Afterwards, and whenever states are asked for, all are there.
     """
 
     def __init__(
@@ -142,6 +145,7 @@ class MemoryErp:
         self.states: Collection[PriceLevel] = ()
         self.blind_states = False
         self.told_entries = 0
+        self.reloads: list[int] = []
         self.creations = 0
         self.creates_prospects = False
         self.refuse_customers: str | None = None
@@ -279,13 +283,7 @@ class MemoryErp:
         return self.feeds
 
     def price_vectors(self, level: PriceLevel) -> Iterator[tuple[PriceScope, pa.Table]]:
-        from sync.columnar.vectors import vector_of
-
-        self._admit()
-        for scope in sorted({key.scope for key in self._prices if key.scope.level is level}):
-            vector = vector_of(self.prices([scope]))
-            if len(vector):
-                yield scope, vector
+        return self._vectors({key.scope for key in self._prices if key.scope.level is level})
 
     @property
     def stated_levels(self) -> Collection[PriceLevel]:
@@ -311,11 +309,15 @@ class MemoryErp:
     def price_vectors_of(
         self, scopes: Collection[PriceScope]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
+        return self._vectors(scopes)
+
+    def _vectors(self, scopes: Collection[PriceScope]) -> Iterator[tuple[PriceScope, pa.Table]]:
         from sync.columnar.vectors import vector_of
 
         self._admit()
+        there = self.reloads.pop(0) if self.reloads and scopes else None
         for scope in sorted(scopes):
-            vector = vector_of(self.prices([scope]))
+            vector = vector_of(itertools.islice(self.prices([scope]), there))
             if len(vector):
                 yield scope, vector
 

@@ -585,6 +585,29 @@ def what_need_not_be_read() -> str | None:
     return None
 
 
+def tables_that_are_loaded_anew() -> str | None:
+    """A table is emptied and filled with the same rows while it is read, once and ever again."""
+    for there, times in ((0, 1), (1, 1), (0, 9), (1, 9)):
+        site = MirrorSite(flows=("prices",))
+        site.limits = replace(site.limits, full_price_check_s=1e9)
+        site.erp.states = tuple(PriceLevel)
+        scope = PriceScope.account(HARBOUR)
+        for sku in (NUT, FUSE):
+            site.erp.set_price(a.a_price("4.0000", scope=scope, sku=sku))
+        run_flow(site.context(), "prices")
+        before = dict(site.store.prices)
+        site.erp.set_price(a.a_price("5.0000", scope=scope, sku=NUT))
+        site.erp.reloads = [there] * times
+        run_flow(site.context(), "prices")
+        if gone := before.keys() - dict(site.store.prices).keys():
+            return f"{there} rows were there {times} times, and {min(map(str, gone))} is gone"
+        site.erp.reloads = []
+        run_flow(site.context(), "prices")
+        if found := differing(site.context(), ["prices"]):
+            return f"{there} rows were there {times} times: {found[0]}"
+    return None
+
+
 def states_that_dry_up() -> str | None:
     """The ERP's server says nothing of a list any more: that is not believed unread."""
     site = MirrorSite(flows=("prices",))
@@ -833,6 +856,7 @@ class Checks:
         yield "one of two at once", one_of_two_at_once
         yield "what need not be read", what_need_not_be_read
         yield "states that dry up", states_that_dry_up
+        yield "tables that are loaded anew", tables_that_are_loaded_anew
         make = partial(mirror, "prices", first=False)
         yield "single faults of prices", partial(_enumerated, make, every_fault)
         make = partial(mirror, "prices", first=False, states=tuple(PriceLevel))

@@ -44,6 +44,7 @@ from sync.flows import (
     mirroring,
     order_status,
     price_run,
+    price_skipping,
     prices,
     ship_tos,
 )
@@ -634,7 +635,7 @@ def nothing_ended(vector: Any, one: Any, other: Any) -> Any:
 
 
 def whatever_is_remembered(self: VectorPartitions, partition: Partition) -> Confirmed | None:
-    return None if self._full else self._held.get(partition)
+    return None if self._checking.due(partition[1]) else self._held.get(partition)
 
 
 def said_of_what_came_later(self: Skipping, level: Any, before: Any, after: Any, gone: Any) -> None:
@@ -969,6 +970,16 @@ MUTANTS = (
     Mutant(
         "what the ERP said before is remembered of what was read later",
         replacing((Skipping, "_settle", said_of_what_came_later)),
+        of="prices",
+    ),
+    Mutant(
+        "what is read is believed, whatever number of entries the ERP's server counts",
+        replacing((price_skipping._Counts, "take", lambda self, scope, entries: True)),
+        of="prices",
+    ),
+    Mutant(
+        "of a list that the ERP's server counts and does not tell, all is taken away",
+        replacing((Skipping, "_read_again", lambda self, *given: iter(()))),
         of="prices",
     ),
     Mutant(

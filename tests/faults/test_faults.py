@@ -29,6 +29,7 @@ from tests.faults.checks import (
     sources_that_dry_up,
     states_that_dry_up,
     submit_path,
+    tables_that_are_loaded_anew,
     told_by_the_next_run,
     walls_and_groups,
     what_came_half_way,
@@ -181,6 +182,7 @@ def test_order_ends_where_it_belongs(situation: Callable[[], str | None]) -> Non
         what_came_half_way,
         what_need_not_be_read,
         states_that_dry_up,
+        tables_that_are_loaded_anew,
     ],
     ids=lambda each: str(each.__name__),
 )

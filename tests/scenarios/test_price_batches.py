@@ -306,7 +306,7 @@ def test_full_check_finds_what_somebody_else_changed_in_the_store() -> None:
     site.store.apply_prices(put, [published[1]][:0])
     site.store.apply_prices([], [published[1]])
     assert site.run().writes == 0
-    site.clock.advance(25 * 3600)
+    site.clock.advance(8 * DAY)
     result = site.run()
     assert result.counts["changed_by_others"] == 3
     assert "The full check found 3 prices that somebody else changed in the store." in (

@@ -112,6 +112,20 @@ class ListSite(Site):
         self.never_wrong(before, wanted)
         return result
 
+    def dies(self, at: int, *, arrives: bool) -> None:
+        """A run that dies at its call of this number, before it or after it ``arrives``."""
+        before, self.lists.moments = self.lists.prices, []
+        last = self.lists.calls + at + arrives
+
+        def dies(number: int) -> None:
+            if number == last:
+                raise OutcomeUnknown("the line is dead")
+
+        self.lists.before_call = dies
+        run_flow(self.context(), "prices")
+        self.lists.before_call = lambda number: None
+        self.never_wrong(before, self.by_row_from_scratch())
+
     def never_wrong(self, before: Prices, wanted: Prices) -> None:
         """At no moment anything else than what was or what will be, and first goes what goes."""
         going = before.keys() - wanted.keys()
@@ -567,20 +581,85 @@ def test_run_that_dies_at_any_call_leaves_nothing_wrong_and_the_next_repairs_it(
     for happened in runs:
         for event in happened:
             event(site)
-        before, site.lists.moments = site.lists.prices, []
-        first = site.lists.calls
-
-        def dies(number: int, first: int = first) -> None:
-            if number == first + at and not arrives:
-                raise OutcomeUnknown("the line is dead")
-
-        def dies_after(number: int, first: int = first) -> None:
-            if number == first + at + 1:
-                raise OutcomeUnknown("the line is dead")
-
-        site.lists.before_call = dies_after if arrives else dies
-        run_flow(site.context(), "prices")
-        site.lists.before_call = lambda number: None
-        wanted = site.by_row_from_scratch()
-        site.never_wrong(before, wanted)
+        site.dies(at, arrives=arrives)
         site.night()
+
+
+# Few items that come and go with some members while others get or lose them.
+
+maybe = st.sampled_from(["5", "6", None])
+turned = st.none()
+"""Whoever had a price has none, and all others have."""
+rows = st.one_of(
+    turned,
+    turned,
+    st.builds(lambda amount: [amount] * len(ACCOUNTS), maybe),
+    st.builds(
+        lambda one, its: [its if each == one else None for each in range(len(ACCOUNTS))],
+        st.integers(0, 1),
+        st.sampled_from(["5", "6"]),
+    ),
+    st.builds(
+        lambda one, its, theirs: [its if each == one else theirs for each in range(len(ACCOUNTS))],
+        st.integers(0, 1),
+        maybe,
+        maybe,
+    ),
+    st.lists(maybe, min_size=len(ACCOUNTS), max_size=len(ACCOUNTS)),
+)
+mapped = st.one_of(
+    st.just(ACCOUNTS),
+    st.just(ACCOUNTS),
+    st.lists(accounts, min_size=4, max_size=8, unique=True).map(sorted),
+)
+
+
+@dataclass(frozen=True)
+class Swing:
+    """One night: what of two items each account has by now, and which accounts there are.
+
+    The process dies at the ``dies_at``-th call, before it or after it ``arrives``.
+    """
+
+    rows: tuple[list[str | None] | None, list[str | None] | None]
+    mapped: Sequence[CustomerId]
+    dies_at: int | None
+    arrives: bool
+    everything: bool
+
+    def befalls(self, site: ListSite) -> None:
+        for item, amounts in enumerate(self.rows):
+            _each_its_own(item, amounts or _turned(site, item))(site)
+        site.remap(assignments=(*ASSIGNMENTS, *map(_assigned, self.mapped)))
+
+
+def _turned(site: ListSite, item: int) -> list[str | None]:
+    scopes = [PriceScope.account(each) for each in ACCOUNTS]
+    having = {each.key.scope for each in site.erp.prices(scopes, [ITEMS[item]])}
+    return [None if scope in having else "6" for scope in scopes]
+
+
+swings = st.builds(
+    Swing,
+    st.tuples(rows, rows),
+    mapped,
+    st.sampled_from([None, None, None, 1, 2, 4]),
+    st.booleans(),
+    st.sampled_from([False, False, False, True]),
+)
+
+
+@pytest.mark.rule("WA-6", "WA-7", "WA-8", "VE-7", "OP-1")
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+@given(st.lists(swings, min_size=3, max_size=6), st.one_of(st.just(listing(20)), limits))
+def test_member_that_has_what_others_lack_is_shown_its_own_prices_alone(
+    nights: list[Swing], capabilities: StoreCapabilities
+) -> None:
+    site = ListSite(store_capabilities=capabilities)
+    site.price_all()
+    site.night()
+    for swing in nights:
+        swing.befalls(site)
+        if swing.dies_at is not None:
+            site.dies(swing.dies_at, arrives=swing.arrives)
+        site.night(everything=swing.everything)

@@ -143,6 +143,7 @@ def test_list_of_which_every_price_was_deleted_is_taken_away() -> None:
 @pytest.mark.rule("WA-6")
 def test_price_that_ends_is_gone_on_the_day_after_though_nothing_is_read() -> None:
     site = a_site()
+    site.limits = replace(site.limits, full_price_check_s=1e9)
     site.erp.set_price(price(OWN, "4", SKUS[2], valid_until=site.today))
     site.run()
     site.clock.advance(DAY)
@@ -241,6 +242,84 @@ def test_price_that_changed_while_it_was_read_and_back_again_is_not_taken_for_th
     site.erp.set_price(back)
     assert site.run().counts["changed"] == 1
     assert shows_what_the_erp_says(site)
+
+
+def shown_and_believed(site: Site) -> tuple[dict[Any, Any], dict[PriceScope, Any]]:
+    with site.state.transaction() as state:
+        return dict(site.store.prices), dict(state.price_memory.stated())
+
+
+@pytest.mark.rule("MI-3", "WA-7")
+@pytest.mark.parametrize("full", [False, True], ids=["news", "full"])
+@pytest.mark.parametrize("there", [0, 1], ids=["empty", "half"])
+def test_table_that_is_emptied_and_filled_while_it_is_read_is_read_again(
+    there: int, full: bool
+) -> None:
+    site = a_site()
+    for scope in (OWN, THEIRS, DEFAULT_LIST):
+        site.erp.set_price(price(scope, "5.5"))
+    read = site.erp.price_scopes() if full else (OWN, DEFAULT_LIST)
+    site.erp.reloads = [there, 9] * len({scope.level for scope in read})
+    result = site.run(scope=ResyncScope(everything=full))
+    assert (result.outcome, site.erp.reloads) == ("ok", [])
+    assert result.counts.get("removed", 0) == 0
+    assert shows_what_the_erp_says(site)
+    assert told(site) == 0, "what was read the second time is remembered"
+
+
+@pytest.mark.rule("MI-3", "WA-7")
+@pytest.mark.parametrize("full", [False, True], ids=["news", "full"])
+@pytest.mark.parametrize("there", [0, 1], ids=["empty", "half"])
+def test_nothing_is_written_or_believed_of_a_table_that_is_empty_each_time_it_is_read(
+    there: int, full: bool
+) -> None:
+    site = a_site()
+    shown, believed = shown_and_believed(site)
+    for scope in (OWN, THEIRS):
+        site.erp.set_price(price(scope, "5.5"))
+    site.erp.reloads = [there] * 20
+    result = site.run(scope=ResyncScope(everything=full))
+    assert (result.outcome, result.writes) == ("try_later", 0)
+    assert any(f"told {there}, twice" in each for each in result.remarks)
+    now_shown, now_believed = shown_and_believed(site)
+    assert now_shown == shown
+    assert {scope for scope in now_believed if now_believed[scope] != believed[scope]} == set()
+    assert OWN not in now_believed
+    site.erp.reloads = []
+    assert site.run().counts["changed"] == 2
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("MI-3", "WA-7")
+@pytest.mark.parametrize("there", [0, 1], ids=["empty", "half"])
+def test_table_that_was_empty_when_its_state_was_asked_for_is_not_withdrawn(there: int) -> None:
+    site = a_site()
+    shown, _ = shown_and_believed(site)
+    real, empty = site.erp.price_states, list(PriceLevel)
+
+    def states(level: PriceLevel) -> Mapping[PriceScope, PriceState]:
+        if level in empty:
+            empty.remove(level)
+            return {}
+        return real(level)
+
+    site.erp.price_states = states  # type: ignore[method-assign]
+    site.erp.reloads = [there] * 20
+    assert site.run().outcome == "try_later"
+    assert dict(site.store.prices) == shown
+    site.erp.reloads = []
+    assert site.run().writes == 0
+    assert shows_what_the_erp_says(site)
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_list_that_became_shorter_since_its_state_was_told_is_shown_as_it_is_now() -> None:
+    site = a_site()
+    site.erp.set_price(price(OWN, "5.5"))
+    site.erp.meanwhile = [lambda erp: erp.remove_price(price(OWN, "5", SKUS[1]).key)]
+    assert site.run().counts["removed"] == 1
+    assert shows_what_the_erp_says(site)
+    assert told(site) == 0
 
 
 def test_nothing_is_remembered_of_an_account_that_is_forgotten_while_it_is_read() -> None:
