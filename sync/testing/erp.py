@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import functools
 import hashlib
 import itertools
 from collections import defaultdict
@@ -279,11 +280,9 @@ class MemoryErp:
         return self.feeds
 
     def price_vectors(self, level: PriceLevel) -> Iterator[tuple[PriceScope, pa.Table]]:
-        from sync.columnar.vectors import vector_of
-
         self._admit()
         for scope in sorted({key.scope for key in self._prices if key.scope.level is level}):
-            vector = vector_of(self.prices([scope]))
+            vector = _vector(tuple(self.prices([scope])))
             if len(vector):
                 yield scope, vector
 
@@ -311,11 +310,9 @@ class MemoryErp:
     def price_vectors_of(
         self, scopes: Collection[PriceScope]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
-        from sync.columnar.vectors import vector_of
-
         self._admit()
         for scope in sorted(scopes):
-            vector = vector_of(self.prices([scope]))
+            vector = _vector(tuple(self.prices([scope])))
             if len(vector):
                 yield scope, vector
 
@@ -812,6 +809,14 @@ class MemoryErp:
             concerned = scope.level is not PriceLevel.GROUP or scope.owner in account.price_groups
             if concerned:
                 self._touch(Feed.PRICES, account.customer_id)
+
+
+@functools.lru_cache(maxsize=256)
+def _vector(prices: tuple[Price, ...]) -> pa.Table:
+    """Thousands of trials read the same few price lists again and again."""
+    from sync.columnar.vectors import vector_of
+
+    return vector_of(prices)
 
 
 def _digest(entries: Sequence[str]) -> bytes:
