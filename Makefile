@@ -7,6 +7,12 @@ MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
 
 VENV := .venv
+# The tests start dozens of processes. Where Python may leave nothing beside the sources, each
+# would compile all of them anew: what they compile is kept with the environment instead.
+ifneq ($(PYTHONDONTWRITEBYTECODE),)
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/compiled
+endif
 BIN := $(VENV)/bin
 # Compiling all of it would take longer than compiling what is used, when it is.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile

@@ -118,11 +118,14 @@ def _whole(rows: pa.Table) -> pa.Table:
 
 
 def _joined(rows: pa.Table) -> pa.Table:
-    arrays = [
-        pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-        for column in rows.columns
-    ]
+    arrays = [_joined_column(column) for column in rows.columns]
     return pa.Table.from_arrays(arrays, schema=rows.schema)
+
+
+def _joined_column(column: pa.ChunkedArray[Any]) -> Any:
+    if column.num_chunks == 1:
+        return column.chunk(0)  # joining it with nothing would copy it
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _sorted(rows: pa.Table) -> Any:
@@ -236,7 +239,7 @@ def fingerprint(vector: pa.Table) -> bytes:
 
 def _pieces(column: pa.ChunkedArray[Any]) -> list[memoryview]:
     """What a column holds, independent of how it came to lie in memory."""
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    array = _joined_column(column)
     if array.null_count == len(array):
         return [memoryview(b"nothing")]
     values, missing = array, memoryview(b"")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import functools
 import hashlib
 import itertools
 from collections import defaultdict
@@ -312,12 +313,10 @@ class MemoryErp:
         return self._vectors(scopes)
 
     def _vectors(self, scopes: Collection[PriceScope]) -> Iterator[tuple[PriceScope, pa.Table]]:
-        from sync.columnar.vectors import vector_of
-
         self._admit()
         there = self.reloads.pop(0) if self.reloads and scopes else None
         for scope in sorted(scopes):
-            vector = vector_of(itertools.islice(self.prices([scope]), there))
+            vector = _vector(tuple(itertools.islice(self.prices([scope]), there)))
             if len(vector):
                 yield scope, vector
 
@@ -814,6 +813,14 @@ class MemoryErp:
             concerned = scope.level is not PriceLevel.GROUP or scope.owner in account.price_groups
             if concerned:
                 self._touch(Feed.PRICES, account.customer_id)
+
+
+@functools.lru_cache(maxsize=256)
+def _vector(prices: tuple[Price, ...]) -> pa.Table:
+    """Thousands of trials read the same few price lists again and again."""
+    from sync.columnar.vectors import vector_of
+
+    return vector_of(prices)
 
 
 def _digest(entries: Sequence[str]) -> bytes:

@@ -142,8 +142,8 @@ class Script:
     ``late`` is what happens while a call is late: time goes by, somebody else
     works. ``turn`` is told of each point before it is passed, outside of every
     transaction: where several processes take turns, it hands over. ``past``
-    says how far back a stale read goes. While ``keep_on_its_way``, a call that
-    was overtaken does not arrive.
+    says how far back a stale read goes; it is kept while ``looks_back``. While
+    ``keep_on_its_way``, a call that was overtaken does not arrive.
     """
 
     def __init__(
@@ -156,6 +156,7 @@ class Script:
         self.log: list[Call] = []
         self.dead = False
         self.past = past
+        self.looks_back = False
         self._late = late
         self._turn = turn
         self.keep_on_its_way = False
@@ -165,8 +166,12 @@ class Script:
         self._passed: dict[str, int] = {}
 
     def fail(self, point: str, fault: Fault, *, at: int = 1) -> Script:
-        """Let the ``at``-th passage of the point, counted from the start, fail so."""
+        """Let the ``at``-th passage of the point, counted from the start, fail so.
+
+        What a stale read may answer is remembered from the first time on that one is asked for.
+        """
         self._faults[point, at] = fault
+        self.looks_back = self.looks_back or fault is Fault.STALE
         return self
 
     def lost_request(self, point: str, *, at: int = 1) -> Script:
@@ -317,7 +322,7 @@ def _delegating(name: str, point: str) -> Callable[..., Any]:
         script = self._script
         port = self._port
         fault = script.enter(point, arguments, keywords)
-        if remembers and self._before is not None:
+        if remembers and script.looks_back and self._before is not None:
             held = self._before.then()
             if fault is Fault.STALE:
                 port = held

@@ -5,6 +5,7 @@ Everything here goes into the tables by plain SQL, past the adapter.
 
 from __future__ import annotations
 
+import functools
 import string
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
@@ -15,7 +16,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, inspect, text
 
-from erp_adapters.sql.profile_model import dialect_name
+from erp_adapters.sql.adapter import SqlErpAdapter
+from erp_adapters.sql.database import Settings
+from erp_adapters.sql.profile import load_profile
+from erp_adapters.sql.profile_model import Profile, dialect_name
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.account_order import AccountOrder, OrderSource
 from sync.domain.address import Address
@@ -27,7 +31,7 @@ from sync.domain.invoice import Invoice
 from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price
 from sync.domain.sales_order import ErpOrderState, OrderStatus
-from sync.ports.erp import Feed
+from sync.ports.erp import Erp, Feed
 from sync.testing.erp_world import OrderRows, WrittenLine, WrittenOrder
 
 T = TypeVar("T")
@@ -93,6 +97,18 @@ _CHANGED = {
     Feed.ORDER_STATUS: ("orders", "customer_no"),
     Feed.ACCOUNT_ORDERS: ("orders", "customer_no"),
 }
+
+
+@functools.cache
+def harbour_profile() -> Profile:
+    """Read once: of an adapter that is made for one test, it was the better part."""
+    return load_profile(PROFILE)
+
+
+def harbour_adapter(**options: object) -> Erp:
+    """Harbour Ledger's adapter with these options, ``url`` among them."""
+    given = {**options, "profile": str(PROFILE)}
+    return SqlErpAdapter.build(harbour_profile(), Settings.read(given, {}, Path("/")))
 
 
 def create_tables(engine: Engine) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
 from erp_adapters.sql.adapter import SqlErpAdapter
+from erp_adapters.sql.database import Settings
+from erp_adapters.sql.profile import load_profile
+from erp_adapters.sql.profile_model import Profile
 from sync.domain.ids import IdempotencyKey
 from sync.domain.sales_order import ErpOrderState
 from sync.errors import Conflict
@@ -24,11 +27,27 @@ from sync.ports.erp import (
 from sync.testing import builders as a
 from sync.testing.erp_contract import ErpAdapterContract, arrange_customer, arrange_items
 from sync.testing.erp_world import ErpWorld, OrderRows
-from tests.contract.harbour import create_tables
 from tests.contract.harbour_files import FOLDERS, HarbourFilesWorld, write_profile
 
 ONE = OrderRows(headers=1, lines=1)
 NONE = OrderRows(headers=0, lines=0)
+
+
+Profiles = Callable[[bool], Profile]
+
+
+@pytest.fixture(scope="module")
+def profiles(tmp_path_factory: pytest.TempPathFactory) -> Profiles:
+    """The profile that asks the database about orders, or the one that does not; read once."""
+    folder = tmp_path_factory.mktemp("profiles")
+
+    @functools.cache
+    def read(asks_the_database: bool) -> Profile:
+        path = folder / f"profile-{asks_the_database}.yaml"
+        write_profile(path, asks_the_database=asks_the_database)
+        return load_profile(path)
+
+    return read
 
 
 class _OrdersAsFiles(ErpAdapterContract):
@@ -36,31 +55,20 @@ class _OrdersAsFiles(ErpAdapterContract):
     foresees = ("control_character", "long_street")
 
     @pytest.fixture
-    def ledger(self, tmp_path: Path) -> Iterator[Engine]:
-        engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}")
-        # Safe against a crash of the machine is what this file need not be.
-        event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
-        with engine.begin() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        create_tables(engine)
-        yield engine
-        engine.dispose()
-
-    @pytest.fixture
-    def erp_world(self, ledger: Engine, tmp_path: Path) -> HarbourFilesWorld:
+    def erp_world(self, sqlite_ledger: Engine, tmp_path: Path) -> HarbourFilesWorld:
         share = tmp_path / "share"
-        return HarbourFilesWorld(ledger, share, answers_only=not self.asks_the_database)
+        return HarbourFilesWorld(sqlite_ledger, share, answers_only=not self.asks_the_database)
 
     @pytest.fixture
-    def erp(self, ledger: Engine, tmp_path: Path) -> Iterator[Erp]:
-        write_profile(tmp_path / "profile.yaml", asks_the_database=self.asks_the_database)
+    def erp(self, sqlite_ledger: Engine, tmp_path: Path, profiles: Profiles) -> Iterator[Erp]:
         options = {
             "url": "sqlite:///harbour.db",
             "profile": "profile.yaml",
             "pool_size": 2,
             "order_folder": "share",
         }
-        erp = SqlErpAdapter.from_settings(options, {}, tmp_path)
+        settings = Settings.read(options, {}, tmp_path)
+        erp = SqlErpAdapter.build(profiles(self.asks_the_database), settings)
         yield erp
         erp.close()
 

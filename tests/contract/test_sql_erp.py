@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine
 
-from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.ports.erp import Erp
 from sync.testing.erp_contract import ErpAdapterContract
 from tests import postgres
-from tests.contract.harbour import PROFILE, HarbourWorld, create_tables, empty_tables
+from tests.contract.harbour import HarbourWorld, create_tables, empty_tables, harbour_adapter
 
 
-def adapter(url: str) -> Erp:
+def adapter(ledger: Engine) -> Erp:
     """Harbour Ledger's adapter on that database."""
-    options = {"url": url, "profile": str(PROFILE), "pool_size": 2}
-    return SqlErpAdapter.from_settings(options, {}, Path("/"))
+    return harbour_adapter(url=ledger.url.render_as_string(hide_password=False), pool_size=2)
 
 
 @pytest.mark.rule("OI-1", "MI-1", "WA-6")
@@ -28,23 +25,12 @@ class TestSqlErpOnSqlite(ErpAdapterContract):
     foresees = ("long_street", "fine_quantity")
 
     @pytest.fixture
-    def ledger(self, tmp_path: Path) -> Iterator[Engine]:
-        engine = create_engine(f"sqlite:///{tmp_path / 'harbour.db'}")
-        # Safe against a crash of the machine is what this file need not be.
-        event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
-        with engine.begin() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        create_tables(engine)
-        yield engine
-        engine.dispose()
+    def erp_world(self, sqlite_ledger: Engine) -> HarbourWorld:
+        return HarbourWorld(sqlite_ledger)
 
     @pytest.fixture
-    def erp_world(self, ledger: Engine) -> HarbourWorld:
-        return HarbourWorld(ledger)
-
-    @pytest.fixture
-    def erp(self, ledger: Engine, tmp_path: Path) -> Iterator[Erp]:
-        erp = adapter(f"sqlite:///{tmp_path / 'harbour.db'}")
+    def erp(self, sqlite_ledger: Engine) -> Iterator[Erp]:
+        erp = adapter(sqlite_ledger)
         yield erp
         erp.close()
 
@@ -70,6 +56,6 @@ class TestSqlErpOnPostgresql(ErpAdapterContract):
 
     @pytest.fixture
     def erp(self, postgres_ledger: Engine) -> Iterator[Erp]:
-        erp = adapter(postgres_ledger.url.render_as_string(hide_password=False))
+        erp = adapter(postgres_ledger)
         yield erp
         erp.close()

@@ -31,7 +31,7 @@ from sync.testing import builders as a
 from sync.testing.erp_contract import a_group
 from sync.testing.erp_world import OrderRows
 from tests import postgres
-from tests.contract.harbour import PROFILE, HarbourWorld, create_tables
+from tests.contract.harbour import PROFILE, HarbourWorld, create_tables, harbour_adapter
 
 KILL = "PERFORM pg_terminate_backend(pg_backend_pid());"
 SLEEP = "PERFORM pg_sleep(30);"
@@ -63,13 +63,8 @@ def made(ledger: Engine, world: HarbourWorld) -> Iterator[Callable[..., Any]]:
     adapters: list[Erp] = []
 
     def make(**options: object) -> Erp:
-        settings = {
-            "url": ledger.url.render_as_string(hide_password=False),
-            "profile": str(PROFILE),
-            "statement_timeout_s": 0.2,
-            **options,
-        }
-        adapters.append(SqlErpAdapter.from_settings(settings, {}, Path("/")))
+        url = ledger.url.render_as_string(hide_password=False)
+        adapters.append(harbour_adapter(**{"url": url, "statement_timeout_s": 0.2, **options}))
         return adapters[-1]
 
     yield make
