@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from sync.state import open_state
 from sync.stores.embedded.engine import create_store
+from tests.pace import keep_pace
 
 pytest_plugins = ["tests.rule_report", "tests.mutant_report"]
 
@@ -22,6 +23,8 @@ settings.register_profile("tradesync", deadline=None)
 # The same examples on every run: a merge must not depend on the day's luck.
 settings.register_profile("ci", settings.get_profile("tradesync"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "tradesync")
+
+keep_pace()
 
 # The developer's own site must never leak into a test.
 for name in [name for name in os.environ if name.startswith("TRADESYNC_")]:

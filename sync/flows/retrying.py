@@ -41,9 +41,6 @@ class Retrying:
         self._spent, self._waits_until = 0.0, float("-inf")
         self._guard = threading.Lock()
         self._once = False
-        self._backoff = tenacity.wait_random_exponential(
-            multiplier=patience.first_s, max=patience.longest_s
-        )
 
     def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result. Raises its last TryLater when patience or budget is used up."""
@@ -86,8 +83,14 @@ class Retrying:
     def _wait(self, attempt: tenacity.RetryCallState) -> float:
         error = attempt.outcome.exception() if attempt.outcome else None
         asked = error.retry_after_s if isinstance(error, TryLater) else None
-        wait = self._backoff(attempt) if asked is None else asked
+        wait = self._backoff()(attempt) if asked is None else asked
         return min(wait, self._left_s())
+
+    def _backoff(self) -> tenacity.wait.wait_base:
+        """Made when it is needed: most runs never wait."""
+        return tenacity.wait_random_exponential(
+            multiplier=self._patience.first_s, max=self._patience.longest_s
+        )
 
     def _left_s(self) -> float:
         """For one wait: what is left of the budget, besides what others wait anyway."""

@@ -142,8 +142,8 @@ class Script:
     ``late`` is what happens while a call is late: time goes by, somebody else
     works. ``turn`` is told of each point before it is passed, outside of every
     transaction: where several processes take turns, it hands over. ``past``
-    says how far back a stale read goes; it is kept while ``looks_back``. While
-    ``keep_on_its_way``, a call that was overtaken does not arrive.
+    says how far back a stale read goes. While ``keep_on_its_way``, a call that
+    was overtaken does not arrive.
     """
 
     def __init__(
@@ -156,10 +156,11 @@ class Script:
         self.log: list[Call] = []
         self.dead = False
         self.past = past
-        self.looks_back = False
         self._late = late
         self._turn = turn
         self.keep_on_its_way = False
+        # Copies for stale reads are not made for a script that plans none.
+        self.may_be_stale = False
         self._on_its_way: list[Callable[[], object]] = []
         self._faults: dict[tuple[str, int], Fault] = {}
         self._meanwhile: dict[tuple[str, int], Callable[[], object]] = {}
@@ -168,10 +169,11 @@ class Script:
     def fail(self, point: str, fault: Fault, *, at: int = 1) -> Script:
         """Let the ``at``-th passage of the point, counted from the start, fail so.
 
-        What a stale read may answer is remembered from the first time on that one is asked for.
+        A stale read answers from no further back than the first that was planned.
         """
         self._faults[point, at] = fault
-        self.looks_back = self.looks_back or fault is Fault.STALE
+        if fault is Fault.STALE:
+            self.may_be_stale = True
         return self
 
     def lost_request(self, point: str, *, at: int = 1) -> Script:
@@ -238,12 +240,15 @@ class Script:
             raise Crash(f"{point}: the process is dead")
         if self._turn is not None and not point.endswith(".exit"):
             self._turn(point)
-        number = self._passed[point] = self.count(point) + 1
-        fault = self._faults.get((point, number))
-        self.log.append(Call(point, number, arguments, tuple((keywords or {}).items()), fault))
-        action = self._meanwhile.get((point, number))
+        number = self._passed[point] = self._passed.get(point, 0) + 1
+        fault = self._faults.get((point, number)) if self._faults else None
+        named = tuple(keywords.items()) if keywords else ()
+        self.log.append(Call(point, number, arguments, named, fault))
+        action = self._meanwhile.get((point, number)) if self._meanwhile else None
         if action is not None:
             action()
+        if fault is None:
+            return None  # nearly always
         if fault is Fault.LATE_REQUEST:
             self._wait()
         if fault in _BEFORE:
@@ -252,6 +257,8 @@ class Script:
 
     def leave(self, point: str, fault: Fault | None, *, writes: bool) -> None:
         """The point is passed; raises what happens after it."""
+        if fault is None:
+            return
         if fault is Fault.LATE_REPLY:
             self._wait()
         if fault in _AFTER:
@@ -322,7 +329,7 @@ def _delegating(name: str, point: str) -> Callable[..., Any]:
         script = self._script
         port = self._port
         fault = script.enter(point, arguments, keywords)
-        if remembers and script.looks_back and self._before is not None:
+        if remembers and script.may_be_stale and self._before is not None:
             held = self._before.then()
             if fault is Fault.STALE:
                 port = held
@@ -333,19 +340,27 @@ def _delegating(name: str, point: str) -> Callable[..., Any]:
         if fault is Fault.REPEAT:
             method()
         answer = method()
-        if isinstance(answer, AbstractContextManager):
+        shape = _shape(answer.__class__)
+        if shape is AbstractContextManager:
             script.leave(point, fault, writes=False)
             return _Scope(answer, script, point)
         script.arrive()
         if fault is Fault.REORDER:
             answer = other_order(answer)
         script.leave(point, fault, writes=writes)
-        if isinstance(answer, Iterator):
+        if shape is Iterator:
             return _steps(answer, script, f"{point}.next")
         return answer
 
     call.__name__ = name
     return call
+
+
+@functools.lru_cache(maxsize=256)
+def _shape(kind: type[Any]) -> type[Any] | None:
+    """As what an answer of this type is passed on, if not as it is."""
+    shapes: tuple[type[Any], ...] = (AbstractContextManager, Iterator)
+    return next((each for each in shapes if issubclass(kind, each)), None)
 
 
 def _steps(source: Iterator[Any], script: Script, point: str) -> Iterator[Any]:

@@ -98,8 +98,8 @@ class Dice(Script):
         self._chance, self._played, self._name = chance, played, name
         self._points_left = 0
         self.loaded = False
-        # Which reads are stale turns out on the way.
-        self.looks_back = True
+        # Any of the next calls may turn out to be a stale read.
+        self.may_be_stale = True
 
     def load(self) -> None:
         """From here on faults may come up, several in one run."""
@@ -151,7 +151,7 @@ class _Worker:
             late=self._late if stalls else None,
             # One that has the site to itself hands over to nobody.
             turn=self.process.pass_point if stalls else None,
-            # Nothing fails there, so nothing is ever read as it was.
+            # Nor does it ever read what is stale.
             past=site.past if stalls else None,
         )
         self._run: Callable[[str], object] | None = None

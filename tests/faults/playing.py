@@ -12,12 +12,10 @@ wrong.
 from __future__ import annotations
 
 import argparse
-import functools
 import logging
 import multiprocessing
 import sys
 import time
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -38,6 +36,7 @@ from tests.faults.cancels import CancellingSite
 from tests.faults.money import MoneySite
 from tests.faults.registrations import RegistrationsInTime
 from tests.faults.sites import GROUPS, MirrorSite, OrderSite
+from tests.pace import keep_pace
 
 RARE: Mapping[int, Callable[[], Site]] = {
     1: CancellingSite,
@@ -115,15 +114,7 @@ def play_all(first: int, count: int, processes: int) -> Iterator[Played]:
 def quiet() -> None:
     """Thousands of runs would otherwise be told line by line to nobody."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    _ask_protocols_once()
-
-
-def _ask_protocols_once() -> None:
-    """Until 3.12 Python gathers a protocol's members anew whenever an object is held
-    against it; of a schedule that was a sixth."""
-    name, held = "_get_protocol_attrs", vars(typing)
-    if sys.version_info < (3, 12) and not hasattr(held[name], "cache_info"):
-        held[name] = functools.cache(held[name])
+    keep_pace()
 
 
 def main(arguments: list[str] | None = None) -> int:

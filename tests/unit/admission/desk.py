@@ -123,6 +123,20 @@ def situation(**changes: Any) -> Situation:
     return replace(Situation(), **changes)
 
 
+class LookedUp(Exception):
+    """Somebody asked for what may be looked up only where an order is judged."""
+
+
+class _Unseen:
+    """What nobody may ask anything, not even of what type it is."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise LookedUp(name)
+
+
+UNSEEN: Any = _Unseen()
+
+
 class Desk:
     """Judges one order after the other in the same situation."""
 
@@ -133,6 +147,21 @@ class Desk:
         self._accounts = {each.customer_id: each for each in here.accounts}
         self._items = {item.sku: item for item in here.items}
         self._record = functools.cache(here.record)
+        self._unseen = AdmissionFacts(
+            channel=here.channel,
+            mapping=self._mapping,
+            routing=UNSEEN,
+            record=UNSEEN,
+            capabilities=UNSEEN,
+            now=here.now,
+            account=UNSEEN,
+            items=UNSEEN,
+            prices=UNSEEN,
+        )
+
+    def judge_unseen(self, order: WebOrder) -> Outcome:
+        """The same for an order that is closed or waits. Raises LookedUp for any other."""
+        return admit(order, self._unseen)
 
     def routed(self, order: WebOrder) -> Routed | Unrouted:
         here = self._here
