@@ -69,7 +69,7 @@ coverage: $(VENV)/.installed-tests ## the same tests, and which lines of the ser
 test-systems: $(VENV)/.installed-tests ## long tests, and those against real outside systems
 	@.ci/system-packages
 	@mkdir -p build
-	@$(PYTEST) -n $(WORKERS) $(THOROUGH) $(PYTEST_ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist worksteal $(THOROUGH) $(PYTEST_ARGS)
 	@if [ -d tests/systems ]; then \
 	  code=0; $(PYTEST) -n $(WORKERS) --dist loadgroup tests/systems \
 	    $(addprefix --ignore ,$(LONG_LIVE)) $(PYTEST_ARGS) || code=$$?; \
