@@ -19,7 +19,7 @@ from sync.ports.state import ResyncScope
 from sync.systems import SystemWatch, guarded
 from sync.testing import builders as a
 from sync.testing.erp import MemoryErp
-from tests.scenarios.test_price_batches import DAY, SKUS, AskedStore, Site, a_site
+from tests.scenarios.test_price_batches import SKUS, AskedStore, Site, a_site
 from tests.scenarios.test_unread_accounts import broken, refused, wrong
 from tests.scenarios.world import ASSIGNMENTS, HARBOUR, MILL
 
@@ -363,7 +363,7 @@ def test_nobody_goes_on_seeing_what_is_not_theirs_behind_a_broken_feed(
 def test_what_is_not_asked_for_is_not_read_of_the_store_and_makes_no_run_a_full_check(
     too_many: Site,
 ) -> None:
-    too_many.clock.advance(DAY)
+    too_many.clock.advance(too_many.limits.full_price_check_s)
     for _ in range(2):
         too_many.run()
         too_many.clock.advance(60)
@@ -395,7 +395,7 @@ def test_a_scope_that_can_never_be_read_makes_no_run_a_full_check() -> None:
     erp.odd = {MILLS}
     site.run()
     for _ in range(3):
-        site.clock.advance(DAY)
+        site.clock.advance(site.limits.full_price_check_s)
         assert isinstance(site.store, AskedStore)
         asked = []
         for _ in range(3):
@@ -413,7 +413,7 @@ def test_what_a_full_check_could_not_see_is_compared_once_it_can_be_read() -> No
     erp = erp_of(site)
     for odd in (set(), {MILLS}):
         erp.odd = odd
-        site.clock.advance(DAY)
+        site.clock.advance(site.limits.full_price_check_s)
         site.run()
     key = next(iter(shown(site, MILLS)))
     site.store.apply_prices([(key, a.a_price("77").value)], [])

@@ -368,8 +368,8 @@ def test_prices_are_changed_in_the_erp_and_nowhere_else(shop: World) -> None:
     by_hand = PublishedPriceKey(a.account_audience(HARBOUR), a.a_price_key())
     shop.store.apply_prices([(by_hand, PriceValue(Decimal("1.0000")))], [])
     assert price(shop, ADA) == Decimal("1.0000")
-    # The store itself is asked once a day, or when somebody asks for it.
-    shop.clock.advance(86_400)
+    # The store itself is asked once a week, or when somebody asks for it.
+    shop.clock.advance(7 * 86_400)
     shop.cycle()
     assert price(shop, ADA) == Decimal("9.2500")
 
