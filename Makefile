@@ -11,7 +11,7 @@ VENV := .venv
 # would compile all of them anew: what they compile is kept with the environment instead.
 ifneq ($(PYTHONDONTWRITEBYTECODE),)
 unexport PYTHONDONTWRITEBYTECODE
-export PYTHONPYCACHEPREFIX ?= $(CURDIR)/$(VENV)/compiled
+export PYTHONPYCACHEPREFIX ?= $(abspath $(VENV))/compiled
 endif
 BIN := $(VENV)/bin
 # Compiling all of it would take longer than compiling what is used, when it is.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import shutil
 import subprocess
@@ -195,15 +196,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pip(*arguments: str, python: Path | None = None) -> None:
     """Run the environment's own pip, for itself or for another one; nothing is fetched."""
     always = ["--disable-pip-version-check", "--no-cache-dir"]
+    if arguments[0] == "install":
+        arguments = (*arguments, "--no-compile")
     for_whom = ["--python", str(python)] if python else []
     offline = ["--no-deps", "--no-index"]
     run([sys.executable, "-m", "pip", *always, *for_whom, *arguments, *offline], ROOT)
 
 
 def run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = start(command, folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def start(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    # What is compiled of a folder that goes again would stay in the folder for what is compiled.
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def test_wheel_holds_two_packages_and_the_templates_as_shared_data(wheel: Path) -> None:
@@ -258,8 +267,12 @@ def test_make_clean_takes_away_what_tools_left_and_no_data() -> None:
 
 
 @pytest.mark.system
-def test_an_installed_service_makes_a_site_that_is_accepted(wheel: Path, tmp_path: Path) -> None:
+def test_an_installed_service_makes_a_site_that_is_accepted(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In an environment of its own, which has the other packages but not this tree."""
+    kept = tmp_path / "compiled"
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(kept))
     home, site = tmp_path / "home", tmp_path / "site"
     venv.create(home, symlinks=True)
     python = home / "bin" / "python"
@@ -276,11 +289,10 @@ def test_an_installed_service_makes_a_site_that_is_accepted(wheel: Path, tmp_pat
     assert Path(module).is_relative_to(home)
     assert (systems, assignments) == ("erp,store,papers", "0")
 
-    again = subprocess.run(
-        [home / "bin" / "tradesync", "init", site], capture_output=True, text=True, check=False
-    )
+    again = start([str(home / "bin" / "tradesync"), "init", str(site)], tmp_path)
     assert again.returncode == Exit.FAILED
     assert "is there already; nothing was changed" in again.stderr
+    assert not list(kept.rglob("*.pyc")), "each run of the tests would leave more of them"
 
 
 ACCEPT = """
