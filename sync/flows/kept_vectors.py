@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sync.flows.price_run import PriceRun
@@ -27,6 +28,10 @@ With a look at all that are at hand, short vectors took longer the more of them 
 of contracts of a hundred rows, thousands are at hand for each."""
 
 LOOKS = 4
+
+PASSED_BY = 16
+"""So many at hand are looked over for each that it may be laid beside: where few of them
+are whole and about as long, all that are at hand would be passed by for each vector."""
 
 LIKE = 0.3
 """Share of its rows that another vector must seem to have to be worth a closer look."""
@@ -90,7 +95,8 @@ class KeptVectors:
         """The whole vectors that were used last and may be like it, as far as that is worth it."""
         length = len(told.rows)
         looks = max(LOOKS, length // ROWS_PER_LOOK)
-        for each, (base, rows) in reversed(self._at_hand.items()):
+        last = islice(reversed(self._at_hand.items()), PASSED_BY * looks)
+        for each, (base, rows) in last:
             shorter, longer = sorted((length, len(rows)))
             if base is None and each != own and shorter > LIKE * longer:
                 yield each, rows

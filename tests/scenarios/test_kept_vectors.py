@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, ClassVar
 
 import pytest
 
@@ -30,3 +33,42 @@ def test_short_list_is_laid_beside_few_others_however_many_there_are(
         site.erp.set_price(price)
     assert site.run().counts["changed"] == len(ACCOUNTS)
     assert 0 < looks[0] <= kept_vectors.LOOKS * len(ACCOUNTS)
+
+
+class Watched(OrderedDict[Any, Any]):
+    """Remembers how many were looked over each time, the last ones first."""
+
+    looked: ClassVar[list[int]] = []
+
+    def items(self) -> Any:
+        return WatchedItems(super().items())
+
+
+class WatchedItems:
+    def __init__(self, items: Any) -> None:
+        self._items = items
+
+    def __reversed__(self) -> Iterator[Any]:
+        Watched.looked.append(0)
+        for each in reversed(self._items):
+            Watched.looked[-1] += 1
+            yield each
+
+
+@pytest.mark.rule("MI-2")
+def test_many_lists_of_another_length_are_not_all_passed_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept_vectors, "OrderedDict", Watched)
+    monkeypatch.setattr(kept_vectors, "PASSED_BY", 2, raising=False)
+    monkeypatch.setattr(Watched, "looked", [])
+    site, few = a_site(), sorted(ACCOUNTS)[-4:]
+    for number, each in enumerate(ACCOUNTS):
+        for quantity in range(1, 8 if each in few else 2):
+            scope = PriceScope.account(each)
+            price = a.a_price(
+                f"{number + 10}", scope=scope, sku=SKUS[0], min_quantity=Decimal(quantity)
+            )
+            site.erp.set_price(price)
+    assert site.run().outcome == "ok"
+    assert 4 <= max(Watched.looked) <= 2 * kept_vectors.LOOKS
