@@ -194,6 +194,13 @@ class PriceRun:
             " give them a price in the ERP."
         )
 
+    @property
+    def left(self) -> Collection[Partition]:
+        """What stays because the ERP could not tell it, also where the store was not asked."""
+        if not self.unread:
+            return self.kept
+        return self.kept | {each for each in self.planned if each[1] in self.unread}
+
     def gone(self) -> list[Partition]:
         """What the store shows and nothing was planned of, within the scope of the run."""
         return sorted(

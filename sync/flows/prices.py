@@ -91,7 +91,7 @@ def mirror_prices(
         batches.tell()
         tell_scopes(result, run.unread)
         # Of these the check has seen nothing: they are compared once they can be read.
-        for each in run.kept if levels else ():
+        for each in run.left if levels else ():
             if checking.due(each[1]):
                 confirming.doubt(each)
         confirming.forget_doubted()

@@ -113,6 +113,18 @@ def test_what_a_run_that_broke_off_was_to_check_is_checked_by_the_next() -> None
     assert dict(site.store.prices) == site.by_row_from_scratch()
 
 
+@pytest.mark.rule("OP-5", "WA-7")
+def test_what_was_loaded_anew_when_it_was_to_be_checked_is_checked_by_the_next_run() -> None:
+    site = a_site()
+    touched = others_change_everything(site)
+    site.erp.reloads = [0] * 100
+    site.clock.advance(WEEK)
+    assert site.run().outcome == "try_later"
+    site.erp.reloads = []
+    assert site.run().counts["changed"] == touched
+    assert dict(site.store.prices) == site.by_row_from_scratch()
+
+
 @pytest.mark.rule("OP-5", "WA-6")
 def test_lists_that_accounts_share_are_checked_all_in_one_night() -> None:
     site = ListSite()
