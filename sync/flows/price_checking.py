@@ -52,7 +52,10 @@ class Checking:
 
     @property
     def everything(self) -> bool:
-        return self.since is None or self.now - self.since >= self.period_s
+        if self.since is None:
+            return True
+        # A clock that was ahead says nothing of when the last check was.
+        return self.since > self.now or self.now - self.since >= self.period_s
 
     def due(self, scope: PriceScope) -> bool:
         """Whether the scope is read and compared whatever is known of it."""

@@ -138,6 +138,23 @@ def test_lists_that_accounts_share_are_checked_all_in_one_night() -> None:
     assert site.lists.prices == site.by_row_from_scratch()
 
 
+@pytest.mark.rule("OP-5", "OP-1")
+@pytest.mark.parametrize("kind", [Site, ListSite])
+def test_clock_that_was_ahead_once_puts_no_check_off(kind: type[Site]) -> None:
+    site = a_site() if kind is Site else ListSite()
+    if isinstance(site, ListSite):
+        site.price_all()
+        site.limits = replace(site.limits, full_price_check_s=float(WEEK))
+    right = site.clock.now()
+    site.clock.set_wall_clock(right + timedelta(days=365))
+    site.run()
+    site.clock.set_wall_clock(right)
+    shown = site.lists.prices if isinstance(site, ListSite) else dict(site.store.prices)
+    site.store.touch_prices()
+    found = [night(site).counts.get("changed_by_others", 0) for _ in range(8)]
+    assert sum(found) == len(shown)
+
+
 moments = st.floats(0, 3 * WEEK, allow_nan=False)
 
 
