@@ -121,12 +121,25 @@ def _default_site() -> Path:
 
 
 def _urls(settings: Settings) -> dict[str, str]:
-    """Of the ERP and the store, their files below the site."""
-    return {
-        system.kind: _absolute(str(system.options["url"]), settings.site.root)
-        for system in settings.systems.values()
-        if system.kind != "files"
-    }
+    """Of the ERP and the store, their files below the site.
+
+    Raises Misconfigured where one of them is anything else: the sample fills them, and
+    acts in them as people would.
+    """
+    from sync.errors import Misconfigured
+
+    found = {}
+    for system in settings.systems.values():
+        if system.kind != "files":
+            url = _in_site(system.options.get("url"), settings.site.root)
+            if url is None:
+                raise Misconfigured(
+                    f"{system.name} in {settings.site.root / 'config' / 'tradesync.toml'} is no"
+                    " SQLite file below the site, and the sample writes into it: name one there,"
+                    " or make a site for your own systems with tradesync init"
+                )
+            found[system.kind] = url
+    return found
 
 
 def _build(settings: Settings, urls: dict[str, str], *, quiet: bool) -> None:
@@ -149,14 +162,21 @@ def _build(settings: Settings, urls: dict[str, str], *, quiet: bool) -> None:
         click.echo(f"Built: {counts}")
 
 
-def _absolute(url: str, base: Path) -> str:
-    """A SQLite URL with its file below the site."""
+def _in_site(url: object, root: Path) -> str | None:
+    """A SQLite URL with its file below the site; None for any other."""
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
-    parsed = make_url(url)
+    try:
+        parsed = make_url(str(url))
+    except ArgumentError:
+        return None
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return url
-    return parsed.set(database=str(base / parsed.database)).render_as_string(hide_password=False)
+        return None
+    file = root / parsed.database
+    if not file.resolve().is_relative_to(root.resolve()):
+        return None
+    return parsed.set(database=str(file)).render_as_string(hide_password=False)
 
 
 def _story(line: Pipeline, day: Day) -> dict[str, Any]:
