@@ -114,7 +114,12 @@ def looked_at(document: Document, version: str, found: MediaType) -> LookedAt:
 def refusal_of(document: Document, why: str) -> str:
     """The refusal of a file in words that applicant and staff may read."""
     said = f", said to be {document.claimed}," if document.claimed else ""
-    return f"the file {document.file_name}{said} {why}"
+    return f"{file_said(document)}{said} {why}"
+
+
+def file_said(document: Document) -> str:
+    """Which file it is, as sentences have it."""
+    return f"the file {document.file_name}"
 
 
 @dataclass(frozen=True, slots=True)
