@@ -75,6 +75,11 @@ class Document:
         last = re.split(r"[/\\]", self.reference.partition("?")[0].strip())[-1]
         return re.sub(r"[^\w. -]+", "-", last)[-_LONGEST_NAME:].strip("-. ") or "without a name"
 
+    @property
+    def kind_said(self) -> str:
+        """Its kind, on one line and with nothing in it that a terminal minds."""
+        return "".join(each if each.isprintable() else "?" for each in self.kind[:_LONGEST_NAME])
+
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
 _ALSO_CALLED = {"image/jpg": "image/jpeg", "application/x-pdf": "application/pdf"}

@@ -190,6 +190,19 @@ def test_a_large_file_is_not_read_and_of_many_files_no_more_than_some(
     assert [each.counts for each in entry_of(shop).looked] == [True] * MOST + [False] * 3
 
 
+def test_what_is_said_of_refused_files_is_short_and_harmless_to_a_terminal(
+    shop: World, files: MemoryFiles
+) -> None:
+    """An applicant names the kinds, and hands in as many files as they like."""
+    odd = Document("\x1b[2Jlicence\nall is well", BEGINS + PLACE, "application/pdf")
+    hand_in(shop, odd, *(licence(f"{BEGINS}app-1/{number}.pdf") for number in range(999)))
+    said = [*shop.run("registrations").remarks, *(told(shop).message or "").splitlines()]
+    assert all(each.isprintable() for each in said)
+    assert any("980 more files do not count either" in each for each in said)
+    assert 40 < len(said) < 50
+    assert len(entry_of(shop).looked) == 1000
+
+
 def test_staff_approve_no_application_whose_file_was_refused(
     shop: World, files: MemoryFiles
 ) -> None:
