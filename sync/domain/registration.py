@@ -90,7 +90,7 @@ _LONGEST_NAME = 80
 class LookedAt:
     """A document whose file was looked at: its type by the content, or why it is refused.
 
-    ``version`` is the state of the file, "" where there was none to be had.
+    ``version`` is the state of the file in which its content was judged, "" where it was not.
     """
 
     document: Document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
@@ -157,6 +158,38 @@ def test_a_file_is_read_again_only_when_it_is_another(shop: World, files: Memory
     files.put(PLACE, HTML)
     shop.run("registrations")
     assert entry_of(shop).missing == ("licence",)
+
+
+def test_a_file_that_was_too_large_is_looked_at_once_more_is_allowed(
+    shop: World, files: MemoryFiles
+) -> None:
+    """Staff raise the limit for whoever has handed in a scan of many pages."""
+    files.put(PLACE, a.PDF + b" " * 4096 + a.PDF)
+    hand_in(shop)
+    shop.run("registrations")
+    assert entry_of(shop).missing == ("licence",)
+    files.size_limit = 2 * 4096 + 2 * len(a.PDF)
+    shop.run("registrations")
+    assert (seen(shop).refusal, entry_of(shop).missing) == (None, ())
+
+
+def test_what_the_place_did_not_give_out_is_read_by_the_next_run(
+    shop: World, files: MemoryFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a file that got other rights while it was read: size and time are the same."""
+
+    def changed(self: MemoryFiles, place: str, version: str) -> Iterator[bytes]:
+        yield a.PDF[:10]
+        raise Rejected("changed while it was read", code="document_file", remedy="")
+
+    files.put(PLACE, a.PDF)
+    hand_in(shop)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(MemoryFiles, "read_file", changed)
+        shop.run("registrations")
+    assert "changed while it was read" in (seen(shop).refusal or "")
+    shop.run("registrations")
+    assert (seen(shop).refusal, entry_of(shop).missing) == (None, ())
 
 
 def test_while_the_place_is_away_the_application_waits_as_it_is(
