@@ -178,7 +178,7 @@ def _plan_without_erp(context: Context, after: Context, why: str) -> MappingPlan
             for each in moves(then, now)
         ),
         settings=settings_changed(context.mapping, after.mapping),
-        accounts=tuple(_shown_before(context, sight, changed, shown)),
+        accounts=tuple(_shown_before(context, sight, changed, {**left, **shown})),
         orders=(),
         findings=(),
         found_before=(),

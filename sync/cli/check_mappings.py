@@ -72,7 +72,9 @@ def check_mappings(
             found = [_noted(ERROR, each) for each in refusal.found]
         else:
             with terminal_progress(enabled=not as_json) as progress:
-                found = [*_in_files(judged), *_in_systems(line, judged, Spots(texts), progress)]
+                new = last_good is None and _is_new(judged.mapping)
+                live = _in_systems(line, judged, Spots(texts), progress, new=new)
+                found = [*_in_files(judged), *live]
     if lines:
         for each in found:
             click.echo(_scrubbed(each.as_line(folder)))
@@ -94,9 +96,9 @@ def _noted(level: str, each: FileProblem) -> _Noted:
 
 
 def _in_systems(
-    line: Pipeline, judged: CheckedFiles, spots: Spots, progress: Progress
+    line: Pipeline, judged: CheckedFiles, spots: Spots, progress: Progress, *, new: bool
 ) -> Iterator[_Noted]:
-    """What the live systems lack.
+    """What the live systems lack; those of a ``new`` site need not be there yet.
 
     Of files with a mistake in them only whom the lines name that can be read: what
     follows from all of them together nobody can tell yet.
@@ -113,8 +115,7 @@ def _in_systems(
     except SyncError as error:
         remedy = "see whether the system is up, then check again"
         said = f"not compared with the systems: {error}"
-        # Of files that assign nobody the systems could only say how channels are named there.
-        level = WARNING if _is_new(judged.mapping) else ERROR
+        level = WARNING if new else ERROR
         yield _Noted(level, CHANNELS, 1, 1, "", said, remedy)
         return
     for each in found:
@@ -146,7 +147,8 @@ def _tell(found: list[_Noted], judged: CheckedFiles | None, *, as_json: bool) ->
         for each in found
     ]
     mapping = judged.mapping if judged else None
-    if judged is not None and not as_json and (not records or _is_new(mapping)):
+    new = _is_new(mapping) and all(each.level != ERROR for each in found)
+    if judged is not None and not as_json and (not records or new):
         count = len(mapping.assignments) if mapping else 0
         said = f"{count} assignments, all known" if count else "nothing is assigned yet"
         click.echo(f"Mapping {judged.version} is sound: {said}.")

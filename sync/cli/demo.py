@@ -121,12 +121,31 @@ def _default_site() -> Path:
 
 
 def _urls(settings: Settings) -> dict[str, str]:
-    """Of the ERP and the store, their files below the site."""
-    return {
-        system.kind: _absolute(str(system.options["url"]), settings.site.root)
-        for system in settings.systems.values()
-        if system.kind != "files"
-    }
+    """Of the ERP and the store, their files below the site.
+
+    Raises Misconfigured where one of them is anything else, or where the state or the
+    mapping files are not the site's own: the sample writes into all of these, and the
+    environment may name those of a company.
+    """
+    from sync.errors import Misconfigured
+
+    root = settings.site.root
+    systems = [each for each in settings.systems.values() if each.kind != "files"]
+    named = {each.name: _in_site(each.options.get("url"), root) for each in systems}
+    named["the state"] = _in_site(settings.state_url, root)
+    foreign = [f"{name} is no SQLite file" for name, url in named.items() if url is None]
+    foreign += [
+        f"{each.mappings} is no folder"
+        for each in settings.pipelines.values()
+        if not _is_below(each.mappings, root)
+    ]
+    if foreign:
+        raise Misconfigured(
+            f"{foreign[0]} below {root}, and the sample writes into it: correct"
+            f" {settings.site.config / 'tradesync.toml'} or the environment, or make a site for"
+            " your own systems with tradesync init"
+        )
+    return {each.kind: str(named[each.name]) for each in systems}
 
 
 def _build(settings: Settings, urls: dict[str, str], *, quiet: bool) -> None:
@@ -149,14 +168,25 @@ def _build(settings: Settings, urls: dict[str, str], *, quiet: bool) -> None:
         click.echo(f"Built: {counts}")
 
 
-def _absolute(url: str, base: Path) -> str:
-    """A SQLite URL with its file below the site."""
+def _in_site(url: object, root: Path) -> str | None:
+    """A SQLite URL with its file below the site; None for any other."""
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
-    parsed = make_url(url)
+    try:
+        parsed = make_url(str(url))
+    except ArgumentError:
+        return None
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return url
-    return parsed.set(database=str(base / parsed.database)).render_as_string(hide_password=False)
+        return None
+    file = root / parsed.database
+    if not _is_below(file, root):
+        return None
+    return parsed.set(database=str(file)).render_as_string(hide_password=False)
+
+
+def _is_below(path: Path, root: Path) -> bool:
+    return path.resolve().is_relative_to(root.resolve())
 
 
 def _story(line: Pipeline, day: Day) -> dict[str, Any]:

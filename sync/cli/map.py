@@ -146,16 +146,16 @@ def _carry_out(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    from sync.cli.plan_mappings import show_mapping_draft
+    from sync.cli.plan_mappings import end_of_plan, show_mapping_draft
     from sync.mapping import mapping_from_texts, read_texts
     from sync.mapping.editing import edited
 
     if dry_run:
         wanted = mapping_from_texts(edited(read_texts(line.mapping.folder), edit))
-        show_mapping_draft(line, wanted, as_json=as_json)
+        ended = show_mapping_draft(line, wanted, as_json=as_json)
         if not as_json:
             _tell_of_organisations(line, edit, wanted)
-        return
+        end_of_plan(ended)
     what = f"{edit.who} -> {edit.customer_id or 'no account of their own'}"
 
     def change(texts: Mapping[str, str]) -> Mapping[str, str]:

@@ -197,11 +197,11 @@ def restore(
         version, kept = _files(line, version)
         files = sound(version, kept)
         if dry_run:
-            from sync.cli.plan_mappings import show_mapping_draft
+            from sync.cli.plan_mappings import end_of_plan, show_mapping_draft
 
-            show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
+            ended = show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
             line.mapping_files.refuse_loss(files, force=force)
-            return
+            end_of_plan(ended)
         deed = Deed(actor(), "restore", lambda: f"mapping {version} put back", reason)
         before, after = line.mapping_files.put_back(deed, files, force=force)
     if as_json:

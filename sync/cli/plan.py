@@ -56,7 +56,8 @@ def plan(
 
     `plan mappings` tells what edited mapping files would do: who moves between
     accounts, who sees which account's invoices and prices from then on, and
-    which open orders fare differently.
+    which open orders fare differently. While the ERP cannot be read it tells what
+    is withdrawn all the same, and ends with 75.
     """
     from sync.flows.cycle import run_flow
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sync.cli.output import counted, fail
+from sync.cli.output import Exit, counted, fail
 from sync.secrecy import scrubbed
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ NAMED = 10
 
 
 def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> None:
-    """Compare the draft with the version in force, for a person or a program."""
+    """Compare the draft with the version in force, for a person or a program, and end."""
     from sync.mapping import FilesRefused, read_mapping
 
     try:
@@ -32,19 +32,25 @@ def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> N
         wanted = read_mapping(draft or line.mapping.folder, last_good)
     except FilesRefused as refusal:
         fail(scrubbed(str(refusal)))  # ends as `check mappings` does
-    show_mapping_draft(line, wanted, as_json=as_json)
+    end_of_plan(show_mapping_draft(line, wanted, as_json=as_json))
 
 
-def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) -> None:
-    """The same for a mapping that is in no folder yet."""
+def end_of_plan(ended: Exit) -> NoReturn:
+    """How a command ends that only told a plan: one without the ERP is not the whole plan."""
+    raise click.exceptions.Exit(ended)
+
+
+def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) -> Exit:
+    """The same for a mapping that is in no folder yet; gives how the command is to end."""
     from sync.remapping import plan_mapping
 
     in_force = _in_force(line)
     plan = plan_mapping(line.context_on(in_force) if in_force else line.context(), wanted)
+    ended = Exit.TRY_LATER if plan.unread else Exit.DONE
     if as_json:
         record = _record(plan) | {"in_force": plan.in_force if in_force else None}
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
-        return
+        return ended
     if in_force:
         click.echo(f"Mapping {plan.in_force} is in force, {plan.draft} was read.")
     else:
@@ -53,6 +59,7 @@ def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) ->
             f" and is compared with the files in place ({plan.in_force})."
         )
     _tell(plan)
+    return ended
 
 
 def _in_force(line: Pipeline) -> SyncMapping | None:
@@ -76,6 +83,7 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
                 "organisation": each.actor.organisation,
                 "before": each.before.value if each.before else None,
                 "after": each.after.value if each.after else None,
+                "unsure": each.unsure,
             }
             for each in plan.moves
         ],

@@ -75,6 +75,11 @@ class Document:
         last = re.split(r"[/\\]", self.reference.partition("?")[0].strip())[-1]
         return re.sub(r"[^\w. -]+", "-", last)[-_LONGEST_NAME:].strip("-. ") or "without a name"
 
+    @property
+    def kind_said(self) -> str:
+        """Its kind, on one line and with nothing in it that a terminal minds."""
+        return "".join(each if each.isprintable() else "?" for each in self.kind[:_LONGEST_NAME])
+
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,80}")
 _ALSO_CALLED = {"image/jpg": "image/jpeg", "application/x-pdf": "application/pdf"}
@@ -85,7 +90,7 @@ _LONGEST_NAME = 80
 class LookedAt:
     """A document whose file was looked at: its type by the content, or why it is refused.
 
-    ``version`` is the state of the file, "" where there was none to be had.
+    ``version`` is the state of the file in which its content was judged, "" where it was not.
     """
 
     document: Document
@@ -114,7 +119,12 @@ def looked_at(document: Document, version: str, found: MediaType) -> LookedAt:
 def refusal_of(document: Document, why: str) -> str:
     """The refusal of a file in words that applicant and staff may read."""
     said = f", said to be {document.claimed}," if document.claimed else ""
-    return f"the file {document.file_name}{said} {why}"
+    return f"{file_said(document)}{said} {why}"
+
+
+def file_said(document: Document) -> str:
+    """Which file it is, as sentences have it."""
+    return f"the file {document.file_name}"
 
 
 @dataclass(frozen=True, slots=True)

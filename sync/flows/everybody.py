@@ -73,9 +73,13 @@ def by_our_word(context: Context) -> OurWord:
 def _last_word(
     accounts: AccountMap, user: WebUser, said: ContactAnswer | None
 ) -> CustomerId | None:
+    known: Sequence[CustomerId] = ()
     if said is not None and said.is_about(user.verified_email or ""):
-        return said.customer_id
-    found = accounts.find(user.web_user, None, BuyerRecord(user=user))
+        if said.customer_id is None:
+            return None
+        # Of what they said then, what the mapping still lets anybody have.
+        known = (said.customer_id,)
+    found = accounts.find(user.web_user, None, BuyerRecord(user=user), known)
     return found.customer_id if isinstance(found, Usable) else None
 
 

@@ -146,10 +146,12 @@ def notice_of(entry: RegistrationEntry) -> RegistrationNotice | None:
 
 
 def refused_documents(entry: RegistrationEntry) -> tuple[str, ...]:
-    """Each document handed in that does not count by its content, with the reason."""
-    return tuple(
-        f"{each.document.kind}: {each.refusal}" for each in entry.looked if each.refusal is not None
-    )
+    """Documents handed in that do not count by their content, with the reason; of many some."""
+    refused = [each for each in entry.looked if each.refusal is not None]
+    told = [f"{each.document.kind_said}: {each.refusal}" for each in refused[:TOLD]]
+    if len(refused) > TOLD:
+        told.append(f"{len(refused) - TOLD} more files do not count either")
+    return tuple(told)
 
 
 def _message(entry: RegistrationEntry) -> str | None:
@@ -158,6 +160,8 @@ def _message(entry: RegistrationEntry) -> str | None:
     return "\n".join([*([entry.message] if entry.message else []), *refused]) or None
 
 
+TOLD = 20
+"""Refused files of one application that are named: whoever hands in a thousand knows why."""
 ANOTHER_FILE = "Please hand it in again as a PDF, PNG or JPEG, under its own type."
 
 

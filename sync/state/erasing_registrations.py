@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 from sync.domain import codec
 from sync.domain.erasure import ERASED, SHORTEST_TEXT, Person
 from sync.domain.ids import ApplicationId, StoreId
-from sync.domain.registration import Application
+from sync.domain.registration import file_said
 from sync.ports.registrations import ENDED, RegistrationEntry
 from sync.state.schema import audit, registration_events, registrations
 
@@ -145,7 +145,7 @@ def _found(entry: RegistrationEntry) -> FoundRegistration:
         customer_id=entry.customer_id.value if entry.customer_id else None,
         erased=erased,
         way_out=None if erased else _way_out(entry),
-        texts=frozenset() if erased else _texts(entry.application),
+        texts=frozenset() if erased else _texts(entry),
     )
 
 
@@ -159,9 +159,12 @@ def _way_out(entry: RegistrationEntry) -> str | None:
     return None
 
 
-def _texts(application: Application) -> frozenset[str]:
+def _texts(entry: RegistrationEntry) -> frozenset[str]:
+    application = entry.application
     told = {application.contact_name, application.email, application.phone}
-    told |= {each.reference for each in application.documents}
+    for each in (*application.documents, *(one.document for one in entry.looked)):
+        # A word of its own would be taken out of what others wrote, were it a file's name.
+        told |= {each.reference, file_said(each)}
     found = {each.strip() for each in told if each}
     return frozenset(each for each in found if len(each) >= SHORTEST_TEXT and each != ERASED)
 

@@ -110,6 +110,17 @@ class TestS3Files(FilesContract):
                 files.stamp(place)
         assert files.stamp("secret.pdf") is None
 
+    @pytest.mark.rule("VE-9")
+    @pytest.mark.parametrize("place", ["x" * 1024, "ü" * 600])
+    def test_name_that_is_too_long_for_a_key_is_refused_unasked(
+        self, files: S3Files, place: str
+    ) -> None:
+        """Applicants write names, and one that ends the run would hold up all the others."""
+        with pytest.raises(Rejected, match="1024 bytes"):
+            files.stamp(place)
+        with pytest.raises(Rejected, match="1024 bytes"):
+            list(files.read_file(place, "etag:1"))
+
     @pytest.mark.rule("MI-3")
     def test_storage_that_is_away_is_no_empty_one(self, client: Any) -> None:
         away = opened("http://127.0.0.1:9", timeout_s=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 
@@ -159,6 +160,38 @@ def test_a_file_is_read_again_only_when_it_is_another(shop: World, files: Memory
     assert entry_of(shop).missing == ("licence",)
 
 
+def test_a_file_that_was_too_large_is_looked_at_once_more_is_allowed(
+    shop: World, files: MemoryFiles
+) -> None:
+    """Staff raise the limit for whoever has handed in a scan of many pages."""
+    files.put(PLACE, a.PDF + b" " * 4096 + a.PDF)
+    hand_in(shop)
+    shop.run("registrations")
+    assert entry_of(shop).missing == ("licence",)
+    files.size_limit = 2 * 4096 + 2 * len(a.PDF)
+    shop.run("registrations")
+    assert (seen(shop).refusal, entry_of(shop).missing) == (None, ())
+
+
+def test_what_the_place_did_not_give_out_is_read_by_the_next_run(
+    shop: World, files: MemoryFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a file that got other rights while it was read: size and time are the same."""
+
+    def changed(self: MemoryFiles, place: str, version: str) -> Iterator[bytes]:
+        yield a.PDF[:10]
+        raise Rejected("changed while it was read", code="document_file", remedy="")
+
+    files.put(PLACE, a.PDF)
+    hand_in(shop)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(MemoryFiles, "read_file", changed)
+        shop.run("registrations")
+    assert "changed while it was read" in (seen(shop).refusal or "")
+    shop.run("registrations")
+    assert (seen(shop).refusal, entry_of(shop).missing) == (None, ())
+
+
 def test_while_the_place_is_away_the_application_waits_as_it_is(
     shop: World, files: MemoryFiles
 ) -> None:
@@ -188,6 +221,19 @@ def test_a_large_file_is_not_read_and_of_many_files_no_more_than_some(
     shop.run("registrations")
     assert files.reads == MOST
     assert [each.counts for each in entry_of(shop).looked] == [True] * MOST + [False] * 3
+
+
+def test_what_is_said_of_refused_files_is_short_and_harmless_to_a_terminal(
+    shop: World, files: MemoryFiles
+) -> None:
+    """An applicant names the kinds, and hands in as many files as they like."""
+    odd = Document("\x1b[2Jlicence\nall is well", BEGINS + PLACE, "application/pdf")
+    hand_in(shop, odd, *(licence(f"{BEGINS}app-1/{number}.pdf") for number in range(999)))
+    said = [*shop.run("registrations").remarks, *(told(shop).message or "").splitlines()]
+    assert all(each.isprintable() for each in said)
+    assert any("980 more files do not count either" in each for each in said)
+    assert 40 < len(said) < 50
+    assert len(entry_of(shop).looked) == 1000
 
 
 def test_staff_approve_no_application_whose_file_was_refused(

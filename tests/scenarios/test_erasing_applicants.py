@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from sync.domain import registration
 from sync.domain.erasure import ERASED, Person
 from sync.domain.ids import WebUserId
 from sync.domain.registration import LinkCustomer
+from sync.flows.context import Uploads
 from sync.ports.registrations import Stage
+from sync.ports.state import RequestState, ResyncScope
 from sync.registration import RegistrationDesk
 from sync.state.erasing import Erased
 from sync.state.state import SqlState
 from sync.testing import builders as a
+from sync.testing.files import MemoryFiles
 from tests.scenarios.world import MILL, World
 
 pytestmark = pytest.mark.rule("OP-9")
@@ -95,3 +99,21 @@ def test_one_that_is_under_way_is_named_with_the_way_out_and_nothing_goes(world:
 def test_somebody_else_is_not_touched(active: World) -> None:
     assert erase(active, Person(email="bo@lantern.example")) == Erased()
     assert set(named(active)) == set(NAMES)
+
+
+def test_what_a_run_said_of_her_files_goes_with_her(world: World) -> None:
+    """Whoever asked for the run is told which file was refused, and the request keeps it."""
+    world.uploads = Uploads(MemoryFiles())
+    mine = registration.Document("licence", "app-1/Brandt I passport.pdf", "application/pdf")
+    world.store.hand_in(a.an_application(documents=(mine,)))
+    told = world.run("registrations").remarks
+    assert any("Brandt I passport.pdf" in each for each in told)
+    with kept(world).transaction() as state:
+        now = world.clock.now()
+        asked = state.requests.ask("registrations", ResyncScope(), "bob", now)
+        state.requests.finish(asked, RequestState.DONE, "\n".join(told), {}, now)
+    staff(world).reject(a.APPLICATION, "no trade")
+    world.run("registrations")
+    assert any("passport" in each for each in world.dump())
+    erase(world)
+    assert [each for each in world.dump() if "passport" in each] == []

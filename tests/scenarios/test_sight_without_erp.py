@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sync.domain.account import Contact
+from sync.domain.channel import RetailGroup
 from sync.domain.erasure import Person as ErasedPerson
 from sync.domain.ids import ContactId, CustomerId, WebUserId
 from sync.domain.mapping import Assignment, Source
@@ -36,6 +37,7 @@ from tests.scenarios.world import (
     MILL,
     MILL_ORG,
     RETAIL,
+    WEB,
     MakeWorld,
     World,
     fill_erp,
@@ -379,6 +381,45 @@ def test_a_plan_made_while_the_erp_is_away_tells_what_is_withdrawn_all_the_same(
     assert (mill.access.customer_id, mill.access.withdrawn) == (MILL, True)
     assert mill.named["invoice"] == ("INV-6001",)
     assert [each.items for each in mill.prices if each.items] == [(a.SKU.value,)]
+
+
+@pytest.mark.rule("OP-4")
+def test_a_plan_made_while_the_erp_is_away_tells_who_is_to_keep_what_no_run_took_yet(
+    by_line: World,
+) -> None:
+    """The line is gone, the next run would withdraw, and the draft has the line again."""
+    away(by_line)
+    before = by_line.mapping.assignments
+    by_line.remap(assignments=ASSIGNMENTS[:1])
+    draft = dataclasses.replace(by_line.mapping, version="v9", assignments=before)
+    [mill] = plan_mapping(by_line.context(), draft).accounts
+    assert (mill.access.customer_id, mill.access.withdrawn) == (MILL, False)
+    assert {str(each) for each in mill.access.gains} == {
+        f"organisation {MILL_ORG}",
+        f"user {CLERK}",
+    }
+    assert mill.named["invoice"] == ("INV-6001",)
+
+
+@pytest.mark.rule("OP-4", "WA-2b")
+def test_a_plan_made_while_the_erp_is_away_keeps_no_contact_in_a_retail_group(
+    shop: World,
+) -> None:
+    contact_of(shop, MILL)
+    shop.cycle()
+    away(shop)
+    web = shop.mapping.channels[WEB]
+    groups = (*web.retail_groups, RetailGroup(MILL, ("USD",)))
+    draft = dataclasses.replace(
+        shop.mapping,
+        version="v9",
+        assignments=ASSIGNMENTS[:1],
+        channels={**shop.mapping.channels, WEB: dataclasses.replace(web, retail_groups=groups)},
+    )
+    plan = plan_mapping(shop.context(), draft)
+    assert f"user {CLERK}: no longer {MILL}; the ERP's contacts decide once they can be read" in {
+        str(each) for each in plan.moves
+    }
 
 
 def test_a_restored_state_keeps_nobody_by_what_the_contacts_had_said(

@@ -31,6 +31,8 @@ from sync.ports.erp import Finding, FindingLevel
 from sync.ports.files import Stamp
 
 PIECE = 256 * 1024
+LONGEST_KEY = 1024
+"""Bytes of a key, with its prefix."""
 
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchVersion"})
 _CHANGED = frozenset({"412", "PreconditionFailed"})
@@ -117,7 +119,11 @@ class S3Files:
             parts_of(place)
         except ValueError as error:
             raise _no(str(error)) from error
-        return self._settings.prefix + place
+        key = self._settings.prefix + place
+        if len(key.encode()) > LONGEST_KEY:
+            # The storage would call it a bad request, as much else that is no file's doing.
+            raise _no(f"has a name of which the storage takes no key ({LONGEST_KEY} bytes)")
+        return key
 
 
 class _translated:  # noqa: N801 - it reads as a word

@@ -1,12 +1,13 @@
 """The files that applicants hand in: what each is by its content, never by its name or claim.
 
 Somebody who is no customer yet has written name, type and content. A file is read piece
-by piece and not kept: the daemon only tells what it is. One that was looked at is read
-again only where it is another by now.
+by piece and not kept: the daemon only tells what it is. One whose content was judged is
+read again only where it is another by now.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sync.domain.registration import Document, LookedAt, looked_at, refusal_of
@@ -14,7 +15,7 @@ from sync.errors import Rejected
 from sync.flows.contents import content_of
 from sync.flows.context import Uploads
 from sync.flows.retrying import Retrying
-from sync.ports.files import Stamp
+from sync.ports.files import HoldsFiles, Stamp
 from sync.ports.registrations import RegistrationEntry, Stage
 
 MOST = 50
@@ -53,15 +54,28 @@ def _look(
         stamp: Stamp | None = retrying(files.stamp, place)
         if stamp is None:
             return _refused(document, "is not there")
+        if stamp.size > files.size_limit:
+            return _refused(document, f"is larger than {files.size_limit} bytes")
         version = stamp.version
         if before is not None and before.version == version:
             return before
-        if stamp.size > files.size_limit:
-            return _refused(document, f"is larger than {files.size_limit} bytes", version)
-        content = retrying(lambda: content_of(files.read_file(place, version), files.size_limit))
+        content = retrying(lambda: content_of(_pieces(files, place, version), files.size_limit))
+    except _UnreadError as error:
+        return _refused(document, str(error))
     except Rejected as error:
         return _refused(document, str(error), version)
     return looked_at(document, version, content.media_type)
+
+
+class _UnreadError(Rejected):
+    """The place did not give the file out, which says nothing of its content."""
+
+
+def _pieces(files: HoldsFiles, place: str, version: str) -> Iterator[bytes]:
+    try:
+        yield from files.read_file(place, version)
+    except Rejected as error:
+        raise _UnreadError(str(error), code=error.code, remedy=error.remedy) from error
 
 
 def _place(uploads: Uploads, document: Document) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync.cli import demo
-from sync.cli.demo_site import MADE, sample_settings
+from sync.cli.demo_site import MADE, make_site, sample_settings
 from sync.cli.output import Exit
 from sync.errors import Misconfigured
 from sync.mapping import read_mapping
@@ -122,6 +122,51 @@ def test_the_demo_is_played_on_no_site_that_somebody_else_made(tmp_path: Path) -
     assert {file: file.read_bytes() for file in site.rglob("*") if file.is_file()} == before
     (site / "config" / "tradesync.toml").unlink()
     assert call("demo", "--site", str(site)).code == Exit.MISCONFIGURED
+
+
+@pytest.mark.parametrize("system", ["erp", "store"])
+@pytest.mark.parametrize("url", ["sqlite:///{}", "postgresql://db.example/{}", "https://{}", None])
+def test_the_demo_fills_no_system_outside_its_site(
+    sampled: Operator, tmp_path: Path, system: str, url: str | None
+) -> None:
+    """Somebody who liked the sample has put the systems of the company into its settings."""
+    make_site(sampled.site.root)
+    theirs = tmp_path / "theirs.sqlite"
+    theirs.touch()
+    settings = sampled.site.settings
+    mine = f'url = "sqlite:///var/sample/{system}.sqlite"'
+    text = settings.read_text()
+    assert mine in text
+    settings.write_text(text.replace(mine, f'url = "{url.format(theirs)}"' if url else ""))
+    said = sampled("demo")
+    assert said.code == Exit.MISCONFIGURED, said
+    assert f"{system} is no SQLite file below {sampled.site.root}" in said.err
+    assert str(settings) in said.err
+    assert theirs.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "TRADESYNC_SYSTEMS__ERP__OPTIONS__URL",
+        "TRADESYNC_SERVICE__STATE_URL",
+        "TRADESYNC_PIPELINES__MAIN__MAPPINGS",
+        "STATE_DIRECTORY",
+    ],
+)
+def test_the_demo_writes_into_nothing_that_the_environment_names(
+    sampled: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A container is told so which systems are the company's, and the demo is typed in there."""
+    theirs = tmp_path / "theirs"
+    shutil.copytree(ROOT / "mappings", theirs)
+    before = {file: file.read_bytes() for file in theirs.rglob("*") if file.is_file()}
+    url = f"sqlite:///{theirs / 'state.sqlite'}"
+    monkeypatch.setenv(variable, url if variable.endswith("URL") else str(theirs))
+    said = sampled("demo")
+    assert said.code == Exit.MISCONFIGURED, said
+    assert "or the environment" in said.err
+    assert {file: file.read_bytes() for file in theirs.rglob("*") if file.is_file()} == before
 
 
 def test_settings_without_the_lines_that_the_demo_switches_on_are_told() -> None:

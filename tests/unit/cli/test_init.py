@@ -14,7 +14,7 @@ from sync.cli.output import Exit
 from sync.mapping import read_mapping
 from sync.settings import load_settings
 from sync.templates import NEW_SITE, copy_templates, templates
-from tests.unit.cli.conftest import call
+from tests.unit.cli.conftest import Operator, call
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -82,6 +82,20 @@ def test_check_of_files_that_assign_somebody_still_needs_the_systems(site: Path)
     said = call("check", "mappings", "--json", "--site", str(site))
     assert said.code == Exit.FAILED
     assert [each["level"] for each in said.json] == ["error"]
+
+
+@pytest.mark.rule("OP-4", "WA-2b")
+def test_check_of_files_that_assign_nobody_needs_the_systems_once_they_are_in_force(
+    fresh: Operator,
+) -> None:
+    """A shop of retail buyers alone assigns nobody for good, and has retail groups to check."""
+    shutil.copytree(ROOT / "mappings" / NEW_SITE, fresh.site.root / "mappings", dirs_exist_ok=True)
+    assert fresh("resync", "accounts").code == Exit.DONE
+    fresh.site.database("erp").unlink()
+    said = fresh("check", "mappings", "--json")
+    assert said.code == Exit.FAILED, said
+    assert [each["level"] for each in said.json] == ["error"]
+    assert "is sound" not in fresh("check", "mappings").out
 
 
 @pytest.mark.parametrize(

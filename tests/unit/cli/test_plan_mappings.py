@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import sync.remapping
 from sync.cli.output import Exit
+from sync.domain.ids import CustomerId, WebUserId
+from sync.errors import TryLater
+from sync.flows.everybody import OurWord
+from sync.planning.remapping import Actor, ActorKind, Move
 from tests.system.site import SampleSite
 from tests.unit.cli.conftest import Operator
 
@@ -40,10 +45,37 @@ def test_a_draft_is_told_for_people_and_for_programs(fresh: Operator, draft: Pat
             "organisation": "org-101",
             "before": "000101",
             "after": "000102",
+            "unsure": False,
         }
     ]
     assert [each["customer_id"] for each in read["accounts"]] == ["000101", "000102"]
     assert read["compared_with"] != read["draft"]
+
+
+@pytest.mark.rule("OP-4", "WA-2")
+def test_a_plan_without_the_erp_is_told_as_far_as_it_goes_and_ends_so(
+    fresh: Operator, draft: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that puts the draft in place where the plan ended well must not go on."""
+
+    def away(*_: object) -> None:
+        raise TryLater("the ERP does not answer")
+
+    found = Move(Actor(ActorKind.USER, "u-7"), CustomerId("000101"), None)
+    word = OurWord({}, {WebUserId("u-7"): None})
+    monkeypatch.setattr(sync.remapping, "_whole_plan", away)
+    monkeypatch.setattr(sync.remapping, "by_our_word", lambda context: word)
+    monkeypatch.setattr(sync.remapping, "moves", lambda then, now: (found,))
+    monkeypatch.setattr(sync.remapping, "access", lambda found, after: ())
+    words = ("plan", "mappings", "--draft", str(draft))
+    told, read = fresh(*words), fresh(*words, "--json")
+    assert (told.code, read.code) == (Exit.TRY_LATER, Exit.TRY_LATER)
+    assert "The ERP could not be read: the ERP does not answer" in told.out
+    assert "user u-7: no longer 000101; the ERP's contacts decide" in told.out
+    assert read.json["erp_unread"] == "the ERP does not answer"
+    assert [each["unsure"] for each in read.json["moves"]] == [True]
+    one = ("map", "u-7", "000102", "--reason", "asked", "--dry-run", "--anyway")
+    assert fresh(*one).code == Exit.TRY_LATER
 
 
 @pytest.mark.rule("OP-4")
