@@ -19,7 +19,7 @@ from erp_adapters.csv_folder.layout import OPTIONAL, SHEETS
 from erp_adapters.csv_folder.order_file import ADDRESS_LINES, key_of, render
 from erp_adapters.csv_folder.outbox import Outbox
 from erp_adapters.csv_folder.settings import Settings
-from erp_adapters.csv_folder.tables import Row, Tables, Unreadable
+from erp_adapters.csv_folder.tables import Row, Table, Tables, Unreadable
 from sync.domain.account import Account, BillTo, Contact, Item, Location, ShipTo
 from sync.domain.ids import CustomerId, IdempotencyKey, Sku
 from sync.domain.invoice import Invoice
@@ -33,10 +33,18 @@ from sync.domain.sales_order import (
     SalesOrder,
 )
 from sync.errors import Conflict, Rejected, SyncError
+from sync.kit.contacts import ContactAnswers
 from sync.kit.disk import Disk, FileSystem
 from sync.kit.foreseeing import refusal_of
 from sync.kit.one_writer import REMEDY
-from sync.ports.erp import Erp, ErpCapabilities, Finding, FindingLevel, UnreadableRecord
+from sync.ports.erp import (
+    AccountsFound,
+    Erp,
+    ErpCapabilities,
+    Finding,
+    FindingLevel,
+    UnreadableRecord,
+)
 
 SILENT_AFTER = timedelta(hours=24)
 """An order that the answer file has not named for so long is told by a check."""
@@ -150,15 +158,30 @@ class _FindsContacts(_Base):
         wanted = email.casefold()
         table = self._tables.get("contacts")
         rows = [row for row in table.rows if (row["email"] or "").casefold() == wanted]
-        try:
-            found = [CustomerId(row["customer_id"] or "") for row in rows]
-        except ValueError as error:
-            raise Rejected(
-                f"a contact in {table.sheet.file_name} has a customer_id that is none: {error}",
-                code="erp_unreadable",
-                remedy="correct the contact in the ERP, or what it exports",
-            ) from error
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(_customer_of_contact(table, row) for row in rows))
+
+    def accounts_by_emails(self, emails: Collection[str]) -> Mapping[str, AccountsFound]:
+        answers, table = ContactAnswers(emails), self._tables.get("contacts")
+        for row in table.rows:
+            email = row["email"] or ""
+            if not answers.concern(email):
+                continue
+            try:
+                answers.found(email, _customer_of_contact(table, row))
+            except Rejected as refusal:
+                answers.refuse(email, refusal)
+        return answers.told()
+
+
+def _customer_of_contact(table: Table, row: Row) -> CustomerId:
+    try:
+        return CustomerId(row["customer_id"] or "")
+    except ValueError as error:
+        raise Rejected(
+            f"a contact in {table.sheet.file_name} has a customer_id that is none: {error}",
+            code="erp_unreadable",
+            remedy="correct the contact in the ERP, or what it exports",
+        ) from error
 
 
 class _ReadsShipTos(_Base):

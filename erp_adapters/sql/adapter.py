@@ -49,8 +49,9 @@ from sync.domain.part_number import CustomerPart
 from sync.domain.pricing import Price, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Misconfigured
+from sync.kit.contacts import ContactAnswers
 from sync.kit.shelf import Shelf
-from sync.ports.erp import Erp, Feed, PurchaseOrder, TaxQuestion
+from sync.ports.erp import AccountsFound, Erp, Feed, PurchaseOrder, TaxQuestion
 
 T = TypeVar("T")
 
@@ -137,6 +138,32 @@ class _FindsContacts(SqlErpBase):
                     reading.bad.clear()
                     raise unreadable("contacts_by_email", bad.key, f"{bad.column} {bad.message}")
         return list(dict.fromkeys(found))
+
+
+class _FindsContactsTogether(_FindsContacts):
+    def accounts_by_emails(self, emails: Collection[str]) -> Mapping[str, AccountsFound]:
+        answers, query = ContactAnswers(emails), self.queries["contacts_by_emails"]
+        with self._read(query.name) as reading:
+            rows = reading.rows(query.name, emails={each.lower() for each in emails}).rows
+            own = [row for row in rows if answers.concern(row["email"])]
+            for email, customer_id in reading.build(query, own, _contact):
+                answers.found(email, customer_id)
+            unread, reading.bad = reading.bad, []
+            for bad in unread:
+                address = bad.known.get("email")
+                if address is None:
+                    # It may be of any of them; of which, only single questions tell.
+                    return {}
+                if answers.concern(address):
+                    why = f"{bad.column} {bad.message}"
+                    answers.refuse(address, unreadable(query.name, bad.key, why))
+                else:
+                    reading.bad.append(bad)
+        return answers.told()
+
+
+def _contact(row: Row) -> tuple[str, CustomerId]:
+    return row["email"], CustomerId(row["customer_id"])
 
 
 class _FindsCustomers(SqlErpBase):
@@ -467,6 +494,7 @@ class _QuotesTax(SqlErpBase):
 _SERVES: tuple[tuple[str, type[SqlErpBase]], ...] = (
     ("accounts", _ReadsAccounts),
     ("contacts_by_email", _FindsContacts),
+    ("contacts_by_emails", _FindsContactsTogether),
     ("customer_candidates", _FindsCustomers),
     ("ship_tos", _ReadsShipTos),
     ("items", _ReadsItems),

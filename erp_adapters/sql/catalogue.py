@@ -53,7 +53,9 @@ class Read:
     ``needs`` names parameters of which the statement must use at least one;
     without it the rows of everybody would be read for each customer.
     ``may_use`` are parameters that the statement is free to leave out.
-    ``identity`` are the columns that name a row in messages.
+    ``identity`` are the columns that name a row in messages. ``first`` are those by
+    which a row belongs to what was asked: they are read before all others, so that it
+    is known of a row that cannot be read.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Read:
     needs: tuple[str, ...] = ()
     may_use: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -266,6 +269,14 @@ _READS = (
         (_key("customer_id"), _must("email", Kind.TEXT)),
         needs=("email",),
         identity=("customer_id",),
+    ),
+    Read(
+        "contacts_by_emails",
+        (_key("customer_id"), _must("email", Kind.TEXT)),
+        lists=("emails",),
+        needs=("emails",),
+        identity=("customer_id",),
+        first=("email",),
     ),
     Read(
         "customer_candidates",

@@ -207,6 +207,7 @@ class Query:
         # What identifies a row comes first, so that a bad row can be named.
         names = [column.name for column in read.columns if column.name in lowered]
         names.sort(key=lambda name: name not in ("customer_id", *read.identity))
+        names.sort(key=lambda name: name not in read.first)
         columns = []
         for name in names:
             column = read.column(name)

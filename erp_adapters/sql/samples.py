@@ -20,6 +20,7 @@ _LAST = ("items", "item_units", "item_customers", "item_tags")
 _TELLS: Mapping[str, tuple[str, str]] = {
     "customer_ids": ("customer_ids", "customer_id"),
     "locations": ("location_ids", "location_id"),
+    "contacts": ("emails", "email"),
     "invoices": ("invoice_numbers", "invoice_number"),
     "invoice_lines": ("skus", "sku"),
     "account_orders": ("order_numbers", "order_number"),
@@ -76,7 +77,9 @@ class Samples:
             parameter, column = _TELLS[query.name]
             for row in rows:
                 if row[column] is not None:
-                    self._keep(parameter, row[column])
+                    # Addresses are asked for in lower case; a key as it is spelled.
+                    key = row[column].lower() if column == "email" else row[column]
+                    self._keep(parameter, key)
 
     def _kind(self, query: Query, parameter: str) -> str:
         # The first customers of the ERP need not be those with prices of their own.

@@ -9,6 +9,7 @@ WRITTEN_AS: Mapping[str, str] = MappingProxyType(
     {
         "ReadsAccounts": "accounts",
         "FindsContacts": "contacts_by_email",
+        "FindsContactsTogether": "contacts_by_emails",
         "FindsCustomers": "customer_candidates",
         "ReadsShipTos": "ship_tos",
         "ReadsItems": "items",

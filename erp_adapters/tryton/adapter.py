@@ -23,7 +23,9 @@ from sync.domain.ids import CustomerId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.pricing import Price, PriceLevel, PriceQuestion, PriceScope
 from sync.domain.times import Watermark
-from sync.ports.erp import AccountFile, AskedPrice, Feed, Finding
+from sync.errors import Rejected
+from sync.kit.contacts import ContactAnswers
+from sync.ports.erp import AccountFile, AccountsFound, AskedPrice, Feed, Finding
 
 
 class _ReadsAccounts(TrytonBase):
@@ -74,25 +76,55 @@ class _ReadsAccounts(TrytonBase):
 
 class _FindsContacts(TrytonBase):
     def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
-        # A wildcard in the address only widens the search; what matches is decided here.
-        domain = [("type", "=", "email"), ("value", "ilike", email)]
-        fields = ("value", "party.code")
-        rows = queries.rows(self._rpc, "party.contact_mechanism", domain, fields)
         wanted = email.casefold()
-        codes = {
-            row["party."]["code"]
-            for row in rows
-            if (row["value"] or "").casefold() == wanted and (row["party."] or {}).get("code")
-        }
-        known = queries.rows_in(
-            self._rpc,
-            "party.party",
-            "code",
-            codes,
-            [*self._places.site.customers, ANY_ACTIVE],
-            ("code",),
-        )
-        return [CustomerId(row["code"]) for row in known]
+        found = self._contacts([email])
+        codes = {code for address, code in found if address.casefold() == wanted}
+        return [_customer_of_contact(code) for code in self._customers(codes)]
+
+    def accounts_by_emails(self, emails: Collection[str]) -> Mapping[str, AccountsFound]:
+        """One search for their contacts, and one for whose parties are customers."""
+        answers = ContactAnswers(emails)
+        found = [each for each in self._contacts(emails) if answers.concern(each[0])]
+        known = set(self._customers({code for _, code in found}))
+        for address, code in found:
+            if code not in known:
+                continue
+            try:
+                answers.found(address, _customer_of_contact(code))
+            except Rejected as refusal:
+                answers.refuse(address, refusal)
+        return answers.told()
+
+    def _contacts(self, emails: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Address and party's code of each contact that may have one of these addresses.
+
+        A wildcard in an address only widens the search: the caller decides what matches.
+        """
+        ordered, fields = sorted(set(emails)), ("value", "party.code")
+        for start in range(0, len(ordered), AT_ONCE):
+            either = [("value", "ilike", each) for each in ordered[start : start + AT_ONCE]]
+            domain: list[object] = [("type", "=", "email"), ["OR", *either]]
+            for row in queries.rows(self._rpc, "party.contact_mechanism", domain, fields):
+                code = (row["party."] or {}).get("code")
+                if code:
+                    yield row["value"] or "", code
+
+    def _customers(self, codes: Collection[str]) -> list[str]:
+        """Those of these parties' codes that are customers', inactive ones included."""
+        domain = [*self._places.site.customers, ANY_ACTIVE]
+        rows = queries.rows_in(self._rpc, "party.party", "code", codes, domain, ("code",))
+        return [row["code"] for row in rows]
+
+
+def _customer_of_contact(code: str) -> CustomerId:
+    try:
+        return CustomerId(code)
+    except ValueError as error:
+        raise Rejected(
+            f"a contact belongs to a party whose code is no customer ID: {error}",
+            code="erp_unreadable",
+            remedy="correct the party's code in Tryton",
+        ) from error
 
 
 class _ReadsShipTos(TrytonBase):

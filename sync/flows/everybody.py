@@ -8,6 +8,7 @@ sees one that a later source names.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -17,8 +18,9 @@ from sync.domain.mapping import Source
 from sync.domain.order import BuyerRecord, WebUser
 from sync.errors import Misconfigured, Refusal
 from sync.flows.context import Context
+from sync.flows.retrying import Retrying
 from sync.planning.membership import Members, mapped_accounts
-from sync.ports.erp import FindsContacts
+from sync.ports.erp import AccountsFound, FindsContacts, FindsContactsTogether
 from sync.ports.state import ContactAnswer
 from sync.ports.store import ListsStaffAttributes, ListsVerifiedUsers, ReadsBuyers
 from sync.routing import AccountMap, Usable
@@ -26,8 +28,8 @@ from sync.secrecy import scrubbed
 
 log = structlog.get_logger()
 
-TOLD_EVERY = 500
-"""Addresses between two words about how far the looking for them is."""
+AT_ONCE = 500
+"""Addresses that the ERP is asked for at once, and between two words about how far it is."""
 
 
 def everybody(context: Context, *, remember: bool = False) -> Mapping[CustomerId, Members]:
@@ -138,18 +140,42 @@ def accounts_by_address(context: Context) -> ByAddress:
     addresses = sorted(set(users.values()))
     found: dict[str, Sequence[CustomerId]] = {}
     unread: dict[str, Refusal] = {}
-    for done, address in enumerate(addresses, 1):
-        try:
-            found[address] = tuple(retrying(erp.accounts_by_email, address))
-        except Refusal as refusal:
-            unread[address] = refusal
-        if not done % TOLD_EVERY or done == len(addresses):
-            context.progress("users: looking for their addresses in the ERP", done, len(addresses))
+    for start in range(0, len(addresses), AT_ONCE):
+        block = addresses[start : start + AT_ONCE]
+        for address, answer in _looked_up(erp, block, retrying):
+            if isinstance(answer, Refusal):
+                unread[address] = answer
+            else:
+                found[address] = tuple(answer)
+        done = start + len(block)
+        context.progress("users: looking for their addresses in the ERP", done, len(addresses))
     return ByAddress(
         {user: found[address] for user, address in users.items() if address in found},
         {user: unread[address] for user, address in users.items() if address in unread},
         users,
     )
+
+
+def _looked_up(
+    erp: FindsContacts, addresses: Sequence[str], retrying: Retrying
+) -> Iterator[tuple[str, Sequence[CustomerId] | Refusal]]:
+    """Each of these addresses, with the accounts or why the ERP cannot tell them.
+
+    By one question where the ERP takes them together; what that leaves open, and what it
+    refuses, each by itself.
+    """
+    told: Mapping[str, AccountsFound] = {}
+    if isinstance(erp, FindsContactsTogether) and len(addresses) > 1:
+        with suppress(Refusal):
+            told = retrying(erp.accounts_by_emails, addresses)
+    for address in addresses:
+        if address in told:
+            yield address, told[address]
+            continue
+        try:
+            yield address, retrying(erp.accounts_by_email, address)
+        except Refusal as refusal:
+            yield address, refusal
 
 
 def left_to_addresses(context: Context) -> Iterator[WebUser]:

@@ -213,6 +213,25 @@ class FindsContacts(Protocol):
         ...
 
 
+AccountsFound: TypeAlias = Sequence[CustomerId] | Rejected
+"""The accounts with a contact of an address, or why that cannot be told."""
+
+
+@runtime_checkable
+class FindsContactsTogether(Protocol):
+    """Optional, beside ``FindsContacts``: asks about many addresses as cheaply as about one."""
+
+    def accounts_by_emails(self, emails: Collection[str]) -> Mapping[str, AccountsFound]:
+        """For each of these addresses what ``accounts_by_email`` answers or raises.
+
+        By the address as it is spelled in the question. A contact that cannot be read
+        refuses its own address alone. An address is absent where it can only be told when
+        it is asked for by itself: absent is not nobody's. The caller asks for some hundreds
+        at once.
+        """
+        ...
+
+
 @runtime_checkable
 class FindsCustomers(Protocol):
     """Optional: looks for customers that an applicant may be already (VE-9)."""

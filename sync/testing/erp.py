@@ -123,6 +123,7 @@ class MemoryErp:
         self._prices: dict[PriceKey, Price] = {}
         self._damaged: set[PriceKey] = set()
         self._unreadable: dict[UnreadableRecord, None] = {}
+        self._unreadable_contacts: set[str] = set()
         self._invoices: dict[tuple[CustomerId, InvoiceNumber], Invoice] = {}
         self._balances: dict[tuple[CustomerId, str], AccountBalance] = {}
         self._parts: dict[PartKey, CustomerPart] = {}
@@ -186,6 +187,10 @@ class MemoryErp:
     def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
         self._admit()
         wanted = email.casefold()
+        if wanted in self._unreadable_contacts:
+            raise Rejected(
+                "a contact cannot be read", code="erp_unreadable", remedy="correct the contact"
+            )
         return [
             account.customer_id
             for account in self._accounts.values()
@@ -583,6 +588,10 @@ class MemoryErp:
         """From now on nobody can understand this entry, until it is set again."""
         self._damaged.add(key)
         self._touch_prices(key)
+
+    def add_unreadable_contact(self, email: str) -> None:
+        """There is a contact with this address, and nobody can tell of which account."""
+        self._unreadable_contacts.add(email.casefold())
 
     def take_unreadable(self) -> Sequence[UnreadableRecord]:
         told, self._unreadable = tuple(self._unreadable), {}

@@ -18,7 +18,7 @@ one that it claims must pass.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -71,6 +71,7 @@ from sync.domain.times import Watermark
 from sync.errors import Conflict, GroupRejected, Rejected, SyncError
 from sync.ports.erp import (
     AccountFile,
+    AccountsFound,
     AnswersPriceQuestions,
     CancelsOrders,
     ChecksPurchaseOrders,
@@ -80,6 +81,7 @@ from sync.ports.erp import (
     Feed,
     FindingLevel,
     FindsContacts,
+    FindsContactsTogether,
     FindsCustomers,
     FindsOrders,
     FindsOrdersTogether,
@@ -897,6 +899,67 @@ class ErpAdapterContract:
         )
 
         assert sorted(finds.accounts_by_email(shared)) == [a.ACCOUNT, OTHER]
+
+    @pytest.mark.rule("WA-2", "WA-2e")
+    def test_many_addresses_are_asked_for_as_one_is(self, erp: Erp, erp_world: ErpWorld) -> None:
+        together, finds = having(erp, FindsContactsTogether), having(erp, FindsContacts)
+        shared = "desk@agency.example"
+        for account, *emails in (
+            (a.an_account(), "Ada@Harbour.example", shared),
+            (a.an_account(customer_id=OTHER), shared, "Strasse@harbour.example"),
+            (a.an_account(customer_id=CustomerId("C-3003"), active=False), "old@harbour.example"),
+        ):
+            own = (Contact(ContactId(f"P-{n}"), email) for n, email in enumerate(emails))
+            arrange_customer(erp_world, dataclasses.replace(account, contacts=tuple(own)))
+
+        asked = ["aDA@harbour.EXAMPLE", "ada@harbour.example", shared, "old@harbour.example"]
+        asked += ["nobody@harbour.example", "", " ada@harbour.example", "ada@harbour.example "]
+        asked += ["da@harbour.example", "%@harbour.example", "ad_@harbour.example"]
+        # Some take them for one address, and others for two.
+        sharp, folded = (f"stra{s}e@harbour.example" for s in ("\u00df", "ss"))
+        told = together.accounts_by_emails([*asked, sharp, folded, *asked])
+
+        assert told.keys() - {sharp} == {*asked, folded}
+        for email, accounts in told.items():
+            assert sorted(_accounts(accounts)) == sorted(finds.accounts_by_email(email)), email
+        assert sorted(_accounts(told[shared])) == [a.ACCOUNT, OTHER]
+        assert [*_accounts(told["aDA@harbour.EXAMPLE"])] == [a.ACCOUNT]
+        assert together.accounts_by_emails([]) == {}
+
+    @pytest.mark.rule("WA-2")
+    def test_addresses_are_asked_for_together_however_many_there_are(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        together = having(erp, FindsContactsTogether)
+        asked = [f"user-{number:04d}@harbour.example" for number in range(1100)]
+        contacts = (Contact(ContactId("P-1"), asked[0]), Contact(ContactId("P-2"), asked[-1]))
+        arrange_customer(erp_world, a.an_account(contacts=contacts))
+
+        told = together.accounts_by_emails(asked)
+
+        assert told.keys() == set(asked)
+        assert [each for each in asked if told[each]] == [asked[0], asked[-1]]
+
+    @pytest.mark.rule("WA-2", "WA-2c")
+    def test_a_contact_that_cannot_be_read_refuses_its_own_address_alone(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        together, finds = having(erp, FindsContactsTogether), having(erp, FindsContacts)
+        whole, odd = "ada@harbour.example", "odd@harbour.example"
+        contacts = (Contact(ContactId("P-1"), whole), Contact(ContactId("P-2"), odd.upper()))
+        arrange_customer(erp_world, a.an_account(contacts=contacts))
+        erp_world.add_unreadable_contact(odd)
+
+        told = together.accounts_by_emails([whole, odd, odd.title()])
+
+        assert told.keys() == {whole, odd, odd.title()}
+        assert [*_accounts(told[whole])] == [a.ACCOUNT]
+        for email in (odd, odd.title()):
+            with pytest.raises(Rejected) as refused:
+                finds.accounts_by_email(email)
+            answer = told[email]
+            assert isinstance(answer, Rejected)
+            assert (answer.code, answer.remedy) == (refused.value.code, refused.value.remedy)
 
     # Addresses on file.
 
@@ -1898,6 +1961,11 @@ class ErpAdapterContract:
         # An order that the ERP has not taken up yet has no number to tell.
         assert number is not None or erp.capabilities.number_follows
         assert used == ({} if number is None else {again: number})
+
+
+def _accounts(found: AccountsFound) -> Sequence[CustomerId]:
+    assert not isinstance(found, Rejected)
+    return found
 
 
 def _two_lines() -> tuple[SalesOrderLine, ...]:

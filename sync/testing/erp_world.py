@@ -147,6 +147,10 @@ class ErpWorld(Protocol):
         """Let the row of this entry be one that nobody can understand any more."""
         ...
 
+    def add_unreadable_contact(self, email: str) -> None:
+        """Insert a contact with this address of which nobody can tell whose it is."""
+        ...
+
     def refuse_item(self, sku: Sku) -> None:
         """From now on the ERP refuses to write an order line with this item."""
         ...

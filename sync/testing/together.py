@@ -1,8 +1,9 @@
 """The fakes again, with what is optional in the ports: many at once.
 
-``GroupingErp`` takes orders in groups and answers about many of them in one call, tells
-accounts with their addresses, and prices by the question; ``BatchStore`` reads many
-orders again in one call. A fault of such a call concerns all that it carries.
+``GroupingErp`` takes orders in groups and answers about many of them in one call, about
+many contacts too, tells accounts with their addresses, and prices by the question;
+``BatchStore`` reads many orders again in one call. A fault of such a call concerns all
+that it carries.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sync.domain.pricing import Price, effective_price
 from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
 from sync.errors import Conflict, GroupRejected, Rejected
 from sync.ports.clock import Clock
-from sync.ports.erp import AccountFile, AskedPrice, ErpCapabilities, PurchaseOrder
+from sync.ports.erp import AccountFile, AccountsFound, AskedPrice, ErpCapabilities, PurchaseOrder
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
 from sync.testing.store import MemoryStore
 
@@ -66,6 +67,15 @@ class GroupingErp(MemoryErp):
                 ) from refusal
         self.groups += 1
         return [self._write(order, key) for order, key in orders]
+
+    def accounts_by_emails(self, emails: Collection[str]) -> Mapping[str, AccountsFound]:
+        told: dict[str, AccountsFound] = {}
+        for each in emails:
+            try:
+                told[each] = self.accounts_by_email(each)
+            except Rejected as refusal:
+                told[each] = refusal
+        return told
 
     def account_files(
         self, customer_ids: Collection[CustomerId]

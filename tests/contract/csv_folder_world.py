@@ -316,6 +316,9 @@ class CsvWorld:
     def damage_price(self, price: Price) -> None:
         raise NotImplementedError
 
+    def add_unreadable_contact(self, email: str) -> None:
+        self.add("contacts", customer_id="", contact_id="P-0", email=email)
+
     def refuse_item(self, sku: Sku) -> None:
         pytest.skip("its import refuses later, in an answer; see the tests below the contract")
 

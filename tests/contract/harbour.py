@@ -415,6 +415,10 @@ class HarbourWorld:
             min_quantity=key.min_quantity,
         )
 
+    def add_unreadable_contact(self, email: str) -> None:
+        self.insert("customers", customer_no=" ", name="Nobody", currency="EUR", status="A")
+        self.insert("contacts", customer_no=" ", contact_no="P-0", email=email)
+
     def refuse_item(self, sku: Sku) -> None:
         self.execute("UPDATE items SET blocked = 1 WHERE item_no = :sku", sku=sku.value)
 

@@ -33,6 +33,7 @@ ERP_PROTOCOLS = [
     erp_ports.Erp,
     erp_ports.ReadsAccounts,
     erp_ports.FindsContacts,
+    erp_ports.FindsContactsTogether,
     erp_ports.ReadsShipTos,
     erp_ports.ReadsItems,
     erp_ports.ReadsPrices,

@@ -101,6 +101,9 @@ class MemoryWorld:
     def damage_price(self, price: Price) -> None:
         self._erp.damage_price(price.key)
 
+    def add_unreadable_contact(self, email: str) -> None:
+        self._erp.add_unreadable_contact(email)
+
     def refuse_item(self, sku: Sku) -> None:
         self._erp.refuse_item(sku)
 

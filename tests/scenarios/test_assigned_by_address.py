@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,12 +16,17 @@ from sync.domain.order import Buyer
 from sync.domain.pricing import PriceScope
 from sync.errors import Misconfigured, Rejected
 from sync.explaining import explain_user
+from sync.flows import everybody
 from sync.flows.cycle import run_flow
+from sync.flows.everybody import accounts_by_address
 from sync.mapping_check import mapping_findings
+from sync.ports.erp import AccountsFound
 from sync.remapping import plan_mapping
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
+from sync.testing.faults import Fault, Script
+from sync.testing.together import GroupingErp
 from tests.scenarios.sight import NOTHING, Person, price, sight
 from tests.scenarios.test_balances import without
 from tests.scenarios.world import (
@@ -106,22 +111,15 @@ def test_an_address_that_counts_and_cannot_be_used_opens_nothing(shop: World, ot
     assert sight(shop, CY) == NOTHING
 
 
-class OddContact(MemoryErp):
-    """Of one address it cannot tell all accounts."""
-
-    def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
-        if email.casefold() == ADDRESS_OF_CLERK:
-            raise Rejected("a contact cannot be read", code="erp_unreadable", remedy="correct it")
-        return super().accounts_by_email(email)
-
-
 @pytest.mark.rule("WA-2", "WA-2c", "WA-8")
+@pytest.mark.parametrize("kind", [MemoryErp, GroupingErp])
 def test_an_address_that_the_erp_cannot_read_holds_that_user_and_nobody_else(
-    make_world: MakeWorld,
+    make_world: MakeWorld, kind: type[MemoryErp]
 ) -> None:
     clock = ManualClock()
-    erp = OddContact(clock)
+    erp = kind(clock)
     fill_erp(erp)
+    erp.add_unreadable_contact(ADDRESS_OF_CLERK)
     world = make_world(clock=clock, erp=erp)
     clerk(world)
     twin = WebUserId("u-301")
@@ -144,6 +142,122 @@ def test_an_address_that_the_erp_cannot_read_holds_that_user_and_nobody_else(
     said = [each.said for each in mapping_findings(world.context())]
     told = "the ERP cannot tell whose their address is: a contact cannot be read"
     assert f"user {CLERK}: {told}" in said
+
+
+class Asked(GroupingErp):
+    """Keeps what it is asked for; together it tells nothing of ``apart``, or refuses it."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.together: list[list[str]] = []
+        self.alone: list[str] = []
+        self.apart: Collection[str] = ()
+        self.refuses = False
+
+    def accounts_by_email(self, email: str) -> Sequence[CustomerId]:
+        self.alone.append(email)
+        return super().accounts_by_email(email)
+
+    def accounts_by_emails(self, emails: Collection[str]) -> Mapping[str, AccountsFound]:
+        self.together.append(list(emails))
+        if self.refuses:
+            raise Rejected("it cannot be told", code="erp_unreadable", remedy="correct it")
+        alone = list(self.alone)
+        told = super().accounts_by_emails(emails)
+        self.alone = alone
+        return {each: accounts for each, accounts in told.items() if each not in self.apart}
+
+
+STAFF = [f"user-{number}@mill.example" for number in range(5)]
+
+
+@pytest.fixture
+def asked(make_world: MakeWorld) -> World:
+    """Two more users of each address of Mill Tools' staff, the last one a contact."""
+    clock = ManualClock()
+    world = make_world(clock=clock, erp=Asked(clock))
+    fill_erp(world.erp)
+    for number in range(2 * len(STAFF)):
+        user = a.a_web_user(
+            web_user=WebUserId(f"u-4{number:02}"),
+            memberships=(),
+            verified_email=STAFF[number % len(STAFF)],
+        )
+        world.store.add_user(user)
+    world.erp.change_account(MILL, contacts=(Contact(ContactId("P-7"), STAFF[-1].upper()),))
+    world.remap(precedence=(FILE, ADDRESS))
+    return world
+
+
+def staff_found(world: World) -> list[str]:
+    """Whose addresses are contacts' of Mill Tools."""
+    found = accounts_by_address(world.context())
+    assert not found.unread
+    return sorted({found.addresses[user] for user, ids in found.accounts.items() if MILL in ids})
+
+
+def erp_of(world: World) -> Asked:
+    assert isinstance(world.erp, Asked)
+    return world.erp
+
+
+@pytest.mark.rule("WA-2")
+def test_addresses_are_asked_for_in_blocks_each_once(
+    asked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert staff_found(asked) == STAFF[-1:]
+    [whole] = erp_of(asked).together
+    assert (set(STAFF) <= set(whole), len(whole)) == (True, len(set(whole)))
+    assert erp_of(asked).alone == []
+
+    erp_of(asked).together.clear()
+    monkeypatch.setattr(everybody, "AT_ONCE", 2)
+    assert staff_found(asked) == STAFF[-1:]
+    blocks = erp_of(asked).together
+    assert max(map(len, blocks)) == 2
+    assert [each for block in blocks for each in block] + erp_of(asked).alone == whole
+
+
+@pytest.mark.rule("WA-2", "WA-8")
+@pytest.mark.parametrize("refuses", [False, True])
+def test_what_is_not_told_of_many_addresses_is_asked_for_by_itself(
+    asked: World, refuses: bool
+) -> None:
+    """It would be taken for nobody's, and a later source would count."""
+    erp_of(asked).refuses = refuses
+    erp_of(asked).apart = STAFF[-2:]
+
+    assert staff_found(asked) == STAFF[-1:]
+
+    [whole] = erp_of(asked).together
+    assert erp_of(asked).alone == (whole if refuses else STAFF[-2:])
+
+
+@pytest.mark.rule("WA-2", "WA-8", "OP-1")
+@pytest.mark.parametrize("fault", [Fault.LOST_REQUEST, Fault.LOST_REPLY, Fault.REPEAT])
+def test_a_question_for_many_addresses_that_fails_once_changes_nothing(
+    asked: World, fault: Fault
+) -> None:
+    asked.script = Script().fail("erp.accounts_by_emails", fault)
+    assert staff_found(asked) == STAFF[-1:]
+    assert not asked.script.unused
+    assert erp_of(asked).alone == []
+
+
+@pytest.mark.rule("WA-2", "WA-8", "OP-1")
+def test_a_question_for_many_addresses_that_is_never_answered_takes_nobody_s_sight(
+    asked: World,
+) -> None:
+    member = Person(WebUserId("u-404"))
+    asked.cycle()
+    assert sight(asked, member).customer_id == MILL
+
+    asked.script = Script()
+    for number in range(1, 100):
+        asked.script.lost_request("erp.accounts_by_emails", at=number)
+    asked.cycle()
+    assert asked.script.count("erp.accounts_by_emails")
+    assert sight(asked, member).customer_id == MILL
 
 
 @pytest.mark.rule("WA-2", "WA-2e", "WA-8")

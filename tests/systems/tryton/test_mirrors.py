@@ -126,6 +126,13 @@ def test_items_say_in_which_units_they_are_sold(reader: TrytonErpAdapter) -> Non
 def test_a_contact_s_mail_finds_its_customer(reader: TrytonErpAdapter) -> None:
     assert reader.accounts_by_email("BUYER@c00002.example") == [CustomerId("C00002")]
     assert reader.accounts_by_email("%@c00002.example") == []
+    asked = ["BUYER@c00002.example", "buyer@C00003.example", "%@c00002.example"]
+    told = reader.accounts_by_emails(asked)
+    assert told == {
+        asked[0]: (CustomerId("C00002"),),
+        asked[1]: (CustomerId("C00003"),),
+        asked[2]: (),
+    }
 
 
 @pytest.mark.rule("OP-6")

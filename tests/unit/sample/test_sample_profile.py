@@ -14,6 +14,7 @@ from sync.columnar.vectors import vector_of
 from sync.domain.account_order import OrderSource
 from sync.domain.ids import IdempotencyKey, InvoiceNumber
 from sync.domain.pricing import PriceLevel
+from sync.errors import Rejected
 from sync.flows.feed_findings import feed_findings
 from sync.ports.erp import (
     ChecksPurchaseOrders,
@@ -21,6 +22,7 @@ from sync.ports.erp import (
     Feed,
     FindingLevel,
     FindsContacts,
+    FindsContactsTogether,
     ReadsAccountOrders,
     ReadsAccounts,
     ReadsAvailability,
@@ -53,6 +55,7 @@ class SampleErp(
     ReadsAccounts,
     ReadsAccountOrders,
     FindsContacts,
+    FindsContactsTogether,
     ReadsShipTos,
     ReadsItems,
     ReadsPrices,
@@ -228,6 +231,13 @@ def test_retail_group_has_no_addresses_on_file(erp: SampleErp) -> None:
 @pytest.mark.rule("WA-2")
 def test_shared_mailbox_belongs_to_two_accounts(erp: SampleErp) -> None:
     assert set(erp.accounts_by_email(SHARED_EMAIL.upper())) == set(SHARE_A_MAILBOX)
+    assert isinstance(erp, FindsContactsTogether)
+    told = dict(erp.accounts_by_emails([SHARED_EMAIL.upper(), "nobody@x.example"]))
+    assert told.pop("nobody@x.example") == ()
+    [(asked, found)] = told.items()
+    assert asked == SHARED_EMAIL.upper()
+    assert not isinstance(found, Rejected)
+    assert set(found) == set(SHARE_A_MAILBOX)
 
 
 @pytest.mark.rule("WA-15")

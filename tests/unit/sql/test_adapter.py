@@ -28,6 +28,7 @@ from sync.ports.erp import (
     Finding,
     FindingLevel,
     FindsContacts,
+    FindsContactsTogether,
     FindsOrders,
     ReadsAccounts,
     ReadsAvailability,
@@ -65,6 +66,10 @@ GROUPS = """\
 PEOPLE = """\
   contacts_by_email: |
     SELECT no AS customer_id, mail AS email FROM people WHERE lower(mail) = :email
+"""
+PEOPLE_TOGETHER = """\
+  contacts_by_emails: |
+    SELECT no AS customer_id, mail AS email FROM people WHERE lower(mail) IN :emails
 """
 INVOICES = """\
   invoices: |
@@ -309,6 +314,64 @@ def test_a_contact_without_a_readable_account_is_not_taken_for_nobodys(
     with pytest.raises(Rejected, match=r"contacts_by_email .*customer_id is missing"):
         erp.accounts_by_email("DESK@x.example")
     assert list(erp.accounts_by_email("nobody@x.example")) == []
+
+
+@pytest.mark.rule("WA-2", "WA-2c")
+def test_a_contact_that_cannot_be_read_refuses_no_other_address_that_is_asked_for_with_it(
+    made: Made, run: Run
+) -> None:
+    run("CREATE TABLE people (no TEXT, mail TEXT)")
+    run("INSERT INTO people VALUES ('C-2', 'desk@x.example'), (NULL, 'Desk@x.example')")
+    run("INSERT INTO people VALUES ('C-2', 'ada@x.example')")
+    erp = made(HEADER, PEOPLE, PEOPLE_TOGETHER)
+
+    told = erp.accounts_by_emails(["DESK@x.example", "Ada@x.example"])
+
+    assert isinstance(told["DESK@x.example"], Rejected)
+    assert "contacts_by_emails ?: customer_id is missing" in str(told["DESK@x.example"])
+    assert told["Ada@x.example"] == (CustomerId("C-2"),)
+    assert erp.take_unreadable() == ()
+
+
+@pytest.mark.rule("WA-2", "WA-2c")
+def test_a_contact_whose_address_cannot_be_read_leaves_all_that_are_asked_for_open(
+    made: Made, run: Run
+) -> None:
+    """Whose it is, is seen where each is asked for by itself."""
+    run("CREATE TABLE people (no TEXT, mail TEXT)")
+    run("INSERT INTO people VALUES ('C-2', 'ada@x.example'), ('C-1001', 'odd@x.example')")
+    odd = " CASE WHEN mail LIKE 'odd%' THEN NULL ELSE mail END AS email "
+    parts = (each.replace(" mail AS email ", odd) for each in (PEOPLE, PEOPLE_TOGETHER))
+    erp = made(HEADER, *parts)
+
+    assert erp.accounts_by_emails(["ada@x.example", "odd@x.example"]) == {}
+    assert erp.take_unreadable() == ()
+    assert erp.accounts_by_emails(["ada@x.example"]) == {"ada@x.example": (CustomerId("C-2"),)}
+    with pytest.raises(Rejected, match="email is missing"):
+        erp.accounts_by_email("odd@x.example")
+
+
+@pytest.mark.rule("WA-2")
+def test_addresses_are_asked_for_together_where_the_profile_says_how(made: Made, run: Run) -> None:
+    run("CREATE TABLE people (no TEXT, mail TEXT)")
+    assert not isinstance(made(HEADER, PEOPLE), FindsContactsTogether)
+    erp = made(HEADER, PEOPLE, PEOPLE_TOGETHER)
+    assert isinstance(erp, FindsContacts)
+    assert isinstance(erp, FindsContactsTogether)
+    with pytest.raises(
+        Misconfigured, match="contacts_by_emails needs the statement contacts_by_email"
+    ):
+        made(HEADER, PEOPLE_TOGETHER)
+
+
+@pytest.mark.rule("WA-2")
+def test_the_check_asks_for_real_addresses(made: Made, run: Run) -> None:
+    run("CREATE TABLE people (no TEXT, mail TEXT)")
+    run("INSERT INTO people VALUES ('C-2', 'Ada@x.example')")
+    contacts = "  contacts: SELECT no AS customer_id, no AS contact_id, mail AS email FROM people"
+    erp = made(HEADER, f"{contacts} WHERE no IN :customer_ids\n", PEOPLE, PEOPLE_TOGETHER)
+    said = {each.subject: each.message for each in erp.check()}
+    assert said["statement contacts_by_emails"] == "answers as it should (1 row tried)"
 
 
 def test_an_account_with_an_unreadable_part_is_left_out_whole(made: Made, run: Run) -> None:
