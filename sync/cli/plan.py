@@ -12,7 +12,7 @@ import click
 from sync.cli.output import json_option
 from sync.cli.price_changes import PRICES, PriceChanges, echo_plans
 from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
-from sync.cli.shown import show_result
+from sync.cli.shown import end, show_result
 from sync.cli.site import opened, site_options
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def plan(
     """Tell what FLOW would change now; nothing is written anywhere.
 
     Of prices it tells what each was and would be: some of them here, all with --json.
+    A plan that cannot be made, or that a run would refuse, ends as the run would.
 
     `plan mappings` tells what edited mapping files would do: who moves between
     accounts, who sees which account's invoices and prices from then on, and
@@ -84,11 +85,12 @@ def plan(
         results = [run_flow(context, each, wanted, dry_run=True) for each in flows]
         if as_json:
             echo_plans(results, changes)
-            return
+            end(results)
     for result in results:
         show_result(result, lines=40)
         if result.flow == PRICES:
             _tell_of_others(result)
+    end(results)
 
 
 def _tell_of_others(result: FlowResult) -> None:

@@ -543,6 +543,19 @@ def test_a_plan_of_prices_tells_old_and_new_amounts_some_in_lines_and_all_as_jso
 
 
 @pytest.mark.rule("OP-3")
+@pytest.mark.parametrize("words", [("prices", "--sku", "NOPE"), ("orders", "--order", "W-0")])
+def test_a_plan_that_cannot_be_made_ends_as_the_run_would(
+    operator: Operator, words: tuple[str, ...]
+) -> None:
+    run = operator("resync", *words)
+    planned = operator("plan", *words)
+    told = operator("plan", *words, "--json")
+    assert planned.code == told.code == run.code == Exit.FAILED
+    assert words[-1] in planned.out
+    assert words[-1] in told.json[0]["message"]
+
+
+@pytest.mark.rule("OP-3")
 def test_a_plan_of_prices_without_changes_is_json_too(operator: Operator) -> None:
     (planned,) = operator("plan", "prices", "--json").json
     assert planned["changes"] == []
