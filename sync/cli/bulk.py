@@ -115,13 +115,14 @@ def import_(
     with opened(site, pipeline, writes=not dry_run) as line:
         sheet = read_sheet(file.name, text, _known(line))
         if dry_run:
-            from sync.cli.plan_mappings import end_of_plan, show_mapping_draft
+            from sync.cli.plan_mappings import end_of_plan, show_edit
 
-            imported = taken_over(read_texts(line.mapping.folder), sheet)
+            texts = read_texts(line.mapping.folder)
+            imported = taken_over(texts, sheet)
             if not as_json:
                 click.echo(_said(imported))
-            wanted = mapping_from_texts(imported.files)
-            end_of_plan(show_mapping_draft(line, wanted, as_json=as_json))
+            files, wanted = mapping_from_texts(texts), mapping_from_texts(imported.files)
+            end_of_plan(show_edit(line, files, wanted, as_json=as_json))
         imported, before, after = _take_over(line, sheet, reason, force=force)
     if as_json:
         click.echo(json.dumps({**_counts(imported), "before": before, "after": after}, indent=2))

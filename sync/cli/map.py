@@ -31,8 +31,8 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would ch
 
 @click.command(
     name="map",
-    epilog="\b\nExamples:\n  tradesync map u-7719 000102 --reason 'account opened 12 March'\n"
-    "  tradesync map --organisation org-101 000101 --reason 'ticket 88' --dry-run",
+    epilog="\b\nExamples:\n  tradesync map u-retail-07 000102 --reason 'account opened 12 March'\n"
+    "  tradesync map --organisation org-101 000102 --reason 'merged' --dry-run",
 )
 @click.argument("names", nargs=-1, required=True, metavar="[USER] CUSTOMER_ID")
 @_ORGANISATION
@@ -60,7 +60,7 @@ def assign(
     One line of customers.csv is added or changed; comments, order and shape of
     the files stay. The daemon takes the edit up within seconds. A customer, user
     or organisation that the ERP or the store does not have is refused. First see
-    with --dry-run who would see what from then on.
+    with --dry-run who would see what from then on; it is refused as the edit itself.
     """
     from sync.mapping.editing import Edit
 
@@ -69,15 +69,13 @@ def assign(
     user = names[0] if len(names) == 2 else ""
     edit = Edit(user, organisation, names[-1], contact, note=_one_line(reason))
     with opened(site, pipeline, writes=not dry_run) as line:
-        doubts: list[Finding] = []
-        if not dry_run:
-            doubts = _doubts(line, edit, anyway=anyway)
+        doubts = _doubts(line, edit, anyway=anyway, dry_run=dry_run)
         _carry_out(line, edit, "map", reason, doubts, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(
     name="unmap",
-    epilog="\b\nExample:\n  tradesync unmap u-7719 --reason 'left the company'",
+    epilog="\b\nExample:\n  tradesync unmap u-sole-trader --reason 'left the company'",
 )
 @click.argument("user", required=False, default="")
 @_ORGANISATION
@@ -102,11 +100,12 @@ def withdraw(
         _carry_out(line, edit, "unmap", reason, [], dry_run=dry_run, as_json=as_json)
 
 
-def _doubts(line: Pipeline, edit: Edit, *, anyway: bool) -> list[Finding]:
+def _doubts(line: Pipeline, edit: Edit, *, anyway: bool, dry_run: bool) -> list[Finding]:
     """What to say of the new assignment. Ends the command where it names nobody.
 
     Where a system is away that is told, and the edit goes on as one of the files
     by hand would: its orders wait in quarantine if it names nobody (WA-2c).
+    A dry run ends as the edit would.
     """
     from sync.mapping import mapping_from_texts, read_texts
     from sync.mapping.editing import assignment_of, edited
@@ -119,12 +118,15 @@ def _doubts(line: Pipeline, edit: Edit, *, anyway: bool) -> list[Finding]:
     try:
         doubts = doubts_about(line.context_on(wanted), assignment)
     except SyncError as error:
-        click.echo(f"Not compared with the ERP and the store: {_one_line(str(error))}", err=True)
+        if not dry_run:  # the plan tells it
+            told = _one_line(str(error))
+            click.echo(f"Not compared with the ERP and the store: {told}", err=True)
         return []
     if doubts.lacking and not anyway:
         told = "\n".join(f"  {_told(each)}" for each in doubts.lacking)
+        written = "this would be refused" if dry_run else "nothing was written"
         fail(
-            f"{edit.who} -> {edit.customer_id}: nothing was written.\n{told}\n"
+            f"{edit.who} -> {edit.customer_id}: {written}.\n{told}\n"
             "Correct it, or say --anyway if they are still to come."
         )
     return [*doubts.lacking, *doubts.others]
@@ -146,13 +148,14 @@ def _carry_out(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    from sync.cli.plan_mappings import end_of_plan, show_mapping_draft
+    from sync.cli.plan_mappings import end_of_plan, show_edit
     from sync.mapping import mapping_from_texts, read_texts
     from sync.mapping.editing import edited
 
     if dry_run:
-        wanted = mapping_from_texts(edited(read_texts(line.mapping.folder), edit))
-        ended = show_mapping_draft(line, wanted, as_json=as_json)
+        texts = read_texts(line.mapping.folder)
+        wanted = mapping_from_texts(edited(texts, edit))
+        ended = show_edit(line, mapping_from_texts(texts), wanted, as_json=as_json)
         if not as_json:
             _tell_of_organisations(line, edit, wanted)
         end_of_plan(ended)

@@ -62,6 +62,30 @@ def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) ->
     return ended
 
 
+def show_edit(line: Pipeline, files: SyncMapping, wanted: SyncMapping, *, as_json: bool) -> Exit:
+    """What a command's own edit of these files would do, apart from edits that still wait.
+
+    Gives how the command is to end.
+    """
+    from sync.remapping import plan_mapping
+
+    in_force = _in_force(line)
+    version = in_force.version if in_force else None
+    plan = plan_mapping(line.context_on(files), wanted)
+    ended = Exit.TRY_LATER if plan.unread else Exit.DONE
+    if as_json:
+        click.echo(json.dumps(_record(plan) | {"in_force": version}, indent=2, ensure_ascii=False))
+        return ended
+    click.echo(f"Mapping {plan.draft}, compared with the files as they are ({plan.in_force}).")
+    if version is not None and version != files.version:
+        click.echo(
+            f"Mapping {version} is in force: the files hold edits that do not count yet;"
+            " `tradesync plan mappings` tells them."
+        )
+    _tell(plan)
+    return ended
+
+
 def _in_force(line: Pipeline) -> SyncMapping | None:
     """What the daemon took up last; None where it never took up any."""
     from sync.mapping import mapping_from_texts

@@ -89,7 +89,7 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
     ("check",): ((), {Exit.DONE}),
     ("status",): ((), {Exit.NEEDS_PERSON}),
     ("plan",): (("accounts",), {Exit.DONE}),
-    ("map",): (("u-1", "000102", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("map",): (("u-retail-01", "000102", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("unmap",): (("--organisation", "org-101", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("mappings", "list"): ((), {Exit.DONE}),
     ("mappings", "show"): (("files",), {Exit.DONE}),

@@ -65,6 +65,30 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(site: Operator) -
     assert (table(site), audited(site)) == (before, [])
 
 
+@pytest.mark.rule("OP-4")
+def test_a_dry_run_tells_its_own_edit_and_not_those_that_do_not_count_yet(
+    site: Operator, tmp_path: Path
+) -> None:
+    in_force = site.site.mapping_version()
+    earlier = site("map", "u-retail-07", "000102", "--reason", "x", "--json").json["after"]
+    sheet = tmp_path / "sheet.csv"
+    assert site("mappings", "export", str(sheet)).code == Exit.DONE
+    with sheet.open("ab") as table:
+        table.write(b",u-retail-08,,,000103\r\n")
+
+    words = ("map", "u-retail-08", "000103", "--reason", "x", "--dry-run")
+    told, read = site(*words), site(*words, "--json").json
+    assert "user u-retail-08: nobody -> 000103" in told.out
+    assert "u-retail-07" not in told.out
+    assert f"Mapping {in_force} is in force: the files hold edits that do not" in told.out
+    assert [each["user"] for each in read["moves"]] == ["u-retail-08"]
+    assert (read["compared_with"], read["in_force"]) == (earlier, in_force)
+    imported = site("mappings", "import", str(sheet), "--dry-run", "--json").json
+    assert imported["moves"] == read["moves"]
+    unmapped = site("unmap", "u-retail-07", "--reason", "x", "--dry-run", "--json").json
+    assert [(each["user"], each["after"]) for each in unmapped["moves"]] == [("u-retail-07", None)]
+
+
 @pytest.mark.rule("OP-4", "WA-2c")
 @pytest.mark.parametrize(
     "words, missed",
@@ -80,11 +104,16 @@ def test_whom_the_systems_do_not_have_is_assigned_only_where_that_is_said(
     site: Operator, words: tuple[str, ...], missed: str
 ) -> None:
     before = table(site)
-    said = site("map", *words, "--reason", "x")
-    assert said.code == Exit.FAILED
-    assert missed in said.err
-    assert "say --anyway" in said.err
-    assert (table(site), audited(site)) == (before, [])
+    for how, ended in (((), "nothing was written"), (("--dry-run",), "this would be refused")):
+        said = site("map", *words, "--reason", "x", *how)
+        assert said.code == Exit.FAILED
+        assert missed in said.err
+        assert ended in said.err
+        assert "say --anyway" in said.err
+        assert (said.out, table(site), audited(site)) == ("", before, [])
+    foreseen = site("map", *words, "--reason", "x", "--dry-run", "--anyway")
+    assert foreseen.code == Exit.DONE, foreseen
+    assert table(site) == before
 
     written = site("map", *words, "--reason", "x", "--anyway")
     assert written.code == Exit.DONE, written
