@@ -1,6 +1,7 @@
 """Why: answers about a user, an order, a price or an invoice, step by step (OP-3).
 
-Nothing is written. The answers are for the command line.
+Nothing is written. The answers are for the command line. Where neither a system nor
+the mapping knows what is asked about, ``found`` is False; else it may be left out.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from sync.flows.mirroring import members_of_accounts
 from sync.flows.orders.discovery import look_up
 from sync.flows.orders.foreseeing import outlook
 from sync.mapping.problems import suggestion
+from sync.mapping_check import ErpKeys
 from sync.planning.documents import told_version
 from sync.ports.audit import AuditEntry, AuditFilter, RecordKind
 from sync.ports.erp import ReadsDocuments, ReadsInvoices, ReadsItems
@@ -109,6 +111,7 @@ def explain_order(context: Context, name: str) -> Answer:
         ]
     if entry is None or entry.imported_at is None:
         answer.update(_would_become(context, order_id, entry))
+    answer["found"] = entry is not None or answer["outlook"] is not None
     return answer
 
 
@@ -206,9 +209,7 @@ def explain_user(context: Context, user: str, organisation: str | None = None) -
     web_user = WebUserId(user)
     company = OrganisationId(organisation) if organisation else None
     record = directory.buyer(web_user, company)
-    steps: list[str] = []
-    if record.user is None:
-        steps.append(f"The store's directory does not know user {user}.")
+    steps, found = _strangers(context, record, web_user, company)
     wanted: list[OrganisationId | None] = [company] if company else [None]
     if company is None and record.user is not None:
         wanted.extend(each.organisation for each in record.user.memberships)
@@ -229,7 +230,29 @@ def explain_user(context: Context, user: str, organisation: str | None = None) -
         "steps": steps,
         "decisions": decisions,
         "contexts": [{name: told[name] for name in told if name != "steps"} for told in contexts],
+        "found": found,
     }
+
+
+def _strangers(
+    context: Context, record: BuyerRecord, user: WebUserId, organisation: OrganisationId | None
+) -> tuple[list[str], bool]:
+    """Whom of the two the store does not know, with a way out; whether each is known somewhere."""
+    steps, found = [], True
+    if record.user is None:
+        steps.append(f"The store's directory does not know user {user}.")
+        way_out = _NOT_AN_ADDRESS if "@" in user.value else _LETTER_BY_LETTER
+        steps.append(f"{way_out} What follows would hold for a user of that ID.")
+        found = any(each.user == user for each in context.mapping.assignments)
+    if organisation is not None and record.organisation is None:
+        steps.append(f"The store's directory does not know organisation {organisation}.")
+        named = {each.organisation for each in context.mapping.assignments}
+        found = found and organisation in named
+    return steps, found
+
+
+_NOT_AN_ADDRESS = "Name the user by the ID that the store gave them, not by an e-mail address."
+_LETTER_BY_LETTER = "Compare the ID with the one in the store, letter by letter."
 
 
 def _assigned(
@@ -339,24 +362,26 @@ def explain_users_price(
     company = OrganisationId(organisation) if organisation else None
     record = directory.buyer(WebUserId(user), company)
     told = _assigned(context, WebUserId(user), company, record)
-    steps = list(told["steps"])
-    if record.user is None:
-        steps.insert(0, f"The store's directory does not know user {user}.")
+    strange, found = _strangers(context, record, WebUserId(user), company)
+    steps = [*strange, *told["steps"]]
+    nothing: Answer = {"customer": None, "steps": steps, "price": None, "found": found}
     member = record.user.member_of(company) if record.user and company else None
     if company is not None and member is None:
         steps.append(f"User {user} is no member of organisation {company} (TL-3).")
-        return {"customer": None, "steps": steps, "price": None}
+        return nothing
     if told["customer"] is None:
         if any(each["counts"] for each in told["sources"]):
             steps.append("Orders of this user are quarantined until that is corrected.")
         else:
             steps.append("Without an account, ask for a retail group's price by its customer ID.")
-        return {"customer": None, "steps": steps, "price": None}
+        return nothing
     if location is None and member is not None and member.location is not None:
         location = member.location.value
         steps.append(f"The user buys for location {location}.")
     answer = explain_price(context, told["customer"], sku, location=location, **asked)
-    return {**answer, "customer": told["customer"], "steps": [*steps, *answer["steps"]]}
+    steps += answer["steps"]
+    found = found and answer.get("found", True)
+    return {**answer, "customer": told["customer"], "steps": steps, "found": found}
 
 
 def explain_price(
@@ -384,19 +409,20 @@ def explain_price(
     there = context.mapping.channels
     if channel is not None and ChannelId(channel) not in there:
         remedy = suggestion(channel, [each.value for each in there])
-        return {"steps": [f"channels.yaml has no channel {channel}: {remedy}"], "price": None}
+        told = f"channels.yaml has no channel {channel}: {remedy}"
+        return {"steps": [told], "price": None, "found": False}
     if channel is not None and warehouse is None:
         warehouse = there[ChannelId(channel)].warehouse
     account = lookups.account(customer_id)
     if account is None:
-        told = f"The ERP has no customer {customer}."
-        swapped = _swapped(lookups, sku, "the item")
-        return {"steps": [told, *_meant_a_user(context, customer, sku), *swapped], "price": None}
+        hints = [*_meant_a_user(context, customer, sku), *_swapped(lookups, sku, "the item")]
+        steps = _no_customer(context, customer_id, hints)
+        return {"steps": steps, "price": None, "found": False}
     item: Item | None = None
     if isinstance(context.erp, ReadsItems):
         item = context.erp.items([Sku(sku)]).get(Sku(sku))
         if item is None:
-            return {"steps": [f"The ERP has no item {sku}."], "price": None}
+            return {"steps": [*_no_item(context.erp, sku)], "price": None, "found": False}
     place = LocationId(location) if location else None
     scopes = scopes_of(customer_id, account.price_groups, place)
     entries = lookups.entries(scopes, [Sku(sku)]).get(Sku(sku), [])
@@ -479,6 +505,25 @@ def _meant_a_user(context: Context, name: str, sku: str) -> Iterator[str]:
         yield f"The store has a user {name}: tradesync explain price {sku} --user {name}"
 
 
+def _no_customer(context: Context, missed: CustomerId, hints: Sequence[str]) -> list[str]:
+    """That the ERP does not have it, and what may be meant."""
+    meant = ErpKeys(context).meant(missed)
+    told = f"The ERP has no customer {missed}{meant}."
+    return [told, *hints] if hints or meant else [told, _AS_IN_THE_ERP]
+
+
+def _no_item(erp: ReadsItems, sku: str) -> Iterator[str]:
+    meant = erp.items([Sku(each) for each in (sku.upper(), sku.lower())])
+    yield f"The ERP has no item {sku}."
+    if meant:
+        yield f"It has {', '.join(str(each) for each in sorted(meant))}: capitals count."
+    else:
+        yield _AS_IN_THE_ERP
+
+
+_AS_IN_THE_ERP = "Write it as the ERP does: zeros, capitals and what is between them count."
+
+
 def _swapped(lookups: Lookups, other: str, what: str) -> Iterator[str]:
     """A hint for whoever wrote the customer last."""
     if other and other == other.strip() and lookups.account(CustomerId(other)) is not None:
@@ -536,7 +581,8 @@ def explain_invoice(context: Context, customer: str, number: str) -> Answer:
     if isinstance(store, FindsShownInvoices):
         steps.extend(_elsewhere(store.shown_invoice_keys([wanted]), customer_id))
     invoice = encode(held[wanted]) if wanted in held else None
-    return {"shown": shown, "steps": steps, "invoice": invoice}
+    found = shown or invoice is not None
+    return {"shown": shown, "steps": steps, "invoice": invoice, "found": found}
 
 
 def explain_document(context: Context, customer: str, number: str) -> Answer:
@@ -569,7 +615,8 @@ def explain_document(context: Context, customer: str, number: str) -> Answer:
         asked = [(kind, wanted) for kind in DocumentKind]
         steps.extend(_elsewhere(store.shown_document_keys(asked), customer_id))
     documents = [encode(each) for each in held.values()]
-    return {"shown": bool(held), "steps": steps, "documents": documents}
+    found = bool(records or held)
+    return {"shown": bool(held), "steps": steps, "documents": documents, "found": found}
 
 
 def _file(context: Context, record: DocumentRecord) -> str:
@@ -634,9 +681,9 @@ def _nobodys(context: Context, customer_id: CustomerId, other: str, what: str) -
         return {"shown": False, "steps": [told]}
     lookups = Lookups(context)
     if lookups.account(customer_id) is None:
-        unknown = f"The ERP has no customer {customer_id}."
-        hints = _swapped(lookups, other, f"the {what}")
-        return {"shown": False, "steps": [unknown, *hints]}
+        hints = [*_swapped(lookups, other, f"the {what}")]
+        steps = _no_customer(context, customer_id, hints)
+        return {"shown": False, "steps": steps, "found": False}
     return None
 
 

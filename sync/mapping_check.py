@@ -64,7 +64,7 @@ def mapping_findings(context: Context) -> list[Finding]:
     found: list[Finding] = []
     known: dict[CustomerId, Account] = {}
     erp = needs(context.erp, ReadsAccounts, "the ERP")
-    keys = _ErpKeys(context)
+    keys = ErpKeys(context)
     _odd_customers(context)  # what was read before is none of ours
     policies = sorted(context.mapping.account_policies.keys() - {*wanted, *groups})
     everybody = [*sorted(wanted), *groups, *policies]
@@ -124,7 +124,7 @@ def doubts_about(context: Context, assignment: Assignment) -> Doubts:
     accounts = context.retrying()(erp.accounts, [customer_id])
     odd = _odd_customers(context)
     places = {customer_id: [_Named(assignment.origin, ("customer_id",))]}
-    customers = [*_customers([customer_id], accounts, odd, places, _ErpKeys(context))]
+    customers = [*_customers([customer_id], accounts, odd, places, ErpKeys(context))]
     absent = customer_id not in accounts and customer_id not in odd
     people = [*_people(alone)]
     strangers = {_NO_USER, _NO_ORGANISATION}
@@ -204,7 +204,7 @@ def _places_in_store(
     return {each: [rule(each)] for each in customer_ids}
 
 
-class _ErpKeys:
+class ErpKeys:
     """The ERP's customer IDs, read once, when the first one is missed."""
 
     def __init__(self, context: Context) -> None:
@@ -231,7 +231,7 @@ def _customers(
     accounts: Mapping[CustomerId, Account],
     odd: Mapping[CustomerId, UnreadableRecord],
     places: Mapping[CustomerId, Sequence[_Named]],
-    keys: _ErpKeys,
+    keys: ErpKeys,
 ) -> Iterator[Finding]:
     for customer_id in batch:
         account = accounts.get(customer_id)

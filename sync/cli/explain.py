@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.cli.output import json_option
+from sync.cli.output import Exit, json_option
 from sync.cli.scope import Moment
 from sync.cli.shown import document_lines
 from sync.cli.site import opened, site_options
+
+if TYPE_CHECKING:
+    from sync.bootstrap import Pipeline
 
 
 @click.group(epilog="\b\nExample:\n  tradesync explain order W-10482")
@@ -43,7 +46,7 @@ def order(order: str, as_json: bool, site: str | None, pipeline: str | None) -> 
     from sync.explaining import explain_order
 
     with opened(site, pipeline) as line:
-        _show(explain_order(line.context(), order), as_json)
+        _show(line, explain_order(line.context(), order), as_json)
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain user u-17 --organisation o-3")
@@ -58,7 +61,7 @@ def user(
     from sync.explaining import explain_user
 
     with opened(site, pipeline) as line:
-        _show(explain_user(line.context(), user, organisation), as_json)
+        _show(line, explain_user(line.context(), user, organisation), as_json)
 
 
 PRICE = """\b
@@ -128,7 +131,7 @@ def price(
             )
         else:
             answer = explain_price(line.context(), names[0], names[1], **asked)
-    _show(answer, as_json)
+        _show(line, answer, as_json)
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain invoice 000101 INV-2001")
@@ -143,7 +146,7 @@ def invoice(
     from sync.explaining import explain_invoice
 
     with opened(site, pipeline) as line:
-        _show(explain_invoice(line.context(), customer, number), as_json)
+        _show(line, explain_invoice(line.context(), customer, number), as_json)
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain document 000101 INV-2001")
@@ -158,7 +161,7 @@ def document(
     from sync.explaining import explain_document
 
     with opened(site, pipeline) as line:
-        _show(explain_document(line.context(), customer, number), as_json)
+        _show(line, explain_document(line.context(), customer, number), as_json)
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain account 000101")
@@ -173,17 +176,37 @@ def account(customer: str, as_json: bool, site: str | None, pipeline: str | None
     from sync.explaining import explain_account
 
     with opened(site, pipeline) as line:
-        _show(explain_account(line.context(), customer), as_json)
+        _show(line, explain_account(line.context(), customer), as_json)
 
 
 # People read them in the steps.
-IN_WORDS = ("contexts", "levels", "outlook", "records")
+IN_WORDS = ("contexts", "levels", "outlook", "records", "found")
 
 
-def _show(answer: dict[str, Any], as_json: bool) -> None:
+def _show(line: Pipeline, answer: dict[str, Any], as_json: bool) -> None:
+    """Tell the answer, and end with 1 where nobody knows what was asked about."""
+    answer.setdefault("found", True)
+    read, in_force = line.context().mapping.version, _in_force(line)
     if as_json:
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-        return
+        told = {**answer, "explained_by": read, "in_force": in_force}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        if read != in_force:
+            click.echo(
+                f"Explained by the mapping files as they are ({read}), which do not count yet:"
+                f" {in_force or 'none'} is in force until the service takes them up."
+            )
+        _tell(answer)
+    raise click.exceptions.Exit(Exit.DONE if answer["found"] else Exit.FAILED)
+
+
+def _in_force(line: Pipeline) -> str | None:
+    with line.state.transaction() as state:
+        good = state.mappings.last_good()
+    return good.version if good is not None else None
+
+
+def _tell(answer: dict[str, Any]) -> None:
     for name, value in answer.items():
         if name in IN_WORDS:
             continue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.bulk import export, import_
-from sync.cli.output import Exit, emit, json_option
+from sync.cli.output import Exit, emit, fail, json_option
 from sync.cli.site import actor, opened, site_options
 from sync.errors import Misconfigured
 
@@ -81,7 +81,7 @@ def show(
         about = next((each for each in _rows(line) if each["version"] == version), {})
     if name is not None:
         if name not in files:
-            raise Misconfigured(f"{version} has no file {name}; it has {', '.join(sorted(files))}")
+            fail(f"{version} has no file {name}; it has {', '.join(sorted(files))}")
         click.echo(files[name], nl=False)
         return
     if as_json:

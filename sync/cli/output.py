@@ -35,7 +35,7 @@ READER_GONE = 128 + 13  # as the shell tells of a program that SIGPIPE ended
 
 EXIT_CODES: Mapping[Exit, str] = {
     Exit.DONE: "done",
-    Exit.FAILED: "something failed; the details are printed",
+    Exit.FAILED: "something failed, or what was named is nowhere; the details are printed",
     Exit.USAGE: "wrong usage",
     Exit.NEEDS_PERSON: "done, but something waits for a person (orders, a plan, a mapping)",
     Exit.STATE_IN_USE: "the daemon's state is in use by another process",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from sync.errors import Conflict, Misconfigured
+from sync.errors import Conflict, Misconfigured, Rejected
 from sync.mapping.problems import FilesRefused, suggestion
 from sync.mapping.reading import CUSTOMERS_TABLE, FILES, check_texts, version_of
 from sync.mapping.saving import Found
@@ -15,20 +15,22 @@ FEWEST = 4
 
 
 def version_meant(written: str, known: Collection[str]) -> str:
-    """The one known version that begins so. Raises Misconfigured for none, or several."""
+    """The one known version that begins so. Raises Rejected for none, or several."""
     found = sorted({each for each in known if each.startswith(written)})
     if written in found:
         return written
     if len(written) < FEWEST:
-        raise Misconfigured(f"{written!r} is too short; write at least {FEWEST} characters")
+        raise _unclear(f"{written!r} is too short", f"write at least {FEWEST} characters")
     if not found:
-        listed = "`tradesync mappings list` has them all"
-        raise Misconfigured(
-            f"no version {written} is kept; {suggestion(written, known)} ({listed})"
-        )
+        meant = suggestion(written, known) if known else "nothing was ever in force"
+        raise _unclear(f"no version {written} is kept; {meant}", "see tradesync mappings list")
     if len(found) > 1:
-        raise Misconfigured(f"{written} may mean any of {', '.join(found)}; write more of it")
+        raise _unclear(f"{written} may mean any of {', '.join(found)}", "write more of it")
     return found[0]
+
+
+def _unclear(said: str, remedy: str) -> Rejected:
+    return Rejected(said, code="version_unknown", remedy=remedy)
 
 
 def sound(version: str, files: Mapping[str, str]) -> Mapping[str, str]:

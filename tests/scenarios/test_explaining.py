@@ -21,6 +21,7 @@ from sync.domain.ids import (
     OrganisationId,
     Sku,
     WebOrderId,
+    WebUserId,
 )
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Buyer, Membership, Role
@@ -280,7 +281,7 @@ def test_the_price_that_is_told_is_the_one_that_an_order_is_held_against(world: 
         "Line 1 (BOLT-M8) was charged 9.9900 EUR, the ERP's price is 7.5000.",
     )
     other = explain_price(world.context(), "C-9", a.SKU.value, **ASKED)
-    assert other == {"steps": ["The ERP has no customer C-9."], "price": None}
+    assert (other["steps"][0], other["price"]) == ("The ERP has no customer C-9.", None)
 
 
 @pytest.mark.rule("OP-3", "OI-8", "VE-12")
@@ -321,6 +322,17 @@ def test_a_price_that_nobody_can_convert_is_refused_with_the_way_out(world: Worl
 def test_whoever_the_store_does_not_know_is_said_to_be_unknown(world: World) -> None:
     answer = explain_user(world.context(), "nobody")
     assert answer["steps"][0] == "The store's directory does not know user nobody."
+    assert "letter by letter" in answer["steps"][1]
+    assert answer["found"] is False
+    address = explain_user(world.context(), "ada@example.com")
+    assert "the ID that the store gave them, not by an e-mail address" in address["steps"][1]
+    stranger = OrganisationId("org-none")
+    within = explain_user(world.context(), BUYER, stranger.value)
+    assert within["steps"][0] == "The store's directory does not know organisation org-none."
+    assert within["found"] is False
+    assert explain_user(world.context(), BUYER)["found"] is True
+    world.remap(assignments=(*ASSIGNMENTS, Assignment(MILL, user=WebUserId("nobody"))))
+    assert explain_user(world.context(), "nobody")["found"] is True, "the mapping names them"
     assert [each["customer"] for each in answer["contexts"]] == [None]
 
 
@@ -338,12 +350,44 @@ def test_what_the_erp_does_not_know_is_said_and_a_customer_in_the_wrong_place(
         answer: list[str] = explain_invoice(world.context(), customer, number)["steps"]
         return answer
 
-    assert price(HARBOUR.value, "SKU-NONE") == ["The ERP has no item SKU-NONE."]
-    assert price("C-0", "SKU-1") == ["The ERP has no customer C-0."]
+    as_in_the_erp = "Write it as the ERP does: zeros, capitals and what is between them count."
+    assert price(HARBOUR.value, "NO-1") == ["The ERP has no item NO-1.", as_in_the_erp]
+    assert price(HARBOUR.value, a.SKU.value.lower())[1] == f"It has {a.SKU}: capitals count."
+    assert price("C-0", "SKU-1") == ["The ERP has no customer C-0.", as_in_the_erp]
+    world.erp.add_account(a.an_account(customer_id=CustomerId("0042")))
+    zeros = "The ERP has no customer 42; it lost its leading zeros: 0042 is known."
+    assert (price("42", a.SKU.value), invoice("42", "I-1")) == ([zeros], [zeros])
     hint = f"It has a customer {HARBOUR}: write the customer first, then the"
     assert price("SKU-1", HARBOUR.value) == ["The ERP has no customer SKU-1.", f"{hint} item."]
     assert invoice("I-1", HARBOUR.value) == ["The ERP has no customer I-1.", f"{hint} invoice."]
-    assert invoice("C-0", "I-1") == ["The ERP has no customer C-0."]
+    assert invoice("C-0", "I-1") == ["The ERP has no customer C-0.", as_in_the_erp]
+
+
+@pytest.mark.rule("OP-3")
+def test_what_is_nowhere_is_told_apart_from_what_is_there_and_not_shown(world: World) -> None:
+    context, harbour = world.context(), HARBOUR.value
+    world.erp.add_item(a.an_item(sku=Sku("SKU-NO-PRICE")))
+    world.erp.add_invoice(a.an_invoice())
+    answers = {
+        "order": explain_order(context, "W-0"),
+        "invoice": explain_invoice(context, harbour, "I-0"),
+        "document": explain_document(context, harbour, "D-0"),
+        "account": explain_account(context, "C-0"),
+        "customer": explain_price(context, "C-0", a.SKU.value, **ASKED),
+        "item": explain_price(context, harbour, "SKU-NONE", **ASKED),
+        "channel": explain_price(context, harbour, a.SKU.value, **ASKED, channel="none"),
+        "user": explain_users_price(context, "u-0", a.SKU.value, organisation=None, **ASKED),
+        "users item": explain_users_price(
+            context, BUYER, "SKU-NONE", organisation=HARBOUR_ORG.value, **ASKED
+        ),
+    }
+    assert [each for each, told in answers.items() if told["found"]] == []
+    there = (
+        explain_invoice(context, harbour, "INV-5001"),
+        explain_account(context, RETAIL.value),
+        explain_price(context, harbour, "SKU-NO-PRICE", **ASKED),
+    )
+    assert all(told.get("found", True) for told in there)
 
 
 @pytest.mark.rule("OP-3")

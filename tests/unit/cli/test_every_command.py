@@ -120,8 +120,8 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
     ("explain", "user"): (("u-sole-trader",), {Exit.DONE}),
     ("explain", "price"): (("000101", "SF-0001"), {Exit.DONE}),
     ("explain", "account"): (("000101",), {Exit.DONE}),
-    ("explain", "document"): (("000101", "none"), {Exit.DONE}),
-    ("explain", "invoice"): (("000101", "none"), {Exit.DONE}),
+    ("explain", "document"): (("000101", "none"), {Exit.FAILED}),
+    ("explain", "invoice"): (("000101", "none"), {Exit.FAILED}),
 }
 # These need a site of their own, or none, and are tried in test_sites.py and elsewhere.
 ELSEWHERE = {("run",), ("init",), ("demo",), ("mappings", "restore")}

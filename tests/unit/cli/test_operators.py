@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from decimal import Decimal
@@ -13,7 +14,7 @@ import pytest
 
 from sync.cli.output import Exit
 from sync.planning.spool import SAMPLES
-from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS
+from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS, SampleSite
 from tests.unit.cli.conftest import Operator
 
 QUARANTINED = "W-50273"
@@ -472,6 +473,50 @@ def test_explain_tells_which_rule_decided_an_order(operator: Operator) -> None:
         ),
     ]
     assert unknown["now"] == ["The store shows no such order."]
+
+
+@pytest.mark.rule("OP-3")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("order", "W-0"),
+        ("user", "u-nobody"),
+        ("price", "102", "SF-0001"),
+        ("price", "000102", "SF-NONE"),
+        ("invoice", "000101", "none"),
+        ("document", "000101", "none"),
+        ("account", "102"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_nowhere_is_explained_and_ends_with_1(
+    operator: Operator, words: tuple[str, ...]
+) -> None:
+    told, read = operator("explain", *words), operator("explain", *words, "--json")
+    assert (told.code, read.code) == (Exit.FAILED, Exit.FAILED)
+    assert "steps:" in told.out
+    assert "found" not in told.out, "it stands there in words"
+    assert read.json["found"] is False
+    if "102" in words:
+        assert "000102 is known" in told.out
+
+
+@pytest.mark.rule("OP-3", "OP-4")
+def test_what_is_explained_by_files_that_do_not_count_yet_says_so(
+    day_done: SampleSite, tmp_path: Path
+) -> None:
+    site = Operator(SampleSite(Path(shutil.copytree(day_done.root, tmp_path / "site"))))
+    in_force = site.site.mapping_version()
+    for words in (("user", "u-sole-trader"), ("order", "W-50001")):
+        assert "Explained by" not in site("explain", *words).out
+    edit = ("map", "u-retail-07", "000102", "--reason", "x", "--json")
+    files = site(*edit).json["after"]
+    for words in (("user", "u-retail-07"), ("order", "W-50001")):
+        said = site("explain", *words).out.splitlines()[0]
+        assert said.startswith(f"Explained by the mapping files as they are ({files})")
+        assert f"{in_force} is in force" in said
+        read = site("explain", *words, "--json").json
+        assert (read["explained_by"], read["in_force"]) == (files, in_force)
 
 
 @pytest.mark.rule("OP-3")
