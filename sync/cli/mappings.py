@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.domain.mapping import SyncMapping
     from sync.mapping.authors import ChangedLine
+    from sync.planning.remapping import Move
     from sync.ports.audit import AuditEntry
     from sync.ports.state import KeptMapping, Transaction
 
@@ -25,7 +27,7 @@ FILES = "files"
 """Stands for the files as they are in the folder, where a version may stand."""
 _COMMANDS = frozenset({"map", "unmap", "restore", "import"})
 LINES_TOLD = 50
-"""Changed lines that people are told; programs get all."""
+"""Changed lines and moves of one edit that people are told; programs get all."""
 
 
 @click.group(epilog="\b\nExample:\n  tradesync mappings list")
@@ -112,30 +114,16 @@ def diff(old: str | None, new: str, as_json: bool, site: str | None, pipeline: s
     they are in the folder. OLD, if left out, is the version in force. Where both
     are in commits of git, who changed which lines in between is told too.
     """
-    from sync.planning.remapping import assignments_moved, contacts_changed, settings_changed
-
     with opened(site, pipeline) as line:
         old, before = _mapping(line, old or _in_force(line))
         new, after = _mapping(line, new)
         lines = _lines(line, old, new)
-    moves = assignments_moved(before, after)
-    contacts, settings = contacts_changed(before, after), settings_changed(before, after)
+    differs = _Differences.between(before, after)
     if as_json:
         record = {
             "old": old,
             "new": new,
-            "moves": [
-                {
-                    "kind": each.actor.kind.value,
-                    "user": each.actor.user,
-                    "organisation": each.actor.organisation,
-                    "before": each.before.value if each.before else None,
-                    "after": each.after.value if each.after else None,
-                }
-                for each in moves
-            ],
-            "contacts": list(contacts),
-            "settings": list(settings),
+            **differs.record(),
             "lines": [
                 {
                     "file": each.file,
@@ -152,9 +140,7 @@ def diff(old: str | None, new: str, as_json: bool, site: str | None, pipeline: s
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
     click.echo(f"From mapping {old} to {new}")
-    _section("Who moves", [str(each) for each in moves])
-    _section("Contacts", contacts)
-    _section("Settings", settings)
+    differs.tell()
     told = [
         f"{each.file}:{each.line}: {'+' if each.added else '-'} {each.text}"
         f"  ({each.commit.author}, {each.commit.name}, {each.commit.at:%Y-%m-%d})"
@@ -162,8 +148,56 @@ def diff(old: str | None, new: str, as_json: bool, site: str | None, pipeline: s
     ]
     more = len(lines) - len(told)
     _section("Who changed which lines", [*told, *([f"and {more} more"] if more else [])])
-    if not (moves or contacts or settings):
+    if not differs:
         click.echo("They say the same.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Differences:
+    """What one version says differently from another, by what the files say alone."""
+
+    moves: Sequence[Move]
+    contacts: Sequence[str]
+    settings: Sequence[str]
+
+    @classmethod
+    def between(cls, before: SyncMapping, after: SyncMapping) -> _Differences:
+        from sync.planning.remapping import assignments_moved, contacts_changed, settings_changed
+
+        return cls(
+            assignments_moved(before, after),
+            contacts_changed(before, after),
+            settings_changed(before, after),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.moves or self.contacts or self.settings)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "moves": [
+                {
+                    "kind": each.actor.kind.value,
+                    "user": each.actor.user,
+                    "organisation": each.actor.organisation,
+                    "before": each.before.value if each.before else None,
+                    "after": each.after.value if each.after else None,
+                }
+                for each in self.moves
+            ],
+            "contacts": list(self.contacts),
+            "settings": list(self.settings),
+        }
+
+    def tell(self, most: int | None = None) -> None:
+        """For people; of each kind ``most`` at the most."""
+        for title, lines in (
+            ("Who moves", [str(each) for each in self.moves]),
+            ("Contacts", self.contacts),
+            ("Settings", self.settings),
+        ):
+            more = len(lines) - len(lines[:most])
+            _section(title, [*lines[:most], *([f"and {more} more"] if more else [])])
 
 
 @mappings.command(
@@ -186,6 +220,8 @@ def restore(
 ) -> None:
     """Write the files of VERSION back; the daemon takes them up as any edit.
 
+    Who has another account then than under the version in force, or none, is told.
+
     Refused where somebody edited the files and their edit was never in force:
     it would be lost.
     """
@@ -202,10 +238,12 @@ def restore(
             ended = show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
             line.mapping_files.refuse_loss(files, force=force)
             end_of_plan(ended)
+        differs = _from_in_force(line, mapping_from_texts(files))
         deed = Deed(actor(), "restore", lambda: f"mapping {version} put back", reason)
         before, after = line.mapping_files.put_back(deed, files, force=force)
     if as_json:
-        click.echo(json.dumps({"restored": version, "before": before, "after": after}, indent=2))
+        told = {"restored": version, "before": before, "after": after, **differs.record()}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif before == after:
         click.echo(f"The files are those of mapping {version} already.")
     else:
@@ -215,6 +253,7 @@ def restore(
         )
         if after != version:
             click.echo(f"Files that it did not have were emptied, so that it counts as {after}.")
+        differs.tell(LINES_TOLD)
     raise click.exceptions.Exit(Exit.DONE)
 
 
@@ -252,6 +291,16 @@ def _in_force(line: Pipeline) -> str:
         told = "no mapping is in force yet, for the service has not run"
         raise Misconfigured(f"{told}; tradesync plan mappings tells what the files would do")
     return good.version
+
+
+def _from_in_force(line: Pipeline, restored: SyncMapping) -> _Differences:
+    """What changes with what is put back; nothing where none of today's can be compared."""
+    from sync.mapping import check_texts
+
+    with line.state.transaction() as state:
+        good = state.mappings.last_good()
+    before = check_texts(good.files).mapping if good is not None else None
+    return _Differences.between(before or restored, restored)
 
 
 def _mapping(line: Pipeline, written: str) -> tuple[str, SyncMapping]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import sync.cli.mappings
 from sync.cli.output import Exit
 from sync.mapping import read_texts, version_of
 from sync.mapping.source import MARK
@@ -200,6 +201,34 @@ def test_a_version_is_put_back_and_counts_as_any_edit(site: Operator) -> None:
     again = site("mappings", "restore", first, "--reason", "x")
     assert "already" in again.out
     assert len(audited(site)) == 1
+
+
+@pytest.mark.rule("OP-4")
+def test_a_restore_tells_who_loses_the_account_and_what_else_is_another(
+    site: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = version(site)
+    edited(site)
+    edited(site, "channels.yaml", ("guest_checkout: true", "guest_checkout: false"))
+    assert site("map", "u-retail-07", "000102", "--reason", "x").code == Exit.DONE
+    second = take_up(site)
+
+    told = site("mappings", "restore", first, "--reason", "x").out
+    assert "organisation org-101: 000102 -> 000101" in told
+    assert "user u-retail-07: no longer 000102; retail where" in told
+    assert "guest_checkout: no -> yes" in told
+    take_up(site)
+    read = site("mappings", "restore", second, "--reason", "x", "--json").json
+    assert [(each["user"], each["after"]) for each in read["moves"]] == [
+        ("", "000102"),
+        ("u-retail-07", "000102"),
+    ]
+    assert len(read["settings"]) == 1
+    take_up(site)
+    monkeypatch.setattr(sync.cli.mappings, "LINES_TOLD", 1)
+    cut = site("mappings", "restore", first, "--reason", "x").out
+    assert "u-retail-07" not in cut
+    assert "and 1 more" in cut
 
 
 def test_a_dry_run_of_a_restore_tells_that_it_would_be_refused(site: Operator) -> None:
