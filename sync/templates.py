@@ -1,5 +1,7 @@
 """The templates of a site: its two folders, filled for the sample, with their READMEs.
 
+Whole settings for other systems, to begin with, lie in ``config/EXAMPLES``.
+
 A new site begins with nobody assigned and no account's policy, so some of its mapping
 files are others than the sample's: they are in the folder ``NEW_SITE`` below those.
 """
@@ -13,6 +15,7 @@ from pathlib import Path
 
 FOLDERS = ("config", "mappings")
 NEW_SITE = "new-site"
+EXAMPLES = "examples"
 SUFFIXES = frozenset({".toml", ".yaml", ".csv", ".md"})
 
 
@@ -46,6 +49,7 @@ def copy_templates(source: Path, folder: Path, *, as_sample: bool = False) -> No
     files = {name: {file.name: file for file in _files(source / name)} for name in FOLDERS}
     if not as_sample:
         files["mappings"] |= {file.name: file for file in _files(source / "mappings" / NEW_SITE)}
+    files[f"config/{EXAMPLES}"] = {each.name: each for each in _files(source / "config" / EXAMPLES)}
     for name, wanted in files.items():
         (folder / name).mkdir(parents=True)
         for file in wanted.values():
@@ -60,4 +64,5 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _complete(folder: Path) -> bool:
     """Whether all of it is there: a new site must never begin with the sample's assignments."""
-    return all((folder / name).is_dir() for name in (*FOLDERS, f"mappings/{NEW_SITE}"))
+    below = f"config/{EXAMPLES}", f"mappings/{NEW_SITE}"
+    return all((folder / name).is_dir() for name in (*FOLDERS, *below))

@@ -228,11 +228,12 @@ def test_wheel_holds_two_packages_and_the_templates_as_shared_data(wheel: Path) 
     templates = {name.removeprefix(share) for name in names if name.startswith(share)}
     assert templates == {
         f"{folder}/{file.name}"
-        for folder in ("config", "mappings", "mappings/new-site")
+        for folder in ("config", "config/examples", "mappings", "mappings/new-site")
         for file in (wheel.parent / "tree" / folder).iterdir()
         if file.suffix in SUFFIXES
     }
     assert {"config/tradesync.toml", "config/README.md", "mappings/customers.csv"} < templates
+    assert "config/examples/tryton-medusa.toml" in templates
     assert not [name for name in names if name.endswith("planted.py")]
 
 

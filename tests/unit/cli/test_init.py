@@ -57,6 +57,19 @@ def test_new_site_begins_with_nobody_assigned_and_no_account_treated_otherwise(s
     assert read_mapping(ROOT / "mappings").assignments
 
 
+def test_a_new_site_has_whatever_the_pages_in_it_point_to_beside_themselves(site: Path) -> None:
+    page = (site / "config" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `([\w-]+\.toml)` \|", page, re.MULTILINE))
+    shipped = {each.name for each in (ROOT / "config" / "examples").glob("*.toml")}
+    assert {each.name for each in (site / "config" / "examples").iterdir()} == named == shipped
+    for folder in ("config", "mappings"):
+        text = (site / folder / "README.md").read_text(encoding="utf-8")
+        links = re.findall(r"\]\(([^)#:]+)\)", text)
+        assert [each for each in links if not (site / folder / each).exists()] == []
+        elsewhere = re.findall(r"`((?:erp_adapters|sync)/[\w./]+)`", text)
+        assert [each for each in elsewhere if not (ROOT / each).exists()] == []
+
+
 @pytest.mark.rule("OI-10")
 def test_new_site_captures_and_credits_nothing_by_itself(site: Path) -> None:
     [pipeline] = load_settings(site, {}).pipelines.values()
