@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, json_option
-from sync.cli.scope import Moment
+from sync.cli.scope import Moment, Named
 from sync.cli.shown import document_lines
 from sync.cli.site import opened, site_options
 
@@ -50,8 +50,8 @@ def order(order: str, as_json: bool, site: str | None, pipeline: str | None) -> 
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain user u-17 --organisation o-3")
-@click.argument("user")
-@click.option("--organisation", help="Only in the context of this organisation.")
+@click.argument("user", type=Named())
+@click.option("--organisation", type=Named(), help="Only in the context of this organisation.")
 @json_option
 @site_options
 def user(
@@ -71,19 +71,27 @@ Examples:
 
 
 @explain.command(epilog=PRICE)
-@click.argument("names", nargs=-1, metavar="[CUSTOMER] SKU")
-@click.option("--user", help="A web user, instead of CUSTOMER.")
-@click.option("--sku", metavar="SKU", help="The item, where it is not named by itself.")
-@click.option("--organisation", help="With --user: for whom the user buys; default: in person.")
+@click.argument("names", nargs=-1, type=Named(), metavar="[CUSTOMER] SKU")
+@click.option("--user", type=Named(), help="A web user, instead of CUSTOMER.")
+@click.option(
+    "--sku", type=Named(), metavar="SKU", help="The item, where it is not named by itself."
+)
+@click.option(
+    "--organisation", type=Named(), help="With --user: for whom the user buys; default: in person."
+)
 @click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
 @click.option("--unit", help="Unit of quantity and price; default: the item's first price unit.")
 @click.option("--currency", help="Default: the account's own currency.")
 @click.option(
     "--on", "--at", "at", type=Moment(), help="A day in the ERP's calendar; default: today."
 )
-@click.option("--location", help="A site of the account; default with --user: the user's own.")
-@click.option("--warehouse", help="Ships from there; default: the channel's, else anywhere.")
-@click.option("--channel", help="As it is shown on this channel of the store.")
+@click.option(
+    "--location", type=Named(), help="A site of the account; default with --user: the user's own."
+)
+@click.option(
+    "--warehouse", type=Named(), help="Ships from there; default: the channel's, else anywhere."
+)
+@click.option("--channel", type=Named(), help="As it is shown on this channel of the store.")
 @json_option
 @site_options
 def price(
@@ -135,8 +143,8 @@ def price(
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain invoice 000101 INV-2001")
-@click.argument("customer")
-@click.argument("number")
+@click.argument("customer", type=Named())
+@click.argument("number", type=Named())
 @json_option
 @site_options
 def invoice(
@@ -150,8 +158,8 @@ def invoice(
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain document 000101 INV-2001")
-@click.argument("customer")
-@click.argument("number")
+@click.argument("customer", type=Named())
+@click.argument("number", type=Named())
 @json_option
 @site_options
 def document(
@@ -165,7 +173,7 @@ def document(
 
 
 @explain.command(epilog="\b\nExample:\n  tradesync explain account 000101")
-@click.argument("customer")
+@click.argument("customer", type=Named())
 @json_option
 @site_options
 def account(customer: str, as_json: bool, site: str | None, pipeline: str | None) -> None:

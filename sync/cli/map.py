@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.cli.output import Exit, fail, json_option
+from sync.cli.scope import Named
 from sync.cli.site import actor, opened, site_options
 from sync.errors import SyncError
 
@@ -34,7 +35,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would ch
     epilog="\b\nExamples:\n  tradesync map u-retail-07 000102 --reason 'account opened 12 March'\n"
     "  tradesync map --organisation org-101 000102 --reason 'merged' --dry-run",
 )
-@click.argument("names", nargs=-1, required=True, metavar="[USER] CUSTOMER_ID")
+@click.argument("names", nargs=-1, required=True, type=Named(), metavar="[USER] CUSTOMER_ID")
 @_ORGANISATION
 @click.option("--contact", metavar="ID", default=None, help="The ERP contact to name on orders.")
 @_REASON

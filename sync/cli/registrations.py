@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, json_option
+from sync.cli.scope import Named
 from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def list_(everything: bool, as_json: bool, site: str | None, pipeline: str | Non
 
 
 @registrations.command(epilog="\b\nExample:\n  tradesync registrations show app-1042")
-@click.argument("application")
+@click.argument("application", type=Named())
 @json_option
 @site_options
 def show(application: str, as_json: bool, site: str | None, pipeline: str | None) -> None:
@@ -90,7 +91,7 @@ def show(application: str, as_json: bool, site: str | None, pipeline: str | None
     epilog="\b\nExample:\n  tradesync registrations request-documents app-1042 bank_statement"
     " --reason 'new company' --message 'Please send a bank statement.'",
 )
-@click.argument("application")
+@click.argument("application", type=Named())
 @click.argument("kinds", nargs=-1, required=True)
 @_MESSAGE
 @_REASON
@@ -112,7 +113,7 @@ def request_documents(
     epilog="\b\nExample:\n  tradesync registrations review app-1042 under-review"
     " --reason 'papers are complete'",
 )
-@click.argument("application")
+@click.argument("application", type=Named())
 @click.argument("status", type=click.Choice(REVIEWS))
 @_REASON
 @_DRY_RUN
@@ -135,7 +136,7 @@ def review(application: str, status: str, **given: Any) -> None:
     " --reason 'known since 2019'\n"
     "  tradesync registrations approve app-1043 --create --reason 'references checked' --dry-run",
 )
-@click.argument("application")
+@click.argument("application", type=Named())
 @click.option("--link", metavar="CUSTOMER_ID", default=None, help="It is this ERP customer.")
 @click.option("--create", is_flag=True, help="The ERP is to make a customer of it.")
 @click.option("--despite-missing", is_flag=True, help="Although documents are missing.")
@@ -171,7 +172,7 @@ def approve(
     epilog="\b\nExample:\n  tradesync registrations reject app-1042 --reason 'bankrupt'"
     " --message 'We cannot offer you an account.'",
 )
-@click.argument("application")
+@click.argument("application", type=Named())
 @_MESSAGE
 @_REASON
 @_DRY_RUN

@@ -30,6 +30,19 @@ class NamedChoice(click.Choice[str]):
         return f"there is no {value!r} here; {suggestion(str(value), self.choices)}"
 
 
+class Named(click.ParamType[str]):
+    """The ID of something in a system, as it is spelled there."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        from sync.domain.ids import well_formed
+
+        if not well_formed(value):
+            self.fail(f"{value!r} can be no ID: it is empty, too long, or has spaces around it")
+        return str(value)
+
+
 class Moment(click.ParamType[datetime]):
     """A day (its beginning, in UTC) or a moment with its offset."""
 

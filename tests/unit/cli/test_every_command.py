@@ -206,6 +206,12 @@ def test_a_misspelt_word_is_answered_with_the_nearest_one(
         ("resync", "orders", "--since", "yesterday"),
         ("explain", "price", "000101", "SF-0001", "--qty", "minus one"),
         ("explain", "price", "000101", "SF-0001", "--qty", "0"),
+        ("explain", "account", " 102"),
+        ("explain", "user", ""),
+        ("explain", "price", "000101 ", "SF-0001"),
+        ("explain", "price", "SF-0001", "--user", "u-1\n"),
+        ("registrations", "show", ""),
+        ("map", "u-retail-01", " 000102", "--reason", "x", "--dry-run"),
     ],
     ids=" ".join,
 )
