@@ -195,6 +195,7 @@ class Runner:
                 again.count(name, number)
             again.remarks[:0] = result.remarks
             again.samples[:0] = result.samples
+            again.unnamed += result.unnamed
             result = again
         return result
 

@@ -35,6 +35,10 @@ def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(sampled: O
     assert [each["flow"] for each in first.json["flows"]] == list(FLOWS)
     assert first.json["orders"]["acknowledged"] == GOOD_ORDERS
     assert first.json["writes"] > 500
+    added = {each["flow"]: each for each in first.json["flows"] if "added" in each["counts"]}
+    for flow in ("accounts", "prices", "documents"):
+        told = added[flow]
+        assert told["counts"]["added"] == len(told["samples"]) + told["unnamed"]
     assert all(row["fix"] for row in first.json["quarantined"])
     log_file = sampled.site.root / "var" / "demo.log"
     assert "order.quarantined" in log_file.read_text()
