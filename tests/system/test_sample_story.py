@@ -70,7 +70,7 @@ SHOWN = {
         "linked to web orders": 202,
     },
     "orders of accounts": {"by desk": 8, "by edi": 4, "by web": 202},
-    "registrations": {"documents pending": 2, "active": 2, "rejected": 1, "personal": 2},
+    "registrations": {"with documents pending": 2, "active": 2, "rejected": 1, "personal": 2},
     "after import": {"captured": 2, "credited in the ERP": 1},
 }
 
