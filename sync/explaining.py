@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -51,7 +51,7 @@ from sync.planning.documents import told_version
 from sync.ports.audit import AuditEntry, AuditFilter, RecordKind
 from sync.ports.erp import ReadsDocuments, ReadsInvoices, ReadsItems
 from sync.ports.settlements import Settlement, SettlementKind, SettlementState
-from sync.ports.state import LedgerEntry, ResyncScope, Transaction
+from sync.ports.state import LedgerEntry, LedgerEvent, ResyncScope, Transaction
 from sync.ports.store import (
     FindsShownDocuments,
     FindsShownInvoices,
@@ -110,9 +110,17 @@ def explain_order(context: Context, name: str) -> Answer:
             for event in history
         ]
     if entry is None or entry.imported_at is None:
-        answer.update(_would_become(context, order_id, entry))
+        answer.update(_would_become(context, order_id, entry, _refused_at(history)))
     answer["found"] = entry is not None or answer["outlook"] is not None
     return answer
+
+
+def _refused_at(history: Sequence[LedgerEvent]) -> datetime | None:
+    """When the ERP itself refused the order, if its last attempt ended so."""
+    held = [each for each in history if each.event == "quarantined"]
+    if not held or not held[-1].detail.startswith("erp_refused: "):
+        return None
+    return held[-1].at
 
 
 _IN_HISTORY = ("order.replayed", "order.dismissed", "person.erased")
@@ -166,7 +174,9 @@ def _settled(settlement: Settlement) -> str | None:
     return None
 
 
-def _would_become(context: Context, order_id: WebOrderId, entry: LedgerEntry | None) -> Answer:
+def _would_become(
+    context: Context, order_id: WebOrderId, entry: LedgerEntry | None, refused_at: datetime | None
+) -> Answer:
     """``now`` in words, and ``outlook`` the same for programs."""
     store = needs(context.store, ReadsWebOrders, "the store")
     order = store.order(order_id)
@@ -182,8 +192,14 @@ def _would_become(context: Context, order_id: WebOrderId, entry: LedgerEntry | N
     match outcome:
         case Admitted(instruction, decision):
             told |= {"customer": instruction.sold_to.value, "rule": decision.rule}
-            now = [
-                f"If it were imported now: into {instruction.sold_to} by {decision.rule}.",
+            now = [f"If it were imported now: into {instruction.sold_to} by {decision.rule}."]
+            if refused_at is not None:
+                told["erp_refused_at"] = refused_at.isoformat(timespec="seconds")
+                now.append(
+                    f"But the ERP itself refused it at {refused_at:%Y-%m-%d %H:%M} UTC, and will"
+                    " again where nothing was corrected: only sending it tells."
+                )
+            now += [
                 *decision.trail,
                 *(f"flag: {flag}" for flag in decision.flags),
             ]

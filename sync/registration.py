@@ -41,7 +41,8 @@ Step = Callable[[RegistrationEntry], RegistrationEntry]
 class Detail:
     """One registration with all that helps to decide it.
 
-    ``candidates`` None: the ERP cannot be searched, or was not asked.
+    ``candidates`` None: the ERP cannot be searched, or was not asked; none where its customer
+    is known.
     """
 
     entry: RegistrationEntry
@@ -175,6 +176,8 @@ class RegistrationDesk:
 
     def _candidates(self, entry: RegistrationEntry) -> Sequence[Candidate] | None:
         erp = self.context.erp
+        if entry.customer_id is not None:
+            return ()  # nobody asks any more whose it is; the one made of it would look alike
         if not isinstance(erp, FindsCustomers):
             return None
         sought = search_for(entry.application)
@@ -200,6 +203,8 @@ class RegistrationDesk:
             after = step(before)
             if self.dry_run:
                 return after
+            if after.stage is Stage.APPROVED and before.missing:
+                what = f"{what}, without {', '.join(before.missing)}"
             detail = ": ".join(each for each in (what, reason) if each)
             kept = state.registrations.save(after, Happened(event, self.actor, detail), now)
             subject = f"application {application_id}" + (f", {what}" if what else "")

@@ -165,7 +165,7 @@ def _build(settings: Settings, urls: dict[str, str], *, quiet: bool) -> None:
         click.echo("Building the sample distributor (ERP and store databases) ...")
     counts = build_sample(urls["erp"], urls["store"], today=SAMPLE_DAY)
     if not quiet:
-        click.echo(f"Built: {counts}")
+        click.echo(f"Built: {counts}.")
 
 
 def _in_site(url: object, root: Path) -> str | None:
@@ -232,7 +232,8 @@ def _tell(told: dict[str, Any], day: Day, all_s: float, *, keep_running: bool, s
     emit(shows, {"what": "What", "shown": "How many"}, False, "What the shop shows now")
     orders = ", ".join(f"{number} {name}" for name, number in told["orders"].items())
     click.echo(f"\nOrders: {orders}.")
-    click.echo(f"The cycle took {day.cycle_s:.1f} s, everything {all_s:.1f} s.")
+    took = f"The cycle and what followed it took {day.cycle_s:.1f} s"
+    click.echo(f"{took}, all of tradesync demo {all_s:.1f} s.")
     held = told["quarantined"][0]["order"] if told["quarantined"] else "ORDER"
     _name_next_steps(held, site, keep_running=keep_running)
 

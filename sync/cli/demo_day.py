@@ -71,7 +71,7 @@ class Day:
             self.cycle_s += time.monotonic() - begun
             into.append(result)
             if not self.quiet and (into is self.morning or result.writes):
-                show_result(result, lines=3)
+                show_result(result, lines=3, has_json=False)
 
     def _context(self) -> Context:
         """On the mapping as it is now: an approval writes into it in the middle of the day.

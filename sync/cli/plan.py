@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +14,6 @@ from sync.cli.price_changes import PRICES, PriceChanges, echo_plans
 from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
 from sync.cli.shown import end, show_result
 from sync.cli.site import opened, site_options
-
-if TYPE_CHECKING:
-    from sync.flows.context import FlowResult
 
 MAPPINGS = "mappings"
 
@@ -87,14 +84,5 @@ def plan(
             echo_plans(results, changes)
             end(results)
     for result in results:
-        show_result(result, lines=40)
-        if result.flow == PRICES:
-            _tell_of_others(result)
+        show_result(result, lines=40, all_in_json=result.flow == PRICES)
     end(results)
-
-
-def _tell_of_others(result: FlowResult) -> None:
-    planned = sum(result.counts.get(f"would_{kind}", 0) for kind in ("add", "change", "remove"))
-    others = planned - len(result.samples)
-    if others > 0:
-        click.echo(f"    ... and {others} more changes of prices (--json lists all of them)")

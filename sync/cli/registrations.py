@@ -26,6 +26,7 @@ REVIEWS = ("under-review", "verification-1", "verification-2", "verification-3",
 
 _REASON = click.option("--reason", required=True, help="Why; it stays in the audit trail.")
 _MESSAGE = click.option("--message", default=None, help="A word to the applicant; may be left out.")
+_TOLD = "the next run of registrations carries it out (tradesync resync registrations)"
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell whether it can be done.")
 
 
@@ -50,7 +51,9 @@ def list_(everything: bool, as_json: bool, site: str | None, pipeline: str | Non
     with opened(site, pipeline) as line:
         from sync.registration import RegistrationDesk
 
-        entries = RegistrationDesk(line.context(), actor()).entries(stages)
+        desk = RegistrationDesk(line.context(), actor())
+        entries = desk.entries(stages)
+        over = 0 if everything or as_json else len(desk.entries(ENDED))
     columns = {
         "application": "Application",
         "company": "Company",
@@ -60,9 +63,16 @@ def list_(everything: bool, as_json: bool, site: str | None, pipeline: str | Non
         "why": "Why it waits",
         "fix": "Way out",
     }
+    rows = [_row(entry) for entry in entries]
     if as_json:
-        columns |= dict.fromkeys(("channel", "status", "stage", "changed"), "")
-    emit([_row(entry) for entry in entries], columns, as_json, "Registrations")
+        more = ("channel", "status", "stage", "changed", "waits_for", "next")
+        columns |= dict.fromkeys(more, "")
+    else:
+        rows = [_with_next_step(row) for row in rows]
+    emit(rows, columns, as_json, "Registrations")
+    if over:
+        them = "other is" if over == 1 else "others are"
+        click.echo(f"{over} {them} over: --all lists what is over, too.")
 
 
 @registrations.command(epilog="\b\nExample:\n  tradesync registrations show app-1042")
@@ -165,7 +175,13 @@ def approve(
         return desk.approve(application_id, approval, reason, despite_missing=despite_missing)
 
     what = "a new customer" if link is None else f"customer {link}"
-    _decide(application, decide, f"approved as {what}", **given)
+    first = "makes the customer and writes" if link is None else "writes"
+    then = (
+        f"the next run of registrations {first} the mapping, the one after it makes the account"
+        " active by that mapping. Where no daemon runs: tradesync resync registrations, then"
+        " tradesync resync all"
+    )
+    _decide(application, decide, f"approved as {what}", then, **given)
 
 
 @registrations.command(
@@ -191,6 +207,7 @@ def _decide(
     application: str,
     decide: Callable[[RegistrationDesk, Any, str], RegistrationEntry],
     what: str,
+    then: str = _TOLD,
     *,
     reason: str,
     dry_run: bool,
@@ -210,10 +227,7 @@ def _decide(
     elif dry_run:
         click.echo(f"Application {application} would be {what}.")
     else:
-        click.echo(
-            f"Application {application} is {what}; the next run of registrations carries it out"
-            " (tradesync resync registrations)."
-        )
+        click.echo(f"Application {application} is {what}; {then}.")
     raise click.exceptions.Exit(Exit.DONE)
 
 
@@ -228,15 +242,24 @@ def _standing(entry: RegistrationEntry) -> str:
         case Stage.REJECTED:
             return "rejected"
         case Stage.OPEN | Stage.APPROVED | Stage.ACTIVE:
-            return f"{entry.status.value} {words(entry.status)}"
-    return f"{entry.status.value} {words(entry.status)}, {words(entry.stage)}"
+            return _status(entry)
+    return f"{_status(entry)}, {words(entry.stage)}"
+
+
+def _status(entry: RegistrationEntry) -> str:
+    """Its number stands behind it: "2 documents pending" reads as a count of documents."""
+    from sync.planning.registrations import words
+
+    return f"{words(entry.status)} (status {entry.status.value})"
 
 
 def _row(entry: RegistrationEntry) -> dict[str, object]:
+    from sync.planning.registrations import next_step
     from sync.registration import customer_of
 
     customer = customer_of(entry)
     problem = entry.problem
+    step = next_step(entry) if problem is None else None
     return {
         "application": entry.application_id.value,
         "company": entry.application.company or entry.application.contact_name,
@@ -249,7 +272,16 @@ def _row(entry: RegistrationEntry) -> dict[str, object]:
         "changed": entry.changed_at.isoformat(timespec="minutes"),
         "why": problem.sentence if problem else None,
         "fix": problem.remedy if problem else None,
+        "waits_for": step.waits_for if step else None,
+        "next": step.way_on if step else None,
     }
+
+
+def _with_next_step(row: dict[str, object]) -> dict[str, object]:
+    """What a person reads of it: why it waits and how it goes on, with or without a problem."""
+    if row["next"] is None:
+        return row
+    return {**row, "why": f"waits for {row['waits_for']}", "fix": row["next"]}
 
 
 def _told(detail: Detail) -> dict[str, Any]:
@@ -339,9 +371,14 @@ def _print(detail: Detail, told: dict[str, Any]) -> None:
         click.echo(f"  missing: {', '.join(entry.missing)}")
     if told["organisation"]:
         click.echo(f"  organisation {told['organisation']}, managed by {told['web_user']}")
+    if told["customer"]:
+        click.echo(f"  customer: {told['customer']}")
     if entry.problem is not None:
         click.echo(f"  waits: {entry.problem.sentence}")
         click.echo(f"    way out: {entry.problem.remedy}")
+    elif told["next"]:
+        click.echo(f"  waits for {told['waits_for']}")
+        click.echo(f"    way on: {told['next']}")
     if detail.candidates is None:
         click.echo("  The ERP cannot be searched for customers like it.")
     for each in detail.candidates or ():

@@ -18,6 +18,7 @@ COUNTS_NAMES = {
     "imported": "imported",
     "imported_retail": "of these retail",
     "imported_wholesale": "of these wholesale",
+    "not_in_erp": "not in the ERP",
     "status_shown": "order statuses shown",
     "shown": "notices shown",
     "accounts_touched": "accounts touched in the ERP",
@@ -43,6 +44,7 @@ ONE_OF_THEM = {
     "groups": "group written as one",
     "groups_refused": "group refused and tried in parts",
     "documents_missing": "document missing",
+    "customers_created": "customer created",
 }
 
 
@@ -59,6 +61,7 @@ def as_record(result: FlowResult) -> dict[str, object]:
         "message": result.message,
         "plan": result.plan_id,
         "samples": result.samples,
+        "unnamed": result.unnamed,
         "remarks": result.remarks,
         **lists,
     }
@@ -93,21 +96,49 @@ def _name_of(name: str, number: int) -> str:
     return COUNTS_NAMES.get(name, name.replace("_", " "))
 
 
-def show_result(result: FlowResult, *, lines: int = 12) -> None:
-    """The flow's story on the terminal."""
+REMARKS = 12
+"""So many are told of each flow, also where few of its changes are named."""
+
+
+def show_result(
+    result: FlowResult, *, lines: int = 12, has_json: bool = True, all_in_json: bool = False
+) -> None:
+    """The flow's story on the terminal.
+
+    ``has_json``: the command can be asked for JSON, which names more of the changes;
+    ``all_in_json``: all of them.
+    """
     mark = "" if result.outcome == "ok" else f" [{result.outcome}]"
     changes = {name: n for name, n in result.counts.items() if not name.startswith(ALREADY)}
-    click.echo(f"{result.flow:15}{mark} {counts_text(changes)}")
+    # Of a flow that did not get that far nobody knows whether there is something to do.
+    said = counts_text(changes) if changes or result.outcome == "ok" else ""
+    click.echo(f"{result.flow:15}{mark} {said}".rstrip())
     if result.message:
         click.echo(f"    {result.message}")
-    told = [*result.samples, *result.remarks]
-    for line in told[:lines]:
+    for line in result.samples[:lines]:
         click.echo(f"    {line}")
-    if len(told) > lines:
-        click.echo(f"    ... and {len(told) - lines} more (--json shows them)")
+    hidden = max(len(result.samples) - lines, 0)
+    if hidden + result.unnamed:
+        where = _in_json(hidden, result.unnamed, all_in_json=all_in_json) if has_json else ""
+        click.echo(f"    ... and {hidden + result.unnamed} more{where}")
+    remarks = max(lines, REMARKS)
+    for line in result.remarks[:remarks]:
+        click.echo(f"    {line}")
+    if len(result.remarks) > remarks:
+        where = " (--json shows them)" if has_json else ""
+        click.echo(f"    ... and {len(result.remarks) - remarks} more remarks{where}")
     unchanged = unchanged_text(result.counts)
     if unchanged:
         click.echo(f"    Unchanged, of those that a run would read: {unchanged}.")
+
+
+def _in_json(hidden: int, unnamed: int, *, all_in_json: bool) -> str:
+    """Which of the changes that are not told JSON names."""
+    if all_in_json:
+        return " (--json lists all of them)"
+    if not unnamed:
+        return " (--json shows them)"
+    return f" (--json names {hidden} of them)" if hidden else ""
 
 
 def exit_for(results: Sequence[FlowResult]) -> Exit:

@@ -127,7 +127,11 @@ def _plan(
             each for each in mapped if each not in accounts and not unreadable.shields(each.value)
         ]
         result.count("not_in_erp", len(missing))
-        result.remarks.extend(f"The ERP has no customer {each}." for each in missing[:20])
+        result.remarks.extend(
+            f"The ERP has no customer {each}: make it an account there, or correct the mapping"
+            " (tradesync check mappings names the place)."
+            for each in missing[:20]
+        )
         compare(
             spool,
             wanted,

@@ -152,15 +152,17 @@ def needs(system: object, capability: type[T], name: str) -> T:
 class FlowResult:
     """What a flow did. ``outcome``: ok, failed, refused, cancelled or try_later.
 
-    ``samples`` names some of the changes, ``remarks`` what a person should know,
-    ``plan_id`` the plan that waits for a confirmation. ``price_lists`` are the numbers of
-    a plan that uses lists which accounts share, ``no_price_lists`` is why one uses none.
+    ``samples`` names some of the changes, ``unnamed`` is how many others there are,
+    ``remarks`` is what a person should know, ``plan_id`` the plan that waits for a
+    confirmation. ``price_lists`` are the numbers of a plan that uses lists which accounts
+    share, ``no_price_lists`` is why one uses none.
     """
 
     flow: str
     outcome: str = "ok"
     counts: dict[str, int] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
+    unnamed: int = 0
     remarks: list[str] = field(default_factory=list)
     message: str = ""
     plan_id: str | None = None

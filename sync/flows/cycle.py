@@ -26,7 +26,7 @@ from sync.flows.customer_parts import mirror_customer_parts
 from sync.flows.documents import mirror_documents
 from sync.flows.entitlements import mirror_entitlements
 from sync.flows.invoices import mirror_invoices
-from sync.flows.narrowing import refuse_unknown_parts, unknown_names
+from sync.flows.narrowing import nothing_of_its_own, refuse_unknown_parts, unknown_names
 from sync.flows.order_status import mirror_order_status
 from sync.flows.orders import import_orders
 from sync.flows.prices import mirror_prices
@@ -96,6 +96,8 @@ def _carry_out(context: Context, result: FlowResult, scope: ResyncScope, *, dry_
         unknown = unknown_names(context, scope)
         if unknown:
             result.outcome, result.message = "failed", f"Nothing found: {'; '.join(unknown)}."
+        elif not dry_run:  # a rehearsal counts nothing that stays, either
+            result.remarks.extend(nothing_of_its_own(result.flow, scope))
 
 
 def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:

@@ -198,7 +198,7 @@ class _Wanting:
         for record in _once(records):
             key = _spelled(record.key)
             held = shown.get(key)
-            version = self._version(record)
+            version = self._version(record, shown=held is not None)
             if version is not None:
                 found[key] = wanted_document(record, version, placed.of(record), held)
             elif held is not None:
@@ -213,46 +213,52 @@ class _Wanting:
         with self._context.state.transaction() as state:
             return PlacedOrders(state.ledger.placed_under(owners))
 
-    def _version(self, record: DocumentRecord) -> str | None:
+    def _version(self, record: DocumentRecord, *, shown: bool) -> str | None:
         """Which state of the file to show; None, and told, where it is not to be had."""
         version = told_version(record)
         if version is not None:
             return version
         files = self._files
         if files is None:
-            told = "lies in a place of files, and the settings name none"
-            self._note("documents_refused", record, told)
+            why = "lies in a place of files, and the settings name none"
+            self._note("documents_refused", record, why, _NAME_PLACE, shown=shown)
             return None
         try:
             stamp = self._retrying(files.stamp, record.place)
         except Rejected as error:
-            self._note("documents_refused", record, str(error))
+            remedy = error.remedy or _PUT_THERE
+            self._note("documents_refused", record, str(error), remedy, shown=shown)
             return None
         if stamp is None:
             self._absent += 1
-            self._note("documents_missing", record, "is not there")
+            self._note("documents_missing", record, "is not there", _PUT_THERE, shown=shown)
             return None
         self._any_there = True
         if record.size is not None and record.size != stamp.size:
-            told = f"has {stamp.size} bytes, and the ERP tells {record.size}"
-            self._note("documents_refused", record, told)
+            why = f"has {stamp.size} bytes, and the ERP tells {record.size}"
+            self._note("documents_refused", record, why, _PUT_WHOLE, shown=shown)
             return None
         if not 0 < stamp.size <= files.size_limit:
             limit = files.size_limit
-            told = "is empty" if not stamp.size else f"is larger than the limit of {limit} bytes"
-            self._note("documents_refused", record, told)
+            why = "is empty" if not stamp.size else f"is larger than the limit of {limit} bytes"
+            remedy = _PUT_SMALLER if stamp.size else _PUT_WHOLE
+            self._note("documents_refused", record, why, remedy, shown=shown)
             return None
         return stamp.version
 
-    def _note(self, count: str, record: DocumentRecord, why: str) -> None:
+    def _note(
+        self, count: str, record: DocumentRecord, why: str, remedy: str, *, shown: bool
+    ) -> None:
+        """What is wrong about the file of a document, what comes of it, and the way out."""
         self._result.count(count)
         told = sum(self._result.counts.get(each, 0) for each in _WRONG)
         if told > TOLD:
             self._untold += 1
             return
+        kept = "the file that is shown of it stays" if shown else "so the document is not shown"
         self._result.remarks.append(
-            f"{record.kind.value} {record.number} of {record.sold_to}: the file "
-            f"{record.place!r} {why}; the file that is shown of the document stays."
+            f"{record.kind.value.replace('_', ' ')} {record.number} of {record.sold_to}: the file"
+            f" {record.place!r} {why}; {kept}. {remedy[:1].upper()}{remedy[1:].rstrip('.')}."
         )
 
     def tell(self) -> None:
@@ -272,6 +278,11 @@ class _Wanting:
 
 
 _WRONG = ("documents_missing", "documents_refused")
+
+_PUT_THERE = "Put it there, or correct in the ERP where it lies: the next run publishes it"
+_PUT_WHOLE = "Put it there whole: the next run publishes it"
+_PUT_SMALLER = "Put a smaller one there: the next run publishes it"
+_NAME_PLACE = "Write a system of kind files and name it in files of the settings"
 
 
 def _once(records: Sequence[DocumentRecord]) -> Sequence[DocumentRecord]:

@@ -246,6 +246,7 @@ def carry_out_by(
     if not whole and needs_the_whole(tally, context.limits.guard(result.flow)):
         return False
     result.samples.extend(spool.samples)
+    result.unnamed += tally.writes - len(spool.samples)
     whole = whole and scope.customer is None and scope.sku is None and scope.channel is None
     reason = suspicion(tally, context.limits.guard(result.flow), whole=whole)
     if reason is not None:

@@ -79,6 +79,16 @@ def unknown_names(context: Context, scope: ResyncScope) -> list[str]:
     return told
 
 
+def nothing_of_its_own(flow: str, scope: ResyncScope) -> list[str]:
+    """What a run of prices for one customer is not about: it found none that is theirs alone."""
+    if flow != "prices" or scope.customer is None:
+        return []
+    item = f" of {scope.sku}" if scope.sku else ""
+    ask = f"tradesync explain price {scope.customer} {scope.sku or 'SKU'}"
+    own = f"Neither side has a price{item} that is customer {scope.customer}'s own"
+    return [f"{own}; what they pay by lists that others have, too: {ask}"]
+
+
 def _is_customer(context: Context, name: str) -> bool:
     try:
         customer_id = CustomerId(name)

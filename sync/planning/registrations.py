@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sync.domain.account import Account, AccountStatus
@@ -23,7 +23,7 @@ from sync.domain.registration import (
     status_by_what_is_missing,
 )
 from sync.errors import Rejected
-from sync.ports.registrations import RegistrationEntry, Stage
+from sync.ports.registrations import ENDED, RegistrationEntry, Stage
 
 S = AccountStatus
 REVIEWS = (S.UNDER_REVIEW, S.VERIFICATION_1, S.VERIFICATION_2, S.VERIFICATION_3, S.VERIFICATION_4)
@@ -179,7 +179,7 @@ def with_request(
         raise Rejected(
             f"application {entry.application_id}: {', '.join(asked)} was handed in already",
             code="documents_handed_in",
-            remedy="look at it: tradesync registrations show",
+            remedy=f"look at it: tradesync registrations show {entry.application_id}",
         )
     details = missing_details(entry.application, entry.kind)
     return replace(
@@ -296,12 +296,42 @@ def _must_be_open(entry: RegistrationEntry, what: str) -> None:
         raise Rejected(
             f"application {entry.application_id} is {words(entry.stage)}: {what} only before that",
             code="not_open",
-            remedy="see what became of it: tradesync registrations show",
+            remedy=f"see what became of it: tradesync registrations show {entry.application_id}",
         )
 
 
 def words(value: AccountStatus | Stage) -> str:
     return value.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What a registration waits for, and how it goes on: a person's hand, or a run."""
+
+    waits_for: str
+    way_on: str
+
+
+_APPLICANT = (
+    "they hand in what is missing; staff can pass missing documents over (approve"
+    " --despite-missing), or reject it"
+)
+_RUN = "the next run of registrations, or now: tradesync resync registrations"
+
+
+def next_step(entry: RegistrationEntry) -> NextStep | None:
+    """Of one without a problem; None where it is over."""
+    match entry.stage:
+        case Stage.OPEN if entry.missing:
+            return NextStep("the applicant", _APPLICANT)
+        case Stage.OPEN if entry.kind is AccountKind.BUSINESS and entry.organisation is not None:
+            return NextStep("staff", "approve it (--link CUSTOMER_ID or --create), or reject it")
+        case Stage.MAPPED:
+            what = f"its line in the mapping to be in force, and customer {entry.customer_id}"
+            return NextStep(f"{what} to be usable in the ERP", _RUN)
+        case _ if entry.stage not in ENDED:
+            return NextStep("a run that carries it on", _RUN)
+    return None
 
 
 # --- What the systems say of an approved one ---

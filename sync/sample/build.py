@@ -72,6 +72,17 @@ class SampleCounts:
     wrong_orders: int
     applications: int
 
+    def __str__(self) -> str:
+        """The same in words, on one line."""
+        orders = self.good_orders + self.wrong_orders
+        return (
+            f"{self.customers:,} customers with {self.ship_tos:,} ship-tos and"
+            f" {self.invoices:,} invoices, {self.items:,} items with {self.prices:,} prices;"
+            f" {self.organisations:,} organisations, {self.users:,} users,"
+            f" {orders:,} web orders ({self.wrong_orders:,} of them with something wrong)"
+            f" and {self.applications:,} applications"
+        )
+
 
 def make_sample(*, seed: int, today: date) -> Sample:
     """The sample in memory. ``today`` is what its dates are counted from."""

@@ -112,7 +112,7 @@ def _shown(connection: Connection) -> Iterator[Figure]:
     yield Figure(
         "registrations",
         {
-            **{_word(AccountStatus, each): n for each, n in walked.items()},
+            **{_standing(each): n for each, n in walked.items()},
             "rejected": count(taken, taken.c.rejected.is_(True)),
             "personal": personal,
         },
@@ -132,3 +132,9 @@ def _after_import(shop: Engine, office: Engine) -> Figure:
 
 def _word(kind: type[AccountStatus | Role | PriceLevel], value: object) -> str:
     return kind(value).name.lower().replace("_", " ")  # type: ignore[arg-type]
+
+
+def _standing(value: object) -> str:
+    """Behind a number "documents pending" would be a number of documents."""
+    word = _word(AccountStatus, value)
+    return f"with {word}" if value == AccountStatus.DOCUMENTS_PENDING else word

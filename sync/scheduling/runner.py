@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 # A request's progress is written at most this often, so that it costs nothing.
 TOLD_EVERY_S = 1.0
+TOLD = 50
+"""Changes and remarks that the answer to a request names; of the others it says how many."""
 
 
 class Runner:
@@ -146,9 +148,12 @@ class Runner:
         if any(result.outcome == "cancelled" for result in results):
             ended = RequestState.CANCELLED
         lines = [line for result in results for line in (*result.samples, *result.remarks)]
-        told = "\n".join((message, *lines[:50])).strip()
+        more = len(lines[TOLD:]) + sum(result.unnamed for result in results)
+        told = "\n".join((message, *lines[:TOLD], *([f"... and {more} more"] if more else [])))
         with pipeline.state.transaction() as state:
-            state.requests.finish(request.request_id, ended, told, counts, pipeline.clock.now())
+            state.requests.finish(
+                request.request_id, ended, told.strip(), counts, pipeline.clock.now()
+            )
 
     def _run(
         self,
@@ -195,6 +200,7 @@ class Runner:
                 again.count(name, number)
             again.remarks[:0] = result.remarks
             again.samples[:0] = result.samples
+            again.unnamed += result.unnamed
             result = again
         return result
 

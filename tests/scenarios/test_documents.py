@@ -201,6 +201,7 @@ def test_file_that_is_no_paper_costs_its_own_document_only(
     assert "invoice D-1 of C-1001" in told
     assert "'papers/1.pdf'" in told
     assert why in told
+    assert "is shown of it stays" not in told
     assert [key[0] for key in world.store.shown_documents(BOTH)] == [MILL]
     assert len(world.store.contents) == 1
 
@@ -232,7 +233,15 @@ def test_missing_file_leaves_what_is_shown_and_is_told(world: World) -> None:
     result = world.run("documents")
     assert (result.outcome, result.writes) == ("ok", 0)
     assert result.counts["documents_missing"] == 2
-    assert "'papers/1.pdf' is not there" in " ".join(result.remarks)
+    way_out = "Put it there, or correct in the ERP where it lies: the next run publishes it."
+    one, nine = (
+        f"invoice D-{number} of C-1001: the file 'papers/{number}.pdf' is not there; "
+        for number in (1, 9)
+    )
+    assert sorted(result.remarks) == [
+        f"{one}the file that is shown of it stays. {way_out}",
+        f"{nine}so the document is not shown. {way_out}",
+    ]
     assert world.shown() == before
 
 
@@ -302,6 +311,7 @@ def test_name_that_leads_elsewhere_is_refused(world: World, place: str) -> None:
     result = world.run("documents")
     assert (result.outcome, result.counts["documents_refused"]) == ("ok", 1)
     assert "invoice D-1 of C-1001: the file" in result.remarks[-1]
+    assert "; so the document is not shown. Put it there, or" in result.remarks[-1]
     assert [key[0] for key in world.store.shown_documents(BOTH)] == [MILL]
 
 
@@ -553,6 +563,7 @@ def test_documents_without_a_place_of_files_are_told_beside_those_of_the_erp(own
 
     assert result.counts == {"added": 2, "documents_refused": 1}
     assert "the settings name none" in result.remarks[-1]
+    assert "Write a system of kind files" in result.remarks[-1]
 
 
 @pytest.mark.rule("TL-7")

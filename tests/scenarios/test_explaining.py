@@ -470,3 +470,36 @@ def test_the_erps_own_words_end_before_the_way_out_of_an_order_begins(world: Wor
     [told] = [each for each in explain_order(world.context(), "W-1")["steps"] if "Way out" in each]
 
     assert "item is blocked for sale. Way out: " in told
+
+
+@pytest.mark.rule("OP-3")
+def test_what_the_erp_refused_last_is_not_said_to_go_in_without_saying_so(world: World) -> None:
+    world.erp.refuse_item(a.SKU, "item is blocked for sale")
+    world.store.place_order(harbour_order())
+    world.import_orders()
+    refused_at = f"But the ERP itself refused it at {world.clock.now():%Y-%m-%d %H:%M} UTC"
+
+    for replayed in (False, True):
+        if replayed:
+            world.clock.advance(3600)
+            world.replay()
+        told = explain_order(world.context(), "W-1")
+        assert told["now"][0].startswith(f"If it were imported now: into {HARBOUR} by ")
+        assert told["now"][1].startswith(refused_at)
+        assert told["outlook"]["erp_refused_at"].startswith("20")
+
+
+@pytest.mark.rule("OP-3")
+def test_what_our_rules_hold_up_last_is_not_said_to_be_refused_by_the_erp(world: World) -> None:
+    world.erp.refuse_item(a.SKU, "item is blocked for sale")
+    world.store.place_order(harbour_order())
+    world.import_orders()
+    world.erp.accept_item(a.SKU)
+    world.remap(assignments=())
+    world.replay()
+    world.import_orders()
+    world.remap(assignments=ASSIGNMENTS)
+    told = explain_order(world.context(), "W-1")
+    assert told["now"][0].startswith(f"If it were imported now: into {HARBOUR} by ")
+    assert not any("refused" in each for each in told["now"])
+    assert "erp_refused_at" not in told["outlook"]

@@ -173,7 +173,9 @@ def test_account_that_is_gone_from_the_erp_is_withdrawn(world: World) -> None:
 
     assert list(world.store.shown_customer_ids()) == [MILL]
     assert result.counts["not_in_erp"] == 1
-    assert any(str(HARBOUR) in remark for remark in result.remarks)
+    [told] = result.remarks
+    assert told.startswith(f"The ERP has no customer {HARBOUR}: ")
+    assert "tradesync check mappings" in told
 
 
 @pytest.mark.rule("MI-1", "VE-3")

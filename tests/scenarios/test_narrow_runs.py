@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sync.cli.scope import FLOW_NAMES
-from sync.domain.ids import CustomerId
+from sync.domain.ids import CustomerId, Sku
 from sync.domain.order import OrderState
 from sync.domain.sales_order import ErpOrderState, LineStatus
 from sync.errors import Misconfigured
@@ -71,6 +71,27 @@ def test_a_flow_does_not_run_for_more_than_was_asked_for(
     assert not list(world.store.shown_customer_ids())
     with pytest.raises(Misconfigured, match=part):
         world.run(flow, dry_run=True, **{part: GIVEN[part]})
+
+
+@pytest.mark.rule("OP-2", "OP-3")
+def test_a_customer_without_prices_of_their_own_is_told_where_others_stand(world: World) -> None:
+    world.erp.add_item(a.an_item(sku=Sku("SKU-NO-PRICE")))
+    world.run("prices")
+    theirs: dict[str, Any] = {"customer": HARBOUR.value}
+
+    result = world.run("prices", **theirs, sku="SKU-NO-PRICE")
+    assert (result.outcome, result.counts) == ("ok", {})
+    [told] = result.remarks
+    assert told.startswith(f"Neither side has a price of SKU-NO-PRICE that is customer {HARBOUR}'s")
+    assert told.endswith(f"tradesync explain price {HARBOUR} SKU-NO-PRICE")
+
+    assert world.run("prices", **theirs, sku=a.SKU.value).remarks == []
+    rehearsed = world.run("prices", **theirs, sku=a.SKU.value, dry_run=True)
+    assert (rehearsed.counts, rehearsed.remarks[1:]) == ({}, [])
+    assert "Neither" not in "".join(rehearsed.remarks)
+    assert world.run("prices", sku="SKU-NO-PRICE").remarks == []
+    unknown = world.run("prices", **theirs, sku="SKU-0")
+    assert (unknown.outcome, unknown.remarks) == ("failed", [])
 
 
 @pytest.mark.rule("OP-2")

@@ -80,3 +80,5 @@ def _judge(context: Context, lookups: Lookups, result: FlowResult, order: StoreO
         told = outcome.sentence
     if len(result.samples) < TOLD:
         result.samples.append(f"{order.number}: {told}")
+    else:
+        result.unnamed += 1

@@ -57,6 +57,12 @@ from sync.routing import Usable
 log = structlog.get_logger()
 
 
+_NOT_IN_FORCE = (
+    "waits until the mapping in force names it; the next run looks again (tradesync resync"
+    " registrations), and tradesync check mappings tells what is wrong with the files"
+)
+
+
 class Moved(Exception):
     """The entry moved since it was read: somebody else is at it."""
 
@@ -296,7 +302,7 @@ class Desk:
         that the organisation orders for it.
         """
         if not self._in_force(entry):
-            self._wait(entry, "waiting_for_mapping", "waits until the mapping in force names it")
+            self._wait(entry, "waiting_for_mapping", _NOT_IN_FORCE)
             return None
         customer_id = entry.customer_id
         assert customer_id is not None  # noqa: S101 - known since it was mapped

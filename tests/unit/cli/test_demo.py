@@ -35,6 +35,10 @@ def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(sampled: O
     assert [each["flow"] for each in first.json["flows"]] == list(FLOWS)
     assert first.json["orders"]["acknowledged"] == GOOD_ORDERS
     assert first.json["writes"] > 500
+    added = {each["flow"]: each for each in first.json["flows"] if "added" in each["counts"]}
+    for flow in ("accounts", "prices", "documents"):
+        told = added[flow]
+        assert told["counts"]["added"] == len(told["samples"]) + told["unnamed"]
     assert all(row["fix"] for row in first.json["quarantined"])
     log_file = sampled.site.root / "var" / "demo.log"
     assert "order.quarantined" in log_file.read_text()
@@ -42,6 +46,8 @@ def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(sampled: O
     assert second.code == 0
     assert second.err == ""
     assert "Nothing to do: both sides agree, and nothing was written." in second.out
+    assert "The cycle and what followed it took " in second.out
+    assert "the cycle and what follows it 5 s" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_flow_that_is_refused_is_told_last_and_keeps_no_daemon_from_running(

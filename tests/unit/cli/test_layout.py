@@ -115,6 +115,56 @@ def test_one_is_told_as_one_and_every_flow_fits_its_column(
     assert len(places) == 1
 
 
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ({}, "... and 33910 more (--json names 17 of them)"),
+        ({"all_in_json": True}, "... and 33910 more (--json lists all of them)"),
+        ({"has_json": False}, "... and 33910 more"),
+    ],
+)
+def test_how_many_changes_are_not_told_is_said_of_all_there_were(
+    capsys: pytest.CaptureFixture[str], given: dict[str, bool], told: str
+) -> None:
+    names = [f"add {number}" for number in range(20)]
+    prices = FlowResult("prices", counts={"added": 33913}, samples=names, unnamed=33893)
+    show_result(prices, lines=3, **given)
+    assert capsys.readouterr().out.splitlines() == [
+        "prices          33913 added",
+        *("    add 0", "    add 1", "    add 2"),
+        f"    {told}",
+    ]
+    show_result(prices, lines=20)
+    assert capsys.readouterr().out.splitlines()[-1] == "    ... and 33893 more"
+    show_result(FlowResult("accounts", counts={"added": 20}, samples=names))
+    assert capsys.readouterr().out.splitlines()[-1] == "    ... and 8 more (--json shows them)"
+
+
+def test_what_a_person_should_know_is_told_behind_however_many_changes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names, known = [f"add {number}" for number in range(5)], "The ERP has no customer 000199."
+    show_result(FlowResult("accounts", samples=names, remarks=[known]), lines=3, has_json=False)
+    assert capsys.readouterr().out.splitlines()[-2:] == ["    ... and 2 more", f"    {known}"]
+    show_result(FlowResult("prices", remarks=[known] * 20))
+    told = capsys.readouterr().out.splitlines()
+    assert told.count(f"    {known}") == 12
+    assert told[-1] == "    ... and 8 more remarks (--json shows them)"
+
+
+@pytest.mark.parametrize("outcome", ["failed", "refused", "try_later", "cancelled"])
+def test_a_flow_that_did_not_get_through_is_not_said_to_have_nothing_to_do(
+    capsys: pytest.CaptureFixture[str], outcome: str
+) -> None:
+    show_result(FlowResult("prices", outcome, message="Nothing found: there is no customer 102."))
+    assert capsys.readouterr().out.splitlines() == [
+        f"prices          [{outcome}]",
+        "    Nothing found: there is no customer 102.",
+    ]
+    show_result(FlowResult("prices", outcome, counts={"added": 2}))
+    assert capsys.readouterr().out == f"prices          [{outcome}] 2 added\n"
+
+
 def test_a_document_is_told_a_person_in_words_and_whole() -> None:
     order = a.a_web_order()
     lines = document_lines(encode(order))

@@ -572,7 +572,7 @@ def test_a_plan_of_prices_tells_old_and_new_amounts_some_in_lines_and_all_as_jso
         assert (each["currency"], each["unit"]) != ("", "")
         assert Decimal(each["min_quantity"]) > 0
     lines = fresh("plan", "prices").out.splitlines()
-    first, last = lines[1], lines[-1]
+    first, behind = lines[1], lines[1 + SAMPLES]
     one = changes[0]
     unit = f"{one['currency']} per {one['unit']} from {one['min_quantity']}"
     assert f"change {one['sku']} for {one['audience']}: " in first
@@ -581,7 +581,8 @@ def test_a_plan_of_prices_tells_old_and_new_amounts_some_in_lines_and_all_as_jso
     assert f": {amounts[0]}" in first
     assert f" -> {amounts[1]}" in first
     others = len(changes) - SAMPLES
-    assert last.strip() == f"... and {others} more changes of prices (--json lists all of them)"
+    assert (len(planned["samples"]), planned["unnamed"]) == (SAMPLES, others)
+    assert behind.strip() == f"... and {others} more (--json lists all of them)"
 
     every = fresh("plan", "all", "--json").json
     assert [each["flow"] for each in every if "changes" in each] == ["prices"]

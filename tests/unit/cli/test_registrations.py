@@ -41,6 +41,9 @@ def test_the_queue_shows_what_is_missing_and_all_shows_what_is_over(operator: Op
     everything = operator("registrations", "list", "--all", "--json").json
     over = {row["application"]: row["standing"] for row in everything if row not in queue}
     assert over == {"app-1005": "personal account", "app-1006": "personal account"}
+    hint = "2 others are over: --all lists what is over, too."
+    assert operator("registrations", "list").out.splitlines()[-1] == hint
+    assert hint not in operator("registrations", "list", "--all").out
 
 
 def test_a_known_company_is_proposed_with_reasons(operator: Operator) -> None:
@@ -55,18 +58,49 @@ def test_a_known_company_is_proposed_with_reasons(operator: Operator) -> None:
 def test_an_approval_is_carried_out_up_to_an_active_account(site: Operator) -> None:
     said = site("registrations", "approve", NEW, "--create", *WHY)
     assert said.code == Exit.DONE, said
-    assert standing(site, NEW) == "8 approved"
+    assert standing(site, NEW) == "approved (status 8)"
     assert site("resync", "registrations").code == Exit.DONE
-    assert standing(site, NEW) == "8 approved, mapped"
+    assert standing(site, NEW) == "approved (status 8), mapped"
     table = (site.site.root / "mappings" / "customers.csv").read_text()
     assert table.endswith(f"W00001,org-{NEW},,,application {NEW}: checked\n")
     assert site("resync", "registrations").code == Exit.DONE
-    assert standing(site, NEW) == "9 active"
+    assert standing(site, NEW) == "active (status 9)"
     query = f"SELECT status FROM organisations WHERE organisation = 'org-{NEW}'"
     rows = site.site.rows(site.site.database("store"), query)
     assert [tuple(row) for row in rows] == [(9,)]
     checked = site("check", "mappings")
     assert f"org-{NEW}" not in checked.out
+
+
+def test_each_step_of_an_approval_names_the_next_one(site: Operator) -> None:
+    def listed(application: str) -> str:
+        lines = site("registrations", "list").out.splitlines()
+        return next(each for each in lines if each.startswith(application))
+
+    run = "the next run of registrations, or now: tradesync resync registrations"
+    assert "  waits for the applicant  they hand in what is missing; " in listed(BARE)
+    assert "  waits for staff " in listed(NEW)
+    pending = site("registrations", "show", BARE, "--json").json
+    assert (pending["why"], pending["fix"], pending["waits_for"]) == (None, None, "the applicant")
+
+    said = site("registrations", "approve", BARE, "--create", "--despite-missing", *WHY).out
+    assert said.rstrip().endswith(": tradesync resync registrations, then tradesync resync all.")
+    assert listed(BARE).endswith(run)
+    told = site("resync", "registrations").out
+    assert "1 customer created" in told
+    assert f"{BARE}: waits until the mapping in force names it; the next run looks again" in told
+    assert "its line in the mapping to be in force, and customer W00001 to be" in listed(BARE)
+    assert listed(BARE).endswith(run)
+    shown = site("registrations", "show", BARE).out
+    assert f"    way on: {run}" in shown
+    site("resync", "all")
+
+    assert standing(site, BARE) == "active (status 9)"
+    shown = site("registrations", "show", BARE).out
+    assert "  customer: W00001\n" in shown
+    assert "may be customer" not in shown, "it is the one that was made of it"
+    assert "a new customer, without sellers_permit: checked" in shown
+    assert "way on" not in shown
 
 
 @pytest.mark.parametrize(
@@ -92,6 +126,7 @@ def test_nobody_is_linked_by_a_guess(operator: Operator, words: tuple[str, ...],
         (("reject", "app-9"), "way out: see which there are: tradesync registrations list"),
         (("review", NEW, "verification-1", "--dry-run"), ""),
         (("request-documents", NEW, "resale_certificate"), "handed in already"),
+        (("request-documents", NEW, "resale_certificate"), f"tradesync registrations show {NEW}"),
     ],
 )
 def test_what_cannot_be_decided_says_why(site: Operator, words: tuple[str, ...], told: str) -> None:
@@ -111,7 +146,7 @@ def test_a_dry_run_decides_nothing(site: Operator) -> None:
         assert said.code == Exit.DONE, said
         assert "would be" in said.out
         assert site("registrations", *words, *WHY, "--dry-run", "--json").json["dry_run"] is True
-    assert standing(site, KNOWN) == "1 applied"
+    assert standing(site, KNOWN) == "applied (status 1)"
 
 
 def test_staff_ask_for_a_document_and_reject_with_a_word_to_the_applicant(site: Operator) -> None:
@@ -120,12 +155,14 @@ def test_staff_ask_for_a_document_and_reject_with_a_word_to_the_applicant(site: 
     assert site("registrations", *asked, *WHY).code == Exit.DONE
     told = site("registrations", "show", KNOWN, "--json").json
     assert (told["standing"], told["missing"], told["message"]) == (
-        "2 documents pending",
+        "documents pending (status 2)",
         ["bank_statement"],
         "Please send it.",
     )
     assert site("registrations", "reject", KNOWN, *WHY).code == Exit.DONE
     assert standing(site, KNOWN) == "rejected"
+    again = site("registrations", "reject", KNOWN, *WHY)
+    assert f"way out: see what became of it: tradesync registrations show {KNOWN}" in again.err
     actions = site.site.rows(site.site.state, "SELECT action FROM audit ORDER BY id")
     assert [each for (each,) in actions if each.startswith("registration.")] == [
         "registration.reviewed",

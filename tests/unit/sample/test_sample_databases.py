@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sync.domain.ids import StoreId, WebOrderId
 from sync.domain.order import UnreadableOrder, WebOrder
 from sync.sample import build_sample, sample_is_built
-from sync.sample.build import Sample, counted, make_sample
+from sync.sample.build import Sample, SampleCounts, counted, make_sample
 from sync.sample.erp_schema import FIRST_ORDER_NUMBER, erp, sales_order, ship_to
 from sync.stores.embedded import schema
 from sync.stores.embedded.adapter import EmbeddedStore
@@ -200,3 +200,15 @@ def test_numbers_are_kept_to_the_last_digit_on_sqlite(copied: Site) -> None:
         kept = connection.execute(text("SELECT DISTINCT total FROM invoice")).scalar_one()
         assert kept == "123456789012345.6789"
     engine.dispose()
+
+
+def test_what_the_sample_holds_is_told_in_words() -> None:
+    counts = SampleCounts(
+        *(54, 108, 2000, 18644, 500), organisations=44, users=143, good_orders=270,
+        wrong_orders=79, applications=7,
+    )  # fmt: skip
+    assert str(counts) == (
+        "54 customers with 108 ship-tos and 500 invoices, 2,000 items with 18,644 prices;"
+        " 44 organisations, 143 users, 349 web orders (79 of them with something wrong)"
+        " and 7 applications"
+    )

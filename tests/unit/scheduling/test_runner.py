@@ -15,6 +15,7 @@ from sync.flows.cycle import FLOWS
 from sync.ports.state import RequestState
 from sync.scheduling.pulse import Pulse
 from sync.scheduling.runner import Runner
+from sync.testing import builders as a
 from sync.testing.clock import ManualClock
 from tests.scenarios.world import HARBOUR, MILL, harbour_order, mill_order
 from tests.unit.scheduling.conftest import Line
@@ -119,6 +120,20 @@ def test_a_request_ends_with_what_was_changed(runner: Runner, line: Line) -> Non
     assert done.message == "add C-1001"
     assert line.request(second).result["imported"] == 2
     assert sorted(line.flows()) == ["accounts", "orders"]
+
+
+@pytest.mark.rule("OP-2")
+def test_a_request_that_changes_much_says_how_much_it_does_not_name(
+    runner: Runner, line: Line
+) -> None:
+    line.ask("accounts")
+    for number in range(70):
+        line.erp.add_invoice(a.an_invoice(number=InvoiceNumber(f"INV-{number:03}")))
+    request = line.ask("invoices")
+    runner.requests(line.pipeline)
+    done = line.request(request)
+    *named, more = done.message.splitlines()
+    assert (len(named), more) == (20, f"... and {done.result['added'] - 20} more")
 
 
 @pytest.mark.rule("OP-9")
