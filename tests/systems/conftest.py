@@ -30,6 +30,7 @@ NOT_CLAIMED = frozenset(
         "medusa does not claim FindsShownAccountOrders",
         "medusa does not claim FindsShownDocuments",
         "medusa does not claim FindsShownInvoices",
+        "medusa does not claim FindsWebOrders",
         "medusa does not claim ListsChannels",
         "medusa does not claim ListsVerifiedUsers",
         "medusa does not claim MirrorsAccountOrders",
