@@ -12,6 +12,7 @@ from sync.cli.output import Exit, counted, emit, json_option
 from sync.cli.progress import terminal_progress
 from sync.cli.scope import NamedChoice
 from sync.cli.site import settings_of, site_options
+from sync.cli.ways_out import way_out
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
@@ -113,17 +114,35 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
         try:
             found.extend((where, each) for each in system.check())
         except SyncError as error:
-            found.append((where, _error(where, str(error), "See whether the system is up.")))
+            found.append((where, _error(where, str(error), way_out(error))))
     found.extend(("flows", each) for each in serving_findings(line.erp, line.store))
-    found.extend(("erp", each) for each in _feeds(line))
+    found.extend(("erp", each) for each in _feeds(line, found))
     found.extend(("files", each) for each in _papers(line))
     found.extend(("files", each) for each in _uploads(line))
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
     found.extend(_settling(line))
     found.extend(("store", each) for each in _moving(line))
-    found.extend(("mapping", each) for each in _live_findings(line, progress))
+    found.extend(("mapping", each) for each in _live_findings(line, progress, found))
     return found
+
+
+Told = list[tuple[str, "Finding"]]
+"""What was found so far, each with where."""
+
+
+def _uncompared(subject: str, what: str, error: SyncError, told: Told) -> Finding:
+    """A comparison that a system kept from being made.
+
+    Where the system's own check told the cause already, this only follows from it.
+    """
+    from sync.ports.erp import FindingLevel
+
+    for where, cause in told:
+        if cause.level is FindingLevel.ERROR and cause.message in str(error):
+            said = f"not compared with {what} yet, for the reason told of {where}: {cause.subject}"
+            return _warning(subject, said, "Follow the way out told there, then check again.")
+    return _error(subject, f"not compared with {what}: {error}", way_out(error))
 
 
 def _papers(line: Pipeline) -> list[Finding]:
@@ -142,14 +161,13 @@ def _uploads(line: Pipeline) -> list[Finding]:
     return []
 
 
-def _feeds(line: Pipeline) -> list[Finding]:
+def _feeds(line: Pipeline, told: Told) -> list[Finding]:
     from sync.flows.feed_findings import feed_findings
 
     try:
         return feed_findings(line.erp)
     except SyncError as error:
-        told = f"not compared with the statements for single owners: {error}"
-        return [_error("price feeds", told, "See what is said of these statements, and of the ERP")]
+        return [_uncompared("price feeds", "the statements for single owners", error, told)]
 
 
 def _moving(line: Pipeline) -> list[Finding]:
@@ -226,15 +244,14 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
     return found
 
 
-def _live_findings(line: Pipeline, progress: Progress) -> list[Finding]:
+def _live_findings(line: Pipeline, progress: Progress, told: Told) -> list[Finding]:
     """What the mapping says and the live ERP does not have (WA-2c)."""
     from sync.mapping_check import mapping_findings
 
     try:
         return mapping_findings(line.context(progress))
     except SyncError as error:
-        told = f"not compared with the systems: {error}"
-        return [_error("mapping", told, "See whether the system is up.")]
+        return [_uncompared("assignments", "the systems", error, told)]
 
 
 def _record(where: str, finding: Finding) -> dict[str, object]:

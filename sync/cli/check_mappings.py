@@ -14,6 +14,7 @@ import click
 from sync.cli.output import Exit, emit
 from sync.cli.progress import terminal_progress
 from sync.cli.site import opened
+from sync.cli.ways_out import way_out
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ ERROR, WARNING = "error", "warning"
 class _Noted:
     """One finding at its place, from 1: of a whole file it is where that begins.
 
-    ``text`` is what is written there, empty where nothing is.
+    ``file`` is one of the folder's, or the settings with their path; ``text`` is what is
+    written there, empty where nothing is.
     """
 
     level: str
@@ -73,8 +75,12 @@ def check_mappings(
         else:
             with terminal_progress(enabled=not as_json) as progress:
                 new = last_good is None and _is_new(judged.mapping)
-                live = _in_systems(line, judged, Spots(texts), progress, new=new)
-                found = [*_in_files(judged), *live]
+                live = _in_systems(line, judged, Spots(texts), progress)
+                found = [*_in_files(judged)]
+                try:
+                    found += live
+                except SyncError as error:
+                    found.append(_uncompared(site, error, new=new))
     if lines:
         for each in found:
             click.echo(_scrubbed(each.as_line(folder)))
@@ -95,30 +101,34 @@ def _noted(level: str, each: FileProblem) -> _Noted:
     return _Noted(level, each.file, line, column, each.text, each.message, each.remedy)
 
 
+def _uncompared(site: str | None, error: SyncError, *, new: bool) -> _Noted:
+    """Where the systems are described: no line of a mapping file keeps them from answering.
+
+    Those of a ``new`` site need not be there yet.
+    """
+    from sync.settings import resolve_site
+
+    level, settings = WARNING if new else ERROR, str(resolve_site(site, os.environ).settings_file)
+    said = f"not compared with the systems: {error}"
+    return _Noted(level, settings, 1, 1, "", said, way_out(error))
+
+
 def _in_systems(
-    line: Pipeline, judged: CheckedFiles, spots: Spots, progress: Progress, *, new: bool
+    line: Pipeline, judged: CheckedFiles, spots: Spots, progress: Progress
 ) -> Iterator[_Noted]:
-    """What the live systems lack; those of a ``new`` site need not be there yet.
+    """What the live systems lack. Raises what they raise, before the first finding.
 
     Of files with a mistake in them only whom the lines name that can be read: what
     follows from all of them together nobody can tell yet.
     """
     from sync.assignment_check import IN_STORE
-    from sync.mapping.reading import CHANNELS, CUSTOMERS
+    from sync.mapping.reading import CUSTOMERS
     from sync.mapping_check import mapping_findings
     from sync.ports.erp import FindingLevel
 
     if judged.readable is None:
         return
-    try:
-        found = mapping_findings(line.context_on(judged.readable, progress))
-    except SyncError as error:
-        remedy = "see whether the system is up, then check again"
-        said = f"not compared with the systems: {error}"
-        level = WARNING if new else ERROR
-        yield _Noted(level, CHANNELS, 1, 1, "", said, remedy)
-        return
-    for each in found:
+    for each in mapping_findings(line.context_on(judged.readable, progress)):
         if each.level is not FindingLevel.OK:
             if judged.mapping is None and not each.place.rpartition(":")[2].isdigit():
                 continue

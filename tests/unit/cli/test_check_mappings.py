@@ -247,8 +247,11 @@ def test_every_finding_has_its_place_and_the_word_that_is_wrong_in_each_shape(
 def test_a_system_that_is_away_is_told_in_the_shape_of_a_place_too(fresh: Operator) -> None:
     fresh.site.database("erp").unlink()
     [told] = fresh("check", "mappings", "--json").json
-    assert (told["file"], told["line"], told["column"]) == ("channels.yaml", 1, 1)
+    settings = str(fresh.site.root / "config" / "tradesync.toml")
+    assert (told["file"], told["line"], told["column"]) == (settings, 1, 1)
     assert told["message"].startswith("not compared with the systems: ")
+    assert told["remedy"] == "Correct what is named here, then try again."
+    assert fresh("check", "mappings", "--lines").out.startswith(f"{settings}:1:1: error: ")
 
 
 @pytest.mark.rule("OP-4")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sync.cli.output import Exit
+from sync.errors import TryLater
 from sync.planning.spool import SAMPLES
 from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS, SampleSite
 from tests.unit.cli.conftest import Operator
@@ -42,11 +43,30 @@ def test_check_goes_on_when_a_system_is_away_and_ends_with_1(fresh: Operator) ->
     said = fresh("check", "--json")
     assert said.code == Exit.FAILED
     wrong = [row for row in said.json if row["level"] == "error"]
-    assert {row["where"] for row in wrong} >= {"main: erp"}
-    compared = [row["message"] for row in wrong if row["where"] == "main: mapping"]
-    assert all(each.startswith("not compared with the systems: ") for each in compared)
-    assert compared
+    assert [row["where"] for row in wrong] == ["main: erp"]
+    followed = [row for row in said.json if row["level"] == "warning"]
+    assert {row["subject"] for row in followed} == {"price feeds", "assignments"}
+    cause = f"yet, for the reason told of erp: {wrong[0]['subject']}"
+    assert all(row["message"].endswith(cause) for row in followed)
     assert any(row["where"] == "main: store" and row["level"] == "ok" for row in said.json)
+
+
+def test_check_tells_what_no_check_of_a_system_told_before_with_its_own_way_out(
+    fresh: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system may go away between its own check and the comparison."""
+
+    def goes_away(context: object) -> object:
+        raise TryLater("the ERP does not answer")
+
+    monkeypatch.setattr("sync.mapping_check.mapping_findings", goes_away)
+    fresh.site.database("store").unlink()
+    said = fresh("check", "--json")
+    assert said.code == Exit.FAILED
+    store, wrong = [row for row in said.json if row["level"] == "error"]
+    assert (store["where"], wrong["where"]) == ("main: store", "main: mapping")
+    assert wrong["message"] == "not compared with the systems: the ERP does not answer"
+    assert wrong["remedy"] == "See whether the system is up, then try again."
 
 
 @pytest.mark.rule("OP-4")
