@@ -19,7 +19,7 @@ from erp_adapters.csv_folder.layout import OPTIONAL, SHEETS
 from erp_adapters.csv_folder.order_file import ADDRESS_LINES, key_of, render
 from erp_adapters.csv_folder.outbox import Outbox
 from erp_adapters.csv_folder.settings import Settings
-from erp_adapters.csv_folder.tables import Row, Table, Tables, Unreadable
+from erp_adapters.csv_folder.tables import FileMissing, Row, Table, Tables, Unreadable
 from sync.domain.account import Account, BillTo, Contact, Item, Location, ShipTo
 from sync.domain.ids import CustomerId, IdempotencyKey, Sku
 from sync.domain.invoice import Invoice
@@ -32,7 +32,7 @@ from sync.domain.sales_order import (
     OrderStatus,
     SalesOrder,
 )
-from sync.errors import Conflict, Rejected, SyncError
+from sync.errors import Conflict, Rejected, SyncError, TryLater
 from sync.kit.contacts import ContactAnswers
 from sync.kit.disk import Disk, FileSystem
 from sync.kit.foreseeing import refusal_of
@@ -48,6 +48,9 @@ from sync.ports.erp import (
 
 SILENT_AFTER = timedelta(hours=24)
 """An order that the answer file has not named for so long is told by a check."""
+
+
+_LAYOUT = "correct the ERP's export; erp_adapters/csv_folder/README.md lists files and columns"
 
 
 class _Base:
@@ -83,6 +86,9 @@ class _Base:
         return self._unreadable.take()
 
     def check(self) -> Sequence[Finding]:
+        gone = self._gone()
+        if gone is not None:
+            return (gone,)  # nothing else can be said then
         found = [self._look_at(name) for name in self._read_names]
         folders = (self._outbox.orders, self._outbox.sent)
         found += [_folder_finding(folder, self._files) for folder in folders]
@@ -93,14 +99,29 @@ class _Base:
                 found.append(Finding("locks", FindingLevel.WARNING, trouble, REMEDY))
         return tuple(found)
 
+    def _gone(self) -> Finding | None:
+        """That the exchange folder itself is not there, or cannot be looked at."""
+        folder = self._tables.folder
+        remedy = "mount the share, or correct the option folder"
+        try:
+            if self._files.facts(folder) is not None:
+                return None
+            said = "the folder is not there"
+        except OSError as error:
+            said, remedy = error.strerror or type(error).__name__, "let the service read there"
+        return Finding("folder", FindingLevel.ERROR, f"{folder}: {said}", remedy)
+
     def _look_at(self, name: str) -> Finding:
         subject = f"file {SHEETS[name].file_name}"
         try:
             rows = len(self._tables.get(name).rows)
+        except FileMissing as error:
+            return Finding(subject, FindingLevel.ERROR, error.what, error.remedy)
+        except TryLater as error:
+            remedy = "let the ERP write it whole under another name, then rename it"
+            return Finding(subject, FindingLevel.ERROR, str(error), remedy)
         except SyncError as error:
-            return Finding(
-                subject, FindingLevel.ERROR, str(error), "correct the ERP's export, see the README"
-            )
+            return Finding(subject, FindingLevel.ERROR, str(error), _LAYOUT)
         if rows == 0 and name == "customers":
             return Finding(subject, FindingLevel.WARNING, "names no account at all", "")
         return Finding(subject, FindingLevel.OK, f"{rows} rows")

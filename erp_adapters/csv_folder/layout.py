@@ -126,3 +126,8 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "shipments": ("order_shipments", "order_line_status"),
 }
 """A word of the option ``without`` -> the files that such an ERP does not write."""
+
+
+def word_of(name: str) -> str | None:
+    """The word that leaves this sheet's file out; None for one that every ERP must write."""
+    return next((word for word, names in OPTIONAL.items() if name in names), None)

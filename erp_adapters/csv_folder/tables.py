@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from erp_adapters.csv_folder.layout import SHEETS, Sheet
+from erp_adapters.csv_folder.layout import SHEETS, Sheet, word_of
 from sync.domain.ids import CustomerId
 from sync.errors import Misconfigured, TryLater
 from sync.kit.disk import FileFacts, FileSystem, there, translated
@@ -56,6 +56,22 @@ class Table:
         return [row for value in dict.fromkeys(values) for row in index.get(value, ())]
 
 
+class FileMissing(TryLater):
+    """A file that the ERP writes, and that is not there; ``what`` and ``remedy`` in turn."""
+
+    def __init__(self, path: Path, sheet: Sheet) -> None:
+        word = word_of(sheet.name)
+        self.what = f"{path} is not there"
+        self.remedy = (
+            f"wait for the ERP's next export, or add {word!r} to the option without if this ERP"
+            " never writes it"
+            if word is not None
+            else "wait for the ERP's next export; every ERP must write it, with its head alone"
+            " where there is nothing to tell"
+        )
+        super().__init__(f"{self.what}: {self.remedy}")
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     separator: str = ","
@@ -85,10 +101,7 @@ class Tables:
         with self._lock, translated(f"reading {sheet.file_name}", self.folder):
             facts = self._files.facts(path) if there(self._files, path) else None
             if facts is None:
-                raise TryLater(
-                    f"{path} is not there: wait for the ERP's next export, or name it under"
-                    " `without` if this ERP never writes it"
-                )
+                raise FileMissing(path, sheet)
             held = self._held.get(name)
             if held is None or held[0] != facts:
                 held = (facts, Table(sheet, tuple(self._rows(sheet, path))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.domain.ids import ChannelId
     from sync.flows.context import Progress
+    from sync.mapping.spots import Spots
     from sync.ports.erp import Erp, Finding
     from sync.ports.files import HoldsFiles
     from sync.ports.store import Store
@@ -246,12 +248,23 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
 
 def _live_findings(line: Pipeline, progress: Progress, told: Told) -> list[Finding]:
     """What the mapping says and the live ERP does not have (WA-2c)."""
+    from sync.mapping.spots import Spots
     from sync.mapping_check import mapping_findings
 
     try:
-        return mapping_findings(line.context(progress))
+        found = mapping_findings(line.context(progress))
+        spots = Spots(line.mapping.current()[0].files)
+        return [_with_line(each, spots) for each in found]
     except SyncError as error:
         return [_uncompared("assignments", "the systems", error, told)]
+
+
+def _with_line(finding: Finding, spots: Spots) -> Finding:
+    """Of what a file says at several places each is a finding of its own."""
+    if not finding.place.endswith(".yaml"):
+        return finding  # it names its line, or no line can cure it
+    spot = spots.of(finding.place, finding.path, finding.text)
+    return replace(finding, place=f"{spot.file}:{spot.line}")
 
 
 def _record(where: str, finding: Finding) -> dict[str, object]:

@@ -8,6 +8,7 @@ AccessDenied and Misconfigured besides what it names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -690,7 +691,10 @@ class WrittenCapabilities(Protocol):
 
 
 def lacking(system: object, wanted: Iterable[type], name: str) -> str | None:
-    """What of these the system cannot do, in the words of whoever can add it; None: nothing."""
+    """What of these the system cannot do, in the words of whoever can add it; None: nothing.
+
+    A profile lacks statements; of any other adapter only is said what it does not do.
+    """
     missing = [each.__name__ for each in wanted if not isinstance(system, each)]
     if not missing:
         return None
@@ -700,7 +704,14 @@ def lacking(system: object, wanted: Iterable[type], name: str) -> str | None:
             what = "statement" if len(missing) == 1 else "statements"
             told = ", ".join(written[each] for each in missing)
             return f"{name}'s profile lacks the {what} {told}"
-    return f"{name} lacks {', '.join(missing)}"
+    deeds = [_deed(each) for each in missing]
+    return f"{name}'s adapter does not {' or '.join(deeds)}"
+
+
+def _deed(capability: str) -> str:
+    """ "read customer parts", of ReadsCustomerParts: each is named as what its owner does."""
+    verb, *things = (word.lower() for word in re.findall("[A-Z][a-z]+", capability))
+    return " ".join([verb.removesuffix("s"), *things])
 
 
 @runtime_checkable

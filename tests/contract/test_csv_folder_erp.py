@@ -529,9 +529,39 @@ def test_a_check_names_every_file_and_folder_that_is_wrong(tmp_path: Path, world
     (world.folder / "items.csv").write_text("sku\n")
     (world.folder / "sent").rmdir()
 
-    wrong = {f.subject for f in adapter(tmp_path).check() if f.level is FindingLevel.ERROR}
+    (world.folder / "order_status.csv").unlink()
+    (world.folder / "ship_tos.csv").write_text("customer_id")
 
-    assert wrong == {"file prices.csv", "file items.csv", "folder sent"}
+    wrong = {f.subject: f for f in adapter(tmp_path).check() if f.level is FindingLevel.ERROR}
+
+    files = {"prices", "items", "order_status", "ship_tos"}
+    assert wrong.keys() == {*(f"file {name}.csv" for name in files), "folder sent"}
+    prices = wrong["file prices.csv"]
+    assert prices.message == f"{world.folder / 'prices.csv'} is not there"
+    assert "add 'prices' to the option without" in prices.remedy
+    assert "every ERP must write it" in wrong["file order_status.csv"].remedy
+    assert "README.md lists files and columns" in wrong["file items.csv"].remedy
+    assert "rename it" in wrong["file ship_tos.csv"].remedy
+
+
+@pytest.mark.parametrize("way", ["gone", "shut"])
+def test_a_check_tells_once_that_the_folder_cannot_be_looked_at(
+    tmp_path: Path, world: CsvWorld, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "gone":
+        world.folder.rename(tmp_path / "unmounted")
+    else:
+        monkeypatch.setattr(Disk, "facts", _denied)
+
+    [told] = adapter(tmp_path).check()
+
+    assert (told.level, told.subject) == (FindingLevel.ERROR, "folder")
+    assert told.message.startswith(f"{world.folder}: ")
+    assert ("mount the share" if way == "gone" else "let the service read") in told.remedy
+
+
+def _denied(disk: Disk, path: Path) -> None:
+    raise PermissionError(13, "Permission denied", str(path))
 
 
 def test_a_check_names_an_order_that_nobody_answered(tmp_path: Path, world: CsvWorld) -> None:

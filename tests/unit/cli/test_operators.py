@@ -51,6 +51,15 @@ def test_check_goes_on_when_a_system_is_away_and_ends_with_1(fresh: Operator) ->
     assert any(row["where"] == "main: store" and row["level"] == "ok" for row in said.json)
 
 
+@pytest.mark.rule("OP-4", "WA-2c")
+def test_check_tells_a_group_at_each_line_that_declares_it(fresh: Operator) -> None:
+    with closing(sqlite3.connect(fresh.site.database("erp"))) as erp, erp:
+        erp.execute("UPDATE customer SET status = 'I' WHERE customer_no = 'RETAIL-EU'")
+    rows = [row for row in fresh("check", "--json").json if row["subject"] == "customer RETAIL-EU"]
+    lines = {str(row["message"]).partition("(channels.yaml:")[2] for row in rows}
+    assert len(lines) == len(rows) > 1
+
+
 def test_check_tells_what_no_check_of_a_system_told_before_with_its_own_way_out(
     fresh: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

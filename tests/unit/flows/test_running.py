@@ -133,7 +133,7 @@ def test_rehearsal_is_not_recorded_as_a_run(context: Context) -> None:
 
 def test_capability_that_a_system_lacks_is_named(context: Context) -> None:
     assert needs(context.erp, ReadsAccounts, "the ERP").accounts([]) == {}
-    with pytest.raises(Misconfigured, match="the store lacks SubmitsOrders"):
+    with pytest.raises(Misconfigured, match="the store's adapter does not submit orders"):
         needs(context.store, SubmitsOrders, "the store")
 
 
