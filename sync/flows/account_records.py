@@ -23,6 +23,7 @@ from sync.flows.mirroring import (
     members_of_accounts,
     shown_ids,
     take_unreadable,
+    tell_if_none,
 )
 from sync.flows.moved import Moved, Numbered, account_of
 from sync.flows.retrying import Retrying
@@ -76,6 +77,7 @@ def mirror_records(
     Raises SuspiciousPlan.
     """
     mapped = members_of_accounts(context, scope)
+    tell_if_none(result, mapped, scope)
     touched = (
         touched_accounts(context, result, records.feed, scope, mapped, dry_run=dry_run)
         if records.feed is not None

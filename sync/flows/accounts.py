@@ -24,6 +24,7 @@ from sync.flows.mirroring import (
     members_of_accounts,
     shown_ids,
     take_unreadable,
+    tell_if_none,
     withdraw_retail_groups,
 )
 from sync.planning.accounts import (
@@ -56,6 +57,7 @@ def mirror_accounts(
     with Spool[CustomerId, AccountProfile](CustomerId, AccountProfile, hides) as spool:
         try:
             members = members_of_accounts(context, scope, remember=not dry_run)
+            tell_if_none(result, members, scope)
             planned = _plan(context, result, spool, scope, members, dry_run=dry_run)
         except (TryLater, AccessDenied, Misconfigured):
             # Where it is the store that is away, the first error says so already.

@@ -29,6 +29,7 @@ from sync.flows.mirroring import (
     members_of_accounts,
     shown_ids,
     take_unreadable,
+    tell_if_none,
     withdraw_retail_groups,
 )
 from sync.flows.moved import Moved, Numbered, account_of
@@ -70,6 +71,7 @@ def mirror_documents(
         return
     retrying = context.retrying()
     mapped = members_of_accounts(context, scope)
+    tell_if_none(result, mapped, scope)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     wanting = _Wanting(context, result, files, retrying)
     apart = Apart(retrying, sorted(mapped))

@@ -20,6 +20,7 @@ from sync.flows.mirroring import (
     members_of_accounts,
     shown_ids,
     take_unreadable,
+    tell_if_none,
     withdraw_retail_groups,
 )
 from sync.flows.moved import Moved, Numbered, account_of
@@ -44,6 +45,7 @@ def mirror_invoices(
     store = needs(context.store, MirrorsInvoices, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     mapped = members_of_accounts(context, scope)
+    tell_if_none(result, mapped, scope)
     touched = touched_accounts(context, result, Feed.INVOICES, scope, mapped, dry_run=dry_run)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]

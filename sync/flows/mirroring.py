@@ -54,6 +54,17 @@ def members_of_accounts(
     return {wanted: found[wanted]} if wanted in found else {}
 
 
+NOBODY_MAPPED = "No account is mapped, so the ERP was asked about none."
+
+
+def tell_if_none(
+    result: FlowResult, mapped: Mapping[CustomerId, Members], scope: ResyncScope
+) -> None:
+    """Say why a run has nothing to do where nobody is mapped: it tells nothing of the ERP."""
+    if not mapped and scope.customer is None and NOBODY_MAPPED not in result.remarks:
+        result.remarks.append(NOBODY_MAPPED)
+
+
 def in_erp(
     context: Context, retrying: Retrying, customer_ids: Collection[CustomerId]
 ) -> list[CustomerId]:

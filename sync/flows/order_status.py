@@ -64,6 +64,8 @@ def mirror_order_status(
             break
     if away is not None:
         raise away
+    if not seen and not scope.narrow:
+        result.remarks.append("No imported order is open, so the ERP was asked about none.")
     try:
         telling.finish()
     finally:

@@ -20,6 +20,7 @@ from sync.flows.mirroring import (
     members_of_accounts,
     shown_ids,
     take_unreadable,
+    tell_if_none,
     withdraw_retail_groups,
 )
 from sync.planning.plan import Change
@@ -45,6 +46,7 @@ def mirror_ship_tos(
     store = needs(context.store, MirrorsShipTos, "the store")
     withdraw_retail_groups(context, result, dry_run=dry_run)
     mapped = members_of_accounts(context, scope)
+    tell_if_none(result, mapped, scope)
     touched = touched_accounts(context, result, Feed.SHIP_TOS, scope, mapped, dry_run=dry_run)
     ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
     ids = [each for each in ids if touched.covers(each)]

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from sync.domain.account import Account
 from sync.domain.ids import CustomerId, StoreId
+from sync.domain.mapping import Source
 from sync.errors import (
     AccessDenied,
     Conflict,
@@ -21,9 +22,10 @@ from sync.errors import (
 )
 from sync.flows.context import Context, FlowResult, Limits, needs
 from sync.flows.cycle import FLOWS, run_cycle, run_flow
+from sync.flows.mirroring import NOBODY_MAPPED
 from sync.planning.guards import Guard
 from sync.ports.erp import ReadsAccounts, SubmitsOrders
-from sync.ports.state import RunRecord
+from sync.ports.state import ResyncScope, RunRecord
 from sync.routing import AccountMap
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
@@ -122,6 +124,28 @@ def test_successful_run_is_recorded_with_its_times_and_counts(context: Context) 
     run = last_run(context)
     assert (run.outcome, run.counts) == ("ok", result.counts)
     assert run.started_at == run.finished_at == context.clock.now()
+
+
+@pytest.mark.rule("OP-2", "OP-3")
+def test_run_says_that_nobody_is_mapped_where_it_asked_the_erp_about_no_account(
+    context: Context,
+) -> None:
+    """Files that are missing, or an ERP that is away, are not noticed by such a run."""
+    mapping = replace(context.mapping, assignments=(), precedence=(Source.MAPPING_FILE,))
+    nobody = replace(context, mapping=mapping, accounts=AccountMap.of(mapping))
+    told = {each.flow for each in run_cycle(nobody) if NOBODY_MAPPED in each.remarks}
+    assert told >= {"accounts", "ship_tos", "invoices", "balances", "account_orders"}
+    assert NOBODY_MAPPED not in run_flow(context, "invoices").remarks
+
+
+@pytest.mark.rule("OP-2", "OP-3")
+def test_run_says_that_no_order_is_open_where_it_asked_the_erp_about_none(
+    context: Context,
+) -> None:
+    said = "No imported order is open, so the ERP was asked about none."
+    assert said in run_flow(context, "order_status").remarks
+    a_channel = ResyncScope(channel="trade")
+    assert said not in run_flow(context, "order_status", a_channel).remarks
 
 
 @pytest.mark.rule("OP-2")
