@@ -56,13 +56,13 @@ def export(
     if judged.mapping is None:
         raise FilesRefused("the mapping files are refused, so nothing is exported", judged.problems)
     if file.resolve().parent == folder.resolve():
-        fail(f"{file} would count as a mapping file; write it into another folder")
+        fail(f"{file} would count as a mapping file", way_out="write it into another folder")
     rows = rows_in(texts)
     try:
         with file.open("w" if force else "x", encoding="utf-8-sig", newline="") as out:
             out.write(sheet(rows, _SEPARATORS[separator]))
     except FileExistsError:
-        fail(f"{file} is there already; name another one, or say --force")
+        fail(f"{file} is there already", way_out="name another one, or say --force")
     except OSError as error:
         fail(f"{file} cannot be written: {(error.strerror or type(error).__name__).lower()}")
     if as_json:

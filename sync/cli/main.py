@@ -9,7 +9,7 @@ imported only when that command is run or asked for its own help.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ import click
 
 from sync import __version__
 from sync.cli.garbage import search_less_often
-from sync.cli.output import EXIT_CODES, READER_GONE, reader_is_gone
+from sync.cli.output import EXIT_CODES, READER_GONE, reader_is_gone, refuse_as_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,21 @@ def quiet_without_reader() -> Iterator[None]:
         raise click.exceptions.Exit(READER_GONE) from None
 
 
+_WORDS = f"{__name__}.words"
+
+
+@contextmanager
+def usage_told_to_programs(words: Sequence[str]) -> Iterator[None]:
+    """Wrong usage that was to be answered with JSON is told so, beside the words on stderr."""
+    try:
+        yield
+    except click.UsageError as error:
+        if "--json" in words:
+            way_out = f"{error.ctx.command_path} --help" if error.ctx is not None else ""
+            refuse_as_json(error.format_message(), way_out, error.exit_code)
+        raise
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and summaries without importing them."""
 
@@ -75,12 +90,21 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         search_less_often()
-        with quiet_without_reader():
+        with quiet_without_reader(), usage_told_to_programs(ctx.meta[_WORDS]):
             return super().invoke(ctx)
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with quiet_without_reader():  # the help text is printed here
-            return super().make_context(*args, **kwargs)
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        words = [*args]  # parsing takes them out of the list
+        with quiet_without_reader(), usage_told_to_programs(words):  # the help is printed here
+            ctx = super().make_context(info_name, args, parent, **extra)
+        ctx.meta[_WORDS] = words
+        return ctx
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.entries)

@@ -193,10 +193,26 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def fail(message: str, exit_code: Exit = Exit.FAILED) -> NoReturn:
-    """Print ``message`` on stderr and end the command with ``exit_code``."""
-    click.echo(f"tradesync: {message}", err=True)
+def fail(message: str, exit_code: Exit = Exit.FAILED, *, way_out: str = "") -> NoReturn:
+    """Print ``message`` and ``way_out`` on stderr and end the command with ``exit_code``.
+
+    A program that asked for JSON gets the refusal as that, too.
+    """
+    between = " " if message.endswith(".") else "; "
+    click.echo(f"tradesync: {message}{between if way_out else ''}{way_out}", err=True)
+    command = click.get_current_context(silent=True)
+    if command is not None and command.params.get("as_json"):
+        refuse_as_json(message, way_out, exit_code)
     raise click.exceptions.Exit(exit_code)
+
+
+def refuse_as_json(message: str, way_out: str, exit_code: int) -> None:
+    """One object on stdout, of a command that was refused and so has no other answer.
+
+    ``way_out`` is null where none is known, or where the sentence of ``error`` ends in it.
+    """
+    told = {"error": message, "way_out": way_out or None, "code": int(exit_code)}
+    click.echo(json.dumps({key: _scrubbed(each) for key, each in told.items()}, ensure_ascii=False))
 
 
 def _scrubbed(value: object) -> object:

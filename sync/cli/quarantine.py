@@ -313,8 +313,9 @@ def _one(line: Pipeline, order: str) -> LedgerEntry:
         entry = state.ledger.entry(order_id)
     if entry is None:
         fail(
-            f"The ledger knows no order {order}; what the store has of it, and what was tried:"
-            f" tradesync explain order {order}"
+            f"The ledger knows no order {order}",
+            way_out="what the store has of it, and what was tried:"
+            f" tradesync explain order {order}",
         )
     return entry
 

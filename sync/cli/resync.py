@@ -126,7 +126,7 @@ def _confirm(line: Pipeline, plan_id: str | None, reason: str) -> None:
         before = next((each for each in state.plans.open() if each.plan_id == plan_id), None)
         held = state.plans.confirm(plan_id, actor(), line.clock.now())
         if before is None or held is None:
-            fail(f"There is no refused plan {plan_id}. `tradesync status` lists them.")
+            fail(f"There is no refused plan {plan_id}.", way_out="`tradesync status` lists them.")
         if before.confirmed_by is None:
             about = AuditRecord(RecordKind.PLAN, plan_id, f"refused: {held.reason}", "confirmed")
             now = line.clock.now()
@@ -313,6 +313,7 @@ def _cancel(line: Pipeline, request_id: str, reason: str, as_json: bool) -> None
             now = line.clock.now()
             state.audit.note(actor(), "resync.cancelled", request_id, reason, now, [about])
     if not done:
-        fail(f"Request {request_id} is not queued or running. `tradesync resync --list` shows all.")
+        told = f"Request {request_id} is not queued or running."
+        fail(told, way_out="`tradesync resync --list` shows all.")
     told = f"Request {request_id} will stop at the next change."
     click.echo(json.dumps({"cancelled": request_id}) if as_json else told)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sync.cli.output import READER_GONE, Exit, fail, reader_is_gone
-from sync.errors import AccessDenied, Misconfigured, StateInUse, SyncError, TryLater
+from sync.cli.output import READER_GONE, Exit, reader_is_gone, refuse_as_json
+from sync.cli.ways_out import way_out
+from sync.errors import Misconfigured, StateInUse, SyncError, TryLater
 
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
@@ -41,14 +42,12 @@ def guarded(command: Decorated) -> Decorated:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except Misconfigured as error:
-            fail(_said(error), Exit.MISCONFIGURED)
-        except StateInUse as error:
-            fail(_said(error), Exit.STATE_IN_USE)
-        except TryLater as error:
-            fail(_said(error), Exit.TRY_LATER)
-        except (AccessDenied, SyncError) as error:
-            fail(_said(error), Exit.FAILED)
+        except SyncError as error:
+            code = _code_of(error)
+            click.echo(f"tradesync: {_said(error)}", err=True)
+            if kwargs.get("as_json"):
+                refuse_as_json(str(error), way_out(error), code)
+            raise click.exceptions.Exit(code) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
@@ -56,9 +55,23 @@ def guarded(command: Decorated) -> Decorated:
                 raise click.exceptions.Exit(READER_GONE) from None
             # Nobody foresaw it: a traceback for whoever repairs it, secrets taken out.
             click.echo(_traced(error), err=True)
+            if kwargs.get("as_json"):
+                told = f"{type(error).__name__}: {error}"
+                refuse_as_json(told, "Report it with the traceback on stderr.", Exit.FAILED)
             raise click.exceptions.Exit(Exit.FAILED) from error
 
     return call  # type: ignore[return-value]
+
+
+def _code_of(error: SyncError) -> Exit:
+    match error:
+        case Misconfigured():
+            return Exit.MISCONFIGURED
+        case StateInUse():
+            return Exit.STATE_IN_USE
+        case TryLater():
+            return Exit.TRY_LATER
+    return Exit.FAILED
 
 
 def _said(error: Exception) -> str:

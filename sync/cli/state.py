@@ -52,7 +52,7 @@ def backup(file: Path, replace: bool, as_json: bool, site: str | None) -> None:
 
     settings = settings_of(site)
     if file.exists() and not replace:
-        fail(f"{file} is there already; name another file or say --replace")
+        fail(f"{file} is there already", way_out="name another file or say --replace")
     made = backup_state(state_address(settings), file, replace=replace)
     if as_json:
         told = {

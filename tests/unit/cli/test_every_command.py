@@ -59,7 +59,7 @@ def test_the_readme_lists_every_command_and_no_other() -> None:
 
 def test_the_readme_says_which_commands_take_a_site_and_json() -> None:
     text = README.read_text(encoding="utf-8")
-    assert "All but `run`, `init` and\n`schema` take `--json`." in text
+    assert "All but `run`, `init` and\n`schema` take `--json`;" in text
     lack = {
         words[0]
         for words, command in ALL.items()
@@ -221,3 +221,48 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(
     said = operator(*words)
     assert said.code == Exit.USAGE
     assert "Error:" in said.err or "Usage:" in said.err
+
+
+REFUSED: dict[tuple[str, ...], tuple[Exit, str]] = {
+    ("quarantine", "show", "W-9"): (Exit.FAILED, "tradesync explain order W-9"),
+    ("mappings", "show", "zzzz"): (Exit.FAILED, ""),
+    ("state", "backup", __file__): (Exit.FAILED, "name another file or say --replace"),
+    ("map", "no such user", "000102", "--reason", "x"): (Exit.FAILED, ""),
+    ("resync", "prices", "--confirm", "prices-0", "--reason", "x"): (Exit.FAILED, "status"),
+    ("check", "--pipeline", "none"): (Exit.MISCONFIGURED, "Correct what is named here"),
+    ("plan", "orderz"): (Exit.USAGE, "tradesync plan --help"),
+    ("quarantine", "dismiss", "W-50273", "--reason", "x"): (Exit.USAGE, "dismiss --help"),
+    ("resync",): (Exit.USAGE, "tradesync resync --help"),
+    ("quarantin",): (Exit.USAGE, "tradesync --help"),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_a_refusal_is_one_object_for_programs_and_words_for_people(
+    operator: Operator, words: tuple[str, ...]
+) -> None:
+    code, way_out = REFUSED[words]
+    told, shown = operator(*words, "--json"), operator(*words)
+    assert told.json.keys() == {"error", "way_out", "code"}
+    assert told.code == shown.code == told.json["code"] == code
+    assert way_out in (told.json["way_out"] or "")
+    assert (told.err, shown.out) == (shown.err, "")
+    assert told.json["error"].splitlines()[0] in " ".join(shown.err.split())
+
+
+def test_what_nobody_foresaw_is_one_object_for_programs_too(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbles(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr("sync.cli.quarantine.opened", stumbles)
+    told = operator("quarantine", "list", "--json")
+    assert told.code == told.json["code"] == Exit.FAILED
+    assert told.json["error"] == "ZeroDivisionError: by nothing"
+    assert "Traceback" in told.err
+
+
+def test_the_readme_says_what_a_refusal_prints_for_programs() -> None:
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    assert "prints one object, `error`, `way_out` (null where" in text
