@@ -106,6 +106,18 @@ class LazyGroup(click.Group):
         ctx.meta[_WORDS] = words
         return ctx
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            command = next((each for each in words if each in self.entries), "COMMAND")
+            raise click.UsageError(
+                f"{error.format_message()} An option goes after the command:"
+                f" {ctx.command_path} {command} {error.option_name} ...",
+                ctx,
+            ) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.entries)
 

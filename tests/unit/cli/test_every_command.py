@@ -223,6 +223,15 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(
     assert "Error:" in said.err or "Usage:" in said.err
 
 
+def test_an_option_before_the_command_is_told_to_go_after_it(operator: Operator) -> None:
+    root = str(operator.site.root)
+    said = call("--site", root, "check", "mappings")
+    assert said.code == Exit.USAGE
+    assert "goes after the command: tradesync check --site ..." in said.err
+    assert "tradesync COMMAND --jsn ..." in call("--jsn").err
+    assert call("--json", "--site", root, "check").json["code"] == Exit.USAGE
+
+
 REFUSED: dict[tuple[str, ...], tuple[Exit, str]] = {
     ("quarantine", "show", "W-9"): (Exit.FAILED, "tradesync explain order W-9"),
     ("mappings", "show", "zzzz"): (Exit.FAILED, ""),
