@@ -83,7 +83,7 @@ def mapping_findings(context: Context) -> list[Finding]:
     found.extend(channel_findings(context))
     if not found:
         told = f"the ERP has all {len(wanted)} mapped accounts and {len(groups)} retail groups"
-        found.append(Finding("mapping", FindingLevel.OK, told))
+        found.append(Finding("assignments", FindingLevel.OK, told))
     return found
 
 

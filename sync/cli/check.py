@@ -73,7 +73,8 @@ def check(
     from sync.scheduling.clock import SystemClock
 
     settings = settings_of(site)
-    records = [_record("settings", _ok("settings", f"{settings.site.settings_file} is good"))]
+    file = settings.site.settings_file
+    records = [_record("settings", _ok(file.name, f"{file} is good"))]
     with open_installation(settings, SystemClock(), looks_on=True) as installation:
         wanted = [installation.pipeline(pipeline)] if pipeline else installation.pipelines.values()
         with terminal_progress(enabled=not as_json) as progress:
@@ -116,7 +117,7 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
         try:
             found.extend((where, each) for each in system.check())
         except SyncError as error:
-            found.append((where, _error(where, str(error), way_out(error))))
+            found.append((where, _error("its check", str(error), way_out(error))))
     found.extend(("flows", each) for each in serving_findings(line.erp, line.store))
     found.extend(("erp", each) for each in _feeds(line, found))
     found.extend(("files", each) for each in _papers(line))
@@ -236,13 +237,13 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
     try:
         loaded, _ = line.mapping.current()
     except SyncError as error:
-        return [_error("mapping", str(error), "Correct the files named here.")]
+        return [_error("the files", str(error), "Correct the files named here.")]
     count = len(loaded.mapping.assignments)
     said = f"{count} assignments" if count else "nothing is assigned yet"
     told = f"version {loaded.version}, {said}"
-    found = [_ok("mapping", told)]
-    found.extend(_error("mapping", each.said, each.remedy) for each in loaded.refused_problems)
-    found.extend(_warning("mapping", each.said, each.remedy) for each in loaded.warnings)
+    found = [_ok("the files", told)]
+    found.extend(_error("the files", each.said, each.remedy) for each in loaded.refused_problems)
+    found.extend(_warning("the files", each.said, each.remedy) for each in loaded.warnings)
     return found
 
 

@@ -32,7 +32,7 @@ def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> N
         wanted = read_mapping(draft or line.mapping.folder, last_good)
     except FilesRefused as refusal:
         fail(scrubbed(str(refusal)))  # ends as `check mappings` does
-    end_of_plan(show_mapping_draft(line, wanted, as_json=as_json))
+    end_of_plan(show_mapping_draft(line, wanted, as_json=as_json, in_place=draft is None))
 
 
 def end_of_plan(ended: Exit) -> NoReturn:
@@ -40,8 +40,13 @@ def end_of_plan(ended: Exit) -> NoReturn:
     raise click.exceptions.Exit(ended)
 
 
-def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) -> Exit:
-    """The same for a mapping that is in no folder yet; gives how the command is to end."""
+def show_mapping_draft(
+    line: Pipeline, wanted: SyncMapping, *, as_json: bool, in_place: bool = False
+) -> Exit:
+    """The same for a mapping that is in no folder yet; gives how the command is to end.
+
+    ``in_place``: it is that of the files in place.
+    """
     from sync.remapping import plan_mapping
 
     in_force = _in_force(line)
@@ -54,11 +59,16 @@ def show_mapping_draft(line: Pipeline, wanted: SyncMapping, *, as_json: bool) ->
     if in_force:
         click.echo(f"Mapping {plan.in_force} is in force, {plan.draft} was read.")
     else:
+        compared = (
+            "and would be the first"
+            if in_place
+            else f"and is compared with the files in place ({plan.in_force})"
+        )
         click.echo(
             f"No mapping is in force yet, for the service has not run: {plan.draft} was read,"
-            f" and is compared with the files in place ({plan.in_force})."
+            f" {compared}."
         )
-    _tell(plan)
+    _tell(plan, first=in_place and in_force is None)
     return ended
 
 
@@ -162,7 +172,8 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
     }
 
 
-def _tell(plan: MappingPlan) -> None:
+def _tell(plan: MappingPlan, *, first: bool = False) -> None:
+    """For a person; of the ``first`` files nothing came before them."""
     if plan.unread:
         click.echo(
             f"The ERP could not be read: {scrubbed(plan.unread)}\n"
@@ -195,8 +206,9 @@ def _tell(plan: MappingPlan) -> None:
     ])  # fmt: skip
     if plan.found_before:
         old = counted(len(plan.found_before), "warning")
-        click.echo(f"\n{old} as before; `tradesync check mappings` tells all.")
-    if plan.empty:
+        before = "" if first else " as before"
+        click.echo(f"\n{old}{before}; `tradesync check mappings` tells all.")
+    if plan.empty and not first:
         click.echo("It changes nothing" + (" that the ERP need not tell." if plan.unread else "."))
 
 

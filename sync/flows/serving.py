@@ -82,7 +82,9 @@ def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
             _way_out(flow, erp=bool(of_erp), store=bool(of_store)),
         )
     if idle:
-        yield Finding("flows", FindingLevel.OK, f"these do nothing here: {', '.join(idle)}")
+        yield Finding(
+            "optional flows", FindingLevel.OK, f"these do nothing here: {', '.join(idle)}"
+        )
 
 
 def _lacking(system: Erp | Store, wanted: tuple[type, ...], name: str) -> list[str]:

@@ -60,11 +60,11 @@ class FolderFiles:
         remedy = "make it and let the service read it, or correct the option folder"
         if not self._folder.is_dir():
             told = f"{self._folder} is no folder"
-            return [Finding("files", FindingLevel.ERROR, told, remedy)]
+            return [Finding("folder", FindingLevel.ERROR, told, remedy)]
         if not os.access(self._folder, os.R_OK | os.X_OK):
             told = f"{self._folder} cannot be read"
-            return [Finding("files", FindingLevel.ERROR, told, remedy)]
-        return [Finding("files", FindingLevel.OK, f"{self._folder} is there")]
+            return [Finding("folder", FindingLevel.ERROR, told, remedy)]
+        return [Finding("folder", FindingLevel.OK, f"{self._folder} is there")]
 
     def close(self) -> None:
         pass

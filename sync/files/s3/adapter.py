@@ -78,8 +78,8 @@ class S3Files:
                 )
         except SyncError as error:
             remedy = "see that the storage is up, and that the key may list and read the bucket"
-            return [Finding("files", FindingLevel.ERROR, f"{where}: {error}", remedy)]
-        return [Finding("files", FindingLevel.OK, f"{where} answers")]
+            return [Finding("bucket", FindingLevel.ERROR, f"{where}: {error}", remedy)]
+        return [Finding("bucket", FindingLevel.OK, f"{where} answers")]
 
     def close(self) -> None:
         self._client.close()

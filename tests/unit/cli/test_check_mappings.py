@@ -283,7 +283,7 @@ def test_what_the_service_will_refuse_or_doubt_is_told_before_it_looks(operator:
 def test_the_way_out_of_a_refused_file_is_told_once(fresh: Operator) -> None:
     fresh("resync", "accounts")
     (fresh.site.root / "mappings" / "codes.yaml").unlink()
-    told = [each for each in fresh("check", "--json").json if each["subject"] == "mapping"]
+    told = [each for each in fresh("check", "--json").json if each["subject"] == "the files"]
     (gone,) = [each for each in told if each["level"] == "error"]
     assert gone["message"].endswith("the file is gone since the last good version")
     assert gone["remedy"].startswith("put it back")

@@ -25,10 +25,11 @@ def test_check_names_what_the_mapping_says_and_the_erp_does_not_have(operator: O
     said = operator("check", "--json")
     assert said.code == 0
     rows = {(row["where"], row["subject"]): row for row in said.json}
-    assert rows["settings", "settings"]["level"] == "ok"
+    assert rows["settings", "tradesync.toml"]["level"] == "ok"
     assert rows["main: mapping", "customer 000199"]["level"] == "warning"
     assert "no such customer" in rows["main: mapping", "customer 000199"]["message"]
     assert rows["main: mapping", "customer 000112"]["message"].startswith("is inactive")
+    assert [row for row in said.json if row["where"].split(": ")[-1] == row["subject"]] == []
     assert {row["where"].split(": ")[-1] for row in said.json} == {
         "settings",
         "mapping",
@@ -177,7 +178,7 @@ def test_what_the_store_cancels_is_cancelled_in_the_sample_erp_and_shown(fresh: 
     site.orders(pass_on_cancellations="true")
     said = {row["subject"]: row for row in fresh("check", "--json").json}
     assert said["pass_on_cancellations"]["level"] == "ok"
-    assert said["files"]["level"] == "ok"
+    assert said["folder"]["level"] == "ok"
     assert fresh("resync", "orders", "--json").code == Exit.NEEDS_PERSON
     (order_id, number), (other, shipped) = site.rows(
         site.state, "SELECT order_id, number FROM ledger WHERE imported_at <> '' LIMIT 2"

@@ -83,7 +83,11 @@ def test_a_mapping_that_no_service_took_up_is_not_said_to_be_in_force(
     fresh: Operator, operator: Operator, draft: Path
 ) -> None:
     version = operator.site.mapping_version()
-    assert "No mapping is in force yet" in fresh("plan", "mappings").out
+    first = fresh("plan", "mappings").out
+    assert "No mapping is in force yet" in first
+    assert "was read, and would be the first." in first
+    assert "warnings; `tradesync check mappings` tells all." in first
+    assert not any(each in first for each in ("compared", "as before", "changes nothing"))
     assert fresh("plan", "mappings", "--json").json["in_force"] is None
     assert "count from the first start of the service" in fresh("status").out
     assert operator("plan", "mappings", "--json").json["in_force"] == version

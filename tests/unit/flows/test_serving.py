@@ -47,12 +47,12 @@ def test_a_flow_that_would_fail_is_a_warning_and_one_that_does_nothing_is_named(
     store: Any = MemoryStore(clock=ManualClock())
     found = {each.subject: each for each in serving_findings(bare, store)}
     needed = {flow for flow, needs in NEEDS.items() if needs.erp and not needs.optional}
-    assert found.keys() == {*needed, "flows"}
+    assert found.keys() == {*needed, "optional flows"}
     assert all(found[flow].level is FindingLevel.WARNING for flow in needed)
     assert "the ERP's adapter does not read invoices" in found["invoices"].message
     needed_by_orders = "does not read accounts or read ship tos or read items or find orders or"
     assert needed_by_orders in found["orders"].message
-    idle = found["flows"]
+    idle = found["optional flows"]
     assert idle.level is FindingLevel.OK
     assert "customer_parts (the ERP's adapter does not read customer parts)" in idle.message
     assert "registrations" not in idle.message
@@ -71,7 +71,7 @@ def test_who_writes_a_profile_is_told_its_statements() -> None:
     found = {each.subject: each.message for each in serving_findings(bare, store)}
     assert "the ERP's profile lacks the statement the_readsinvoices" in found["invoices"]
     assert "lacks the statements the_readsaccounts, the_readsshiptos," in found["orders"]
-    assert "customer_parts (the ERP's profile lacks the statement the_" in found["flows"]
+    assert "customer_parts (the ERP's profile lacks the statement the_" in found["optional flows"]
     assert "Reads" not in "".join(found.values())
     with pytest.raises(Misconfigured, match="the ERP's profile lacks the statement the_readsinv"):
         needs(bare, erp_port.ReadsInvoices, "the ERP")
