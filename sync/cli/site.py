@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,15 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def site_options(command: Decorated) -> Decorated:
-    """Add ``--site`` and ``--pipeline``, and turn known errors into exit codes."""
+    """Add ``--site``, ``--pipeline`` and ``-v``, and turn known errors into exit codes."""
+    command = click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_note_verbose,
+        help="Every log line on stderr, as the service writes them.",
+    )(command)
     command = click.option(
         "--pipeline", default=None, help="Which pipeline; needed where there are several."
     )(guarded(command))
@@ -33,6 +42,13 @@ def site_options(command: Decorated) -> Decorated:
         metavar="DIR",
         help="Folder with config/ and mappings/. Default: $TRADESYNC_SITE, else /etc/tradesync.",
     )(command)
+
+
+_VERBOSE = f"{__name__}.verbose"
+
+
+def _note_verbose(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    ctx.meta[_VERBOSE] = value
 
 
 def guarded(command: Decorated) -> Decorated:
@@ -99,22 +115,44 @@ def settings_of(site: str | None) -> Settings:
     from sync.settings import load_settings, resolve_site
 
     settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names)
-    # Beside a person's command only what goes wrong is worth a line.
-    configure("warning", "text", first=_Refused())
+    command = click.get_current_context(silent=True)
+    if command is not None and command.meta.get(_VERBOSE):
+        configure(settings.service.log_level, "text")
+    else:
+        # Beside a person's command only what goes wrong is worth a line.
+        configure("warning", "text", first=_Beside(person=at_terminal()))
     return settings
 
 
-class _Refused:
-    """Says once in a sentence that a mapping is refused, in place of a log line."""
+def at_terminal() -> bool:
+    """Whether a person reads what goes wrong, beside what the command answers."""
+    return sys.stderr.isatty()
 
-    def __init__(self) -> None:
+
+ANSWERED = frozenset(
+    {"run.finished", "order.quarantined", "system.misconfigured", "system.degraded"}
+)
+"""Events that every command tells in its own words: as a result, a finding, or its error."""
+
+
+class _Beside:
+    """What of the log stands beside a command's own answer on stderr.
+
+    A ``person`` reads once, in the answer, what is ``ANSWERED``; cron and journals get it
+    all. That a mapping is refused is said once in a sentence.
+    """
+
+    def __init__(self, *, person: bool) -> None:
+        self._dropped = ANSWERED if person else frozenset()
         self._said: set[str] = set()
 
     def __call__(self, logger: object, method: str, event: MutableMapping[str, Any]) -> Any:
-        if event.get("event") != "mapping.refused":
-            return event
         from structlog import DropEvent
 
+        if event.get("event") in self._dropped:
+            raise DropEvent
+        if event.get("event") != "mapping.refused":
+            return event
         folder = str(event.get("folder"))
         if folder not in self._said:
             self._said.add(folder)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from sync.cli.output import Exit
 from sync.errors import TryLater
+from sync.flows.context import FlowResult
 from sync.planning.spool import SAMPLES
 from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS, SampleSite
 from tests.unit.cli.conftest import Operator
@@ -59,6 +61,37 @@ def test_check_tells_a_group_at_each_line_that_declares_it(fresh: Operator) -> N
     rows = [row for row in fresh("check", "--json").json if row["subject"] == "customer RETAIL-EU"]
     lines = {str(row["message"]).partition("(channels.yaml:")[2] for row in rows}
     assert len(lines) == len(rows) > 1
+
+
+def test_a_person_is_told_once_what_goes_wrong_and_cron_finds_it_on_stderr(
+    fresh: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh.site.database("erp").unlink()
+    cron = fresh("resync", "ship_tos")
+    assert cron.code == Exit.FAILED
+    assert "system.misconfigured" in cron.err
+    assert "run.finished" in cron.err
+    monkeypatch.setattr("sync.cli.site.at_terminal", lambda: True)
+    person = fresh("resync", "ship_tos")
+    assert (person.code, person.out) == (cron.code, cron.out)
+    assert "[failed]" in person.out
+    assert person.err == ""
+    all_of_it = fresh("resync", "ship_tos", "-v").err
+    assert "system.misconfigured" in all_of_it
+    assert "info" in all_of_it
+
+
+def test_a_person_still_reads_what_no_answer_tells(
+    fresh: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.cli.site.at_terminal", lambda: True)
+
+    def ended(*_: object, **__: object) -> object:
+        structlog.get_logger().error("order.failed", web_order="W-1")
+        return FlowResult("ship_tos")
+
+    monkeypatch.setattr("sync.flows.cycle.run_flow", ended)
+    assert "order.failed" in fresh("resync", "ship_tos").err
 
 
 def test_check_tells_what_no_check_of_a_system_told_before_with_its_own_way_out(
