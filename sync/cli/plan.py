@@ -23,7 +23,7 @@ MAPPINGS = "mappings"
     "  tradesync plan prices --on 2026-01-01\n"
     "  tradesync plan mappings --draft ~/mappings-new"
 )
-@click.argument("flow", type=NamedChoice([*FLOW_NAMES, "all", MAPPINGS]))
+@click.argument("flow", type=NamedChoice([*FLOW_NAMES, "all", MAPPINGS]), metavar="FLOW")
 @click.option(
     "--draft",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -48,6 +48,10 @@ def plan(
     **scope: Any,
 ) -> None:
     """Tell what FLOW would change now; nothing is written anywhere.
+
+    FLOW is accounts, entitlements, ship_tos, prices, invoices, balances,
+    customer_parts, availability, registrations, orders, order_status, documents,
+    account_orders, all of these with `all`, or mappings.
 
     Of prices it tells what each was and would be: some of them here, all with --json.
     A plan that cannot be made, or that a run would refuse, ends as the run would.

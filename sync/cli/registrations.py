@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, json_option
-from sync.cli.scope import Named
+from sync.cli.scope import Named, NamedChoice
 from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
@@ -124,13 +124,17 @@ def request_documents(
     " --reason 'papers are complete'",
 )
 @click.argument("application", type=Named())
-@click.argument("status", type=click.Choice(REVIEWS))
+@click.argument("status", type=NamedChoice(REVIEWS), metavar="STATUS")
 @_REASON
 @_DRY_RUN
 @json_option
 @site_options
 def review(application: str, status: str, **given: Any) -> None:
-    """Take APPLICATION in hand, or a step further."""
+    """Take APPLICATION in hand, or a step further.
+
+    STATUS is under-review, verification-1, verification-2, verification-3 or
+    verification-4.
+    """
     from sync.domain.account import AccountStatus
 
     wanted = AccountStatus[status.replace("-", "_").upper()]

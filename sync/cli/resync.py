@@ -29,7 +29,7 @@ LOOKS_PER_PROBE = 10
     "  tradesync resync invoices --confirm invoices-3f2a91c07d55 --reason 'year-end clean-up'\n"
     "  tradesync resync --list\n  tradesync resync --cancel REQUEST"
 )
-@click.argument("flow", required=False, type=NamedChoice([*FLOW_NAMES, "all"]))
+@click.argument("flow", required=False, type=NamedChoice([*FLOW_NAMES, "all"]), metavar="[FLOW]")
 @scope_options
 @click.option("--confirm", metavar="PLAN", help="Confirm a plan that the guard rails refused.")
 @click.option(
@@ -55,6 +55,10 @@ def resync(
     **scope: Any,
 ) -> None:
     """Run FLOW again, for everything or for a part.
+
+    FLOW is accounts, entitlements, ship_tos, prices, invoices, balances,
+    customer_parts, availability, registrations, orders, order_status, documents,
+    account_orders, or all of these with `all`.
 
     While the daemon runs it does the work: the request is queued, and its
     progress is shown until it ends. Without a daemon the flow runs here.

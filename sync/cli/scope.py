@@ -22,7 +22,14 @@ FLOW_NAMES = (
 
 
 class NamedChoice(click.Choice[str]):
-    """One of these words; for a misspelt one the nearest is suggested."""
+    """One of these words; for a misspelt one the nearest is suggested.
+
+    Where there are more than a line of usage holds, the argument takes a ``metavar``, and
+    the help of its command names the words.
+    """
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        return f"It is one of: {', '.join(self.choices)}."
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
         from sync.mapping.problems import suggestion

@@ -232,6 +232,29 @@ def test_an_option_before_the_command_is_told_to_go_after_it(operator: Operator)
     assert call("--json", "--site", root, "check").json["code"] == Exit.USAGE
 
 
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_usage_breaks_no_word_and_the_help_names_all_choices(words: tuple[str, ...]) -> None:
+    command = ALL[words]
+    with click.Context(command, info_name=" ".join(["tradesync", *words])) as context:
+        pieces = command.collect_usage_pieces(context)
+        told = " ".join(command.get_help(context).split())
+    assert [each for each in pieces if len(each) > LONGEST] == []
+    for param in command.params:
+        if isinstance(param, click.Argument) and isinstance(param.type, click.Choice):
+            assert [each for each in param.type.choices if each not in told] == []
+
+
+def test_choices_are_listed_once_where_one_is_missing_or_wrong(operator: Operator) -> None:
+    for words in (("plan",), ("plan", "zzzz"), ("resync", "zzzz")):
+        told = operator(*words).err
+        assert told.count("customer_parts") == 1
+        assert "FLOW" in told
+
+
+LONGEST = 40
+"""Characters of one piece of usage: it is broken where it does not fit into a line."""
+
+
 REFUSED: dict[tuple[str, ...], tuple[Exit, str]] = {
     ("quarantine", "show", "W-9"): (Exit.FAILED, "tradesync explain order W-9"),
     ("mappings", "show", "zzzz"): (Exit.FAILED, ""),
