@@ -384,7 +384,7 @@ def test_an_erp_that_makes_no_customers_is_told_plainly(shop: World) -> None:
         capabilities = shop.erp.capabilities
 
     context = dataclasses.replace(shop.context(), erp=NoCustomers())  # type: ignore[arg-type]
-    with pytest.raises(Misconfigured, match="CreatesCustomers"):
+    with pytest.raises(Misconfigured, match="does not create customers"):
         RegistrationDesk(context, "ann").approve(NEW, CreateCustomer(), "why not")
     assert RegistrationDesk(context, "ann").show(NEW).candidates is None
 
