@@ -636,16 +636,6 @@ class WritesRegistrations(Protocol):
 
 
 @runtime_checkable
-class MakesTables(Protocol):
-    """A store whose database has tradesync's own schema, and which a person has it make."""
-
-    def make_tables(self) -> Sequence[str]:
-        """Make the database file, where it is one, and the tables that it lacks; their names,
-        sorted. What is there stays as it is, and no flow ever calls this."""
-        ...
-
-
-@runtime_checkable
 class TellsShoppersApart(Protocol):
     """A store that cannot show every audience of shoppers its own prices says so beforehand."""
 

@@ -8,7 +8,6 @@ test proves that an unchanged cycle writes nothing (MI-2).
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -71,8 +70,7 @@ from sync.domain.views import (
     PublishedStockKey,
     ShipToView,
 )
-from sync.errors import Misconfigured, Rejected
-from sync.kit.database_files import misplaced
+from sync.errors import Rejected
 from sync.kit.engines import address_of
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
@@ -98,7 +96,7 @@ from sync.stores.embedded import (
     translate,
 )
 from sync.stores.embedded.checking import findings, settings_from
-from sync.stores.embedded.engine import create_store, reading_engine, writing_engine
+from sync.stores.embedded.engine import reading_engine, writing_engine
 from sync.stores.embedded.errors import translated
 from sync.stores.embedded.spelling import moment_text
 
@@ -132,7 +130,6 @@ class EmbeddedStore:
         price_lists: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._url = url
         self.engine = writing_engine(url)
         self._readers = reading_engine(url)
         self.mirror_writes = 0
@@ -185,19 +182,6 @@ class EmbeddedStore:
     def close(self) -> None:
         self._readers.dispose()
         self.engine.dispose()
-
-    # --- MakesTables ---
-
-    def make_tables(self) -> Sequence[str]:
-        wrong = misplaced("url", self._file) if self._file is not None else None
-        try:
-            with translated(self._database, self.engine.dialect.name, self._address):
-                return create_store(self._url)
-        except (OSError, sqlite3.Error) as error:
-            raise Misconfigured(
-                f"{self._database} cannot be made: {wrong or error};"
-                " correct url, or give this login the right to write there"
-            ) from error
 
     # --- TakesHints ---
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, inspect
+from sqlalchemy import URL, Engine
 
 from sync.errors import Misconfigured
 from sync.kit.engines import EngineOptions, engine_for, parse_url
@@ -46,8 +46,8 @@ def reading_engine(url: URL) -> Engine:
     return engine_for(url, _READING)
 
 
-def create_store(url: URL) -> list[str]:
-    """Make the database file, where it is one, and every table that is missing; their names.
+def create_store(url: URL) -> None:
+    """Make the database file, where it is one, and every table that is missing.
 
     On PostgreSQL the database itself must be there, empty or not.
     """
@@ -59,8 +59,6 @@ def create_store(url: URL) -> list[str]:
             connection.execute("PRAGMA journal_mode = WAL")
     engine = writing_engine(url)
     try:
-        before = inspect(engine).get_table_names()
         schema.create_schema(engine)
-        return sorted(schema.metadata.tables.keys() - before)
     finally:
         engine.dispose()

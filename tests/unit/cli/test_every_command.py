@@ -115,7 +115,6 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
         {Exit.DONE},
     ),
     ("registrations", "reject"): (("app-1001", "--reason", "x", "--dry-run"), {Exit.DONE}),
-    ("store", "create"): ((), {Exit.DONE}),
     ("erase",): (("--order", "W-50001", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("explain", "order"): (("W-50001",), {Exit.DONE}),
     ("explain", "user"): (("u-sole-trader",), {Exit.DONE}),

@@ -88,32 +88,6 @@ def test_check_of_a_new_site_finds_no_mistake_and_says_that_nothing_is_assigned(
     assert "nothing is assigned yet" in call("check", "--site", str(site)).out
 
 
-def test_store_of_a_new_site_is_made_by_a_command_and_only_once(site: Path) -> None:
-    def lacks() -> list[str]:
-        rows = call("check", "--json", "--site", str(site)).json
-        return [
-            row["remedy"]
-            for row in rows
-            if (row["where"], row["level"]) == ("main: store", "error")
-        ]
-
-    [remedy] = lacks()
-    assert "tradesync store create" in remedy
-    made = call("store", "create", "--json", "--site", str(site))
-    assert made.code == Exit.DONE, made
-    assert "orders" in made.json["made"]
-    assert lacks() == []
-    assert "nothing was made" in call("store", "create", "--site", str(site)).out
-    assert call("store", "create", "--json", "--site", str(site)).json == {"made": []}
-
-
-def test_store_that_cannot_be_made_is_told_with_the_way_out(site: Path) -> None:
-    (site / "var").write_text("no folder")
-    refused = call("store", "create", "--json", "--site", str(site))
-    assert refused.code == refused.json["code"] == Exit.MISCONFIGURED
-    assert "give this login the right to write" in refused.json["error"]
-
-
 @pytest.mark.rule("OP-4")
 def test_check_of_files_that_assign_somebody_still_needs_the_systems(site: Path) -> None:
     with (site / "mappings" / "customers.csv").open("a") as file:
