@@ -36,8 +36,7 @@ from sync.settings import PipelineSettings, Settings, SystemSettings
 from sync.state import SqlState, open_state
 from sync.state.engine import sqlite_file
 from sync.state.keys import keys_of
-from sync.state.known import KnownStates, is_there
-from sync.state.lock import hold_writer_lock
+from sync.state.known import KnownStates
 from sync.systems import BreakerLimits, SystemWatch, guarded
 
 ENTRY_POINTS = {
@@ -225,21 +224,6 @@ def _open_state(settings: Settings, *, upgrade: bool, looks_on: bool) -> Engine:
     if upgrade:
         known.remember()
     return engine
-
-
-def make_first_state(settings: Settings) -> None:
-    """The state of a site on which nothing ran yet, as the first start would make it.
-
-    One that is there is left as it is. Raises Misconfigured where it was there before
-    and is gone, StateInUse where a daemon is about to make it, and AccessDenied.
-    """
-    address = state_address(settings)
-    known = known_states(settings)
-    known.require_not_lost(address)
-    if not is_there(address):
-        with hold_writer_lock(address):
-            open_state(address).dispose()
-        known.remember()
 
 
 def known_states(settings: Settings) -> KnownStates:

@@ -165,21 +165,16 @@ class _Beside:
 
 
 @contextmanager
-def opened(
-    site: str | None, pipeline: str | None, *, writes: bool = False, begins: bool = False
-) -> Iterator[Pipeline]:
+def opened(site: str | None, pipeline: str | None, *, writes: bool = False) -> Iterator[Pipeline]:
     """One pipeline of the site, with its systems and state.
 
     Without ``writes`` nothing is written into the state, which need not exist
-    yet; with it the state must be there and as new as the code. ``begins``: what is
-    written may be the first there is, before the service ever ran.
+    yet; with it the state must be there and as new as the code.
     """
-    from sync.bootstrap import make_first_state, open_installation
+    from sync.bootstrap import open_installation
     from sync.scheduling.clock import SystemClock
 
     settings = settings_of(site)
-    if writes and begins:
-        make_first_state(settings)
     with open_installation(
         settings, SystemClock(), upgrade=False, looks_on=not writes, actor=actor()
     ) as installation:

@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import sqlite3
-import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -160,30 +159,6 @@ def test_a_system_that_is_away_does_not_keep_an_assignment_from_the_files(site: 
     assert said.code == Exit.DONE
     assert "Not compared with the ERP and the store: " in said.err
     assert "000102,,u-nobody,,x\n" in table(site)
-
-
-@pytest.mark.rule("OP-4", "OP-1")
-def test_the_mapping_may_be_edited_before_the_service_ever_ran(
-    fresh: Operator, tmp_path: Path
-) -> None:
-    words, sheet = ("map", "u-retail-01", "000102", "--reason", "opened"), tmp_path / "sheet.csv"
-    assert fresh(*words, "--dry-run").code == Exit.DONE
-    assert not fresh.site.state.exists()
-
-    done = fresh(*words, "--json")
-    assert done.code == Exit.DONE, done
-    assert stat.S_IMODE(fresh.site.state.stat().st_mode) == 0o600
-    assert fresh("resync", "accounts").code == Exit.DONE
-    [listed] = fresh("mappings", "list", "--json").json
-    assert (listed["version"], listed["reason"]) == (done.json["after"], "opened")
-
-    assert fresh("mappings", "export", str(sheet)).code == Exit.DONE
-    fresh.site.state.unlink()
-    for again in (words, ("mappings", "import", str(sheet), "--reason", "x")):
-        lost = fresh(*again)
-        assert lost.code == Exit.MISCONFIGURED, "a state that is gone is not made anew in silence"
-        assert "tradesync state restore" in lost.err
-        assert not fresh.site.state.exists()
 
 
 @pytest.mark.rule("OP-4", "WA-2b")
