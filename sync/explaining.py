@@ -117,10 +117,13 @@ def explain_order(context: Context, name: str) -> Answer:
 
 def _refused_at(history: Sequence[LedgerEvent]) -> datetime | None:
     """When the ERP itself refused the order, if its last attempt ended so."""
-    held = [each for each in history if each.event == "quarantined"]
-    if not held or not held[-1].detail.startswith("erp_refused: "):
+    held = [each for each in history if each.event in ("quarantined", "refused_by_erp")]
+    if not held:
         return None
-    return held[-1].at
+    last = held[-1]
+    if last.event == "quarantined" and not last.detail.startswith("erp_refused: "):
+        return None
+    return last.at
 
 
 _IN_HISTORY = ("order.replayed", "order.dismissed", "person.erased")

@@ -111,6 +111,8 @@ class LazyGroup(click.Group):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            if error.possibilities:
+                raise  # misspelt, and click says so
             command = next((each for each in words if each in self.entries), "COMMAND")
             raise click.UsageError(
                 f"{error.format_message()} An option goes after the command:"

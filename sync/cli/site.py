@@ -126,7 +126,8 @@ def settings_of(site: str | None) -> Settings:
 
 def at_terminal() -> bool:
     """Whether a person reads what goes wrong, beside what the command answers."""
-    return sys.stderr.isatty()
+    # Nobody reads it where it is closed: Python has no such stream then.
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 ANSWERED = frozenset(

@@ -54,7 +54,7 @@ def members_of_accounts(
     return {wanted: found[wanted]} if wanted in found else {}
 
 
-NOBODY_MAPPED = "No account is mapped, so the ERP was asked about none."
+NOBODY_MAPPED = "Nobody is usably assigned to any account, so the ERP was read for none."
 
 
 def tell_if_none(
@@ -335,6 +335,7 @@ def _refuse_unless_confirmed(
                 HeldPlan(plan_id, result.flow, digest, reason, counts, context.clock.now())
             )
     if dry_run:
+        result.outcome = "refused"
         result.remarks.append(f"The guard rails would refuse this plan: {reason}.")
         return
     result.plan_id = plan_id

@@ -85,8 +85,9 @@ def nothing_of_its_own(flow: str, scope: ResyncScope) -> list[str]:
         return []
     item = f" of {scope.sku}" if scope.sku else ""
     ask = f"tradesync explain price {scope.customer} {scope.sku or 'SKU'}"
-    own = f"Neither side has a price{item} that is customer {scope.customer}'s own"
-    return [f"{own}; what they pay by lists that others have, too: {ask}"]
+    own = f"There was no price{item} to compare that is customer {scope.customer}'s own"
+    whose = "of a customer to whom nobody is mapped none is mirrored"
+    return [f"{own} ({whose}); what they pay by lists that others have, too: {ask}"]
 
 
 def _is_customer(context: Context, name: str) -> bool:

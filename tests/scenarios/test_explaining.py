@@ -26,6 +26,7 @@ from sync.domain.ids import (
 from sync.domain.mapping import Assignment, Source
 from sync.domain.order import Buyer, Membership, Role
 from sync.domain.pricing import PriceScope
+from sync.domain.sales_order import ErpOrderState
 from sync.errors import Misconfigured
 from sync.explaining import (
     Answer,
@@ -487,6 +488,22 @@ def test_what_the_erp_refused_last_is_not_said_to_go_in_without_saying_so(world:
         assert told["now"][0].startswith(f"If it were imported now: into {HARBOUR} by ")
         assert told["now"][1].startswith(refused_at)
         assert told["outlook"]["erp_refused_at"].startswith("20")
+
+
+@pytest.mark.rule("OP-3", "OI-3")
+def test_what_the_erp_took_and_refused_later_is_not_said_to_go_in_without_saying_so(
+    world: World,
+) -> None:
+    world.store.place_order(harbour_order())
+    world.import_orders()
+    world.clock.advance(86_400)
+    refused = a.an_order_status(state=ErpOrderState.REFUSED, message="over the limit")
+    world.erp.set_order_status(world.entry().key, refused)
+    world.run("order_status")
+    world.replay()
+    told = explain_order(world.context(), "W-1")
+    at = f"{world.clock.now():%Y-%m-%d %H:%M} UTC"
+    assert told["now"][1].startswith(f"But the ERP itself refused it at {at}")
 
 
 @pytest.mark.rule("OP-3")

@@ -388,6 +388,7 @@ def test_rehearsal_tells_that_the_guard_rails_would_refuse_and_holds_nothing(wor
     world.erp_seen = MemoryErp(world.clock)
     result = world.run("invoices", dry_run=True)
     assert any("would refuse" in remark for remark in result.remarks)
+    assert result.outcome == "refused"
     with world.state.transaction() as state:
         assert not state.plans.open()
 

@@ -229,6 +229,9 @@ def test_an_option_before_the_command_is_told_to_go_after_it(operator: Operator)
     assert said.code == Exit.USAGE
     assert "goes after the command: tradesync check --site ..." in said.err
     assert "tradesync COMMAND --jsn ..." in call("--jsn").err
+    misspelt = call("--verson").err
+    assert "--version" in misspelt
+    assert "goes after" not in misspelt
     assert call("--json", "--site", root, "check").json["code"] == Exit.USAGE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import structlog
 
 from sync.cli.output import Exit
+from sync.cli.site import at_terminal
 from sync.errors import TryLater
 from sync.flows.context import FlowResult
 from sync.planning.spool import SAMPLES
@@ -79,6 +81,13 @@ def test_a_person_is_told_once_what_goes_wrong_and_cron_finds_it_on_stderr(
     all_of_it = fresh("resync", "ship_tos", "-v").err
     assert "system.misconfigured" in all_of_it
     assert "info" in all_of_it
+
+
+def test_nobody_reads_what_goes_wrong_where_that_stream_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert not at_terminal()
 
 
 def test_a_person_still_reads_what_no_answer_tells(
