@@ -34,7 +34,8 @@ THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
   tests/unit/settings/test_every_setting.py tests/unit/sql/test_file_drop_faults.py
 # Kills and hints between two live systems take long; `make live-torture` plays them.
 LONG_LIVE := tests/systems/live/test_hints.py tests/systems/live/test_kills.py
-FAST := -n $(WORKERS) --dist worksteal --durations 15 --rule-report=build --ignore tests/systems \
+# One more than there are cores: now and then a test waits.
+FAST := -n $$(($(WORKERS) + 1)) --dist worksteal --durations 15 --rule-report=build --ignore tests/systems \
   --ignore tests/benchmarks $(addprefix --ignore ,$(THOROUGH))
 
 .PHONY: help run up test coverage test-systems torture live-torture soak lint lock bench clean FORCE
