@@ -10,6 +10,7 @@ import click
 
 from sync.cli.bulk import export, import_
 from sync.cli.output import Exit, emit, fail, json_option
+from sync.cli.shown import move_record
 from sync.cli.site import actor, opened, site_options
 from sync.errors import Misconfigured
 
@@ -175,16 +176,7 @@ class _Differences:
 
     def record(self) -> dict[str, Any]:
         return {
-            "moves": [
-                {
-                    "kind": each.actor.kind.value,
-                    "user": each.actor.user,
-                    "organisation": each.actor.organisation,
-                    "before": each.before.value if each.before else None,
-                    "after": each.after.value if each.after else None,
-                }
-                for each in self.moves
-            ],
+            "moves": [move_record(each) for each in self.moves],
             "contacts": list(self.contacts),
             "settings": list(self.settings),
         }

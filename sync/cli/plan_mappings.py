@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from sync.cli.output import Exit, counted, fail
+from sync.cli.shown import move_record
 from sync.secrecy import scrubbed
 
 if TYPE_CHECKING:
@@ -110,17 +111,7 @@ def _record(plan: MappingPlan) -> dict[str, Any]:
         "compared_with": plan.in_force,
         "erp_unread": scrubbed(plan.unread) or None,
         "draft": plan.draft,
-        "moves": [
-            {
-                "kind": each.actor.kind.value,
-                "user": each.actor.user,
-                "organisation": each.actor.organisation,
-                "before": each.before.value if each.before else None,
-                "after": each.after.value if each.after else None,
-                "unsure": each.unsure,
-            }
-            for each in plan.moves
-        ],
+        "moves": [move_record(each) for each in plan.moves],
         "contacts": list(plan.contacts),
         "settings": list(plan.settings),
         "applications": list(plan.applications),

@@ -11,6 +11,7 @@ from sync.cli.output import Exit
 
 if TYPE_CHECKING:
     from sync.flows.context import FlowResult
+    from sync.planning.remapping import Move
 
 COUNTS_NAMES = {
     "orders_new": "new in the store",
@@ -158,6 +159,18 @@ def exit_for(results: Sequence[FlowResult]) -> Exit:
 
 def end(results: Sequence[FlowResult]) -> Any:
     raise click.exceptions.Exit(exit_for(results))
+
+
+def move_record(move: Move) -> dict[str, object]:
+    """Who moves between accounts, for programs; one record whichever command tells it."""
+    return {
+        "kind": move.actor.kind.value,
+        "user": move.actor.user,
+        "organisation": move.actor.organisation,
+        "before": move.before.value if move.before else None,
+        "after": move.after.value if move.after else None,
+        "unsure": move.unsure,
+    }
 
 
 def document_lines(value: Any, indent: str = "") -> list[str]:

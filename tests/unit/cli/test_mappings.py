@@ -149,6 +149,7 @@ def test_two_versions_are_compared_in_words_and_as_data(site: Operator) -> None:
             "organisation": "org-101",
             "before": "000101",
             "after": "000102",
+            "unsure": False,
         }
     ]
     assert (data["old"], data["new"]) == (first, second)
