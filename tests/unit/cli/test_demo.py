@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -47,7 +48,8 @@ def test_the_demo_runs_the_whole_cycle_and_a_second_one_finds_nothing(sampled: O
     assert second.err == ""
     assert "Nothing to do: both sides agree, and nothing was written." in second.out
     assert "The cycle and what followed it took " in second.out
-    assert "the cycle and what follows it 5 s" in (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"the cycle and what follows it \d", readme), "measured as it is called here"
 
 
 def test_a_flow_that_is_refused_is_told_last_and_keeps_no_daemon_from_running(
