@@ -23,15 +23,20 @@ PYTEST := tests/in-memory $(BIN)/python -m pytest
 # They need nothing but this machine, and time: every secret in every slot, every bad input,
 # every planted defect, every single fault on a real database, the whole decision table, the
 # sample's days, two real ERP databases, the service as processes of its own, prices
-# by the hundred thousand.
+# by the hundred thousand, contracts on a second kind of database, whatever happens to lists.
 THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
-  tests/faults/test_mutants.py tests/scenarios/test_anything_may_happen.py \
+  $(wildcard tests/contract/test_*_postgresql.py) \
+  tests/faults/test_mutants.py tests/scenarios/test_any_price_lists.py \
+  tests/scenarios/test_anything_may_happen.py \
   tests/scenarios/test_faults_everywhere.py tests/scenarios/test_order_benchmark.py \
+  tests/scenarios/test_planned_price_sight.py \
   tests/scenarios/test_restored_state.py tests/scenarios/test_sample_day.py \
   tests/unit/admission/test_adding_up.py tests/unit/admission/test_whole_table.py \
   tests/unit/benchmarks tests/unit/cli/test_bulk.py tests/unit/cli/test_demo.py \
-  tests/unit/cli/test_operators.py tests/unit/cli/test_reader_gone.py tests/unit/mapping/test_every_field.py tests/unit/sample \
-  tests/unit/settings/test_every_setting.py tests/unit/sql/test_file_drop_faults.py
+  tests/unit/cli/test_operators.py tests/unit/cli/test_reader_gone.py \
+  tests/unit/mapping/test_every_field.py tests/unit/sample \
+  tests/unit/settings/test_every_setting.py tests/unit/sql/test_file_drop_faults.py \
+  tests/unit/state/test_storage_faults.py tests/unit/test_packaging.py
 # Kills and hints between two live systems take long; `make live-torture` plays them.
 LONG_LIVE := tests/systems/live/test_hints.py tests/systems/live/test_kills.py
 # One more than there are cores: now and then a test waits.

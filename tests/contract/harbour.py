@@ -111,6 +111,11 @@ def harbour_adapter(**options: object) -> Erp:
     return SqlErpAdapter.build(harbour_profile(), Settings.read(given, {}, Path("/")))
 
 
+def adapter_on(ledger: Engine) -> Erp:
+    """Harbour Ledger's adapter on that database."""
+    return harbour_adapter(url=ledger.url.render_as_string(hide_password=False), pool_size=2)
+
+
 def create_tables(engine: Engine) -> None:
     spelling = _SPELLING[dialect_name(engine.dialect.name)]
     script = string.Template((DATA / "harbour.sql").read_text()).substitute(spelling)

@@ -27,6 +27,15 @@ from sync.testing.http_contract import HttpReadingContract, Point
 KEYS = {"access_key_id": "test-key-id", "secret_access_key": "test-key"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def descriptions() -> Iterator[None]:
+    """What S3 is like is read once: that takes longer than any test here."""
+    session = boto3.session.Session()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3.session, "Session", lambda: session)
+        yield
+
+
 @pytest.fixture(scope="module")
 def storage() -> Iterator[str]:
     """The address of a storage."""
