@@ -94,12 +94,15 @@ def measure(
 ) -> PriceRates:
     """Every side, ``count`` times in turn. Fails where a store does not equal its ERP.
 
-    ``sides``: flat, odbc (of flat), lists, peers.
+    ``sides``: flat, odbc (of flat), lists, peers; or nights, without a first load in each round.
     """
     with running() as server:
         rates = PriceRates(size, Rounds(log), server.version)
         bench = _Bench(server, Catalogue(size), rates, folder, sides)
         bench.fill()
+        if "nights" in sides:
+            bench.nights(count)
+            return rates
         for number in range(count):
             rates.rounds.number = number
             if "flat" in sides:
@@ -135,8 +138,9 @@ class _Bench:
         """Only what is asked for: a billion prices fit into lists and nowhere else."""
         if self._sides - {"lists"}:
             self._flat.fill_flat()
+        if self._sides - {"lists", "nights"}:
             self._put_vectors()
-        if "lists" in self._sides:
+        if self._sides & {"lists", "nights"}:
             self._listed.fill_normalised()
 
     def _put_vectors(self) -> None:
@@ -149,17 +153,35 @@ class _Bench:
                 out.write_table(vector)
         self._known.write_text("\n".join(sorted(known)))
 
+    def nights(self, count: int) -> None:
+        """One site of each shape, loaded once; then so many nights of all kinds in turn.
+
+        The stores are compared with the ERP after each change of the first round and at the end of
+        the others: ten million rows take longer to compare than all nights of a round.
+        """
+        with (
+            self._a_site(site.FLAT, self._flat) as (place, shop),
+            self._a_site(site.LISTS, self._listed) as (listed_place, listed_shop),
+        ):
+            self._first_load(place, shop)
+            self._first_load_of_lists(listed_place, listed_shop)
+            for number in range(count):
+                self._rounds.number = number
+                self._bare_reads()
+                self._rounds.step(READING, "read", str(place.folder))
+                for variant in (Variant.SAME, Variant.CLUSTERED, Variant.SPREAD):
+                    edits = list(self._catalogue.edits(variant))
+                    self._there_and_back(place, shop, variant, edits, compared=not number)
+                self._all_read(place, shop)
+                self._listed_night(listed_place)
+                self._equal(shop)
+
     # Prices of every customer
 
     def flat_round(self, variants: Iterable[Variant]) -> None:
         self._bare()
         with self._a_site(site.FLAT, self._flat) as (place, shop):
-            self._settle()
-            told = self._rounds.step(FIRST, "flow", str(place.folder))
-            assert told["rows"] == self._rates.size.rows
-            self._equal(shop)
-            self._rates.state_bytes[FIRST] = place.state_bytes
-            self._looked_at(shop)
+            self._first_load(place, shop)
             self._rounds.step(READING, "read", str(place.folder))
             found = self._rounds.step(DETECTION, "detect", str(self._vectors), str(self._known))
             assert (found["rows"], found["new"]) == (self._rates.size.rows, 0)
@@ -172,10 +194,22 @@ class _Bench:
                 self._mirror(place, shop, ODBC.format(ALL_READ), 0)
                 self._mirror(place, shop, ODBC.format(SAME), 0)
 
-    def _bare(self) -> None:
+    def _first_load(self, place: site.PriceSite, shop: URL) -> None:
+        self._settle()
+        told = self._rounds.step(FIRST, "flow", str(place.folder))
+        assert told["rows"] == self._rates.size.rows
+        self._equal(shop)
+        self._rates.state_bytes[FIRST] = place.state_bytes
+        self._looked_at(shop)
+
+    def _bare_reads(self) -> None:
         rounds, books = self._rounds, plain(self._flat.url)
         rounds.step(COPY_OUT, "program", *self._psql(books, f"COPY {erp.FLAT} TO STDOUT"))
         rounds.step(SUMS, "program", *self._psql(books, _SUMS))
+
+    def _bare(self) -> None:
+        self._bare_reads()
+        rounds, books = self._rounds, plain(self._flat.url)
         ordered = f"SELECT * FROM {erp.FLAT} ORDER BY owner, item_no, min_quantity"
         rounds.step(ORDERED, "copy-out", books, ordered)
         with self._a_database() as copy:
@@ -190,19 +224,34 @@ class _Bench:
             rounds.step(COPIED_SHOP, "pipe", psql, books, _AS_SHOWN, plain(shop), _SHOWN)
 
     def _there_and_back(
-        self, place: site.PriceSite, shop: URL, variant: Variant, edits: Sequence[Edit]
+        self,
+        place: site.PriceSite,
+        shop: URL,
+        variant: Variant,
+        edits: Sequence[Edit],
+        *,
+        compared: bool = True,
     ) -> None:
         rows = sum(each.rows for each in edits)
         for change in (self._flat.edit, self._flat.undo) if edits else (self._flat.edit,):
             change(edits)
-            self._mirror(place, shop, variant.value, rows)
+            self._mirror(place, shop, variant.value, rows, compared=compared)
             self._rates.state_bytes[variant.value] = place.state_bytes
 
-    def _mirror(self, place: site.PriceSite, shop: URL, label: str, rows: int) -> None:
+    def _mirror(
+        self, place: site.PriceSite, shop: URL, label: str, rows: int, *, compared: bool = True
+    ) -> None:
         self._settle()
         told = self._rounds.step(label, "flow", str(place.folder))
         assert told["rows"] == rows, f"{label}: {told} written, {rows} changed"
-        self._equal(shop)
+        if compared:
+            self._equal(shop)
+
+    def _all_read(self, place: site.PriceSite, shop: URL) -> None:
+        """The full check: what a night costs where the server's word is not taken."""
+        place.check_all(True)
+        self._mirror(place, shop, ALL_READ, 0, compared=False)
+        place.check_all(False)
 
     def _equal(self, shop: URL) -> None:
         assert truth.assert_equal(self._flat.url, shop, erp.FLAT) > 0
@@ -210,18 +259,23 @@ class _Bench:
     # The same prices as lists and contracts
 
     def listed_round(self) -> None:
-        tables = (erp.LISTED, erp.CONTRACTS)
         with self._a_site(site.LISTS, self._listed) as (place, shop):
-            self._settle()
-            first = self._rounds.step(LISTED.format(FIRST), "flow", str(place.folder))
-            rows = truth.assert_equal(self._listed.url, shop, *tables)
-            assert first["rows"] == rows
-            self._rates.listed_rows = rows
-            self._rates.state_bytes[LISTED.format(FIRST)] = place.state_bytes
-            self._looked_at(shop)
-            self._rounds.step(LISTED.format(READING), "read", str(place.folder))
-            again = self._rounds.step(LISTED.format(SAME), "flow", str(place.folder))
-            assert again["rows"] == 0
+            self._first_load_of_lists(place, shop)
+            self._listed_night(place)
+
+    def _first_load_of_lists(self, place: site.PriceSite, shop: URL) -> None:
+        self._settle()
+        first = self._rounds.step(LISTED.format(FIRST), "flow", str(place.folder))
+        rows = truth.assert_equal(self._listed.url, shop, erp.LISTED, erp.CONTRACTS)
+        assert first["rows"] == rows
+        self._rates.listed_rows = rows
+        self._rates.state_bytes[LISTED.format(FIRST)] = place.state_bytes
+        self._looked_at(shop)
+
+    def _listed_night(self, place: site.PriceSite) -> None:
+        self._rounds.step(LISTED.format(READING), "read", str(place.folder))
+        again = self._rounds.step(LISTED.format(SAME), "flow", str(place.folder))
+        assert again["rows"] == 0
 
     # Others
 

@@ -40,6 +40,13 @@ _GOALS: tuple[tuple[str, str, str, float], ...] = (
 _TIMES_FASTER: tuple[tuple[str, str, str, float], ...] = (
     ("lists and contracts against flat, nothing changed", of.SAME, LISTED.format(of.SAME), 10),
     (
+        "lists and contracts, nothing changed, against the flat check that reads all",
+        of.ALL_READ,
+        LISTED.format(of.SAME),
+        10,
+    ),
+    ("sums of the ERP's server against the flat check that reads all", of.ALL_READ, of.SAME, 10),
+    (
         "nothing changed, by the sums of the ERP's server, against merely reading all of it",
         of.READING,
         of.SAME,

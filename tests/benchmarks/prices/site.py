@@ -34,6 +34,7 @@ erp = "erp"
 store = "store"
 mappings = "mappings"
 """
+_CHECK_ALL = "full_price_check_s = 0.001\n"
 _EMBEDDED = """\
 adapter = "embedded"
 [systems.store.options]
@@ -100,6 +101,12 @@ class PriceSite:
     def use(self, erp: URL) -> None:
         """From now on read the ERP at this address: the same database by another driver."""
         self._set(f"url = {_text(erp)}")
+
+    def check_all(self, always: bool) -> None:
+        """From now on read everything whatever the ERP's server says of it, or no longer."""
+        path = self.folder / "config" / "tradesync.toml"
+        told = path.read_text().removesuffix(_CHECK_ALL)
+        path.write_text(told + _CHECK_ALL if always else told)
 
     def _set(self, option: str) -> None:
         path = self.folder / "config" / "tradesync.toml"
