@@ -15,10 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, delete, insert, select, tuple_
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    delete,
+    insert,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
@@ -27,7 +39,7 @@ from sync.stores.embedded import price_lists, queries, schema, translate
 from sync.stores.embedded.price_columns import NAMES, csv_of, pieces, refuse_impossible, tuples
 
 STRAIGHT_FROM = 500
-"""Of fewer rows nobody asks whether they come where nothing is yet."""
+"""Of fewer rows in a call nobody asks whether they come where nothing is yet."""
 
 _PRICES = schema.prices
 _KEY = [column.name for column in _PRICES.primary_key]
@@ -50,6 +62,17 @@ _INSERT = insert(_PRICES).from_select(
     NAMES, select(*(_CHANGES.c[name] for name in NAMES)).where(_CHANGES.c.put == 1)
 )
 
+# One leap into the key for each partition, however many rows it has.
+_TAKEN = text(
+    "SELECT asked.at"
+    " FROM unnest(CAST(:audience AS text[]), CAST(:audience_key AS text[]),"
+    " CAST(:audience_channel AS text[]), CAST(:level AS integer[]), CAST(:owner AS text[]))"
+    " WITH ORDINALITY AS asked(audience, audience_key, audience_channel, level, owner, at)"
+    " CROSS JOIN LATERAL (SELECT 1 FROM prices"
+    " WHERE prices.audience = asked.audience AND prices.audience_key = asked.audience_key"
+    " AND prices.audience_channel = asked.audience_channel"
+    " AND prices.level = asked.level AND prices.owner = asked.owner LIMIT 1) AS one"
+)
 
 Step = Callable[[], None]
 
@@ -89,8 +112,7 @@ def _with_rows(several: Iterable[PriceRows]) -> list[PriceRows]:
 
 
 def _nothing_there(connection: Connection, rows: PriceRows) -> bool:
-    partition = {**translate.audience_row(rows.audience), **translate.scope_row(rows.scope)}
-    there = (_PRICES.c[name] == value for name, value in partition.items())
+    there = (_PRICES.c[name] == value for name, value in _partition_row(rows).items())
     return connection.execute(select(_PRICES.c.sku).where(*there).limit(1)).first() is None
 
 
@@ -124,17 +146,27 @@ def _apart(
     connection: Connection, put: Sequence[PriceRows]
 ) -> tuple[list[PriceRows], list[PriceRows]]:
     """What comes where nothing is, which no key can be in the way of; and the rest."""
-    new: list[PriceRows] = []
-    changed: list[PriceRows] = []
-    for each in put:
-        large = len(each.rows) >= STRAIGHT_FROM
-        (new if large and _nothing_there(connection, each) else changed).append(each)
-    return new, changed
+    if sum(len(each.rows) for each in put) < STRAIGHT_FROM:
+        return [], list(put)
+    taken = _with_something(connection, put)
+    new = [each for at, each in enumerate(put) if at not in taken]
+    return new, [each for at, each in enumerate(put) if at in taken]
+
+
+def _with_something(connection: Connection, several: Sequence[PriceRows]) -> set[int]:
+    """The places of those whose partition has a row already; one question for all of them."""
+    some = [_partition_row(each) for each in several]
+    found = connection.execute(_TAKEN, {name: [row[name] for row in some] for name in some[0]})
+    return {at - 1 for at in found.scalars()}
+
+
+def _partition_row(rows: PriceRows) -> dict[str, Any]:
+    return {**translate.audience_row(rows.audience), **translate.scope_row(rows.scope)}
 
 
 def _change(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
     connection.execute(_MAKE)
-    _copy(connection, _CHANGES, (*_marked(remove, 0), *_marked(put, 1)))
+    _copy(connection, _CHANGES, chain(_marked(remove, 0), _marked(put, 1)))
     # Otherwise the whole table might be read to find a few keys in it.
     for statement in (
         f"ANALYZE {_CHANGES.name}",
@@ -169,7 +201,7 @@ def _by_staging(
     before: Step,
     after: Step,
 ) -> None:
-    _lay_down(connection, (*_marked(remove, 0), *_marked(put, 1)))
+    _lay_down(connection, chain(_marked(remove, 0), _marked(put, 1)))
     with connection.begin():
         before()
         if remove or not all(_nothing_there(connection, each) for each in put):
