@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # Vectors that are at hand, by their rows: some ten lists of a large catalogue.
 ROWS_AT_HAND = 250_000
 
+ROWS_OF_ITSELF = 100
+"""A vector takes as much beside its rows as so many of them: of contracts of a few rows each,
+all would be at hand and fill the memory."""
+
 ROWS_PER_LOOK = 16
 """A vector is laid beside one other for so many rows of its own, and beside ``LOOKS`` at least.
 With a look at all that are at hand, short vectors took longer the more of them there are:
@@ -159,8 +163,8 @@ class KeptVectors:
 
     def _hold(self, fingerprint: bytes, base: bytes | None, rows: Vector) -> None:
         if fingerprint not in self._at_hand:
-            self._rows += len(rows)
+            self._rows += ROWS_OF_ITSELF + len(rows)
         self._at_hand[fingerprint] = (base, rows)
         while self._rows > ROWS_AT_HAND and len(self._at_hand) > 2:
             _, (_, gone) = self._at_hand.popitem(last=False)
-            self._rows -= len(gone)
+            self._rows -= ROWS_OF_ITSELF + len(gone)

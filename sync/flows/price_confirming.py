@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope
 from sync.flows.context import Context
+from sync.flows.mirroring import chunks
 from sync.planning.price_spool import Kept, PriceSpool
 from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition, Stated
 from sync.ports.state import Transaction
@@ -123,20 +124,20 @@ class Confirming:
 
     def _remember_states(self) -> None:
         left = {scope for (_, scope), changes in self._spool.outstanding.items() if changes}
-        told = {scope: each for scope, each in self._states.items() if scope not in left}
-        if not told:
-            return
-        with self._context.state.transaction() as state:
-            taken = self._taken(state)
-            stated = {
-                scope: each
-                for scope, each in told.items()
-                if each is not None and not _is_own(scope, taken)
-            }
-            state.price_memory.keep(self._packed({each.vector for each in stated.values()}))
-            state.price_memory.forget_stated(told.keys() - stated.keys())
-            state.price_memory.remember(stated)
-        self._touched = True
+        told = (pair for pair in self._states.items() if pair[0] not in left)
+        # A first load has a vector of each: all of them were not in memory before, either.
+        for some in chunks(told, TOGETHER):
+            with self._context.state.transaction() as state:
+                taken = self._taken(state)
+                stated = {
+                    scope: each
+                    for scope, each in some
+                    if each is not None and not _is_own(scope, taken)
+                }
+                state.price_memory.keep(self._packed({each.vector for each in stated.values()}))
+                state.price_memory.forget_stated({scope for scope, _ in some} - stated.keys())
+                state.price_memory.remember(stated)
+            self._touched = True
 
     def _taken(self, state: Transaction) -> Collection[Forgotten]:
         """Accounts and sites that somebody else has forgotten since the run began."""

@@ -37,6 +37,9 @@ PriceChange = Change[PublishedPriceKey, PriceValue]
 ROWS_PER_CALL = 50_000
 """Rows that a store takes at once which takes them column by column."""
 
+PARTS_PER_CALL = 2_000
+"""Each takes memory beside its rows, and contracts of a few rows each are many in a call."""
+
 log = structlog.get_logger()
 
 
@@ -274,7 +277,7 @@ class _Writing:
                 some = rows.slice(at, room)
                 call.append(_Slice(part, some))
                 at, room = at + len(some), room - len(some)
-                if not room:
+                if not room or len(call) >= PARTS_PER_CALL:
                     yield _Rows(call)
                     call, room = [], size
         if call:

@@ -35,7 +35,7 @@ from sync.flows.screening import Screening
 from sync.flows.withdrawing import Withdrawals, all_withdrawn
 from sync.planning.entitlements import Buyers
 from sync.planning.price_spool import PriceSpool
-from sync.planning.prices import Entitled, shopper_audiences, shopper_currencies
+from sync.planning.prices import Belonging, Entitled, shopper_audiences, shopper_currencies
 from sync.planning.restricted_prices import Restricted
 from sync.ports.erp import Finding, ReadsAccounts, ReadsPrices, SupportsPriceBatches
 from sync.ports.price_memory import Partition
@@ -181,7 +181,8 @@ def entitled_accounts(
     erp = needs(context.erp, ReadsAccounts, "the ERP")
     retrying = context.retrying()
     members = members_of_accounts(context, ResyncScope())
-    accounts: dict[CustomerId, Account] = {}
+    accounts: dict[CustomerId, Belonging] = {}
+    alike: dict[Belonging, Belonging] = {}
     locations: list[Location] = []
     apart = Apart(retrying, sorted(members))
 
@@ -192,7 +193,10 @@ def entitled_accounts(
 
     for batch in chunks(sorted(members), context.limits.accounts_per_read):
         for found, sites in apart.read(batch, read):
-            accounts |= found
+            for each in batch:
+                if each in found:
+                    belonging = Belonging.of(found[each])
+                    accounts[each] = alike.setdefault(belonging, belonging)
             locations.extend(sites)
     tell_accounts(result, apart.unread)
     retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from sync.domain.ids import CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import SyncMapping
@@ -51,34 +53,43 @@ def mapped_accounts(
     users |= {key for key in records if isinstance(key, WebUserId)}
     users |= by_address.keys()
 
-    gathered: dict[CustomerId, _Gathered] = {}
+    gathered = _Gathered()
     nobody = BuyerRecord()
     for organisation in organisations:
         usable = accounts.find(None, organisation, records.get(organisation, nobody))
         if isinstance(usable, Usable):
-            gathered.setdefault(usable.customer_id, _Gathered()).organisations.add(organisation)
+            gathered.organisations[usable.customer_id].append(organisation)
     for user in users.difference(left_out):
         record = records.get(user, nobody)
         usable = accounts.find(user, None, record, by_address.get(user))
         if isinstance(usable, Usable):
-            gathered.setdefault(usable.customer_id, _Gathered()).users.add(user)
+            gathered.users[usable.customer_id].append(user)
     for user, organisation in exceptions:
         usable = accounts.find(user, organisation, nobody)
         if isinstance(usable, Usable):
-            held = gathered.setdefault(usable.customer_id, _Gathered())
-            held.exceptions.add(Exceptional(organisation, user))
-    return {customer_id: gathered[customer_id].members() for customer_id in sorted(gathered)}
+            gathered.exceptions[usable.customer_id].append(Exceptional(organisation, user))
+    return gathered.members()
+
+
+def _lists() -> defaultdict[CustomerId, list[Any]]:
+    return defaultdict(list)
 
 
 @dataclass(slots=True)
 class _Gathered:
-    organisations: set[OrganisationId] = field(default_factory=set)
-    users: set[WebUserId] = field(default_factory=set)
-    exceptions: set[Exceptional] = field(default_factory=set)
+    """By kind and not by account: most accounts have members of one kind, and few of them."""
 
-    def members(self) -> Members:
-        return Members(
-            tuple(sorted(self.organisations)),
-            tuple(sorted(self.users)),
-            tuple(sorted(self.exceptions)),
-        )
+    organisations: defaultdict[CustomerId, list[OrganisationId]] = field(default_factory=_lists)
+    users: defaultdict[CustomerId, list[WebUserId]] = field(default_factory=_lists)
+    exceptions: defaultdict[CustomerId, list[Exceptional]] = field(default_factory=_lists)
+
+    def members(self) -> Mapping[CustomerId, Members]:
+        every = sorted(self.organisations.keys() | self.users.keys() | self.exceptions.keys())
+        return {
+            customer_id: Members(
+                tuple(sorted(self.organisations.pop(customer_id, ()))),
+                tuple(sorted(self.users.pop(customer_id, ()))),
+                tuple(sorted(self.exceptions.pop(customer_id, ()))),
+            )
+            for customer_id in every
+        }

@@ -88,5 +88,6 @@ class Restricted:
 
     def _open_to(self, owner: str, kept: Entitlement) -> bool:
         """Whether the account that an account's or a site's prices belong to may buy it."""
-        account = self.entitled.accounts.get(CustomerId(owner))
-        return account is not None and kept.open_to(account.customer_id, account.tags)
+        customer_id = CustomerId(owner)
+        account = self.entitled.accounts.get(customer_id)
+        return account is not None and kept.open_to(customer_id, account.tags)

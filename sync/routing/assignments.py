@@ -18,6 +18,10 @@ from sync.domain.mapping import Assignment, RefusedAssignment, Source, SyncMappi
 from sync.domain.order import BuyerRecord
 from sync.domain.problem_codes import problem
 
+TOLD_AT_HAND = 20_000
+"""Answers that are kept made: a mirror asks for everybody once, and each takes a quarter of
+what its line in the mapping takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usable:
@@ -132,12 +136,13 @@ class AccountMap:
     def _written(self, key: tuple[str, str]) -> Usable | Unusable | None:
         """What the mapping files say of exactly this user, organisation or pair.
 
-        Made once for each that they name: a buyer is looked up many times a day.
+        Made once for each that is asked for, while there is room: a buyer is looked up many
+        times a day.
         """
         told = self._told.get(key)
         if told is None:
             told = self._made(key)
-            if told is not None:
+            if told is not None and len(self._told) < TOLD_AT_HAND:
                 self._told[key] = told
         return told
 

@@ -44,6 +44,29 @@ class Watched(OrderedDict[Any, Any]):
         return WatchedItems(super().items())
 
 
+class Counted(OrderedDict[Any, Any]):
+    """Remembers how many it held at a time."""
+
+    most: ClassVar[int] = 0
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        Counted.most = max(Counted.most, len(self))
+
+
+@pytest.mark.rule("MI-2")
+def test_lists_of_a_single_price_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_vectors, "OrderedDict", Counted)
+    monkeypatch.setattr(kept_vectors, "ROWS_AT_HAND", 5 * kept_vectors.ROWS_OF_ITSELF + 5)
+    monkeypatch.setattr(Counted, "most", 0)
+    site = a_site()
+    for number, each in enumerate(ACCOUNTS):
+        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
+        site.erp.set_price(price)
+    assert site.run().counts["changed"] == len(ACCOUNTS) > 10
+    assert 2 < Counted.most <= 6
+
+
 class WatchedItems:
     def __init__(self, items: Any) -> None:
         self._items = items

@@ -37,7 +37,13 @@ from sync.planning.accounts import hides, keeping_locations, profile_of
 from sync.planning.changes import apart_from_refunds, late_changes, same_order
 from sync.planning.membership import Members, mapped_accounts
 from sync.planning.plan import Change
-from sync.planning.prices import Entitled, audiences_of, shopper_audience, wanted_prices
+from sync.planning.prices import (
+    Belonging,
+    Entitled,
+    audiences_of,
+    shopper_audience,
+    wanted_prices,
+)
 from sync.planning.remapping import assignments_moved, contacts_changed
 from sync.routing import AccountMap
 from sync.testing import builders as a
@@ -184,7 +190,7 @@ def test_a_profile_that_somebody_is_missing_from_hides_and_one_with_more_people_
 
 def entitled(*accounts: Account, retail: bool = True) -> Entitled:
     return Entitled(
-        {each.customer_id: each for each in accounts},
+        {each.customer_id: Belonging.of(each) for each in accounts},
         (a.a_location(sold_to=C1),),
         {RETAIL: a.a_retail_account(price_groups=("SHOP",))} if retail else {},
     )
