@@ -23,10 +23,12 @@ PYTEST := tests/in-memory $(BIN)/python -m pytest
 # They need nothing but this machine, and time: every secret in every slot, every bad input,
 # every planted defect, every single fault on a real database, the whole decision table, the
 # sample's days, two real ERP databases, the service as processes of its own, prices
-# by the hundred thousand, contracts on a second kind of database, whatever happens to lists.
+# by the hundred thousand, contracts on a second kind of database, whatever happens to lists,
+# and every single fault on the rarer ways of prices.
 THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
   $(wildcard tests/contract/test_*_postgresql.py) \
-  tests/faults/test_mutants.py tests/scenarios/test_any_price_lists.py \
+  tests/faults/test_mutants.py tests/faults/test_ways_of_prices.py \
+  tests/scenarios/test_any_price_lists.py \
   tests/scenarios/test_anything_may_happen.py \
   tests/scenarios/test_faults_everywhere.py tests/scenarios/test_order_benchmark.py \
   tests/scenarios/test_planned_price_sight.py \

@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from sync.domain.pricing import PriceLevel
 from sync.testing.enumerating import Enumeration, MakeTrial, every_fault, every_pair, learn
 from sync.testing.faults import Fault, possible
 from sync.testing.mirror_proof import MIRRORS
@@ -17,7 +16,6 @@ from tests.faults.checks import (
     committed_late,
     decided_again_after_a_lost_answer,
     edits_at_every_point,
-    faults_about_lists,
     group_committed_after_its_answer,
     group_path,
     lists_in_calls_of_every_size,
@@ -41,11 +39,9 @@ from tests.faults.checks import (
 from tests.faults.money import refunded, shipped
 from tests.faults.sites import GROUPS
 from tests.faults.trials import (
-    FlowTrial,
     a_group,
     mirror,
     one_order,
-    price_lists,
     statuses,
     two_orders,
 )
@@ -192,43 +188,9 @@ def test_what_is_remembered_of_prices_is_what_the_store_shows(
     assert situation() is None
 
 
-@pytest.mark.rule("MI-1", "MI-2", "OP-1")
-@pytest.mark.parametrize("first", [True, False], ids=["into an empty store", "with news"])
-def test_prices_that_are_read_by_row_are_shown_whatever_fails(first: bool) -> None:
-    def make() -> FlowTrial:
-        trial = mirror("prices", first=first)
-        trial.site.erp.feeds = ()
-        return trial
-
-    done = every_fault(make)
-    assert done.cases > 100
-    assert not done.found, told(done)
-
-
-@pytest.mark.rule("MI-1", "MI-2", "OP-1")
-@pytest.mark.parametrize("first", [True, False], ids=["into an empty store", "with news"])
-def test_prices_that_need_not_be_read_are_shown_whatever_fails(first: bool) -> None:
-    done = every_fault(lambda: mirror("prices", first=first, states=tuple(PriceLevel)))
-    assert done.cases > 100
-    assert not done.found, told(done)
-
-
 @pytest.mark.rule("WA-7", "VE-7")
 def test_nobody_sees_another_price_between_any_two_calls() -> None:
     assert lists_in_calls_of_every_size() is None
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.rule("WA-6", "WA-7", "WA-8", "WA-10", "VE-7", "OP-1")
-@pytest.mark.parametrize("first", [True, False], ids=["into an empty store", "with news"])
-def test_nobody_sees_another_price_for_a_moment_whatever_fails_with_lists(first: bool) -> None:
-    trial = price_lists(first=first)
-    trial.run()
-    calls = [each.point for each in trial.script.log]
-    assert calls.count("store.apply_shared_prices") > 3
-    done = faults_about_lists(first=first)
-    assert done.cases > 70
-    assert not done.found, told(done)
 
 
 @pytest.mark.rule("MI-3")
