@@ -113,10 +113,13 @@ class Pipeline:
             progress=progress,
             assignments=self.mapping_files,
             files=self.files,
-            uploads=Uploads(self.uploads, self.settings.uploads_begin_with)
-            if self.uploads
-            else None,
+            uploads=self._uploads_of_applicants(),
         )
+
+    def _uploads_of_applicants(self) -> Uploads | None:
+        if self.uploads is None:
+            return None
+        return Uploads(self.uploads, self.settings.uploads_begin_with, self.settings.uploads_folder)
 
 
 @dataclass(frozen=True, slots=True)
