@@ -31,7 +31,7 @@ def site_options(command: Decorated) -> Decorated:
         is_flag=True,
         expose_value=False,
         callback=_note_verbose,
-        help="Every log line on stderr, as the service writes them.",
+        help="Every log line on stderr, also those that log_level keeps back.",
     )(command)
     command = click.option(
         "--pipeline", default=None, help="Which pipeline; needed where there are several."
@@ -117,7 +117,9 @@ def settings_of(site: str | None) -> Settings:
     settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names)
     command = click.get_current_context(silent=True)
     if command is not None and command.meta.get(_VERBOSE):
-        configure(settings.service.log_level, "text")
+        # Whatever else the settings keep back: whoever asks for more is never told less.
+        level = settings.service.log_level
+        configure(level if level == "debug" else "info", "text")
     else:
         # Beside a person's command only what goes wrong is worth a line.
         configure("warning", "text", first=_Beside(person=at_terminal()))
