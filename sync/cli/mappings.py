@@ -225,11 +225,12 @@ def restore(
         version, kept = _files(line, version)
         files = sound(version, kept)
         if dry_run:
-            from sync.cli.plan_mappings import end_of_plan, show_mapping_draft
+            from sync.cli.plan_mappings import end_of_plan, refused_by, show_mapping_draft
 
-            ended = show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
-            line.mapping_files.refuse_loss(files, force=force)
-            end_of_plan(ended)
+            refused = refused_by(lambda: line.mapping_files.refuse_loss(files, force=force))
+            wanted = mapping_from_texts(files)
+            ended = show_mapping_draft(line, wanted, as_json=as_json, refused=refused)
+            end_of_plan(ended, refused, as_json=as_json)
         differs = _from_in_force(line, mapping_from_texts(files))
         deed = Deed(actor(), "restore", lambda: f"mapping {version} put back", reason)
         before, after = line.mapping_files.put_back(deed, files, force=force)

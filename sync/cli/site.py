@@ -59,8 +59,8 @@ def guarded(command: Decorated) -> Decorated:
         try:
             return command(*args, **kwargs)
         except SyncError as error:
-            code = _code_of(error)
-            click.echo(f"tradesync: {_said(error)}", err=True)
+            code = code_of(error)
+            click.echo(f"tradesync: {said(error)}", err=True)
             if kwargs.get("as_json"):
                 refuse_as_json(str(error), way_out(error), code)
             raise click.exceptions.Exit(code) from error
@@ -79,7 +79,8 @@ def guarded(command: Decorated) -> Decorated:
     return call  # type: ignore[return-value]
 
 
-def _code_of(error: SyncError) -> Exit:
+def code_of(error: SyncError) -> Exit:
+    """The exit code of a command that this error ends."""
     match error:
         case Misconfigured():
             return Exit.MISCONFIGURED
@@ -90,7 +91,8 @@ def _code_of(error: SyncError) -> Exit:
     return Exit.FAILED
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """The error as a person reads it, with its way out."""
     from sync.errors import Refusal
     from sync.secrecy import scrubbed
 

@@ -240,6 +240,10 @@ def test_a_dry_run_of_a_restore_tells_that_it_would_be_refused(site: Operator) -
         said = site("mappings", "restore", first, "--reason", "x", *more)
         assert said.code == Exit.FAILED
         assert "it would be lost" in said.err
+    program = site("mappings", "restore", first, "--reason", "x", "--dry-run", "--json")
+    assert (program.code, program.json["code"]) == (Exit.FAILED, Exit.FAILED)
+    assert "it would be lost" in program.json["error"]
+    assert program.json["draft"] == first, "one object: the plan, and that it is refused"
     assert read_texts(folder(site)) == spoilt
     forced = site("mappings", "restore", first, "--reason", "x", "--dry-run", "--force")
     assert forced.code == Exit.DONE
