@@ -63,7 +63,8 @@ def refused_by(judge: Callable[[], object]) -> SyncError | None:
     return None
 
 
-def _refusal(refused: SyncError | None) -> dict[str, object]:
+def refusal_of(refused: SyncError | None) -> dict[str, object]:
+    """What a program is told of it beside the plan."""
     if refused is None:
         return {}
     return refusal_record(str(refused), way_out(refused), code_of(refused))
@@ -89,7 +90,7 @@ def show_mapping_draft(
     ended = Exit.TRY_LATER if plan.unread else Exit.DONE
     if as_json:
         record = _record(plan) | {"in_force": plan.in_force if in_force else None}
-        record |= _refusal(refused)
+        record |= refusal_of(refused)
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return ended
     if in_force:
@@ -127,7 +128,7 @@ def show_edit(
     plan = plan_mapping(line.context_on(files), wanted)
     ended = Exit.TRY_LATER if plan.unread else Exit.DONE
     if as_json:
-        record = _record(plan) | {"in_force": version} | _refusal(refused)
+        record = _record(plan) | {"in_force": version} | refusal_of(refused)
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return ended
     click.echo(f"Mapping {plan.draft}, compared with the files as they are ({plan.in_force}).")
