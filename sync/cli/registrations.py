@@ -53,7 +53,7 @@ def list_(everything: bool, as_json: bool, site: str | None, pipeline: str | Non
 
         desk = RegistrationDesk(line.context(), actor())
         entries = desk.entries(stages)
-        over = 0 if everything or as_json else len(desk.entries(ENDED))
+        over = 0 if everything or as_json else desk.count(ENDED)
     columns = {
         "application": "Application",
         "company": "Company",

@@ -112,6 +112,10 @@ class Registrations(Protocol):
         """Newest change first; no stages: all of them."""
         ...
 
+    def count(self, stages: Collection[Stage]) -> int:
+        """How many are in one of these; none of them is read."""
+        ...
+
     def unsettled(self) -> Sequence[ApplicationId]:
         """Those that are not over, or of which the store does not know yet; longest known first."""
         ...

@@ -46,6 +46,16 @@ def test_the_queue_shows_what_is_missing_and_all_shows_what_is_over(operator: Op
     assert hint not in operator("registrations", "list", "--all").out
 
 
+def test_those_that_are_over_are_counted_without_being_read(site: Operator) -> None:
+    """There may be years of them."""
+    site.site.change(
+        site.site.state, "UPDATE registrations SET entry = '' WHERE stage = 'personal'"
+    )
+    told = site("registrations", "list")
+    assert told.code == Exit.DONE, told
+    assert told.out.splitlines()[-1].startswith("2 others are over")
+
+
 def test_a_known_company_is_proposed_with_reasons(operator: Operator) -> None:
     (candidate,) = operator("registrations", "show", KNOWN, "--json").json["candidates"]
     assert candidate["customer"] == "000131"
