@@ -114,7 +114,11 @@ class Pipeline:
             assignments=self.mapping_files,
             files=self.files,
             uploads=self._uploads_of_applicants(),
+            take_up=lambda before, after: self._taken_up(before, after, progress),
         )
+
+    def _taken_up(self, before: str, after: str, progress: Progress) -> Context | None:
+        return self.context(progress) if self.mapping.take_up(before, after) else None
 
     def _uploads_of_applicants(self) -> Uploads | None:
         if self.uploads is None:

@@ -130,6 +130,9 @@ class Context:
     ``as_of`` is a day in the ERP's calendar that something is planned for, as if it were today.
     ``price_changes`` is where a plan of prices tells each of its changes; they may be many more
     than fit in memory.
+    ``take_up`` gives the context on the version that the flow's own edit of the mapping files
+    made of this one, named as before and after, once that is in force; None where it cannot
+    be yet, since somebody else is at the files.
     """
 
     pipeline: str
@@ -146,6 +149,7 @@ class Context:
     uploads: Uploads | None = None
     as_of: date | None = None
     price_changes: Callable[[Iterator[PriceChange]], None] | None = None
+    take_up: Callable[[str, str], Context | None] | None = None
 
     def retrying(self) -> Retrying:
         """A budget of retries for one run."""

@@ -143,8 +143,11 @@ class AssignsCustomers(Protocol):
 
     def put_assignment(
         self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
-    ) -> None:
+    ) -> tuple[str, str]:
         """Let the files say so, if they do not; with an entry of the audit trail.
+
+        Gives the versions of the files before and after, which are the same where they
+        said so already.
 
         Raises Rejected where they name another customer for it, Misconfigured
         where they cannot be edited, and Conflict where a person saves them at
