@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
@@ -39,6 +39,7 @@ from sync.state.keys import keys_of
 from sync.state.known import KnownStates
 from sync.systems import BreakerLimits, SystemWatch, guarded
 
+T = TypeVar("T")
 ENTRY_POINTS = {
     "erp": "tradesync.erp_adapters",
     "store": "tradesync.stores",
@@ -113,10 +114,17 @@ class Pipeline:
             progress=progress,
             assignments=self.mapping_files,
             files=self.files,
-            uploads=Uploads(self.uploads, self.settings.uploads_begin_with)
-            if self.uploads
-            else None,
+            uploads=self._uploads_of_applicants(),
+            take_up=lambda before, after: self._taken_up(before, after, progress),
         )
+
+    def _taken_up(self, before: str, after: str, progress: Progress) -> Context | None:
+        return self.context(progress) if self.mapping.take_up(before, after) else None
+
+    def _uploads_of_applicants(self) -> Uploads | None:
+        if self.uploads is None:
+            return None
+        return Uploads(self.uploads, self.settings.uploads_begin_with, self.settings.uploads_folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +138,18 @@ class Installation:
 
     def pipeline(self, name: str | None) -> Pipeline:
         """The named pipeline; without a name the only one. Raises Misconfigured."""
-        known = ", ".join(sorted(self.pipelines))
-        if name is None:
-            if len(self.pipelines) == 1:
-                return next(iter(self.pipelines.values()))
-            raise Misconfigured(f"there are several pipelines, name one of: {known}")
-        if name not in self.pipelines:
-            raise Misconfigured(f"there is no pipeline {name!r}; there are: {known}")
-        return self.pipelines[name]
+        return _named(self.pipelines, name)
+
+
+def _named(pipelines: Mapping[str, T], name: str | None) -> T:
+    known = ", ".join(sorted(pipelines))
+    if name is None:
+        if len(pipelines) == 1:
+            return next(iter(pipelines.values()))
+        raise Misconfigured(f"there are several pipelines, name one of: {known}")
+    if name not in pipelines:
+        raise Misconfigured(f"there is no pipeline {name!r}; there are: {known}")
+    return pipelines[name]
 
 
 @contextmanager
@@ -192,6 +204,21 @@ def open_installation(
             )
             pipelines[name] = replace(pipeline, beside=beside)
         yield Installation(settings, engine, pipelines, watches)
+
+
+@contextmanager
+def open_store(settings: Settings, pipeline: str | None) -> Iterator[Store]:
+    """The store of the named pipeline by itself; without a name that of the only one.
+
+    Neither the state nor any other system is touched: they may not be there yet. Raises
+    Misconfigured.
+    """
+    _conceal_secrets(settings)
+    store = _open_system(_named(settings.pipelines, pipeline).store, settings)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def state_address(settings: Settings) -> str:

@@ -44,7 +44,7 @@ from sync.flows.context import Context, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import members_of_accounts
 from sync.flows.orders.discovery import look_up
-from sync.flows.orders.foreseeing import outlook
+from sync.flows.orders.foreseeing import WOULD_REFUSE, outlook
 from sync.mapping.problems import suggestion
 from sync.mapping_check import ErpKeys
 from sync.planning.documents import told_version
@@ -121,9 +121,8 @@ def _refused_at(history: Sequence[LedgerEvent]) -> datetime | None:
     if not held:
         return None
     last = held[-1]
-    if last.event == "quarantined" and not last.detail.startswith("erp_refused: "):
-        return None
-    return last.at
+    asked = last.detail.startswith("erp_refused: ") and WOULD_REFUSE not in last.detail
+    return last.at if asked or last.event != "quarantined" else None
 
 
 _IN_HISTORY = ("order.replayed", "order.dismissed", "person.erased")

@@ -63,6 +63,11 @@ class RegistrationDesk:
         with self.context.state.transaction() as state:
             return state.registrations.entries(stages)
 
+    def count(self, stages: Collection[Stage]) -> int:
+        """How many are in one of these."""
+        with self.context.state.transaction() as state:
+            return state.registrations.count(stages)
+
     def show(self, application_id: ApplicationId, *, search: bool = True) -> Detail:
         """With the customers that it may be already, if the ERP can be searched."""
         with self.context.state.transaction() as state:

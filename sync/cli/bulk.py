@@ -115,14 +115,16 @@ def import_(
     with opened(site, pipeline, writes=not dry_run) as line:
         sheet = read_sheet(file.name, text, _known(line))
         if dry_run:
-            from sync.cli.plan_mappings import end_of_plan, show_edit
+            from sync.cli.plan_mappings import end_of_plan, refused_by, show_edit
 
             texts = read_texts(line.mapping.folder)
             imported = taken_over(texts, sheet)
             if not as_json:
                 click.echo(_said(imported))
             files, wanted = mapping_from_texts(texts), mapping_from_texts(imported.files)
-            end_of_plan(show_edit(line, files, wanted, as_json=as_json))
+            refused = refused_by(lambda: _refuse_doubtful(imported, force=force))
+            ended = show_edit(line, files, wanted, as_json=as_json, refused=refused)
+            end_of_plan(ended, refused, as_json=as_json)
         imported, before, after = _take_over(line, sheet, reason, force=force)
     if as_json:
         click.echo(json.dumps({**_counts(imported), "before": before, "after": after}, indent=2))
@@ -148,12 +150,7 @@ def _take_over(
 
     def change(texts: Mapping[str, str]) -> Mapping[str, str]:
         imported = taken_over(texts, sheet)
-        if imported.doubtful and not force:
-            raise Misconfigured(
-                f"of {imported.before} assignments {imported.removed} would be gone and"
-                f" {imported.moved} name another customer_id, as if a filter were left on or a"
-                " column sorted by itself; look with --dry-run, and say --force if it is meant"
-            )
+        _refuse_doubtful(imported, force=force)
         done.append(imported)
         return imported.files
 
@@ -163,6 +160,16 @@ def _take_over(
     deed = Deed(actor(), "import", what, reason)
     before, after = line.mapping_files.carry_out(deed, change)
     return done[0], before, after
+
+
+def _refuse_doubtful(imported: Imported, *, force: bool) -> None:
+    """Raise Misconfigured for a table that takes most assignments away, or moves them."""
+    if imported.doubtful and not force:
+        raise Misconfigured(
+            f"of {imported.before} assignments {imported.removed} would be gone and"
+            f" {imported.moved} name another customer_id, as if a filter were left on or a"
+            " column sorted by itself; look with --dry-run, and say --force if it is meant"
+        )
 
 
 def _known(line: Pipeline) -> dict[str, Known]:

@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "schema": CommandEntry("sync.cli.schema:schema", "JSON Schemas of the files, for editors."),
     "state": CommandEntry("sync.cli.state:state", "Back up, restore or verify the state."),
     "status": CommandEntry("sync.cli.status:status", "Show how the service is."),
+    "store": CommandEntry("sync.cli.store:store", "Make the tables of an embedded store."),
     "unmap": CommandEntry("sync.cli.map:withdraw", "Take a buyer's assignment out."),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -224,17 +224,14 @@ def restore(
     with opened(site, pipeline, writes=not dry_run) as line:
         version, kept = _files(line, version)
         files = sound(version, kept)
+        wanted = mapping_from_texts(files)
+        differs = _from_in_force(line, wanted)
         if dry_run:
-            from sync.cli.plan_mappings import end_of_plan, show_mapping_draft
-
-            ended = show_mapping_draft(line, mapping_from_texts(files), as_json=as_json)
-            line.mapping_files.refuse_loss(files, force=force)
-            end_of_plan(ended)
-        differs = _from_in_force(line, mapping_from_texts(files))
+            _rehearse_restore(line, files, wanted, differs, force=force, as_json=as_json)
         deed = Deed(actor(), "restore", lambda: f"mapping {version} put back", reason)
         before, after = line.mapping_files.put_back(deed, files, force=force)
     if as_json:
-        told = {"restored": version, "before": before, "after": after, **differs.record()}
+        told = {"restored": version, "before": before, "after": after, **_record(differs)}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif before == after:
         click.echo(f"The files are those of mapping {version} already.")
@@ -245,8 +242,49 @@ def restore(
         )
         if after != version:
             click.echo(f"Files that it did not have were emptied, so that it counts as {after}.")
-        differs.tell(LINES_TOLD)
+        if differs is None:
+            click.echo(NOT_COMPARED)
+        else:
+            differs.tell(LINES_TOLD)
     raise click.exceptions.Exit(Exit.DONE)
+
+
+NOT_COMPARED = (
+    "Who moves cannot be told: the version in force cannot be read any more, so nothing was"
+    " compared. Once the service has taken the files up, tradesync explain user tells who orders"
+    " under which account."
+)
+
+
+def _record(differs: _Differences | None) -> dict[str, Any]:
+    """For programs; null is what cannot be told."""
+    if differs is None:
+        return dict.fromkeys(("moves", "contacts", "settings"))
+    return differs.record()
+
+
+def _rehearse_restore(
+    line: Pipeline,
+    files: Mapping[str, str],
+    wanted: SyncMapping,
+    differs: _Differences | None,
+    *,
+    force: bool,
+    as_json: bool,
+) -> NoReturn:
+    """Tell what would change, or that this cannot be told, and end as the restore would."""
+    from sync.cli.plan_mappings import end_of_plan, refusal_of, refused_by, show_mapping_draft
+
+    refused = refused_by(lambda: line.mapping_files.refuse_loss(files, force=force))
+    ended = Exit.DONE
+    if differs is not None:
+        ended = show_mapping_draft(line, wanted, as_json=as_json, refused=refused)
+    elif as_json:
+        told = {"draft": wanted.version, **_record(None), **refusal_of(refused)}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        click.echo(NOT_COMPARED)
+    end_of_plan(ended, refused, as_json=as_json)
 
 
 def _files(line: Pipeline, written: str) -> tuple[str, Mapping[str, str]]:
@@ -285,14 +323,17 @@ def _in_force(line: Pipeline) -> str:
     return good.version
 
 
-def _from_in_force(line: Pipeline, restored: SyncMapping) -> _Differences:
-    """What changes with what is put back; nothing where none of today's can be compared."""
+def _from_in_force(line: Pipeline, restored: SyncMapping) -> _Differences | None:
+    """What changes with what is put back; None where today's cannot be read any more.
+
+    A newer release may refuse what an older one took up. Nothing where none is in force yet.
+    """
     from sync.mapping import check_texts
 
     with line.state.transaction() as state:
         good = state.mappings.last_good()
-    before = check_texts(good.files).mapping if good is not None else None
-    return _Differences.between(before or restored, restored)
+    before = check_texts(good.files).mapping if good is not None else restored
+    return _Differences.between(before, restored) if before is not None else None
 
 
 def _mapping(line: Pipeline, written: str) -> tuple[str, SyncMapping]:

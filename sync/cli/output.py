@@ -211,8 +211,13 @@ def refuse_as_json(message: str, way_out: str, exit_code: int) -> None:
 
     ``way_out`` is null where none is known, or where the sentence of ``error`` ends in it.
     """
+    click.echo(json.dumps(refusal_record(message, way_out, exit_code), ensure_ascii=False))
+
+
+def refusal_record(message: str, way_out: str, exit_code: int) -> dict[str, object]:
+    """What a refused command tells a program."""
     told = {"error": message, "way_out": way_out or None, "code": int(exit_code)}
-    click.echo(json.dumps({key: _scrubbed(each) for key, each in told.items()}, ensure_ascii=False))
+    return {key: _scrubbed(each) for key, each in told.items()}
 
 
 def _scrubbed(value: object) -> object:

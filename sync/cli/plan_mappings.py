@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sync.cli.output import Exit, counted, fail
+from sync.cli.output import Exit, counted, fail, refusal_record
 from sync.cli.shown import move_record
+from sync.cli.site import code_of, said
+from sync.cli.ways_out import way_out
+from sync.errors import SyncError
 from sync.secrecy import scrubbed
 
 if TYPE_CHECKING:
@@ -36,17 +39,49 @@ def show_mapping_plan(line: Pipeline, draft: Path | None, *, as_json: bool) -> N
     end_of_plan(show_mapping_draft(line, wanted, as_json=as_json, in_place=draft is None))
 
 
-def end_of_plan(ended: Exit) -> NoReturn:
-    """How a command ends that only told a plan: one without the ERP is not the whole plan."""
-    raise click.exceptions.Exit(ended)
+def end_of_plan(
+    ended: Exit, refused: SyncError | None = None, *, as_json: bool = False
+) -> NoReturn:
+    """How a command ends that only told a plan: one without the ERP is not the whole plan.
+
+    One that would be refused ends as the refusal does. A program was told it in the plan.
+    """
+    if refused is None:
+        raise click.exceptions.Exit(ended)
+    if not as_json:
+        raise refused
+    click.echo(f"tradesync: {said(refused)}", err=True)
+    raise click.exceptions.Exit(code_of(refused))
+
+
+def refused_by(judge: Callable[[], object]) -> SyncError | None:
+    """What ``judge`` raises of an edit that is only rehearsed, to be told with its plan."""
+    try:
+        judge()
+    except SyncError as error:
+        return error
+    return None
+
+
+def refusal_of(refused: SyncError | None) -> dict[str, object]:
+    """What a program is told of it beside the plan."""
+    if refused is None:
+        return {}
+    return refusal_record(str(refused), way_out(refused), code_of(refused))
 
 
 def show_mapping_draft(
-    line: Pipeline, wanted: SyncMapping, *, as_json: bool, in_place: bool = False
+    line: Pipeline,
+    wanted: SyncMapping,
+    *,
+    as_json: bool,
+    in_place: bool = False,
+    refused: SyncError | None = None,
 ) -> Exit:
     """The same for a mapping that is in no folder yet; gives how the command is to end.
 
-    ``in_place``: it is that of the files in place.
+    ``in_place``: it is that of the files in place. ``refused``: it would not be let in,
+    which stands in the plan for a program.
     """
     from sync.remapping import plan_mapping
 
@@ -55,6 +90,7 @@ def show_mapping_draft(
     ended = Exit.TRY_LATER if plan.unread else Exit.DONE
     if as_json:
         record = _record(plan) | {"in_force": plan.in_force if in_force else None}
+        record |= refusal_of(refused)
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return ended
     if in_force:
@@ -73,10 +109,17 @@ def show_mapping_draft(
     return ended
 
 
-def show_edit(line: Pipeline, files: SyncMapping, wanted: SyncMapping, *, as_json: bool) -> Exit:
+def show_edit(
+    line: Pipeline,
+    files: SyncMapping,
+    wanted: SyncMapping,
+    *,
+    as_json: bool,
+    refused: SyncError | None = None,
+) -> Exit:
     """What a command's own edit of these files would do, apart from edits that still wait.
 
-    Gives how the command is to end.
+    Gives how the command is to end; ``refused`` as above.
     """
     from sync.remapping import plan_mapping
 
@@ -85,7 +128,8 @@ def show_edit(line: Pipeline, files: SyncMapping, wanted: SyncMapping, *, as_jso
     plan = plan_mapping(line.context_on(files), wanted)
     ended = Exit.TRY_LATER if plan.unread else Exit.DONE
     if as_json:
-        click.echo(json.dumps(_record(plan) | {"in_force": version}, indent=2, ensure_ascii=False))
+        record = _record(plan) | {"in_force": version} | refusal_of(refused)
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return ended
     click.echo(f"Mapping {plan.draft}, compared with the files as they are ({plan.in_force}).")
     if version is not None and version != files.version:

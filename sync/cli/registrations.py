@@ -53,7 +53,7 @@ def list_(everything: bool, as_json: bool, site: str | None, pipeline: str | Non
 
         desk = RegistrationDesk(line.context(), actor())
         entries = desk.entries(stages)
-        over = 0 if everything or as_json else len(desk.entries(ENDED))
+        over = 0 if everything or as_json else desk.count(ENDED)
     columns = {
         "application": "Application",
         "company": "Company",
@@ -181,9 +181,10 @@ def approve(
     what = "a new customer" if link is None else f"customer {link}"
     first = "makes the customer and writes" if link is None else "writes"
     then = (
-        f"the next run of registrations {first} the mapping, the one after it makes the account"
-        " active by that mapping. Where no daemon runs: tradesync resync registrations, then"
-        " tradesync resync all"
+        f"the next run of registrations {first} the mapping and makes the account active by it, a"
+        " later one where somebody else is editing the mapping files, or the ERP does not call the"
+        " account usable yet. Where no daemon runs: tradesync resync registrations, then tradesync"
+        " resync all"
     )
     _decide(application, decide, f"approved as {what}", then, **given)
 

@@ -31,7 +31,7 @@ def site_options(command: Decorated) -> Decorated:
         is_flag=True,
         expose_value=False,
         callback=_note_verbose,
-        help="Every log line on stderr, as the service writes them.",
+        help="Every log line on stderr, also those that log_level keeps back.",
     )(command)
     command = click.option(
         "--pipeline", default=None, help="Which pipeline; needed where there are several."
@@ -59,8 +59,8 @@ def guarded(command: Decorated) -> Decorated:
         try:
             return command(*args, **kwargs)
         except SyncError as error:
-            code = _code_of(error)
-            click.echo(f"tradesync: {_said(error)}", err=True)
+            code = code_of(error)
+            click.echo(f"tradesync: {said(error)}", err=True)
             if kwargs.get("as_json"):
                 refuse_as_json(str(error), way_out(error), code)
             raise click.exceptions.Exit(code) from error
@@ -79,7 +79,8 @@ def guarded(command: Decorated) -> Decorated:
     return call  # type: ignore[return-value]
 
 
-def _code_of(error: SyncError) -> Exit:
+def code_of(error: SyncError) -> Exit:
+    """The exit code of a command that this error ends."""
     match error:
         case Misconfigured():
             return Exit.MISCONFIGURED
@@ -90,7 +91,8 @@ def _code_of(error: SyncError) -> Exit:
     return Exit.FAILED
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """The error as a person reads it, with its way out."""
     from sync.errors import Refusal
     from sync.secrecy import scrubbed
 
@@ -117,7 +119,9 @@ def settings_of(site: str | None) -> Settings:
     settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names)
     command = click.get_current_context(silent=True)
     if command is not None and command.meta.get(_VERBOSE):
-        configure(settings.service.log_level, "text")
+        # Whatever else the settings keep back: whoever asks for more is never told less.
+        level = settings.service.log_level
+        configure(level if level == "debug" else "info", "text")
     else:
         # Beside a person's command only what goes wrong is worth a line.
         configure("warning", "text", first=_Beside(person=at_terminal()))

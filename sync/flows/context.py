@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+from sync.domain.ids import ApplicationId
 from sync.domain.mapping import SyncMapping
 from sync.domain.pricing import PriceValue
 from sync.domain.views import PublishedPriceKey
@@ -91,15 +92,32 @@ class Limits:
         return self.guards.get(flow, Guard())
 
 
+APPLICATION = "{application}"
+"""Stands for an application's key in the name of its folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Uploads:
     """Where the files lie that applicants hand in.
 
     ``begins``: what a reference begins with before the name of the file in there.
+    ``folder``: what the name of a file in there begins with, where the file is that of
+    the application whose key stands for ``{application}``. It ends with a slash.
     """
 
     files: HoldsFiles
     begins: str = ""
+    folder: str = f"{APPLICATION}/"
+
+    def folder_of(self, application_id: ApplicationId) -> str | None:
+        """What the files of this application begin with in there, and those of no other.
+
+        None for a key that cannot stand for a part of a path.
+        """
+        key = application_id.value
+        if "/" in key or "\\" in key or set(key) == {"."}:
+            return None
+        return self.folder.replace(APPLICATION, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +130,9 @@ class Context:
     ``as_of`` is a day in the ERP's calendar that something is planned for, as if it were today.
     ``price_changes`` is where a plan of prices tells each of its changes; they may be many more
     than fit in memory.
+    ``take_up`` gives the context on the version that the flow's own edit of the mapping files
+    made of this one, named as before and after, once that is in force; None where it cannot
+    be yet, since somebody else is at the files.
     """
 
     pipeline: str
@@ -128,6 +149,7 @@ class Context:
     uploads: Uploads | None = None
     as_of: date | None = None
     price_changes: Callable[[Iterator[PriceChange]], None] | None = None
+    take_up: Callable[[str, str], Context | None] | None = None
 
     def retrying(self) -> Retrying:
         """A budget of retries for one run."""

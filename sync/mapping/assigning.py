@@ -97,7 +97,7 @@ class MappingFiles:
 
     def put_assignment(
         self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
-    ) -> None:
+    ) -> tuple[str, str]:
         note = " ".join(reason.split())
         edit = Edit("", organisation.value, customer_id.value, note=note)
 
@@ -111,7 +111,7 @@ class MappingFiles:
                 )
             return edited(texts, edit)
 
-        self.edit(actor, "map", f"{edit.who} -> {customer_id}", reason, change)
+        return self.edit(actor, "map", f"{edit.who} -> {customer_id}", reason, change)
 
 
 def _held(texts: Mapping[str, str], organisation: OrganisationId) -> str | None:

@@ -83,6 +83,26 @@ class MappingKeeper:
             self._held = self._load()
             return True
 
+    def take_up(self, before: str, after: str) -> bool:
+        """Let the files count at once that a program's edit made of the version in force.
+
+        False, and nothing is changed, where another version than ``before`` is in force or
+        the files are not ``after``: somebody else may still be at them. Whoever looks at the
+        folder next finds it edited all the same, and does what follows from that.
+        """
+        with self._lock:
+            if self._held is None or self._held[0].version != before:
+                return False
+            with self._state.transaction() as state:
+                last_good = state.mappings.last_good()
+            loaded = self._source.current_or_last_good(last_good)
+            if loaded.version != after:
+                return False
+            if not self._looks_on:
+                self._keep(loaded, last_good)
+            self._held = loaded, AccountMap.of(loaded.mapping)
+            return True
+
     def _load(self) -> tuple[LoadedMapping, AccountMap]:
         stamp = self._source.stamp()
         with self._state.transaction() as state:

@@ -112,6 +112,10 @@ class Registrations(Protocol):
         """Newest change first; no stages: all of them."""
         ...
 
+    def count(self, stages: Collection[Stage]) -> int:
+        """How many are in one of these; none of them is read."""
+        ...
+
     def unsettled(self) -> Sequence[ApplicationId]:
         """Those that are not over, or of which the store does not know yet; longest known first."""
         ...
@@ -139,8 +143,11 @@ class AssignsCustomers(Protocol):
 
     def put_assignment(
         self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
-    ) -> None:
+    ) -> tuple[str, str]:
         """Let the files say so, if they do not; with an entry of the audit trail.
+
+        Gives the versions of the files before and after, which are the same where they
+        said so already.
 
         Raises Rejected where they name another customer for it, Misconfigured
         where they cannot be edited, and Conflict where a person saves them at

@@ -249,6 +249,7 @@ def _prices(rows: Rows, entries: Iterable[Price]) -> None:
                     {
                         "list_code": key.price_list,
                         "price_class": key.scope.owner or None,
+                        "warehouse": key.warehouse,
                         **head,
                     }
                 )

@@ -330,6 +330,8 @@ price_list = Table(
     Column("list_code", String(16), primary_key=True),
     # Empty: the base list, for everybody.
     Column("price_class", String(12)),
+    # Empty: wherever the goods are shipped from. Only base lists name one.
+    Column("warehouse", String(6)),
     Column("currency", String(3), nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("valid_from", DAY),

@@ -73,6 +73,7 @@ def _shown(connection: Connection) -> Iterator[Figure]:
         {
             **{f"by {_word(PriceLevel, each)}": n for each, n in levels.items()},
             "from a larger quantity": count(prices, prices.c.min_quantity != "1"),
+            "from one warehouse alone": count(prices, prices.c.warehouse != ""),
             "items on call": different(prices.c.sku, prices.c.unit_price.is_(None)),
         },
     )

@@ -2,7 +2,8 @@
 
 The base list has all items in both currencies; each price class has a list; a
 few dozen contracts belong to accounts, one to a branch; some items are on
-special for everybody. Cases and boxes have prices of their own.
+special for everybody. Cases and boxes have prices of their own. A few heavy items cost
+more where they are shipped from Rotterdam.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def build_prices(
     """The same prices for the same ``chance`` and day."""
     found = [
         *_base_lists(catalogue),
+        *_from_rotterdam(catalogue),
         *_class_lists(chance, catalogue, today),
         *_contracts(chance, catalogue, customers, today),
         *_specials(chance, catalogue, today),
@@ -123,6 +125,16 @@ def _base_lists(catalogue: Catalogue) -> Iterator[Price]:
                     price = Decimal("0.00")
                 key = PriceKey(DEFAULT_LIST, f"BASE-{currency}", item.sku, unit, currency, _ONE)
                 yield Price(key, PriceValue(price))
+
+
+def _from_rotterdam(catalogue: Catalogue) -> Iterator[Price]:
+    """What the base list asks where the goods are shipped from there: the sea freight is in it."""
+    for item in catalogue.items[100:124:4]:
+        price = _base(catalogue, item, item.stock_unit, "EUR") * Decimal("1.04")
+        key = PriceKey(
+            DEFAULT_LIST, "BASE-EUR-RTM", item.sku, item.stock_unit, "EUR", _ONE, warehouse="RTM"
+        )
+        yield Price(key, PriceValue(_rounded(price)))
 
 
 def _class_lists(chance: Random, catalogue: Catalogue, today: date) -> Iterator[Price]:

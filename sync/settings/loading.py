@@ -28,6 +28,7 @@ from sync.settings.places import Path
 from sync.settings.secrets import misplaced
 from sync.settings.site import Site, resolve_site
 from sync.settings.toml_file import FILE
+from sync.settings.words import OWN_FOLDER
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?!:memory:)(.+)")
 
@@ -168,10 +169,8 @@ class _Loader:
             uploads = None
             if entry.uploads is not None:
                 uploads = self._end(entry.uploads, "files", (*path, "uploads"), systems)
-            elif entry.uploads_begin_with is not None:
-                message = "stands without uploads: it would not be looked at"
-                remedy = "name the system of kind files in uploads, or take it out"
-                self._note((*path, "uploads_begin_with"), message, remedy, key=True)
+            else:
+                self._uploads_alone(entry, path)
             other = writers.setdefault(entry.store, name)
             if other != name and store is not None:
                 message = (
@@ -197,8 +196,16 @@ class _Loader:
                     files=files,
                     uploads=uploads,
                     uploads_begin_with=entry.uploads_begin_with or "",
+                    uploads_folder=entry.uploads_folder or OWN_FOLDER,
                 ),
             )
+
+    def _uploads_alone(self, entry: PipelineEntry, path: Path) -> None:
+        for name in ("uploads_begin_with", "uploads_folder"):
+            if getattr(entry, name) is not None:
+                message = "stands without uploads: it would not be looked at"
+                remedy = "name the system of kind files in uploads, or take it out"
+                self._note((*path, name), message, remedy, key=True)
 
     def _end(
         self, name: str, kind: str, path: Path, systems: Mapping[str, SystemSettings]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from sync.settings.site import Site
 from sync.settings.words import (
+    OWN_FOLDER,
     Adapter,
     Count,
     Credential,
@@ -28,6 +29,7 @@ from sync.settings.words import (
     Listen,
     Moment,
     Name,
+    OwnFolder,
     Positive,
     Seconds,
     Share,
@@ -250,7 +252,8 @@ class PipelineEntry(Part):
 
     ``files`` is the system in which the files of documents lie, ``uploads`` that of
     the files that applicants hand in, whose references begin with ``uploads_begin_with``
-    before the name of the file; empty: none. Within ``full_price_check_s`` all prices are
+    before the name of the file; empty: none. The name of an application's own file begins
+    with ``uploads_folder``. Within ``full_price_check_s`` all prices are
     compared with the store itself, a share of the owners in each run: a week, so that a
     night's share is small and the short cuts act in most nights for every owner. With
     ``share_price_lists`` accounts with the same prices share a list, where the store can.
@@ -261,6 +264,7 @@ class PipelineEntry(Part):
     files: Name | None = None
     uploads: Name | None = None
     uploads_begin_with: Text | None = None
+    uploads_folder: OwnFolder | None = None
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
     full_price_check_s: Seconds = 604_800.0
@@ -315,6 +319,7 @@ class PipelineSettings:
     files: SystemSettings | None = None
     uploads: SystemSettings | None = None
     uploads_begin_with: str = ""
+    uploads_folder: str = OWN_FOLDER
 
     @property
     def systems(self) -> tuple[SystemSettings, ...]:

@@ -21,6 +21,8 @@ from sync.mapping.words import refuse
 DAY_S = 86400
 LONGEST_TEXT = 2000
 MOST = 1_000_000
+APPLICATION = "{application}"
+OWN_FOLDER = f"{APPLICATION}/"
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _ADAPTER = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -61,6 +63,19 @@ def credential(value: str) -> str:
             "is not the name of a credential file",
             "write the file's name here and the secret into that file",
         )
+    return value
+
+
+def own_folder(value: str) -> str:
+    """A folder for each application: a shared one would hold other people's files too."""
+    before, found, after = value.partition(APPLICATION)
+    if not found or set("{}") & {*before, *after}:
+        refuse(
+            f"does not say once which application it is of, as {APPLICATION}",
+            f"write the folder that each application has there, such as {OWN_FOLDER}",
+        )
+    if not after.endswith("/"):
+        refuse("is no folder", f"end it with a slash: {OWN_FOLDER}")
     return value
 
 
@@ -155,6 +170,7 @@ Text = Annotated[str, BeforeValidator(text)]
 Name = Annotated[Text, AfterValidator(name)]
 Adapter = Annotated[Text, AfterValidator(adapter)]
 Credential = Annotated[Text, AfterValidator(credential)]
+OwnFolder = Annotated[Text, AfterValidator(own_folder)]
 TimeZone = Annotated[Text, AfterValidator(time_zone)]
 Cron = Annotated[Text, AfterValidator(cron)]
 Listen = Annotated[Text, AfterValidator(listen)]

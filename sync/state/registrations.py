@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, false, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, false, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.domain import codec
@@ -47,6 +47,11 @@ class SqlRegistrations:
         if stages:
             query = query.where(registrations.c.stage.in_(sorted(each.value for each in stages)))
         return [_entry(text) for text in self._connection.scalars(query)]
+
+    def count(self, stages: Collection[Stage]) -> int:
+        wanted = registrations.c.stage.in_(sorted(each.value for each in stages))
+        query = select(func.count()).select_from(registrations).where(self._mine, wanted)
+        return self._connection.scalar(query) or 0
 
     def unsettled(self) -> Sequence[ApplicationId]:
         query = (

@@ -81,10 +81,11 @@ class WatchedFiles(MemoryAssignments):
 
     def put_assignment(
         self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
-    ) -> None:
-        super().put_assignment(organisation, customer_id, actor, reason)
+    ) -> tuple[str, str]:
+        versions = super().put_assignment(organisation, customer_id, actor, reason)
         if customer_id not in self._erp.accounts([customer_id]):
             self.wrong.append(f"{organisation} was mapped to {customer_id}, which is no customer")
+        return versions
 
 
 class WatchedStore(MemoryStore):

@@ -30,6 +30,7 @@ from tests.scenarios.world import MakeWorld, World
 NEW = ApplicationId("app-1")
 BEGINS = "s3://registrations/"
 PLACE = "app-1/licence.pdf"
+OTHERS = "app-10/licence.pdf"
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 40 + b"IEND\xaeB`\x82"
 HTML = b"<!doctype html><script>alert(1)</script>"
 
@@ -132,17 +133,59 @@ def test_a_file_without_a_claim_counts_as_what_it_is(
         BEGINS,
         "https://elsewhere.example/app-1/licence.pdf",
         "s3://papers/app-1/licence.pdf",
+        # What another applicant has handed in.
+        pytest.param(BEGINS + OTHERS, marks=pytest.mark.rule("TL-5")),
+        pytest.param(BEGINS + "app-1/../" + OTHERS, marks=pytest.mark.rule("TL-5")),
+        pytest.param(BEGINS + "APP-1/licence.pdf", marks=pytest.mark.rule("TL-5")),
+        pytest.param(BEGINS + "licence.pdf", marks=pytest.mark.rule("TL-5")),
     ],
 )
 def test_a_reference_that_leads_elsewhere_is_refused_unread(
     shop: World, files: MemoryFiles, reference: str
 ) -> None:
-    files.put(PLACE, a.PDF)
+    for place in (PLACE, OTHERS, "APP-1/licence.pdf", "licence.pdf"):
+        files.put(place, a.PDF)
     hand_in(shop, licence(reference))
     shop.run("registrations")
     assert entry_of(shop).missing == ("licence",)
     assert seen(shop).refusal
     assert files.reads == 0
+
+
+@pytest.mark.rule("TL-5")
+def test_what_somebody_else_has_handed_in_is_not_the_applicants(
+    shop: World, files: MemoryFiles
+) -> None:
+    """Both name the same file: it counts for the one in whose folder it lies."""
+    theirs = ApplicationId("app-10")
+    files.put(OTHERS, a.PDF)
+    hand_in(shop, licence(BEGINS + OTHERS))
+    shop.store.hand_in(
+        a.an_application(application_id=theirs, documents=(licence(BEGINS + OTHERS),))
+    )
+    shop.run("registrations")
+    desk = RegistrationDesk(shop.context(), "ann")
+    assert (entry_of(shop).missing, desk.show(theirs, search=False).entry.missing) == (
+        ("licence",),
+        (),
+    )
+    assert seen(shop).refusal == (
+        "the file licence.pdf, said to be application/pdf, does not lie in the folder of this"
+        " application"
+    )
+    with pytest.raises(Rejected, match="lacks licence"):
+        desk.approve(NEW, CreateCustomer(), "references checked")
+    # What was believed before the settings told whose it is is not believed any more.
+    shop.uploads = Uploads(files, BEGINS, "forms/{application}/")
+    shop.run("registrations")
+    assert desk.show(theirs, search=False).entry.missing == ("licence",)
+
+
+@pytest.mark.rule("TL-5")
+@pytest.mark.parametrize("key", ["app/1", "..", "app\\1"])
+def test_a_key_that_names_no_folder_of_its_own_has_no_files(files: MemoryFiles, key: str) -> None:
+    """``app/1`` would have its files in the folder of ``app``."""
+    assert Uploads(files, BEGINS).folder_of(ApplicationId(key)) is None
 
 
 def test_a_file_is_read_again_only_when_it_is_another(shop: World, files: MemoryFiles) -> None:

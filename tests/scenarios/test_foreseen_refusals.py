@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from sync.domain.sales_order import FoundOrder, OrderAcknowledgement, SalesOrder
 from sync.errors import OutcomeUnknown
 from sync.explaining import explain_order
 from sync.ports.erp import ForeseesRefusals
-from sync.ports.state import LedgerState
+from sync.ports.state import LedgerEvent, LedgerState
 from sync.remapping import plan_mapping
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
@@ -39,9 +40,13 @@ class SaysNothingBefore(MemoryErp):
     foreseen_refusal = None  # type: ignore[assignment]
 
 
-def events(world: World, number: int = 1) -> list[str]:
+def history(world: World, number: int = 1) -> Sequence[LedgerEvent]:
     with world.state.transaction() as state:
-        return [each.event for each in state.ledger.history(order_id(number))]
+        return state.ledger.history(order_id(number))
+
+
+def events(world: World, number: int = 1) -> list[str]:
+    return [each.event for each in history(world, number)]
 
 
 @pytest.fixture
@@ -63,8 +68,9 @@ def test_plan_tells_the_quarantine_that_the_import_ends_in(noted: World) -> None
     assert (done.counts["quarantined"], done.counts["imported"]) == (1, 1)
     [problem] = noted.entry(1).problems
     assert planned.samples[0] == f"W-1: quarantine: {problem}"
-    assert "OI-2 erp_refused: " in planned.samples[0]
+    assert "OI-2 erp_refused: The ERP would refuse it: " in planned.samples[0]
     assert "the ERP has no place for notes" in planned.samples[0]
+    assert not any("ERP refused" in each.detail for each in history(noted))
     assert "Way out: make room for it in the ERP, then replay" in planned.samples[0]
 
 
@@ -92,6 +98,7 @@ def test_explain_tells_it_before_and_after_in_words_and_for_programs(noted: Worl
     noted.erp.cannot_keep()
     healed = explain_order(noted.context(), "W-1")["outlook"]
     assert (healed["outcome"], healed["customer"]) == ("admitted", HARBOUR.value)
+    assert "erp_refused_at" not in healed, "the ERP was never asked"
 
 
 @pytest.mark.rule("OP-2", "OI-2")
@@ -111,6 +118,7 @@ def test_adapter_that_foresees_nothing_is_planned_for_as_before_and_imports_alik
     world.import_orders()
     assert world.codes() == {"erp_refused"}
     assert "the ERP has no place for notes" in world.entry().problems[0].sentence
+    assert world.entry().problems[0].sentence.startswith("The ERP refused: ")
 
 
 @pytest.mark.rule("OI-1", "OI-2")
@@ -202,6 +210,12 @@ def test_in_a_group_it_costs_the_others_nothing(make_world: MakeWorld) -> None:
 
     assert (result.counts["imported"], result.counts["quarantined"]) == (4, 1)
     assert world.codes(3) == {"erp_refused"}
+    # The adapter said so as soon as it was asked to write, with nothing sent.
+    [problem] = world.entry(3).problems
+    assert problem.sentence.startswith("The ERP would refuse it: ")
+    assert not any("ERP refused" in each.detail for each in history(world, 3))
+    world.erp.cannot_keep()
+    assert "erp_refused_at" not in explain_order(world.context(), "W-3")["outlook"]
 
 
 @pytest.mark.rule("OP-4", "OI-2")

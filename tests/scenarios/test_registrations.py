@@ -610,12 +610,13 @@ class InterruptedFiles(MemoryAssignments):
 
     def put_assignment(
         self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
-    ) -> None:
+    ) -> tuple[str, str]:
         if not self._after:
             self._interrupt()
-        super().put_assignment(organisation, customer_id, actor, reason)
+        versions = super().put_assignment(organisation, customer_id, actor, reason)
         if self._after:
             self._interrupt()
+        return versions
 
 
 @pytest.mark.rule("VE-9", "WA-8")
@@ -705,7 +706,7 @@ def test_a_mapping_that_the_files_refuse_may_be_rejected_or_tried_again(shop: Wo
     class Refusing(MemoryAssignments):
         def put_assignment(
             self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
-        ) -> None:
+        ) -> tuple[str, str]:
             raise Rejected("somebody mapped it", code="mapped_otherwise", remedy="look at it")
 
     shop.assignments = Refusing()
@@ -850,6 +851,99 @@ def test_active_waits_while_the_mapping_in_force_names_another_customer(shop: Wo
     shop.assignments.written[ORG] = HARBOUR
     shop.take_up_assignments()
     assert shop.run("registrations").counts == {"waiting_for_mapping": 1}
+    assert status_in_store(shop) is AccountStatus.APPROVED
+
+
+@pytest.mark.rule("VE-9", "OP-4")
+@pytest.mark.parametrize("approval", [CreateCustomer(), LinkCustomer(MILL)])
+def test_one_run_carries_an_approval_to_its_end_where_nobody_else_is_at_the_files(
+    shop: World, approval: ApprovedAs
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, approval)
+    shop.assignments.version = shop.mapping.version
+    counts = shop.run("registrations").counts
+    assert entry_of(shop).stage is Stage.ACTIVE
+    assert status_in_store(shop) is AccountStatus.ACTIVE
+    assert "waiting_for_mapping" not in counts
+    assert shop.mapping.version == shop.assignments.version
+    assert shop.run("registrations").writes == 0
+
+
+class EditedFiles(MemoryAssignments):
+    """Somebody saves the files just ``before`` the line is written, or just after."""
+
+    def __init__(self, version: str, *, before: bool) -> None:
+        super().__init__()
+        self.version, self._before = version, before
+
+    def put_assignment(
+        self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
+    ) -> tuple[str, str]:
+        if self._before:
+            self.version = "somebody's"
+        versions = super().put_assignment(organisation, customer_id, actor, reason)
+        if not self._before:
+            self.version = "somebody's"
+        return versions
+
+
+@pytest.mark.rule("VE-9", "OP-4")
+@pytest.mark.parametrize("before", [True, False])
+def test_what_somebody_else_writes_into_the_files_does_not_come_into_force_by_an_approval(
+    shop: World, before: bool
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    in_force = shop.mapping
+    shop.assignments = EditedFiles(in_force.version, before=before)
+    assert shop.run("registrations").counts["waiting_for_mapping"] == 1
+    assert (shop.mapping, entry_of(shop).stage) == (in_force, Stage.MAPPED)
+    assert status_in_store(shop) is AccountStatus.APPROVED
+    shop.take_up_assignments()
+    shop.run("registrations")
+    assert entry_of(shop).stage is Stage.ACTIVE
+
+
+@pytest.mark.rule("VE-9", "OP-1")
+@pytest.mark.parametrize("in_force", [True, False])
+def test_a_crash_while_the_mapping_is_taken_up_leaves_what_the_next_run_ends(
+    shop: World, monkeypatch: pytest.MonkeyPatch, in_force: bool
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, CreateCustomer())
+    shop.assignments.version = shop.mapping.version
+
+    def dies(before: str, after: str) -> None:
+        if in_force:
+            shop.take_up_assignments()
+        raise Crash
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(shop, "_taken_up", dies)
+        with pytest.raises(Crash):
+            shop.run("registrations")
+    assert entry_of(shop).stage is Stage.MAPPED
+    shop.new_process()
+    shop.take_up_assignments()  # a process that starts reads the files
+    shop.run("registrations")
+    assert entry_of(shop).stage is Stage.ACTIVE
+    assert (shop.erp.creations, len(shop.assignments.reasons)) == (1, 1)
+
+
+@pytest.mark.rule("VE-3", "VE-9")
+def test_one_run_makes_nobody_active_whose_account_the_erp_does_not_call_usable(
+    shop: World,
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    shop.erp.change_account(MILL, active=False)
+    shop.assignments.version = shop.mapping.version
+    assert shop.run("registrations").counts["waiting_for_erp"] == 1
     assert status_in_store(shop) is AccountStatus.APPROVED
 
 

@@ -276,7 +276,16 @@ class World:
             assignments=assignments,
             files=files,
             uploads=self.uploads,
+            take_up=self._taken_up,
         )
+
+    def _taken_up(self, before: str, after: str) -> Context | None:
+        """As the keeper of the mapping does it for a flow's own edit."""
+        if (self.mapping.version, self.assignments.version) != (before, after):
+            return None
+        self.take_up_assignments()
+        self.assignments.version = self.mapping.version
+        return self.context()
 
     def take_up_assignments(self) -> None:
         """What was written into the mapping files comes into force."""

@@ -51,8 +51,9 @@ SHOWN = {
         "by location": 81,
         "by account": 3919,
         "by group": 7457,
-        "by default": 22338,
+        "by default": 22356,
         "from a larger quantity": 3752,
+        "from one warehouse alone": 18,
         "items on call": 20,
     },
     "catalogue": {

@@ -14,26 +14,34 @@ from sync.domain.decision import Admitted, Outcome, Problem, Quarantined
 from sync.domain.ids import IdempotencyKey
 from sync.domain.order import StoreOrder
 from sync.domain.problem_codes import problem
-from sync.errors import Refusal
+from sync.domain.sales_order import SalesOrder
+from sync.errors import Refusal, Rejected
 from sync.flows.lookups import Lookups
 from sync.ports.erp import Erp, ForeseesRefusals
 from sync.secrecy import scrubbed
 
+WOULD_REFUSE = "The ERP would refuse it"
+"""What is said of an order that nobody has asked the ERP to take: its adapter foresees it."""
 
-def refused_by_the_erp(said: str, remedy: str) -> Problem:
-    """Why an order that the ERP, or its adapter, refused is in quarantine."""
-    return problem("erp_refused", scrubbed(f"The ERP refused: {said}"), remedy)
+
+def refused_by_the_erp(said: str, remedy: str, *, foreseen: bool = False) -> Problem:
+    """Why an order that the ERP refused, or that its adapter foresees it to, is in quarantine."""
+    who = WOULD_REFUSE if foreseen else "The ERP refused"
+    return problem("erp_refused", scrubbed(f"{who}: {said}"), remedy)
+
+
+def foreseen_refusal(erp: Erp, order: SalesOrder, key: IdempotencyKey) -> Rejected | None:
+    """What the adapter refuses of the order without asking the ERP; None where it must be asked."""
+    return erp.foreseen_refusal(order, key) if isinstance(erp, ForeseesRefusals) else None
 
 
 def foreseen(erp: Erp, admitted: Admitted, key: IdempotencyKey) -> Quarantined | None:
     """The quarantine that writing the order would end in; None where the ERP must be asked."""
-    if not isinstance(erp, ForeseesRefusals):
-        return None
-    refusal = erp.foreseen_refusal(admitted.order, key)
+    refusal = foreseen_refusal(erp, admitted.order, key)
     if refusal is None:
         return None
     decision = admitted.decision
-    reason = refused_by_the_erp(str(refusal), refusal.remedy)
+    reason = refused_by_the_erp(str(refusal), refusal.remedy, foreseen=True)
     return Quarantined((reason,), decision.trail, decision.customer_id)
 
 

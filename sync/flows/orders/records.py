@@ -164,12 +164,15 @@ class Records:
 
         self._do(Step(claim, write, tell))
 
-    def refused(self, claim: Claim, said: str, remedy: str) -> None:
-        """The ERP understood the order and refused it: nothing is on its way."""
+    def refused(self, claim: Claim, said: str, remedy: str, *, foreseen: bool = False) -> None:
+        """The ERP understood the order and refused it: nothing is on its way.
+
+        ``foreseen``: its adapter did, and the ERP was not asked.
+        """
         with self.context.state.transaction() as state:
             entry = state.ledger.entry(claim.order_id)
-        self.thawed(claim, "the ERP refused the order")
-        reason = refused_by_the_erp(said, remedy)
+        self.thawed(claim, f"the ERP {'would refuse' if foreseen else 'refused'} the order")
+        reason = refused_by_the_erp(said, remedy, foreseen=foreseen)
         account = entry.customer_id if entry is not None else None
         self.quarantined(claim, Quarantined((reason,), customer_id=account))
 

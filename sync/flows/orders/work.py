@@ -33,7 +33,7 @@ from sync.flows.context import Context, FlowResult, needs
 from sync.flows.lookups import Lookups
 from sync.flows.mirroring import chunks
 from sync.flows.orders.discovery import order_id_of
-from sync.flows.orders.foreseeing import foreseen
+from sync.flows.orders.foreseeing import foreseen, foreseen_refusal
 from sync.flows.orders.hands import Hands
 from sync.flows.orders.records import Records, fenced_off, look_again_after_s, told
 from sync.flows.orders.scoping import Bounds
@@ -405,7 +405,8 @@ class OrderWork:
         try:
             answer = self.submits.submit_order(instruction, claim.key)
         except Refusal as refusal:
-            self.records.refused(claim, str(refusal), refusal.remedy)
+            unasked = foreseen_refusal(self.context.erp, instruction, claim.key) is not None
+            self.records.refused(claim, str(refusal), refusal.remedy, foreseen=unasked)
         except OutcomeUnknown as unknown:
             self.records.unknown(claim, str(unknown))
         except Conflict as conflict:

@@ -10,7 +10,9 @@ of them, and the state says before or after it what may have been done:
 - the mapping file is written when the ERP is seen to have the customer, after the
   state says so, from when on nobody is rejected; written again it says the same;
 - the organisation becomes active when the mapping in force says so too, and the
-  ERP calls the account usable.
+  ERP calls the account usable. Where the files were those in force before the line was
+  written, they are taken up with it in the same run; where somebody else has edited
+  them, they come into force when that is at rest, and a later run goes on.
 
 So after a crash anywhere the next run does what is left, and nothing twice.
 """

@@ -237,12 +237,13 @@ class Desk:
     def _map(self, entry: RegistrationEntry) -> RegistrationEntry:
         organisation, customer_id = _pair(entry)
         problem = self._why_not_mapped(organisation, customer_id)
-        if problem is None:
-            problem = self._refusal_of_files(entry)
-        if problem is not None:
-            return self._stop_for(replace(entry, stage=Stage.CUSTOMER_KNOWN), problem)
+        written = problem or self._written_into_files(entry)
+        if isinstance(written, Problem):
+            return self._stop_for(replace(entry, stage=Stage.CUSTOMER_KNOWN), written)
         after = replace(entry, stage=Stage.MAPPED)
-        return self._save(after, "mapped", f"organisation {organisation} -> {customer_id}")
+        kept = self._save(after, "mapped", f"organisation {organisation} -> {customer_id}")
+        self._take_up(*written)
+        return kept
 
     def _why_not_mapped(
         self, organisation: OrganisationId, customer_id: CustomerId
@@ -255,16 +256,27 @@ class Desk:
         held = self._files.assignment_of(organisation)
         return None if held in (None, customer_id) else mapped_otherwise(organisation, held)
 
-    def _refusal_of_files(self, entry: RegistrationEntry) -> Problem | None:
-        """Write it into the files; None where they say so now."""
+    def _written_into_files(self, entry: RegistrationEntry) -> tuple[str, str] | Problem:
+        """Let the files say so; their versions before and after, or why they refuse it."""
         reason = f"application {entry.application_id}: {entry.approval_reason or 'approved'}"
         try:
-            self._files.put_assignment(
+            return self._files.put_assignment(
                 *_pair(entry), entry.approved_by or self._context.state.actor, reason
             )
         except Rejected as error:
             return Problem(error.code, str(error), error.remedy, "VE-9")
-        return None
+
+    def _take_up(self, before: str, after: str) -> None:
+        """Go on by the files with the new line, where they held nothing else that is new.
+
+        What somebody else has written, or is writing, comes into force by itself, once it
+        is at rest: then the next run goes on.
+        """
+        if before == after or before != self._context.mapping.version:
+            return
+        take_up = self._context.take_up
+        newer = take_up(before, after) if take_up is not None else None
+        self._context = newer or self._context
 
     @property
     def _files(self) -> AssignsCustomers:

@@ -2,7 +2,8 @@
 
 Somebody who is no customer yet has written name, type and content. A file is read piece
 by piece and not kept: the daemon only tells what it is. One whose content was judged is
-read again only where it is another by now.
+read again only where it is another by now. One outside of the application's own folder
+is never opened: it may be what somebody else has handed in.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from sync.domain.ids import ApplicationId
 from sync.domain.registration import Document, LookedAt, looked_at, refusal_of
 from sync.errors import Rejected
 from sync.flows.contents import content_of
@@ -37,7 +39,7 @@ def with_files(
         before = {each.document: each for each in entry.looked}
         handed_in = list(dict.fromkeys(entry.application.documents))
         looked = tuple(
-            _look(uploads, retrying, each, before.get(each))
+            _look(uploads, retrying, entry.application_id, each, before.get(each))
             if number < MOST
             else _refused(each, f"is one of more than {MOST}, of which no more are looked at")
             for number, each in enumerate(handed_in)
@@ -46,11 +48,15 @@ def with_files(
 
 
 def _look(
-    uploads: Uploads, retrying: Retrying, document: Document, before: LookedAt | None
+    uploads: Uploads,
+    retrying: Retrying,
+    application_id: ApplicationId,
+    document: Document,
+    before: LookedAt | None,
 ) -> LookedAt:
     files, version = uploads.files, ""
     try:
-        place = _place(uploads, document)
+        place = _place(uploads, application_id, document)
         stamp: Stamp | None = retrying(files.stamp, place)
         if stamp is None:
             return _refused(document, "is not there")
@@ -78,14 +84,23 @@ def _pieces(files: HoldsFiles, place: str, version: str) -> Iterator[bytes]:
         raise _UnreadError(str(error), code=error.code, remedy=error.remedy) from error
 
 
-def _place(uploads: Uploads, document: Document) -> str:
-    """The name of the file in the place of files; whether it stays in there that one sees."""
+def _place(uploads: Uploads, application_id: ApplicationId, document: Document) -> str:
+    """The name of the file in the place of files; whether it stays in there that one sees.
+
+    Raises Rejected for one that is not in the application's own folder (TL-5).
+    """
     reference = document.reference.strip()
     if not reference.startswith(uploads.begins):
-        raise Rejected(
-            "does not lie where the files of applicants do", code="document_file", remedy=""
-        )
-    return reference[len(uploads.begins) :]
+        raise _not_theirs("does not lie where the files of applicants do")
+    place = reference[len(uploads.begins) :]
+    own = uploads.folder_of(application_id)
+    if own is None or not place.startswith(own):
+        raise _not_theirs("does not lie in the folder of this application")
+    return place
+
+
+def _not_theirs(why: str) -> Rejected:
+    return Rejected(why, code="document_file", remedy="")
 
 
 def _refused(document: Document, why: str, version: str = "") -> LookedAt:

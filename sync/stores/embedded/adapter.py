@@ -8,6 +8,7 @@ test proves that an unchanged cycle writes nothing (MI-2).
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -70,7 +71,7 @@ from sync.domain.views import (
     PublishedStockKey,
     ShipToView,
 )
-from sync.errors import Rejected
+from sync.errors import Misconfigured, Rejected, RightMissing
 from sync.kit.engines import address_of
 from sync.kit.hint_body import hinted
 from sync.ports.erp import Finding
@@ -84,8 +85,10 @@ from sync.ports.store import (
     ShopChannel,
     StoreCapabilities,
 )
+from sync.ports.tables import Tables
 from sync.stores.embedded import (
     account_data,
+    creating,
     documents,
     load,
     payments,
@@ -130,6 +133,7 @@ class EmbeddedStore:
         price_lists: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._url = url
         self.engine = writing_engine(url)
         self._readers = reading_engine(url)
         self.mirror_writes = 0
@@ -182,6 +186,25 @@ class EmbeddedStore:
     def close(self) -> None:
         self._readers.dispose()
         self.engine.dispose()
+
+    # --- MakesTables ---
+
+    def table_statements(self) -> Sequence[str]:
+        return tuple(creating.statements(schema.metadata.sorted_tables, self.engine.dialect))
+
+    def look_at_tables(self) -> Tables:
+        with translated(self._database, self.engine.dialect.name, self._address, self._file):
+            return creating.look(self._url, self._database)
+
+    def make_tables(self, looked: Tables) -> None:
+        try:
+            with translated(self._database, self.engine.dialect.name, self._address, self._file):
+                creating.make(self._url, looked)
+        except (RightMissing, OSError, sqlite3.Error) as error:
+            raise Misconfigured(
+                f"the tables cannot be made: {error}. Give this login, or this user, the right to"
+                " make them, or have whoever has it run what tradesync store sql prints"
+            ) from error
 
     # --- TakesHints ---
 

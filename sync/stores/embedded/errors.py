@@ -26,7 +26,7 @@ _TRY_LATER = frozenset(
 _MAY_BE_THE_FILE = frozenset({Failure.LOST, Failure.DAMAGED})
 _RIGHT_MISSING = frozenset({Failure.PRIVILEGE, Failure.READ_ONLY})
 
-CREATE = "correct url, or create the schema as sync/stores/embedded/README.md says"
+CREATE = "correct url, or create the schema: tradesync store create"
 _REJECTED = frozenset({Failure.UNIQUE, Failure.CONSTRAINT, Failure.VALUE, Failure.RULE})
 
 

@@ -131,6 +131,25 @@ def test_a_table_that_lost_most_of_its_rows_is_not_believed(site: Operator, shee
     assert len(audited(site)) == 1
 
 
+def test_a_dry_run_ends_as_the_import_would(site: Operator, sheet: Path) -> None:
+    before = texts(site)
+    rows = sheet.read_bytes().splitlines(keepends=True)
+    sheet.write_bytes(b"".join(rows[:5]))
+    words = ("mappings", "import", str(sheet), "--dry-run")
+    said = site(*words)
+    assert said.code == site(*words[:-1], "--reason", "x").code == Exit.MISCONFIGURED
+    assert "say --force if it is meant" in said.err
+    assert "Who moves" in said.out, "what it would do is told all the same"
+    program = site(*words, "--json")
+    assert (program.code, program.json["code"]) == (Exit.MISCONFIGURED, Exit.MISCONFIGURED)
+    assert program.json["error"] in program.err
+    assert len(program.json["moves"]) > 10
+    forced = site(*words, "--force")
+    assert (forced.code, forced.err) == (Exit.DONE, "")
+    assert "error" not in site(*words, "--force", "--json").json
+    assert (texts(site), audited(site)) == (before, [])
+
+
 def test_an_older_windows_is_read_where_it_is_said(site: Operator, sheet: Path) -> None:
     edit(sheet, "org-101;;;;000101\r\n", "org-101;;;Größe;000101\r\n")
     sheet.write_bytes(sheet.read_text("utf-8-sig").encode("windows-1252"))

@@ -132,6 +132,52 @@ def test_the_demo_is_played_on_no_site_that_somebody_else_made(tmp_path: Path) -
     assert call("demo", "--site", str(site)).code == Exit.MISCONFIGURED
 
 
+@pytest.mark.parametrize("copied", [0, 3, 9])
+def test_a_site_that_was_interrupted_while_it_was_made_is_told_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: int
+) -> None:
+    site = tmp_path / "demo"
+    done: list[str] = []
+
+    def copy(source: Path, target: Path) -> None:
+        if len(done) == copied:
+            raise KeyboardInterrupt
+        done.append(target.name)
+        target.write_bytes(source.read_bytes())
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("sync.templates.shutil.copyfile", copy)
+        with pytest.raises(KeyboardInterrupt):
+            make_site(site)
+    half = sorted(site.rglob("*"))
+    said = call("demo", "--site", str(site))
+    assert said.code == Exit.MISCONFIGURED
+    assert f"{site} is half made" in said.err
+    assert f"Remove {site / 'config'}" in said.err
+    assert sorted(site.rglob("*")) == half, "nothing is removed by itself"
+    for folder in ("config", "mappings"):
+        shutil.rmtree(site / folder, ignore_errors=True)
+    make_site(site)
+    assert sorted(each.name for each in site.iterdir()) == ["config", "mappings"]
+    make_site(site)  # as a second run does
+
+
+def test_a_site_is_half_made_until_its_settings_say_whose_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All templates are there, as ``init`` would have made them."""
+
+    def stopped(text: str) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("sync.cli.demo_site.sample_settings", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            make_site(tmp_path)
+    with pytest.raises(Misconfigured, match="is half made"):
+        make_site(tmp_path)
+
+
 @pytest.mark.parametrize("system", ["erp", "store"])
 @pytest.mark.parametrize("url", ["sqlite:///{}", "postgresql://db.example/{}", "https://{}", None])
 def test_the_demo_fills_no_system_outside_its_site(

@@ -116,6 +116,8 @@ ASKED: dict[tuple[str, ...], tuple[tuple[str, ...], set[Exit]]] = {
     ),
     ("registrations", "reject"): (("app-1001", "--reason", "x", "--dry-run"), {Exit.DONE}),
     ("erase",): (("--order", "W-50001", "--reason", "x", "--dry-run"), {Exit.DONE}),
+    ("store", "create"): ((), {Exit.DONE}),
+    ("store", "sql"): ((), {Exit.DONE}),
     ("explain", "order"): (("W-50001",), {Exit.DONE}),
     ("explain", "user"): (("u-sole-trader",), {Exit.DONE}),
     ("explain", "price"): (("000101", "SF-0001"), {Exit.DONE}),

@@ -33,7 +33,7 @@ def test_the_plan_the_explanation_and_the_quarantine_say_the_same(without_po: Op
     assert told
     assert planned["counts"]["would_be_quarantined"] >= len(told)
     number = told[0].partition(":")[0]
-    assert told[0].startswith(f"{number}: quarantine: OI-2 erp_refused: The ERP refused: ")
+    assert told[0].startswith(f"{number}: quarantine: OI-2 erp_refused: The ERP would refuse it: ")
     assert told[0] in without_po("plan", "orders").out
 
     done = without_po("resync", "orders", "--json").json

@@ -240,9 +240,37 @@ def test_a_dry_run_of_a_restore_tells_that_it_would_be_refused(site: Operator) -
         said = site("mappings", "restore", first, "--reason", "x", *more)
         assert said.code == Exit.FAILED
         assert "it would be lost" in said.err
+    program = site("mappings", "restore", first, "--reason", "x", "--dry-run", "--json")
+    assert (program.code, program.json["code"]) == (Exit.FAILED, Exit.FAILED)
+    assert "it would be lost" in program.json["error"]
+    assert program.json["draft"] == first, "one object: the plan, and that it is refused"
     assert read_texts(folder(site)) == spoilt
     forced = site("mappings", "restore", first, "--reason", "x", "--dry-run", "--force")
     assert forced.code == Exit.DONE
+
+
+def test_a_restore_says_that_who_moves_cannot_be_told_where_nothing_can_be_compared(
+    site: Operator,
+) -> None:
+    """A newer release may refuse what an older one took up."""
+    first = version(site)
+    edited(site)
+    second = take_up(site)
+    site.site.change(
+        site.site.state,
+        "UPDATE mapping_versions SET files = replace(files, 'customer_id,', 'customer,')"
+        f" WHERE version = '{second}'",
+    )
+    words = ("mappings", "restore", first, "--reason", "x")
+    for dry in (("--dry-run",), ()):
+        told = site(*words, *dry)
+        assert told.code == Exit.DONE, told
+        assert "Who moves cannot be told: the version in force cannot be read" in told.out
+        assert version(site) == (second if dry else first)
+    assert edited(site) == second
+    for dry in (("--dry-run",), ()):
+        program = site(*words, *dry, "--json").json
+        assert (program["moves"], program["settings"]) == (None, None), "not: none"
 
 
 @pytest.mark.parametrize("moment", ["INSERT", "UPDATE"])

@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 import sys
+from collections.abc import Collection
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -81,6 +82,27 @@ def test_a_person_is_told_once_what_goes_wrong_and_cron_finds_it_on_stderr(
     all_of_it = fresh("resync", "ship_tos", "-v").err
     assert "system.misconfigured" in all_of_it
     assert "info" in all_of_it
+
+
+@pytest.mark.parametrize("level", ["error", "warning", "info", "debug"])
+def test_whoever_asks_for_every_line_is_never_told_less(
+    fresh: Operator, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    """The service may be told to be quiet: a person at it has asked not to be spared."""
+    monkeypatch.setenv("TRADESYNC_SERVICE__LOG_LEVEL", level)
+    fresh.site.database("erp").unlink()
+    without, every = (
+        fresh("resync", "ship_tos", *words).err.splitlines() for words in ((), ("-v",))
+    )
+    assert _events(without) <= _events(every)
+    assert any("[info" in line for line in every)
+    assert _events(without)
+
+
+def _events(lines: Collection[str]) -> set[str]:
+    """Which events there are, each with its level; their times differ."""
+    found = (re.search(r"\[(\w+) *\] ([a-z_]+\.[a-z_]+)", line) for line in lines)
+    return {each.group(0) for each in found if each}
 
 
 def test_nobody_reads_what_goes_wrong_where_that_stream_is_closed(

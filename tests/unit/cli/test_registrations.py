@@ -17,6 +17,8 @@ pytestmark = pytest.mark.rule("VE-9")
 
 NEW, KNOWN, BARE = NEW_COMPANY.value, KNOWN_COMPANY.value, NO_PAPERS.value
 WHY = ("--reason", "checked")
+SLEEPING = "000112"
+"""A customer that the sample's ERP has inactive."""
 
 
 @pytest.fixture
@@ -46,6 +48,16 @@ def test_the_queue_shows_what_is_missing_and_all_shows_what_is_over(operator: Op
     assert hint not in operator("registrations", "list", "--all").out
 
 
+def test_those_that_are_over_are_counted_without_being_read(site: Operator) -> None:
+    """There may be years of them."""
+    site.site.change(
+        site.site.state, "UPDATE registrations SET entry = '' WHERE stage = 'personal'"
+    )
+    told = site("registrations", "list")
+    assert told.code == Exit.DONE, told
+    assert told.out.splitlines()[-1].startswith("2 others are over")
+
+
 def test_a_known_company_is_proposed_with_reasons(operator: Operator) -> None:
     (candidate,) = operator("registrations", "show", KNOWN, "--json").json["candidates"]
     assert candidate["customer"] == "000131"
@@ -60,11 +72,10 @@ def test_an_approval_is_carried_out_up_to_an_active_account(site: Operator) -> N
     assert said.code == Exit.DONE, said
     assert standing(site, NEW) == "approved (status 8)"
     assert site("resync", "registrations").code == Exit.DONE
-    assert standing(site, NEW) == "approved (status 8), mapped"
     table = (site.site.root / "mappings" / "customers.csv").read_text()
     assert table.endswith(f"W00001,org-{NEW},,,application {NEW}: checked\n")
-    assert site("resync", "registrations").code == Exit.DONE
     assert standing(site, NEW) == "active (status 9)"
+    assert site("mappings", "list", "--json").json[0]["reason"] == f"application {NEW}: checked"
     query = f"SELECT status FROM organisations WHERE organisation = 'org-{NEW}'"
     rows = site.site.rows(site.site.database("store"), query)
     assert [tuple(row) for row in rows] == [(9,)]
@@ -83,23 +94,29 @@ def test_each_step_of_an_approval_names_the_next_one(site: Operator) -> None:
     pending = site("registrations", "show", BARE, "--json").json
     assert (pending["why"], pending["fix"], pending["waits_for"]) == (None, None, "the applicant")
 
-    said = site("registrations", "approve", BARE, "--create", "--despite-missing", *WHY).out
+    words = ("--link", SLEEPING, "--despite-missing", *WHY)
+    said = site("registrations", "approve", BARE, *words).out
+    assert "writes the mapping and makes the account active by it" in said
     assert said.rstrip().endswith(": tradesync resync registrations, then tradesync resync all.")
     assert listed(BARE).endswith(run)
     told = site("resync", "registrations").out
-    assert "1 customer created" in told
-    assert f"{BARE}: waits until the mapping in force names it; the next run looks again" in told
-    assert "its line in the mapping to be in force, and customer W00001 to be" in listed(BARE)
+    assert f"{BARE}: waits: customer {SLEEPING} is inactive in the ERP" in told
+    assert f"its line in the mapping to be in force, and customer {SLEEPING} to be" in listed(BARE)
     assert listed(BARE).endswith(run)
     shown = site("registrations", "show", BARE).out
     assert f"    way on: {run}" in shown
-    site("resync", "all")
+    erp = site.site.database("erp")
+    awake = "SELECT status FROM customer WHERE customer_no = '000101'"
+    site.site.change(
+        erp, f"UPDATE customer SET status = ({awake}) WHERE customer_no = '{SLEEPING}'"
+    )
+    site("resync", "registrations")
 
     assert standing(site, BARE) == "active (status 9)"
     shown = site("registrations", "show", BARE).out
-    assert "  customer: W00001\n" in shown
-    assert "may be customer" not in shown, "it is the one that was made of it"
-    assert "a new customer, without sellers_permit: checked" in shown
+    assert f"  customer: {SLEEPING}\n" in shown
+    assert "may be customer" not in shown, "it is known which one it is"
+    assert "without sellers_permit: checked" in shown
     assert "way on" not in shown
 
 

@@ -204,11 +204,11 @@ def test_numbers_are_kept_to_the_last_digit_on_sqlite(copied: Site) -> None:
 
 def test_what_the_sample_holds_is_told_in_words() -> None:
     counts = SampleCounts(
-        *(54, 108, 2000, 18644, 500), organisations=44, users=143, good_orders=270,
+        *(54, 108, 2000, 18650, 500), organisations=44, users=143, good_orders=270,
         wrong_orders=79, applications=7,
     )  # fmt: skip
     assert str(counts) == (
-        "54 customers with 108 ship-tos and 500 invoices, 2,000 items with 18,644 prices;"
+        "54 customers with 108 ship-tos and 500 invoices, 2,000 items with 18,650 prices;"
         " 44 organisations, 143 users, 349 web orders (79 of them with something wrong)"
         " and 7 applications"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -13,7 +15,7 @@ from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.columnar.vectors import vector_of
 from sync.domain.account_order import OrderSource
 from sync.domain.ids import IdempotencyKey, InvoiceNumber
-from sync.domain.pricing import PriceLevel
+from sync.domain.pricing import DEFAULT_LIST, PriceLevel, PriceQuestion, effective_price
 from sync.errors import Rejected
 from sync.flows.feed_findings import feed_findings
 from sync.ports.erp import (
@@ -167,6 +169,27 @@ def test_prices_of_every_level_are_read_to_the_last_place(erp: SampleErp, sample
     scopes = set(erp.price_scopes())
     assert scopes == {entry.key.scope for entry in entries}
     assert sorted(erp.prices(scopes), key=lambda each: each.key.order) == list(entries)
+
+
+@pytest.mark.rule("WA-10")
+def test_some_base_prices_are_others_where_the_goods_are_shipped_from_rotterdam(
+    erp: SampleErp,
+) -> None:
+    entries = list(erp.prices([DEFAULT_LIST]))
+    there = [each for each in entries if each.key.warehouse is not None]
+    assert {each.key.warehouse for each in there} == {"RTM"}
+    assert len(there) == 6
+    for each in there:
+        key = each.key
+        asked = PriceQuestion(key.sku, key.unit, key.currency, Decimal(1), TODAY, "RTM")
+        own = [entry for entry in entries if entry.key.sku == key.sku]
+        found = [
+            effective_price(own, replace(asked, warehouse=where)) for where in ("RTM", "CHI", None)
+        ]
+        dear, *others = (one.price.value.unit_price or 0 for one in found if one is not None)
+        assert dear == each.value.unit_price
+        assert len(others) == 2
+        assert max(others) < dear, "from anywhere else it costs what the base list says"
 
 
 @pytest.mark.rule("MI-6")

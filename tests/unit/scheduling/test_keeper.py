@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.domain.ids import OrganisationId
+from sync.domain.ids import CustomerId, OrganisationId
 from sync.domain.order import BuyerRecord
 from sync.errors import Misconfigured
 from sync.mapping.assigning import MappingFiles
@@ -104,6 +104,57 @@ def test_a_file_that_is_still_being_copied_is_not_believed(
     assert keeper.reload_if_edited(at_rest=True), "it stayed as it was"
     assert customer(keeper) == "C-2002"
     assert not keeper.reload_if_edited(at_rest=True)
+
+
+@pytest.fixture
+def keeper(keeper_of: Callable[..., MappingKeeper]) -> MappingKeeper:
+    return keeper_of()
+
+
+ORG, THEIRS = OrganisationId("org-new"), CustomerId("C-2002")
+
+
+@pytest.fixture
+def files(mappings: Path, state: SqlState, clock: ManualClock) -> MappingFiles:
+    return MappingFiles(mappings, state, clock)
+
+
+def mapped(keeper: MappingKeeper) -> bool:
+    return keeper.current()[1].find(None, ORG, BuyerRecord()) is not None
+
+
+@pytest.mark.rule("OP-4", "VE-9")
+def test_a_programs_own_edit_of_what_is_in_force_counts_at_once_and_is_found_all_the_same(
+    keeper: MappingKeeper, files: MappingFiles, state: SqlState
+) -> None:
+    keeper.current()
+    before, after = files.put_assignment(ORG, THEIRS, "ann", "checked")
+    assert not mapped(keeper)
+    assert keeper.take_up(before, after)
+    assert mapped(keeper)
+    good = kept(state)
+    assert good is not None
+    assert good.version == after
+    # Whoever looks at the folder has the mirrors run, once it is at rest.
+    looked = [keeper.reload_if_edited(at_rest=True) for _ in range(3)]
+    assert looked == [False, True, False]
+
+
+@pytest.mark.rule("OP-4", "WA-2c")
+@pytest.mark.parametrize("before", [True, False])
+def test_what_somebody_else_writes_meanwhile_is_not_taken_up_with_it(
+    keeper: MappingKeeper, files: MappingFiles, mappings: Path, before: bool
+) -> None:
+    """A table that is being copied may be sound line by line and end too early."""
+    in_force = keeper.current()
+    short = "".join(CUSTOMERS.splitlines(keepends=True)[:2])
+    if before:
+        edit(mappings, short)
+    versions = files.put_assignment(ORG, THEIRS, "ann", "checked")
+    if not before:
+        edit(mappings, short)
+    assert not keeper.take_up(*versions)
+    assert keeper.current() is in_force
 
 
 def test_a_bad_edit_leaves_the_last_good_version_in_force(

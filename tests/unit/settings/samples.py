@@ -70,6 +70,7 @@ SAMPLE: dict[str, Any] = {
             "files": "papers",
             "uploads": "papers",
             "uploads_begin_with": "s3://registrations/",
+            "uploads_folder": "forms/{application}/",
             "mappings": "mappings",
             "accounts_per_read": Raw("10"),
             "full_price_check_s": Raw("3600"),

@@ -43,6 +43,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "name": (*_TEXT, '"Erp"', '"er p"', '"../erp"', f'"{"x" * 41}"'),
     "adapter": (*_TEXT, '"a b"', '"/tmp/x"'),
     "credential": (*_TEXT, '"../other"', '"/etc/passwd"', '"two words"', '"not-there"'),
+    "own_folder": (*_TEXT, '"forms/"', '"{application}"', '"{user}/{application}/"'),
     "time_zone": (*_TEXT, '"Mars/Olympus"', '"../UTC"'),
     "cron": (*_TEXT, '"hourly"', '"* * * *"', '"61 * * * *"', '"0 3 * * 1"', '"0 3 * * mon-5"'),
     "listen": (

@@ -145,6 +145,27 @@ class TestPipelines:
         first = load_settings(site_with(tmp_path, good), {}).pipelines["first"]
         assert [each.name for each in first.systems] == ["erp_a", "shop_a", "forms"]
         assert first.uploads_begin_with == "s3://forms/"
+        assert first.uploads_folder == "{application}/"
+
+    @pytest.mark.rule("TL-5")
+    @pytest.mark.parametrize(
+        "folder, wrong",
+        [
+            ("forms/", "does not say once which application it is of"),
+            ("{application}/{application}/", "does not say once which application it is of"),
+            ("{user}/{application}/", "does not say once which application it is of"),
+            ("forms/{application}", "is no folder"),
+            ("forms/{application}-", "is no folder"),
+        ],
+    )
+    def test_a_folder_of_applicants_that_several_share_is_refused(
+        self, tmp_path: Path, folder: str, wrong: str
+    ) -> None:
+        text = TWO_PAIRS.replace("mappings/second", "mappings")
+        named = f'uploads = "forms"\nuploads_folder = "{folder}"\nmappings = "mappings"\n'
+        system = '[systems.forms]\nkind = "files"\nadapter = "folder"\n'
+        (problem,) = told(tmp_path, system + text.replace('mappings = "mappings"\n', named, 1))
+        assert f"pipelines.first.uploads_folder {wrong}" in problem
 
     def test_options_reach_the_adapter_in_plain_types(self, tmp_path: Path) -> None:
         text = TWO_PAIRS.replace('store_id = "a"', 'store_id = "a", overlap_s = 1.5, deep = [0.5]')

@@ -13,7 +13,7 @@ from sync.domain.decision import Problem
 from sync.domain.ids import ApplicationId, CustomerId, IdempotencyKey
 from sync.domain.registration import AccountKind, CreateCustomer, LinkCustomer, Registrant
 from sync.errors import Conflict
-from sync.ports.registrations import Happened, RegistrationEntry, Stage
+from sync.ports.registrations import ENDED, Happened, RegistrationEntry, Stage
 from sync.state import SqlState
 from sync.testing import builders as a
 from sync.testing.clock import ManualClock
@@ -104,6 +104,8 @@ def test_those_that_are_not_settled_are_told_longest_known_first(
         assert listed == ["app-1", "app-3", "app-2"]
         opened = registrations.entries([Stage.OPEN], limit=1)
         assert [each.application_id.value for each in opened] == ["app-3"]
+        counted = [registrations.count(each) for each in ([Stage.OPEN], ENDED, list(Stage), ())]
+        assert counted == [2, 1, 3, 0]
 
 
 def test_each_pipeline_has_registrations_of_its_own(
@@ -113,6 +115,7 @@ def test_each_pipeline_has_registrations_of_its_own(
     saved(mine, an_entry(clock), clock)
     with other.transaction() as transaction:
         assert transaction.registrations.entries() == []
+        assert transaction.registrations.count(list(Stage)) == 0
         assert transaction.registrations.unsettled() == []
         assert transaction.registrations.history(a.APPLICATION) == []
     saved(other, an_entry(clock), clock)

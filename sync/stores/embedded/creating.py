@@ -1,0 +1,200 @@
+"""Making the tables of a store, in a database that may be somebody else's.
+
+The database is looked at before anything is made, and once more in the transaction
+that makes it: a table that came in between stops it. No table that is there is altered,
+and a file is made only in a folder that is there, since a folder that is missing is most
+likely a share that is not mounted.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Table, inspect, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from sync.errors import Conflict, Misconfigured
+from sync.kit.database_files import misplaced
+from sync.ports.tables import Tables
+from sync.stores.embedded import schema
+from sync.stores.embedded.engine import reading_engine, writing_engine
+
+_SQLITE = "SELECT '', name, type FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+_POSTGRESQL = """\
+SELECT n.nspname, c.relname,
+       CASE WHEN c.relkind IN ('r', 'p', 'f') THEN 'table'
+            WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'index' END
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+   AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I', 'S', 'c')"""
+
+
+def statements(tables: Iterable[Table], dialect: Dialect) -> Iterator[str]:
+    """The SQL that makes these tables with their indexes."""
+    for table in tables:
+        yield str(CreateTable(table).compile(dialect=dialect)).strip()
+        for index in sorted(table.indexes, key=lambda each: str(each.name)):
+            yield str(CreateIndex(index).compile(dialect=dialect)).strip()
+
+
+def look(url: URL, database: str) -> Tables:
+    """What is in the database; its file is not made. Raises what the driver raises, too."""
+    file = _file_of(url)
+    if file is not None and not file.exists():
+        _refuse_folder(file)
+        dialect = url.get_dialect()()
+        return _planned(database, schema.metadata.sorted_tables, dialect, new=True)
+    wrong = misplaced("url", file) if file is not None else None
+    if wrong is not None:
+        raise Misconfigured(f"{database}: {wrong}; correct url")
+    engine = reading_engine(url)
+    try:
+        with engine.connect() as connection:
+            return _looked_at(connection, database)
+    finally:
+        engine.dispose()
+
+
+def make(url: URL, looked: Tables) -> None:
+    """Make what is missing, where the database is as it was looked at."""
+    file = _file_of(url)
+    if file is not None:
+        _refuse_root(file)
+    if file is not None and looked.new:
+        if file.exists():
+            raise _another(looked)
+        with closing(sqlite3.connect(file)) as connection:
+            # Kept in the file: from now on nobody who reads holds up a writer.
+            connection.execute("PRAGMA journal_mode = WAL")
+    engine = writing_engine(url)
+    try:
+        with engine.begin() as connection:
+            now = _looked_at(connection, looked.database)
+            if (now.missing, now.foreign, now.others) != (
+                looked.missing,
+                looked.foreign,
+                looked.others,
+            ):
+                raise _another(looked)
+            wanted = [schema.metadata.tables[name] for name in looked.missing]
+            schema.metadata.create_all(connection, tables=wanted, checkfirst=False)
+    finally:
+        engine.dispose()
+
+
+def _another(looked: Tables) -> Conflict:
+    return Conflict(
+        f"{looked.database} has changed since it was looked at, and nothing was made; look again"
+    )
+
+
+def _looked_at(connection: Connection, database: str) -> Tables:
+    here = ""
+    if connection.dialect.name == "postgresql":
+        here = connection.scalar(text("SELECT current_schema()")) or ""
+        if not here:
+            raise Misconfigured(
+                f"{database} has no schema in which this login makes tables: name one in its"
+                " search_path"
+            )
+    query = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
+    found = [(str(row[0]), str(row[1]), str(row[2])) for row in connection.execute(text(query))]
+    kinds = {name: kind for where, name, kind in found if where == here}
+    ours = schema.metadata.tables
+    foreign = sorted(
+        name if where == here else f"{where}.{name}"
+        for where, name, kind in found
+        if kind in ("table", "view") and not (where == here and name in ours)
+    )
+    missing = [each for each in schema.metadata.sorted_tables if each.name not in kinds]
+    return _planned(
+        database,
+        missing,
+        connection.dialect,
+        foreign=foreign,
+        others=[*_something_else(connection, kinds), *_taken(missing, kinds, connection)],
+    )
+
+
+def _planned(
+    database: str,
+    missing: Collection[Table],
+    dialect: Dialect,
+    *,
+    foreign: Iterable[str] = (),
+    others: Iterable[str] = (),
+    new: bool = False,
+) -> Tables:
+    return Tables(
+        database,
+        tuple(each.name for each in missing),
+        tuple(statements(missing, dialect)),
+        tuple(foreign),
+        tuple(others),
+        new,
+    )
+
+
+def _something_else(connection: Connection, kinds: Mapping[str, str]) -> Iterator[str]:
+    """What has the name of one of our tables and is none, or one with other columns."""
+    inspector = inspect(connection)
+    for table in schema.metadata.sorted_tables:
+        kind = kinds.get(table.name)
+        if kind is None:
+            continue
+        if kind != "table":
+            yield f"{table.name} is no table"
+            continue
+        there = {column["name"] for column in inspector.get_columns(table.name)}
+        wanted = {column.name for column in table.columns}
+        if there != wanted:
+            lacks = [f"lacks {name}" for name in sorted(wanted - there)]
+            has = [f"has {name} besides" for name in sorted(there - wanted)]
+            yield f"table {table.name} {', '.join([*lacks, *has][:_TOLD])}"
+
+
+_TOLD = 4
+
+
+def _taken(
+    missing: Iterable[Table], kinds: Mapping[str, str], connection: Connection
+) -> Iterator[str]:
+    """Names that the missing tables and their indexes need, and that are something else's."""
+    alike: dict[str, str] = {}
+    if connection.dialect.name == "sqlite":  # which takes Orders and orders for the same
+        alike = {name.casefold(): name for name in kinds}
+    for table in missing:
+        if table.name.casefold() in alike:
+            yield f"{alike[table.name.casefold()]} differs from {table.name} by its letters only"
+        yield from (
+            f"{index.name} is there already"
+            for index in sorted(table.indexes, key=lambda each: str(each.name))
+            if str(index.name) in kinds
+        )
+
+
+def _file_of(url: URL) -> Path | None:
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def _refuse_folder(file: Path) -> None:
+    if not file.parent.is_dir():
+        raise Misconfigured(
+            f"url names {file}, and there is no such folder as {file.parent}; make it as the user"
+            " that the service runs as, or correct url"
+        )
+
+
+def _refuse_root(file: Path) -> None:
+    """What root makes in somebody's folder that somebody cannot write."""
+    owner = (file if file.exists() else file.parent).stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        raise Misconfigured(
+            f"{file} would become root's, and its place belongs to user {owner}, whom the service"
+            f" runs as: run the command as that user, such as sudo -u '#{owner}' tradesync ..."
+        )
