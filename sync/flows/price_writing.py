@@ -24,7 +24,7 @@ from sync.flows.mirroring import tell_of_writing
 from sync.flows.price_run import PriceRun
 from sync.kit.pool import together
 from sync.planning.plan import Change
-from sync.planning.price_spool import Kind, Part
+from sync.planning.price_spool import PARTS_PER_CALL, Kind, Part
 from sync.ports.price_memory import Partition
 from sync.ports.store import PriceRows, Store, TakesPriceBatches
 
@@ -36,9 +36,6 @@ PriceChange = Change[PublishedPriceKey, PriceValue]
 
 ROWS_PER_CALL = 50_000
 """Rows that a store takes at once which takes them column by column."""
-
-PARTS_PER_CALL = 2_000
-"""Each takes memory beside its rows, and contracts of a few rows each are many in a call."""
 
 log = structlog.get_logger()
 

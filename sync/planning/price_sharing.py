@@ -27,7 +27,7 @@ import pyarrow as pa
 from sync.columnar.differences import difference, without
 from sync.columnar.vectors import KEY_COLUMNS, canonical
 from sync.domain.ids import Sku
-from sync.planning.price_spool import Kept, KeptDelta, Kind
+from sync.planning.price_spool import PARTS_PER_CALL, Kept, KeptDelta, Kind
 from sync.planning.price_vectors import NOTHING, Delta, items_of
 from sync.ports.price_lists import ShownList, may_share
 from sync.ports.price_memory import Partition
@@ -189,9 +189,11 @@ def plan_sharing(facts: Facts, limits: ListLimits, rows_per_call: int) -> Sharin
     orphans = [each.list_id for each in facts.lists if not each.members]
     plan = _Planning(facts, limits, orphans).plan()
     plan.count(limits.entries)
-    goes, comes = _without_lists(facts)
-    plan.plain_entries = goes + comes
-    plan.plain_calls = -(-goes // rows_per_call) - (-comes // rows_per_call)
+    phases = _without_lists(facts)
+    plan.plain_entries = sum(rows for rows, _ in phases)
+    plan.plain_calls = sum(
+        max(-(-rows // rows_per_call), -(-parts // PARTS_PER_CALL)) for rows, parts in phases
+    )
     if plan and (plan.calls, plan.entries) < (plan.plain_calls, plan.plain_entries):
         return plan
     # Lists of a run that died before anybody joined them: nobody sees them.
@@ -226,14 +228,17 @@ def _why_not(facts: Facts, limits: ListLimits, plan: SharingPlan) -> str:
     )
 
 
-def _without_lists(facts: Facts) -> tuple[int, int]:
-    """How many rows go and how many come if each partition is told its own."""
-    goes = comes = 0
+def _without_lists(facts: Facts) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What goes and what comes if each partition is told its own: rows, and in how many parts."""
+    goes, gone, comes, come = 0, 0, 0, 0
     for change, count in Counter(facts.changes.values()).items():
         kept = facts.kept(change)
         goes += count * _rows(kept.removed)
-        comes += count * (_rows(kept.after) + _rows(kept.added))
-    return goes, comes
+        gone += count * bool(_rows(kept.removed))
+        for each in (kept.after, kept.added):
+            comes += count * _rows(each)
+            come += count * bool(_rows(each))
+    return (goes, gone), (comes, come)
 
 
 class _Planning:

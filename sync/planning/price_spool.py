@@ -36,6 +36,11 @@ MANY = 500
 """Of fewer rows nobody asks whether they are in the file already."""
 
 
+PARTS_PER_CALL = 2_000
+"""Partitions of which a call without lists tells at most, each kind of change by itself: each
+takes memory beside its rows, and contracts of a few rows each are many."""
+
+
 class Kind(Enum):
     """What becomes of rows; the words are those that a result counts."""
 

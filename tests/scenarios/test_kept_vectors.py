@@ -11,7 +11,8 @@ import pytest
 
 from sync.columnar import differences
 from sync.domain.pricing import PriceScope
-from sync.flows import kept_vectors
+from sync.flows import kept_vectors, price_writing
+from sync.planning import price_sharing
 from sync.testing import builders as a
 from tests.scenarios.test_price_batches import SKUS
 from tests.scenarios.test_price_checks import ACCOUNTS, a_site
@@ -65,6 +66,28 @@ def test_lists_of_a_single_price_do_not_fill_the_memory(monkeypatch: pytest.Monk
         site.erp.set_price(price)
     assert site.run().counts["changed"] == len(ACCOUNTS) > 10
     assert 2 < Counted.most <= 6
+
+
+@pytest.mark.rule("MI-2", "OP-2")
+def test_call_tells_of_so_many_lists_and_no_more_however_short_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(price_writing, "PARTS_PER_CALL", 4)
+    monkeypatch.setattr(price_sharing, "PARTS_PER_CALL", 4)
+    site, calls = a_site(), list[int]()
+    taken = site.store.apply_price_rows
+
+    def counted(put: Any, remove: Any) -> None:
+        calls.append(len(put) + len(remove))
+        taken(put, remove)
+
+    monkeypatch.setattr(site.store, "apply_price_rows", counted)
+    for number, each in enumerate(ACCOUNTS):
+        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
+        site.erp.set_price(price)
+    assert site.run().counts["changed"] == len(ACCOUNTS)
+    assert (max(calls), len(calls)) == (4, -(-len(ACCOUNTS) // 4))
+    assert sum(calls) == len(ACCOUNTS)
 
 
 class WatchedItems:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sync.columnar.vectors import vector_of
 from sync.domain.ids import CustomerId, Sku
 from sync.domain.pricing import PriceScope
+from sync.planning import price_sharing
 from sync.planning.price_sharing import Facts, SharingPlan, plan_sharing
 from sync.planning.price_spool import Kept, KeptDelta
 from sync.planning.price_vectors import NOTHING, Delta
@@ -110,6 +111,16 @@ def test_plan_keeps_within_the_limits_and_is_never_dearer(
     joining = [each.partition for each in plan.joins]
     assert len(set(joining)) == len(joining)
     assert {*joining, *plan.own} == set(map(partition, told))
+
+
+@pytest.mark.rule("OP-2")
+def test_calls_without_lists_are_counted_by_partitions_where_these_are_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(price_sharing, "PARTS_PER_CALL", 3)
+    told = {number: ((number, 1),) for number in range(7)}
+    plan = first_load(told, ListLimits(1000, 0, None))
+    assert (plan.plain_entries, plan.plain_calls) == (7, 3)
 
 
 @pytest.mark.rule("MI-2")
