@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from erp_adapters.csv_folder.layout import OPTIONAL
 from erp_adapters.csv_folder.tables import Format
 from sync.domain.money import ROUNDING_MODES
-from sync.errors import Misconfigured
+from sync.kit.options import Options, is_encoding
 
 OPTIONS = (
     "folder",
@@ -24,6 +21,8 @@ OPTIONS = (
     "amount_places",
     "rounding",
 )
+MOST_PLACES = 12
+_MODES = tuple(sorted(mode.removeprefix("ROUND_").lower() for mode in ROUNDING_MODES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,71 +42,52 @@ class Settings:
         cls, options: Mapping[str, object], secrets: Mapping[str, str], base: Path
     ) -> Settings:
         """Raises Misconfigured with everything that is wrong with the options."""
-        problems = [
-            f"no option {name!r}{_near(name)}" for name in sorted(options.keys() - {*OPTIONS})
-        ]
-        problems += [f"no secret {name!r}; this adapter has none" for name in sorted(secrets)]
-        folder = _text(options, "folder", None, problems)
-        zone = _text(options, "time_zone", None, problems)
-        separator = _text(options, "separator", ",", problems)
-        encoding = _text(options, "encoding", "utf-8", problems)
-        mode = f"ROUND_{_text(options, 'rounding', 'half_up', problems).upper()}"
-        without = options.get("without", [])
-        if not isinstance(without, list) or not all(isinstance(word, str) for word in without):
-            problems.append("without must be a list of words")
-            without = []
-        problems += [
-            f"without: no {word!r}; there are {', '.join(OPTIONAL)}"
-            for word in without
-            if word not in OPTIONAL
-        ]
-        if len(separator) != 1:
-            problems.append("separator must be one character")
-        if mode not in ROUNDING_MODES:
-            problems.append(f"rounding: there is no {mode.removeprefix('ROUND_').lower()!r}")
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            problems.append(f"Python knows no encoding {encoding!r}")
-        try:
-            ZoneInfo(zone or "UTC")
-        except (ZoneInfoNotFoundError, ValueError):
-            problems.append(f"no time zone {zone!r}; use a name such as America/Chicago")
-        unit_places = _whole(options, "unit_price_places", 4, problems)
-        amount_places = _whole(options, "amount_places", 2, problems)
-        if problems:
-            raise Misconfigured(
-                "the options of the CSV folder adapter cannot be used:", tuple(problems)
-            )
+        given = Options(options, OPTIONS, secrets)
+        folder = given.needed("folder", "/srv/erp/exchange")
+        zone = given.time_zone("time_zone", None)
+        separator = _separator(given)
+        encoding = given.text("encoding") or "utf-8"
+        if not is_encoding(encoding):
+            given.complain("encoding", "Python knows no encoding of text by this name")
+        mode = given.chosen("rounding", _MODES, "half_up")
+        without = _without(given)
+        unit_places = given.whole("unit_price_places", 4, 0, MOST_PLACES)
+        amount_places = given.whole("amount_places", 2, 0, MOST_PLACES)
+        given.raise_if_any("the options of the CSV folder adapter cannot be used:")
         return cls(
             folder=base / folder,
             time_zone=zone,
-            without=frozenset(without),
+            without=without,
             form=Format(separator, encoding),
             unit_price_places=unit_places,
             amount_places=amount_places,
-            rounding=mode,
+            rounding=f"ROUND_{mode.upper()}",
         )
 
 
-def _text(
-    options: Mapping[str, object], name: str, default: str | None, problems: list[str]
-) -> str:
-    value = options.get(name, default)
-    if isinstance(value, str) and value:
+def _separator(given: Options) -> str:
+    value = given.stated("separator")
+    if value is None:
+        return ","
+    if isinstance(value, str) and len(value) == 1 and _parts_values(value):
         return value
-    problems.append(f"{name} is missing" if value is None else f"{name} must be text")
-    return default or ""
+    given.complain("separator", "not one character that can part values, such as , or ;")
+    return ","
 
 
-def _whole(options: Mapping[str, object], name: str, default: int, problems: list[str]) -> int:
-    value = options.get(name, default)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    problems.append(f"{name} must be a whole number")
-    return default
+def _parts_values(sign: str) -> bool:
+    return sign == "\t" or (sign.isprintable() and not sign.isalnum() and sign not in '" ')
 
 
-def _near(name: str) -> str:
-    close = difflib.get_close_matches(name, OPTIONS, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _without(given: Options) -> frozenset[str]:
+    value = given.stated("without")
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        given.complain("without", "not a list of words")
+        return frozenset()
+    unknown = [place for place, word in enumerate(value, 1) if word not in OPTIONAL]
+    if unknown:
+        of = ", ".join(map(str, unknown))
+        given.complain("without", f"word {of} of the list is none of {', '.join(OPTIONAL)}")
+    return frozenset(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,10 @@ from sqlalchemy import URL, Engine
 
 from erp_adapters.sql.errors import Attempt
 from erp_adapters.sql.profile_model import dialect_name
-from erp_adapters.sql.yaml_nodes import nearest
 from sync.errors import Misconfigured
 from sync.kit.database_files import misplaced
 from sync.kit.engines import EngineOptions, address_of, engine_for, parse_url
+from sync.kit.options import Options
 
 INSECURE = ("insecure_trust_any_certificate", "insecure_no_encryption")
 """Options of SQL Server that are to be seen by whoever reads the settings."""
@@ -56,57 +56,36 @@ class Settings:
         cls, options: Mapping[str, object], secrets: Mapping[str, str], base: Path
     ) -> Settings:
         """Raises Misconfigured with everything that is wrong with the options."""
-        problems = [
-            f"no option {name!r}{nearest(name, OPTIONS)}" for name in options.keys() - {*OPTIONS}
-        ]
-        problems += [
-            f"no secret {name!r}{nearest(name, SECRETS)}" for name in secrets.keys() - {*SECRETS}
-        ]
-        url = secrets.get("url") or options.get("url")
-        write_url = secrets.get("write_url") or options.get("write_url")
-        profile = options.get("profile")
-        schema = options.get("schema")
-        if not isinstance(url, str) or not url:
-            problems.append("url is missing, such as sqlite:///erp.db")
-        if not isinstance(profile, str) or not profile:
-            problems.append("profile is missing: a path, or the name of a shipped profile")
-        if write_url is not None and not isinstance(write_url, str):
-            problems.append("write_url must be text")
-        if schema is not None and not isinstance(schema, str):
-            problems.append("schema must be text")
-        order_folder = options.get("order_folder", "")
-        if not isinstance(order_folder, str):
-            problems.append("order_folder must be text: the path of a folder")
-        insecure = frozenset(
-            name for name in INSECURE if _switch(options.get(name, False), name, problems)
-        )
-        numbers = {
-            name: _positive(options.get(name, default), name, problems)
-            for name, default in (
-                ("pool_size", 5),
-                ("login_timeout_s", 15.0),
-                ("statement_timeout_s", 60.0),
-            )
-        }
-        if problems or not isinstance(url, str) or not isinstance(profile, str):
-            raise Misconfigured("the options of the SQL adapter cannot be used:", tuple(problems))
+        given = Options(options, OPTIONS, secrets, SECRETS)
+        url = secrets.get("url") or given.needed("url", "sqlite:///erp.db")
+        own_write_url = secrets.get("write_url") or given.text("write_url")
+        profile = given.needed("profile", "config/acme.yaml, or a name such as sample")
+        schema = given.text("schema")
+        # Nothing is the site's own folder, which may be written so.
+        order_folder = given.text("order_folder") if given.stated("order_folder") != "" else None
+        insecure = frozenset(name for name in INSECURE if given.flag(name))
+        pool_size = given.whole("pool_size", 5, 1, 100)
+        login_timeout_s = given.seconds("login_timeout_s", 15.0)
+        statement_timeout_s = given.seconds("statement_timeout_s", 60.0)
         password = secrets.get("password")
-        parsed = parse_url(url, base, password)
-        write_password = secrets.get("write_password", password if write_url is None else None)
-        writing = parse_url(str(write_url or url), base, write_password)
-        if parsed.get_backend_name() != writing.get_backend_name():
-            raise Misconfigured("url and write_url are of different dialects")
-        if insecure and parsed.get_backend_name() != "mssql":
-            raise Misconfigured(f"{', '.join(sorted(insecure))}: these are for SQL Server alone")
+        write_password = secrets.get("write_password", None if own_write_url else password)
+        parsed = _parsed(given, "url", url, base, password)
+        write_option = "write_url" if own_write_url else "url"
+        writing = _parsed(given, write_option, own_write_url or url, base, write_password)
+        if parsed is not None and writing is not None:
+            _judge_dialects(given, parsed, writing, insecure)
+        given.raise_if_any("the options of the SQL adapter cannot be used:")
+        if parsed is None or writing is None:
+            raise AssertionError("what has no URL has a problem")
         return cls(
             url=parsed,
             write_url=writing,
             profile=profile,
-            schema=schema if isinstance(schema, str) else None,
-            pool_size=int(numbers["pool_size"]),
-            login_timeout_s=numbers["login_timeout_s"],
-            statement_timeout_s=numbers["statement_timeout_s"],
-            order_folder=base / str(order_folder),
+            schema=schema,
+            pool_size=pool_size,
+            login_timeout_s=login_timeout_s,
+            statement_timeout_s=statement_timeout_s,
+            order_folder=base / (order_folder or ""),
             insecure=insecure,
         )
 
@@ -168,14 +147,22 @@ class Database:
         return engine
 
 
-def _switch(value: object, name: str, problems: list[str]) -> bool:
-    if not isinstance(value, bool):
-        problems.append(f"{name} must be true or false")
-    return value is True
+def _parsed(given: Options, name: str, url: str, base: Path, password: str | None) -> URL | None:
+    """None where the URL is missing or cannot be read, which is told then."""
+    if not url:
+        return None
+    try:
+        return parse_url(url, base, password)
+    except Misconfigured as error:
+        told = f"{name}: {error}"
+        if told not in given.problems:
+            given.problems.append(told)
+        return None
 
 
-def _positive(value: object, name: str, problems: list[str]) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-        return float(value)
-    problems.append(f"{name} must be a positive number")
-    return 1.0
+def _judge_dialects(given: Options, reading: URL, writing: URL, insecure: Collection[str]) -> None:
+    if reading.get_backend_name() != writing.get_backend_name():
+        given.problems.append("url and write_url are of different dialects")
+    if reading.get_backend_name() != "mssql":
+        for name in sorted(insecure):
+            given.complain(name, "this is for SQL Server alone; take it out")

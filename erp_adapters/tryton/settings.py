@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sync.errors import Misconfigured
+from sync.kit.http import stated_address
+from sync.kit.options import Options
 
 SECRETS = ("password",)
 
@@ -51,73 +50,35 @@ class Settings:
         cls, options: Mapping[str, object], secrets: Mapping[str, str], root: Path
     ) -> tuple[Settings, str]:
         """The settings and the password. Raises Misconfigured with everything that is wrong."""
-        known = tuple(each.name for each in fields(cls))
-        problems = [_unknown("option", name, known) for name in sorted(options.keys() - {*known})]
-        problems += [
-            _unknown("secret", name, SECRETS) for name in sorted(secrets.keys() - {*SECRETS})
-        ]
-        given: dict[str, object] = {}
-        for name in ("url", "database", "user", "web_shop"):
-            given[name] = _text(name, options.get(name), problems, needed=True)
-        for name in ("company", "customer_category", "warehouse", "line_discount_product"):
-            given[name] = _text(name, options.get(name), problems)
-        given["adjustment_product"] = _text(
-            "adjustment_product", options.get("adjustment_product"), problems
-        )
-        given["reach"] = _reach(options.get("reach", "quotation"), problems)
-        given["time_zone"] = _zone(options.get("time_zone", "UTC"), problems)
-        for name, default, most in (("price_decimals", 4, 12), ("page_rows", 500, 5000)):
-            number = options.get(name, default)
-            if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= most:
-                problems.append(f"{name} must be a whole number from 1 to {most}")
-            given[name] = number
-        timeout = options.get("timeout_s", 60.0)
-        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or timeout <= 0:
-            problems.append("timeout_s must be seconds, more than none")
-        given["timeout_s"] = timeout
-        given["allow_plain_http"] = options.get("allow_plain_http", False)
-        if not isinstance(given["allow_plain_http"], bool):
-            problems.append("allow_plain_http must be true or false")
-        bundle = _text("ca_bundle", options.get("ca_bundle"), problems)
-        given["ca_bundle"] = root / bundle if bundle is not None else None
-        database = given["database"]
-        if isinstance(database, str) and not database.replace("_", "").replace("-", "").isalnum():
-            problems.append("database must be the plain name of a database")
+        stated = Options(options, OPTIONS, secrets, SECRETS)
+        allow_plain = stated.flag("allow_plain_http")
+        given: dict[str, object] = {
+            "url": stated_address(stated, "https://erp.example", allow_plain=allow_plain),
+            "database": stated.needed("database", "erp"),
+            "user": stated.needed("user", "tradesync"),
+            "web_shop": stated.needed("web_shop", "Web shop"),
+            "reach": Reach[stated.chosen("reach", REACHES, "quotation").upper()],
+            "time_zone": stated.time_zone("time_zone"),
+            "price_decimals": stated.whole("price_decimals", 4, 1, 12),
+            "page_rows": stated.whole("page_rows", 500, 1, 5000),
+            "timeout_s": stated.seconds("timeout_s", 60.0),
+            "allow_plain_http": allow_plain,
+            "ca_bundle": stated.file("ca_bundle", root),
+            **{name: stated.text(name) for name in _TEXTS},
+        }
+        database = str(given["database"])
+        if database and not database.replace("_", "").replace("-", "").isalnum():
+            stated.complain("database", "not the plain name of a database")
         password = secrets.get("password", "")
         if not password:
-            problems.append("the secret password is missing")
-        if problems:
-            raise Misconfigured(
-                "the options of the Tryton adapter cannot be used:", tuple(problems)
-            )
+            stated.problems.append("secrets.password is missing; name the file that it is in")
+        stated.raise_if_any("the options of the Tryton adapter cannot be used:")
         return cls(**given), password  # type: ignore[arg-type]
 
 
-def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"no {what} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-
-
-def _text(name: str, value: object, problems: list[str], *, needed: bool = False) -> str | None:
-    if value is None and not needed:
-        return None
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    problems.append(f"{name} is missing" if value is None else f"{name} must be text")
-    return None
-
-
-def _reach(value: object, problems: list[str]) -> Reach:
-    try:
-        return Reach[str(value).upper()]
-    except KeyError:
-        problems.append("reach must be draft, quotation or confirmed")
-        return Reach.QUOTATION
-
-
-def _zone(value: object, problems: list[str]) -> str:
-    try:
-        return ZoneInfo(str(value)).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems.append(f"time_zone {value!r} is no zone such as Europe/Amsterdam")
-        return "UTC"
+OPTIONS = tuple(each.name for each in fields(Settings))
+REACHES = tuple(each.name.lower() for each in Reach)
+_TEXTS = (
+    *("company", "customer_category", "warehouse"),
+    *("line_discount_product", "adjustment_product"),
+)

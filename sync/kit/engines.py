@@ -69,7 +69,7 @@ def parse_url(url: str, base: Path, password: str | None = None) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the second one for a port that is no number
         raise Misconfigured(
             "the database URL is not understood; it has the form dialect+driver://user@host/name"
         ) from None

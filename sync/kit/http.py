@@ -44,6 +44,7 @@ from sync.kit.breaker import CircuitBreaker
 from sync.kit.http_body import BadBody, TooLarge, read_body, strict_json
 from sync.kit.http_words import http_date, retry_after_s, said_by
 from sync.kit.limiter import TokenBucket
+from sync.kit.options import Options
 from sync.secrecy import looks_secret
 
 BREAKS_OFF = frozenset({500, 504})
@@ -51,6 +52,10 @@ BREAKS_OFF = frozenset({500, 504})
 
 _MOST_REDIRECTS = 3
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_PLAIN = (
+    "plain http lets anybody on the way read the credentials; use https, or say"
+    " allow_plain_http = true for a network that is yours alone"
+)
 # Of these a server says in so many words that it did nothing.
 _NOTHING_DONE = frozenset({301, 307, 308})
 _SECRET_HEADERS = ("authorization", "cookie", "token", "key", "secret")
@@ -123,7 +128,7 @@ class HttpSession:
         limiter: TokenBucket | None = None,
         breaker: CircuitBreaker | None = None,
     ) -> None:
-        self._base = _checked(base_url, system, allow_plain=allow_plain)
+        self._base = sound_address(base_url, system, allow_plain=allow_plain)
         self._system, self._now, self._monotonic = system, now, monotonic
         self._limits = limits or HttpLimits()
         self._limiter, self._breaker = limiter, breaker
@@ -434,7 +439,26 @@ class _Asked:
         return "/" + self.path.lstrip("/").partition("?")[0]
 
 
-def _checked(base_url: str, system: str, *, allow_plain: bool) -> str:
+def stated_address(options: Options, example: str, *, allow_plain: bool) -> str:
+    """The option ``url``; one that will not do is told among the problems."""
+    url = options.needed("url", example)
+    try:
+        if url:
+            sound_address(url, "the system", allow_plain=True)
+            if not allow_plain and _is_plain(url):
+                options.complain("url", _PLAIN)
+    except Misconfigured as error:
+        options.complain("url", str(error))
+    return url.rstrip("/")
+
+
+def _is_plain(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in _LOOPBACK
+
+
+def sound_address(base_url: str, system: str, *, allow_plain: bool) -> str:
+    """The address without a slash at its end. Raises Misconfigured, without repeating it."""
     no_address = f"the address of {system} is no https address: write https://HOST/PATH"
     try:
         parts = urlsplit(base_url)
@@ -454,7 +478,7 @@ def _checked(base_url: str, system: str, *, allow_plain: bool) -> str:
     why = why_no_host(parts.hostname)
     if why is not None:
         raise Misconfigured(f"the host in the address of {system} {why}; correct the address")
-    if parts.scheme == "http" and not allow_plain and parts.hostname not in _LOOPBACK:
+    if not allow_plain and _is_plain(base_url):
         raise Misconfigured(
             f"the address of {system} is plain http: everybody on the way could read the"
             " credentials. Use https"

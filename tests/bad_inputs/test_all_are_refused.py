@@ -12,6 +12,7 @@ from sync.errors import Misconfigured, Refusal, SyncError
 from tests.bad_inputs import catalogue as c
 from tests.bad_inputs.catalogue import Bad, all_of_them
 from tests.unit.mapping import test_every_field as mapping_fields
+from tests.unit.settings import test_every_option as option_fields
 from tests.unit.settings import test_every_setting as settings_fields
 
 pytestmark = pytest.mark.rule("OP-4", "OP-7")
@@ -55,6 +56,7 @@ def test_there_are_hundreds_and_the_report_counts_them() -> None:
         + len(settings_fields.table_paths())
         + len(settings_fields.required_paths())
     )
+    counted["options of adapters, each by its kind"] = len(option_fields.value_cases())
     assert len({str(bad) for bad in CASES}) == len(CASES), "one of them stands here twice"
     assert len(CASES) >= 300
     assert min(counted.values()) >= 20

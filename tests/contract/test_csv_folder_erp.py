@@ -496,13 +496,13 @@ def test_wherever_an_attempt_stops_the_order_is_there_once(
 @pytest.mark.parametrize(
     "options, told",
     [
-        ({"folder": ""}, "folder must be text"),
+        ({"folder": ""}, "folder: empty"),
         ({"time_zone": "Mars/Olympus"}, "no time zone"),
         ({"folders": "x"}, "did you mean folder"),
-        ({"without": ["price"]}, "no 'price'"),
-        ({"without": "prices"}, "a list of words"),
+        ({"without": ["price"]}, "word 1 of the list is none of contacts"),
+        ({"without": "prices"}, "not a list of words"),
         ({"separator": ";;"}, "one character"),
-        ({"encoding": "klingon"}, "knows no encoding"),
+        ({"encoding": "klingon"}, "knows no encoding of text"),
         ({"rounding": "up_a_bit"}, "rounding"),
         ({"amount_places": -1}, "whole number"),
     ],

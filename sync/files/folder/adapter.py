@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sync.errors import Misconfigured, Rejected, RightMissing, TryLater
+from sync.errors import Rejected, RightMissing, TryLater
 from sync.kit.file_names import parts_of
-from sync.kit.file_settings import LIMIT_MB, MEGABYTE, size_limit, unknown
+from sync.kit.file_settings import LIMIT_MB, MEGABYTE, size_limit
+from sync.kit.options import Options
 from sync.ports.erp import Finding, FindingLevel
 from sync.ports.files import Stamp
 
@@ -43,14 +44,11 @@ class FolderFiles:
         cls, options: Mapping[str, object], secrets: Mapping[str, str], base: Path
     ) -> FolderFiles:
         """``folder``, which starts at ``base``, and ``max_file_mb``. Raises Misconfigured."""
-        problems = unknown(options, OPTIONS, secrets, ())
-        folder = options.get("folder")
-        if not isinstance(folder, str) or not folder or "\0" in folder:
-            problems.append(f"folder: not the name of a folder: {folder!r}")
-        limit = size_limit(options, problems)
-        if problems:
-            raise Misconfigured("the folder of files cannot be used", tuple(problems))
-        return cls(base / str(folder), limit)
+        given = Options(options, OPTIONS, secrets)
+        folder = given.needed("folder", "/srv/erp/papers")
+        limit = size_limit(given)
+        given.raise_if_any("the folder of files cannot be used")
+        return cls(base / folder, limit)
 
     @property
     def size_limit(self) -> int:

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from sync.errors import Misconfigured
-from sync.kit.file_settings import size_limit, unknown
+from sync.kit.file_settings import size_limit
+from sync.kit.options import Options
 
 OPTIONS = frozenset({"bucket", "prefix", "endpoint_url", "region", "timeout_s", "max_file_mb"})
 SECRETS = frozenset({"access_key_id", "secret_access_key"})
 TIMEOUT_S = 30.0
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+_REGION = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,51 +32,46 @@ class S3Settings:
 
 def settings_from(options: Mapping[str, object], secrets: Mapping[str, str]) -> S3Settings:
     """The options of a bucket, checked. Raises Misconfigured with every problem at once."""
-    problems = unknown(options, OPTIONS, secrets, SECRETS)
-    bucket = options.get("bucket")
-    if not isinstance(bucket, str) or not _BUCKET.fullmatch(bucket):
-        problems.append(f"bucket: not the name of a bucket: {bucket!r}")
-    texts = {name: options.get(name) for name in ("prefix", "endpoint_url", "region")}
-    for name, value in texts.items():
-        if value is not None and (not isinstance(value, str) or not value.isprintable()):
-            problems.append(f"{name}: not a text: {value!r}")
-            texts[name] = None
-    if texts["prefix"] and not str(texts["prefix"]).endswith("/"):
-        problems.append(
-            f"prefix: must end with a slash, or names beside it are read too: {texts['prefix']!r}"
-        )
-    problems += _endpoint_problems(texts["endpoint_url"])
-    timeout_s = options.get("timeout_s", TIMEOUT_S)
-    number = isinstance(timeout_s, int | float) and not isinstance(timeout_s, bool)
-    if not number or not 0 < float(str(timeout_s)) <= 600:
-        problems.append(f"timeout_s: not a number of seconds up to 600: {timeout_s!r}")
+    given = Options(options, OPTIONS, secrets, SECRETS)
+    bucket = given.needed("bucket", "papers")
+    if bucket and not _BUCKET.fullmatch(bucket):
+        given.complain("bucket", "not the name of a bucket")
+    # Nothing is what they are without a line, and may be written so.
+    prefix, endpoint_url, region = (
+        given.text(name) if given.stated(name) != "" else None
+        for name in ("prefix", "endpoint_url", "region")
+    )
+    if prefix and not prefix.endswith("/"):
+        given.complain("prefix", "must end with a slash, or names beside it are read too")
+    if region and not _REGION.fullmatch(region):
+        given.complain("region", "not the name of a region, such as eu-central-1")
+    if endpoint_url:
+        _judge_endpoint(given, endpoint_url)
+    timeout = given.number("timeout_s", 600)
     if len(SECRETS & secrets.keys()) == 1:
-        problems.append("secrets: access_key_id and secret_access_key go together")
-    limit = size_limit(options, problems)
-    if problems:
-        raise Misconfigured("the bucket of files cannot be used", tuple(problems))
+        given.complain("secrets", "access_key_id and secret_access_key go together")
+    limit = size_limit(given)
+    given.raise_if_any("the bucket of files cannot be used")
     return S3Settings(
-        bucket=str(bucket),
-        prefix=str(texts["prefix"] or ""),
-        endpoint_url=str(texts["endpoint_url"]) if texts["endpoint_url"] else None,
-        region=str(texts["region"]) if texts["region"] else None,
-        timeout_s=float(str(timeout_s)),
+        bucket=bucket,
+        prefix=prefix or "",
+        endpoint_url=endpoint_url,
+        region=region,
+        timeout_s=TIMEOUT_S if timeout is None else timeout,
         size_limit=limit,
         access_key_id=secrets.get("access_key_id"),
         secret_access_key=secrets.get("secret_access_key"),
     )
 
 
-def _endpoint_problems(given: object) -> list[str]:
-    if not given:
-        return []
+def _judge_endpoint(given: Options, url: str) -> None:
     try:
-        parts = urlsplit(str(given))
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        parts = urlsplit(url)
+        port = parts.port
     except ValueError:
-        return ["endpoint_url: not an address"]
-    if not good:
-        return ["endpoint_url: not an http or https address"]
-    if parts.username is not None or parts.password is not None or parts.query:
-        return ["endpoint_url: holds more than an address; a key goes into the secrets"]
-    return []
+        given.complain("endpoint_url", "not an address")
+        return
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        given.complain("endpoint_url", "not an http or https address")
+    elif parts.username is not None or parts.password is not None or parts.query:
+        given.complain("endpoint_url", "holds more than an address; a key goes into the secrets")

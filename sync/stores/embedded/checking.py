@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine, inspect
 
-from sync.domain.ids import StoreId, well_formed
+from sync.domain.ids import StoreId
 from sync.errors import Misconfigured, SyncError
 from sync.kit.database_files import misplaced
 from sync.kit.engines import address_of
+from sync.kit.options import DAY_S, Options
 from sync.kit.signatures import SHORTEST_SECRET
 from sync.ports.erp import Finding, FindingLevel
 from sync.stores.embedded import schema
@@ -36,40 +37,31 @@ def settings_from(
     options: Mapping[str, object], secrets: Mapping[str, str], base: Path
 ) -> StoreSettings:
     """The options of a store, checked. Raises Misconfigured with every problem at once."""
-    problems = [f"{name}: no such option" for name in sorted(options.keys() - OPTIONS)]
-    problems += [f"secrets.{name}: no such secret" for name in sorted(secrets.keys() - SECRETS)]
-    url, store_id = options.get("url"), options.get("store_id")
-    overlap_s, page_size = options.get("overlap_s"), options.get("page_size")
+    given = Options(options, OPTIONS, secrets, SECRETS)
+    url = given.needed("url", "sqlite:///shop.db")
     address: URL | None = None
-    if isinstance(url, str) and url:
+    if url:
         try:
             address = store_url(url, secrets, base)
         except Misconfigured as error:
-            problems.append(f"url: {error}")
-    else:
-        problems.append("url: missing")
-    if not isinstance(store_id, str) or not well_formed(store_id):
-        problems.append(f"store_id: not a key: {store_id!r}")
-    if not (overlap_s is None or (_is_number(overlap_s) and float(str(overlap_s)) >= 0)):
-        problems.append(f"overlap_s: not a number of seconds: {overlap_s!r}")
-    whole = isinstance(page_size, int) and not isinstance(page_size, bool)
-    if page_size is not None and not (whole and 1 <= int(str(page_size)) <= 10_000):
-        problems.append(f"page_size: not a whole number from 1 to 10000: {page_size!r}")
-    price_lists = options.get("price_lists", False)
-    if not isinstance(price_lists, bool):
-        problems.append(f"price_lists: neither true nor false: {price_lists!r}")
+            given.complain("url", str(error))
+    store_id = given.key("store_id", "shop")
+    overlap_s = given.number("overlap_s", DAY_S, zero=True)
+    page_size = given.whole("page_size", 1, 1, 10_000)
+    price_lists = given.flag("price_lists")
     hints = secrets.get("hints")
     if hints is not None and len(hints) < SHORTEST_SECRET:
-        problems.append(f"secrets.hints: shorter than {SHORTEST_SECRET} characters")
-    if problems or address is None:
-        raise Misconfigured("the embedded store cannot be opened", tuple(problems))
+        given.complain("secrets.hints", f"shorter than {SHORTEST_SECRET} characters")
+    given.raise_if_any("the embedded store cannot be opened")
+    if address is None:
+        raise AssertionError("what has no URL has a problem")
     return StoreSettings(
         url=address,
-        store_id=StoreId(str(store_id)),
-        overlap_s=None if overlap_s is None else float(str(overlap_s)),
-        page_size=None if page_size is None else int(str(page_size)),
+        store_id=StoreId(store_id),
+        overlap_s=overlap_s,
+        page_size=None if given.stated("page_size") is None else page_size,
         hints_secret=hints,
-        price_lists=price_lists is True,
+        price_lists=price_lists,
     )
 
 
@@ -106,7 +98,3 @@ def _missing(engine: Engine) -> Iterator[str]:
             columns = {column["name"] for column in inspector.get_columns(table.name)}
             lacking = [column.name for column in table.columns if column.name not in columns]
             yield from (f"column {table.name}.{name}" for name in lacking)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

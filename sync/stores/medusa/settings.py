@@ -6,28 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sync.domain.ids import ChannelId, StoreId, well_formed
-from sync.errors import Misconfigured
+from sync.kit.http import stated_address
+from sync.kit.options import Options
 from sync.kit.signatures import SHORTEST_SECRET
 
 SECRETS = frozenset({"api_key", "hints"})
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ROUNDING_MODES = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN}
 # Medusa spends about 5 ms on an order; a larger page is no faster for each.
 PAGE_SIZE = 100
 # A payment is authorised seconds after its order shows up, and moves no time of change.
 OVERLAP_S = 600.0
 THREADS = 4
-
-
-PLAIN_HTTP = (
-    "url: plain http lets anybody on the way read the API key; use https, or say"
-    " allow_plain_http = true for a network that is yours alone"
-)
+ACCOUNT_KEY = "erp_customer_id"
+UNIT = "EA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +48,8 @@ class MedusaSettings:
     api_key: str
     channels: tuple[ChannelRule, ...] = ()
     public_channel: ChannelId | None = None
-    account_key: str = "erp_customer_id"
-    unit: str = "EA"
+    account_key: str = ACCOUNT_KEY
+    unit: str = UNIT
     rounding: str = ROUND_HALF_UP
     time_zone: str = "UTC"
     page_size: int = PAGE_SIZE
@@ -85,21 +78,10 @@ class MedusaSettings:
         return ChannelId(sales_channel) if well_formed(sales_channel) else None
 
 
-_TEXTS = ("account_key", "unit", "time_zone", "rounding")
-_KNOWN = frozenset(
-    {
-        "url",
-        "store_id",
-        "channels",
-        "public_channel",
-        "page_size",
-        "overlap_s",
-        "allow_plain_http",
-        "ca_bundle",
-        "threads",
-        "requests_per_s",
-        *_TEXTS,
-    }
+OPTIONS = (
+    *("url", "store_id", "channels", "public_channel", "account_key", "unit", "rounding"),
+    *("time_zone", "page_size", "overlap_s", "allow_plain_http", "ca_bundle", "threads"),
+    "requests_per_s",
 )
 
 
@@ -107,145 +89,93 @@ def settings_from(
     options: Mapping[str, object], secrets: Mapping[str, str], base: Path
 ) -> MedusaSettings:
     """The options, checked. Raises Misconfigured with every problem at once."""
-    problems = [f"{name}: no such option" for name in sorted(options.keys() - _KNOWN)]
-    found: dict[str, Any] = {}
-    url, store_id = options.get("url"), options.get("store_id")
-    allow_plain = options.get("allow_plain_http", False)
-    if not isinstance(allow_plain, bool):
-        problems.append(f"allow_plain_http: true or false, not {allow_plain!r}")
-    problems += _url_problems(url, allow_plain=allow_plain is True)
-    if not isinstance(store_id, str) or not well_formed(store_id):
-        problems.append(f"store_id: not a key: {store_id!r}")
-    problems += _key_problems(secrets)
-    for name in _TEXTS:
-        value = options.get(name)
-        if value is None:
-            continue
-        if not isinstance(value, str) or not value.strip():
-            problems.append(f"{name}: not a text: {value!r}")
-        elif name == "rounding" and value not in ROUNDING_MODES:
-            problems.append(f"rounding: one of {', '.join(ROUNDING_MODES)}, not {value!r}")
-        elif name == "time_zone" and not _is_zone(value):
-            problems.append(f"time_zone: no time zone: {value!r}")
-        else:
-            found[name] = ROUNDING_MODES[value] if name == "rounding" else value
-    size, overlap_s = options.get("page_size"), options.get("overlap_s")
-    if size is not None:
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 1000:
-            problems.append(f"page_size: not a whole number from 1 to 1000: {size!r}")
-        found["page_size"] = size
-    if overlap_s is not None:
-        number = isinstance(overlap_s, int | float) and not isinstance(overlap_s, bool)
-        if not number or float(str(overlap_s)) < 0:
-            problems.append(f"overlap_s: not a number of seconds: {overlap_s!r}")
-        else:
-            found["overlap_s"] = float(str(overlap_s))
-    found |= _pace(options, problems)
-    bundle = options.get("ca_bundle")
-    if bundle is not None:
-        if isinstance(bundle, str) and (base / bundle).is_file():
-            found["ca_bundle"] = base / bundle
-        else:
-            problems.append(f"ca_bundle: no such file: {bundle!r}")
-    channels = _channels(options.get("channels", {}), problems)
-    public = _public(options.get("public_channel"), channels, problems)
-    if problems:
-        raise Misconfigured("the Medusa store cannot be opened", tuple(problems))
+    given = Options(options, OPTIONS, secrets, SECRETS)
+    allow_plain = given.flag("allow_plain_http")
+    url = stated_address(given, "https://shop.example", allow_plain=allow_plain)
+    store_id = given.key("store_id", "shop")
+    _judge_secrets(given, secrets)
+    account_key = given.text("account_key") or ACCOUNT_KEY
+    unit = given.text("unit") or UNIT
+    rounding = ROUNDING_MODES[given.chosen("rounding", tuple(ROUNDING_MODES), "half_up")]
+    time_zone = given.time_zone("time_zone")
+    page_size = given.whole("page_size", PAGE_SIZE, 1, 1000)
+    overlap_s = given.seconds("overlap_s", OVERLAP_S, zero=True)
+    threads = given.whole("threads", THREADS, 1, 32)
+    requests_per_s = given.number("requests_per_s", 10_000)
+    ca_bundle = given.file("ca_bundle", base)
+    channels = _channels(given)
+    public = _public(given, channels)
+    given.raise_if_any("the Medusa store cannot be opened")
     return MedusaSettings(
-        url=str(url).rstrip("/"),
-        store_id=StoreId(str(store_id)),
+        url=url,
+        store_id=StoreId(store_id),
         api_key=secrets["api_key"],
         hints_secret=secrets.get("hints"),
         channels=channels,
         public_channel=public,
-        allow_plain_http=allow_plain is True,
-        **found,
+        account_key=account_key,
+        unit=unit,
+        rounding=rounding,
+        time_zone=time_zone,
+        page_size=page_size,
+        overlap_s=overlap_s,
+        allow_plain_http=allow_plain,
+        ca_bundle=ca_bundle,
+        threads=threads,
+        requests_per_s=requests_per_s,
     )
 
 
-def _pace(options: Mapping[str, object], problems: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    threads, per_s = options.get("threads"), options.get("requests_per_s")
-    if threads is not None:
-        if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= 32:
-            problems.append(f"threads: not a whole number from 1 to 32: {threads!r}")
-        found["threads"] = threads
-    if per_s is not None:
-        number = isinstance(per_s, int | float) and not isinstance(per_s, bool)
-        if not number or not 0 < float(str(per_s)) <= 10_000:
-            problems.append(f"requests_per_s: not a number above 0, up to 10000: {per_s!r}")
-        else:
-            found["requests_per_s"] = float(str(per_s))
-    return found
-
-
-def _url_problems(url: object, *, allow_plain: bool) -> list[str]:
-    if not isinstance(url, str) or not url:
-        return ["url: missing"]
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return ["url: no https address"]
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not allow_plain:
-        return [PLAIN_HTTP]
-    return []
-
-
-def _key_problems(secrets: Mapping[str, str]) -> list[str]:
-    problems = [f"secrets.{name}: no such secret" for name in sorted(secrets.keys() - SECRETS)]
+def _judge_secrets(given: Options, secrets: Mapping[str, str]) -> None:
     if len(secrets.get("hints", "x" * SHORTEST_SECRET)) < SHORTEST_SECRET:
-        problems.append(f"secrets.hints: shorter than {SHORTEST_SECRET} characters")
+        given.complain("secrets.hints", f"shorter than {SHORTEST_SECRET} characters")
     key = secrets.get("api_key", "")
     if not key:
-        problems.append("secrets.api_key: missing; make a secret API key in Medusa's settings")
+        given.problems.append(
+            "secrets.api_key is missing; make a secret API key in Medusa's settings"
+        )
     elif key.startswith("pk_"):
-        problems.append("secrets.api_key: this is a publishable key; a secret one is needed")
-    return problems
+        given.problems.append("secrets.api_key is a publishable key; a secret one is needed")
 
 
-def _channels(stated: object, problems: list[str]) -> tuple[ChannelRule, ...]:
+def _channels(given: Options) -> tuple[ChannelRule, ...]:
+    stated = given.stated("channels")
+    if stated is None:
+        return ()
     if not isinstance(stated, Mapping):
-        problems.append("channels: not a table")
+        given.complain("channels", "not a table")
         return ()
     rules: list[ChannelRule] = []
     for name, rule in stated.items():
         where = f"channels.{name}"
         if not isinstance(name, str) or not well_formed(name) or not isinstance(rule, Mapping):
-            problems.append(f"{where}: a table with a sales_channel")
+            given.complain(where, "a table with a sales_channel")
             continue
-        problems += [
-            f"{where}.{key}: no such option"
-            for key in sorted(rule.keys() - {"sales_channel", "region"})
-        ]
+        for key in sorted(rule.keys() - {"sales_channel", "region"}):
+            given.complain(f"{where}.{key}", "no such option")
         sales_channel, region = rule.get("sales_channel"), rule.get("region")
-        if not isinstance(sales_channel, str) or not sales_channel:
-            problems.append(f"{where}.sales_channel: missing")
-        elif region is not None and not isinstance(region, str):
-            problems.append(f"{where}.region: not an ID: {region!r}")
+        if not isinstance(sales_channel, str) or not well_formed(sales_channel):
+            given.complain(f"{where}.sales_channel", "missing, or no ID as Medusa shows it")
+        elif region is not None and not (isinstance(region, str) and well_formed(region)):
+            given.complain(f"{where}.region", "no ID as Medusa shows it")
         else:
             rules.append(ChannelRule(ChannelId(name), sales_channel, region))
     taken: dict[tuple[str, str | None], ChannelId] = {}
     for each in rules:
         other = taken.setdefault((each.sales_channel, each.region), each.channel)
         if other != each.channel:
-            problems.append(f"channels.{each.channel}: the same orders as channels.{other}")
+            given.complain(f"channels.{each.channel}", f"the same orders as channels.{other}")
     return tuple(rules)
 
 
-def _public(
-    stated: object, channels: tuple[ChannelRule, ...], problems: list[str]
-) -> ChannelId | None:
+def _public(given: Options, channels: tuple[ChannelRule, ...]) -> ChannelId | None:
+    stated = given.text("public_channel")
     names = {rule.channel.value for rule in channels}
-    if stated is None:
+    if given.stated("public_channel") is None:
         return next(iter({rule.channel for rule in channels})) if len(names) == 1 else None
-    if not isinstance(stated, str) or stated not in names:
-        problems.append(f"public_channel: none of the channels: {stated!r}")
+    if stated is None:
+        return None
+    if stated not in names:
+        given.complain("public_channel", "none of the channels above")
         return None
     return ChannelId(stated)
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True

@@ -116,9 +116,12 @@ def test_a_database_without_a_file_is_refused(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("OP-7")
-def test_a_url_that_is_none_is_not_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "url", ["postgresql//reader:hunter2@db/acme", "postgresql://reader:hunter2@db:port/acme"]
+)
+def test_a_url_that_is_none_is_not_repeated(url: str, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as caught:
-        parse_url("postgresql//reader:hunter2@db/acme", tmp_path)
+        parse_url(url, tmp_path)
 
     assert "hunter2" not in str(caught.value)
 

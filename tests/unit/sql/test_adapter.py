@@ -983,11 +983,11 @@ def test_a_clock_in_another_zone_is_found(made: Made) -> None:
 @pytest.mark.parametrize(
     "options, secrets, complaint",
     [
-        ({"profile": "acme.yaml"}, {}, "url is missing"),
-        ({"url": "sqlite:///erp.db"}, {}, "profile is missing"),
-        ({"url": "x", "profile": "y", "pool": 3}, {}, "did you mean 'pool_size'?"),
-        ({"url": "x", "profile": "y", "pool_size": 0}, {}, "pool_size must be a positive number"),
-        ({"url": "x", "profile": "y"}, {"pasword": "z"}, "did you mean 'password'?"),
+        ({"profile": "acme.yaml"}, {}, "url: missing"),
+        ({"url": "sqlite:///erp.db"}, {}, "profile: missing"),
+        ({"url": "x", "profile": "y", "pool": 3}, {}, "did you mean pool_size?"),
+        ({"url": "x", "profile": "y", "pool_size": 0}, {}, "pool_size: not a whole number"),
+        ({"url": "x", "profile": "y"}, {"pasword": "z"}, "did you mean password?"),
         (
             {"url": "sqlite:///a.db", "write_url": "mysql+pymysql://h/b", "profile": "y"},
             {},

@@ -221,7 +221,7 @@ def test_an_open_way_is_a_switch_that_only_sql_server_has(name: str, tmp_path: P
 
     assert settings.insecure == {name}
     assert Settings.read({**OPTIONS, name: False}, {}, tmp_path).insecure == frozenset()
-    with pytest.raises(Misconfigured, match=f"{name} must be true or false"):
+    with pytest.raises(Misconfigured, match=f"{name}: neither true nor false"):
         Settings.read({**OPTIONS, name: "yes"}, {}, tmp_path)
     with pytest.raises(Misconfigured, match="SQL Server alone"):
         Settings.read({**OPTIONS, "url": "sqlite:///erp.db", name: True}, {}, tmp_path)
