@@ -33,6 +33,7 @@ from sync.settings.words import (
     Positive,
     Seconds,
     Share,
+    StateUrl,
     Text,
     Threads,
     TimeZone,
@@ -63,7 +64,7 @@ class ServiceSettings(Part):
     worker_threads: Threads = 4
     stop_grace_s: Seconds = 30.0
     mapping_poll_s: Seconds = 5.0
-    state_url: Text = ""
+    state_url: StateUrl = ""
     state_password: Credential = ""
     hints_listen: Listen = ""
 

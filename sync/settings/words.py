@@ -27,6 +27,12 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _ADAPTER = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_STATE_URL = re.compile(
+    r"sqlite(?:\+pysqlite)?:///.+"
+    r"|postgres(?:ql)?(?:\+psycopg)?://(?:[^/?@]*@)?(?:\[[^]/?]+]|[^]/?:@[]*)"
+    r"(?::[1-9][0-9]{0,4})?(?:/[^?]*)?(?:\?.*)?",
+    re.ASCII,
+)
 _DAY_NUMBER = re.compile(r"[0-9]")
 
 
@@ -130,6 +136,16 @@ def listen(value: str) -> str:
     return value
 
 
+def state_url(value: str) -> str:
+    """An address that the state can be opened at; whether something is there is not looked at."""
+    if not _STATE_URL.fullmatch(value):
+        refuse(
+            "is no address of a SQLite or PostgreSQL database",
+            "write sqlite:///var/state.sqlite, or postgresql://USER@HOST/NAME",
+        )
+    return value
+
+
 def whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         refuse("is not a whole number", "write digits only, without quotes")
@@ -174,6 +190,7 @@ OwnFolder = Annotated[Text, AfterValidator(own_folder)]
 TimeZone = Annotated[Text, AfterValidator(time_zone)]
 Cron = Annotated[Text, AfterValidator(cron)]
 Listen = Annotated[Text, AfterValidator(listen)]
+StateUrl = Annotated[Text, AfterValidator(state_url)]
 Moment = Annotated[datetime, BeforeValidator(moment), WithJsonSchema({"type": "string"})]
 Flag = Annotated[bool, BeforeValidator(flag)]
 # pydantic's own words for the limits of a judged number are none of JSON Schema.

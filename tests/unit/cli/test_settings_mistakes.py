@@ -52,3 +52,27 @@ def test_every_command_tells_it(fresh: Operator, words: tuple[str, ...]) -> None
     said = fresh(*words)
     assert said.code == Exit.MISCONFIGURED
     assert "did you mean embedded?" in said.err
+
+
+@pytest.mark.parametrize(
+    "before, after, told",
+    [
+        ("[service]", '[service]\nstate_url = "nonsense"', "service.state_url is no address"),
+        (
+            "[service]",
+            '[service]\nstate_url = "postgresql://db.example:port/state"',
+            "service.state_url is no address",
+        ),
+        ('\nurl = "', '\nurl = "postgresql://db.example:port/erp" # ', "systems.erp: "),
+    ],
+)
+def test_an_address_that_is_none_ends_with_78_and_never_with_a_traceback(
+    fresh: Operator, before: str, after: str, told: str
+) -> None:
+    """With another status systemd would start the service again and again."""
+    line = edit(fresh, before, after) + after.count("\n")
+    for words in (("run",), ("status",), ("check",)):
+        said = fresh(*words)
+        assert said.code == Exit.MISCONFIGURED, said
+        assert re.search(rf"config/tradesync\.toml:{line}:\d+: {told}", said.err), said.err
+        assert "Traceback" not in said.err
