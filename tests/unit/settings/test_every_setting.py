@@ -144,7 +144,6 @@ def test_the_samples_write_every_setting_there_is() -> None:
         (model.__name__, name)
         for model in field_kinds.models(SettingsFile)
         for name in model.model_fields
-        if name not in {"order_status_every_s", "order_status_cron"}  # off in both
     }
     found = {
         (above.__name__, path[-1])
