@@ -38,7 +38,8 @@ THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
   tests/unit/cli/test_operators.py tests/unit/cli/test_reader_gone.py \
   tests/unit/mapping/test_every_field.py tests/unit/sample \
   tests/unit/settings/test_every_option.py tests/unit/settings/test_every_setting.py \
-  tests/unit/sql/test_file_drop_faults.py tests/unit/state/test_storage_faults.py \
+  tests/unit/sql/test_every_key.py tests/unit/sql/test_file_drop_faults.py \
+  tests/unit/state/test_storage_faults.py \
   tests/unit/test_packaging.py
 # Kills and hints between two live systems take long; `make live-torture` plays them.
 LONG_LIVE := tests/systems/live/test_hints.py tests/systems/live/test_kills.py

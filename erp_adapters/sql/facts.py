@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from erp_adapters.sql.yaml_nodes import Node
 from sync.domain.money import ROUNDING_MODES, Rounding
+from sync.kit.options import is_encoding
 from sync.ports.erp import ErpCapabilities
 
 ROUNDINGS = ("unit_price_rounding", "amount_rounding")
@@ -22,6 +23,8 @@ SWITCHES = tuple(each.name for each in _STATED if isinstance(each.default, bool)
 LENGTHS = tuple(each.name for each in _STATED if each.name.endswith(("_length", "_lines")))
 FACTS = (*ROUNDINGS, "time_zone", *SWITCHES, *LENGTHS, "order_group", "text_encoding")
 
+SHORTEST_KEY = 16
+MOST_PLACES = 12
 _UNTOLD = Rounding(2, "ROUND_HALF_UP")  # stands in until the problem has been reported
 
 
@@ -41,6 +44,8 @@ def read_facts(node: Node | None, name: str) -> tuple[ErpCapabilities, bool]:
         if fact in nodes and (length := nodes[fact].whole(fact)) is not None:
             if length == 0:
                 nodes[fact].complain(f"{fact} cannot be 0; leave it out where there is no limit")
+            elif fact == "external_key_length" and length < SHORTEST_KEY:
+                nodes[fact].complain(f"{fact} must be {SHORTEST_KEY} or more: keys would be alike")
             found[fact] = length
     if "order_group" in nodes and (most := nodes["order_group"].whole("order_group")) is not None:
         if most == 0:
@@ -65,6 +70,9 @@ def _rounding(node: Node, what: str) -> Rounding:
         node.complain(f"{what} needs places and mode, such as {{places: 2, mode: half_up}}")
         return _UNTOLD
     places = parts["places"].whole("places")
+    if places is not None and places > MOST_PLACES:
+        node.complain(f"{what}: places must be {MOST_PLACES} or less")
+        return _UNTOLD
     mode = (parts["mode"].text("mode") or "").strip()
     if mode not in rounding_modes():
         node.complain(f"{what}: no rounding {mode!r}; there are {', '.join(rounding_modes())}")
@@ -76,15 +84,14 @@ def _zone(node: Node) -> str:
     name = (node.text("time_zone") or "").strip()
     try:
         return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the last one for "Europe"
         node.complain(f"no time zone {name!r}; use a name such as America/Chicago")
         return "UTC"
 
 
 def _encoding(node: Node) -> str | None:
     name = (node.text("text_encoding") or "").strip()
-    try:
+    if is_encoding(name):
         return codecs.lookup(name).name
-    except LookupError:
-        node.complain(f"Python knows no text encoding {name!r}")
-        return None
+    node.complain(f"Python knows no text encoding {name!r}")
+    return None

@@ -198,12 +198,19 @@ class _Loading:
         )
 
     def _text(self, keys: Mapping[str, Node], name: str) -> str:
-        return (keys[name].text(name) or "").strip() if name in keys else ""
+        if name not in keys:
+            return ""
+        typed = keys[name].text(name)
+        if typed is not None and not (typed.strip() and typed.strip().isprintable()):
+            keys[name].complain(f"{name} must be one line of text")
+        return (typed or "").strip()
 
     def _dialects(self, node: Node | None) -> tuple[str, ...]:
         if node is None:
             return ()
         found = node.texts("dialects")
+        if not found:
+            node.complain("dialects names none: write one such as sqlite, postgresql, mssql")
         for text, each in found:
             if not is_name(text):
                 each.complain(

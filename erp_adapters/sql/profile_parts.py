@@ -12,6 +12,7 @@ from erp_adapters.sql.profile_model import DEFAULT, Storage, StoredAs, Variants,
 from erp_adapters.sql.statement import StatementError, scan
 from erp_adapters.sql.yaml_nodes import Node
 
+_PLACES = re.compile(r"[0-9]{1,2}", re.ASCII)
 _TYPE = re.compile(r"(?P<storage>[a-z]+)(?:\((?P<argument>[^()]+)\))?")
 
 FITTING: Mapping[Kind, frozenset[Storage]] = {
@@ -92,7 +93,7 @@ def stored_as(typed: str) -> StoredAs:
     if argument is None:
         return StoredAs(storage)
     options: dict[str, Any] = {}
-    if storage is Storage.DECIMAL and argument.isdigit():
+    if storage is Storage.DECIMAL and _PLACES.fullmatch(argument):
         options["places"] = int(argument)
     elif storage in (Storage.DATE, Storage.DATETIME) and "%" in argument:
         options["format"] = argument
@@ -101,7 +102,7 @@ def stored_as(typed: str) -> StoredAs:
     elif storage is Storage.DATETIME:
         try:
             options["zone"] = ZoneInfo(argument)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"no time zone {argument!r}") from None
     else:
         raise ValueError(f"{storage.value} takes no ({argument})")

@@ -29,6 +29,7 @@ _DEEPER = (
 )
 _HIGHER = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 MAX_BYTES = 4 * 1024 * 1024
+LONGEST_NUMBER = 9
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
@@ -128,9 +129,9 @@ class Node:
         typed = self.text(what)
         if typed is None:
             return None
-        if typed.isascii() and typed.isdigit():
+        if typed.isascii() and typed.isdigit() and len(typed) <= LONGEST_NUMBER:
             return int(typed)
-        self.complain(f"{what} must be a whole number, not {typed!r}")
+        self.complain(f"{what} must be a whole number, not {typed[:20]!r}")
         return None
 
     def truth(self, what: str) -> bool | None:

@@ -22,6 +22,7 @@ from erp_adapters.sql.file_drop.names import FileName, matches
 from erp_adapters.sql.profile_binding import read_bind, read_for_each, read_wrap
 from erp_adapters.sql.profile_model import Place
 from erp_adapters.sql.yaml_nodes import Node, nearest
+from sync.kit.options import is_encoding
 from sync.ports.erp import ErpCapabilities
 
 FILES = ("folders", "format", "write", "answers", "answer_alarm_after_s", "settle_s")
@@ -161,11 +162,10 @@ def _encoding(node: Node | None, facts: ErpCapabilities) -> str:
     if node is None:
         return facts.text_encoding or "utf-8"
     typed = (node.text("encoding") or "").strip()
-    try:
-        name = codecs.lookup(typed).name
-    except LookupError:
+    if not is_encoding(typed):
         node.complain(f"Python knows no text encoding {typed!r}")
         return "utf-8"
+    name = codecs.lookup(typed).name
     if name not in _UNICODE and name != facts.text_encoding:
         # Without the fact an order would be refused only when its file is written.
         node.complain(f"{name} does not hold every letter; say text_encoding: {name} in the facts")
