@@ -8,6 +8,7 @@ import pytest
 
 from sync.domain.mapping import Assignment
 from sync.mapping import FileProblem, check_texts
+from sync.mapping.tables import COLUMNS, NOTE
 
 B2B = "channels:\n  trade: {commerce_mode: b2b}\n"
 
@@ -89,6 +90,48 @@ def test_a_wrong_line_is_told_with_its_place(
     assert (problem.file, problem.line, problem.column) == ("customers.csv", line, column)
     assert message in problem.message
     assert problem.remedy
+
+
+_KEY = ("1.23E+11", "=A1", "@SUM(A1)", "a\u200bb", "\x07", "1" * 256, '"open', '"a"b')
+WRONG_CELLS: dict[str, tuple[str, ...]] = {
+    "customer_id": (*_KEY, "", '""'),
+    "user": _KEY,
+    "organisation": _KEY,
+    "contact": _KEY,
+    # Anything may be noted, but the line must end as one.
+    "note": ('"open', '"a"b', 'shut"'),
+}
+ROW = {
+    "customer_id": "000101",
+    "user": "u-1",
+    "organisation": "org-1",
+    "contact": "c-1",
+    "note": "moved",
+}
+
+
+def test_every_column_is_wrong_in_two_ways_at_least() -> None:
+    assert WRONG_CELLS.keys() == set(COLUMNS) == ROW.keys()
+    assert all(len(set(cells)) >= 2 for cells in WRONG_CELLS.values())
+    (one,) = accepted(",".join(ROW) + "\n" + ",".join(ROW.values()) + "\n")
+    assert str(one.contact) == "c-1"
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize(
+    "column, cell", [(column, cell) for column, cells in WRONG_CELLS.items() for cell in cells]
+)
+def test_a_wrong_cell_is_told_with_its_column_and_place(column: str, cell: str) -> None:
+    row = {**ROW, column: cell}
+    (problem,) = told(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    before = ",".join(list(row.values())[: list(row).index(column)])
+    assert (problem.file, problem.line) == ("customers.csv", 2)
+    assert problem.remedy
+    if "quotation mark" in problem.message:
+        return
+    assert column != NOTE
+    assert problem.column == (len(before) + 2 if before else 1)
+    assert problem.message.startswith(f"{column} ")
 
 
 def test_an_unclosed_quotation_mark_does_not_swallow_the_next_line() -> None:
