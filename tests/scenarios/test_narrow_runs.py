@@ -154,6 +154,22 @@ def test_order_status_is_shown_for_one_account_alone(world: World) -> None:
     assert world.run("order_status", channel="nowhere").outcome == "failed"
 
 
+@pytest.mark.rule("OP-2", "OI-3")
+def test_order_status_is_shown_for_one_channel_alone(world: World) -> None:
+    for order in (harbour_order(1), mill_order(2, channel=TRADE)):
+        world.store.place_order(order)
+    world.import_orders()
+
+    assert world.run("order_status", channel=TRADE.value, dry_run=True).counts == {
+        "would_change": 1
+    }
+    assert world.run("order_status", channel=TRADE.value).counts == {"status_shown": 1}
+    assert world.entry(1).status is None
+    assert world.entry(2).status is not None
+    assert world.run("order_status", channel=WEB.value).counts == {"status_shown": 1}
+    assert world.entry(1).status is not None
+
+
 ALL_WRITES = Limits(
     orders=OrderLimits(
         pass_on_cancellations=True, credit_channels=[WEB.value], capture_channels=[WEB.value]
