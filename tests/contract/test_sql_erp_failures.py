@@ -300,6 +300,50 @@ def test_a_check_names_every_missing_right_without_writing(
     assert world.order_rows() == NOTHING
 
 
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize(
+    "changes, subject, told",
+    [
+        (
+            ("ALTER TABLE order_lines ALTER COLUMN quantity TYPE date USING NULL",),
+            "step lines",
+            'column "quantity" is of type date',
+        ),
+        (
+            (
+                "ALTER TABLE item_units DROP CONSTRAINT item_units_item_no_fkey",
+                "ALTER TABLE item_units ALTER COLUMN item_no TYPE integer USING 0",
+            ),
+            "statement item_units",
+            "integer",
+        ),
+        (
+            ("ALTER TABLE customers ALTER COLUMN tax_exempt TYPE text USING 'perhaps'",),
+            "statement accounts",
+            "tax_exempt",
+        ),
+    ],
+)
+def test_a_check_names_a_column_of_another_type_without_writing(
+    ledger: Engine,
+    world: HarbourWorld,
+    made: Callable[..., Any],
+    changes: tuple[str, ...],
+    subject: str,
+    told: str,
+) -> None:
+    with ledger.begin() as connection:
+        for change in changes:
+            connection.exec_driver_sql(change)
+
+    errors = {f.subject: f for f in made().check() if f.level is FindingLevel.ERROR}
+
+    assert told in errors[subject].message
+    assert errors[subject].remedy
+    assert errors.keys() == {subject}
+    assert world.order_rows() == NOTHING
+
+
 def test_a_reading_account_is_kept_from_writing_even_where_it_could(
     ledger: Engine, made: Callable[..., Any]
 ) -> None:
