@@ -179,6 +179,20 @@ def test_another_cycle_on_northwind_writes_nothing(played: Played) -> None:
     assert sum(result.writes for result in played.idle.results.values()) == 0
 
 
+def test_the_readme_tells_what_came_of_it(played: Played) -> None:
+    with opened(played.site.shop) as shop:
+        accounts, invoices = shop.execute(
+            "SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM invoices)"
+        ).fetchone()
+    imported = played.first.count("orders", "imported")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    told = (
+        f"Northwind: {accounts} accounts, {invoices} invoices; of its {len(played.site.orders)}"
+        f" open orders {imported} imported and {len(played.held)} held,"
+    )
+    assert told in " ".join(readme.split())
+
+
 @pytest.mark.rule("WA-4")
 def test_a_typed_address_is_on_the_order_in_the_words_of_the_erp(
     northwind: Path, tmp_path: Path
