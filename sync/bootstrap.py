@@ -50,6 +50,10 @@ _REGISTRIES: Mapping[str, Mapping[str, str]] = {
     "store": sync.stores.REGISTRY,
     "files": sync.files.REGISTRY,
 }
+# What the problem of an option or secret begins with; one of a profile begins with its file.
+_OF_AN_OPTION = re.compile(
+    r"(?P<name>(?P<secret>secrets\.)?\w+)(?:\.[^:\s]+)?(?=: | is | are | and )"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +336,23 @@ def _open_system(system: SystemSettings, settings: Settings) -> Any:
     try:
         return adapter.from_settings(system.options, secrets, settings.site.root)
     except Misconfigured as error:
-        place = _place_of(system, str(error))
-        if not place:
+        if not system.places:
             raise
-        raise Misconfigured(f"{place}: systems.{system.name}: {error}") from error
+        said = str(error).partition("\n")[0] if error.problems else str(error)
+        told = tuple(_placed(system, each) for each in error.problems)
+        place = _place_of(system, said)
+        raise Misconfigured(f"{place}: systems.{system.name}: {said}", told) from error
+
+
+def _placed(system: SystemSettings, problem: str) -> str:
+    """A problem of one option or secret with its own line; any other as it is."""
+    found = _OF_AN_OPTION.match(problem)
+    if found is None:
+        return problem
+    table = "" if found["secret"] else "options."
+    # What is missing has no line, and is to be written where the options are.
+    place = system.places.get(found["name"], system.places.get("", ""))
+    return f"{place}: systems.{system.name}.{table}{problem}"
 
 
 def _place_of(system: SystemSettings, said: str) -> str:

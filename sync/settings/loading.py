@@ -131,6 +131,7 @@ class _Loader:
                 secrets[key] = secret
         options = _plain(entry.options)
         places = {key: self._place((*path, "options", key)) for key in options}
+        places |= {f"secrets.{key}": self._place((*path, "secrets", key)) for key in entry.secrets}
         places[""] = self._place((*path, "options"))
         return SystemSettings(
             name, entry.kind, entry.adapter, options, secrets, entry.breaker, places

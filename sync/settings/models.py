@@ -286,7 +286,8 @@ class SettingsFile(Part):
 class SystemSettings:
     """A system with its secrets read. ``options`` go to the adapter as they are.
 
-    ``places`` say where each option stands, and under "" where all of them do.
+    ``places`` say where each option stands, each secret as ``secrets.NAME``, and under ""
+    where the options do.
     """
 
     name: str

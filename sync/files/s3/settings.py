@@ -49,7 +49,7 @@ def settings_from(options: Mapping[str, object], secrets: Mapping[str, str]) -> 
         _judge_endpoint(given, endpoint_url)
     timeout = given.number("timeout_s", 600)
     if len(SECRETS & secrets.keys()) == 1:
-        given.complain("secrets", "access_key_id and secret_access_key go together")
+        given.problems.append("secrets.access_key_id and secret_access_key go together")
     limit = size_limit(given)
     given.raise_if_any("the bucket of files cannot be used")
     return S3Settings(

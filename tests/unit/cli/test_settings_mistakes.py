@@ -63,7 +63,7 @@ def test_every_command_tells_it(fresh: Operator, words: tuple[str, ...]) -> None
             '[service]\nstate_url = "postgresql://db.example:port/state"',
             "service.state_url is no address",
         ),
-        ('\nurl = "', '\nurl = "postgresql://db.example:port/erp" # ', "systems.erp: "),
+        ('\nurl = "', '\nurl = "postgresql://db.example:port/erp" # ', "systems.erp.options.url: "),
     ],
 )
 def test_an_address_that_is_none_ends_with_78_and_never_with_a_traceback(
@@ -76,3 +76,25 @@ def test_an_address_that_is_none_ends_with_78_and_never_with_a_traceback(
         assert said.code == Exit.MISCONFIGURED, said
         assert re.search(rf"config/tradesync\.toml:{line}:\d+: {told}", said.err), said.err
         assert "Traceback" not in said.err
+
+
+@pytest.mark.rule("OP-4")
+def test_every_option_that_is_wrong_is_told_by_its_own_line(fresh: Operator) -> None:
+    # The options begin with the profile, below their header.
+    first = edit(fresh, '\nurl = "', '\npool_size = 0\nlogin_timeout = 3\nurl = "') + 1
+    last = edit(fresh, "store_id =", 'page_size = "x"\nstor_id =')
+    said = fresh("check", "--json")
+    assert said.code == Exit.MISCONFIGURED
+    found = re.findall(r"tradesync\.toml:(\d+):\d+: systems\.(\w+)(?:\.options\.(\w+))?:", said.err)
+    erp, store = first - 2, last - 1
+    assert [(int(line), system, option) for line, system, option in found] == [
+        (erp, "erp", ""),
+        (first + 1, "erp", "login_timeout"),
+        (first, "erp", "pool_size"),
+        (store, "store", ""),
+        (last + 1, "store", "stor_id"),
+        (store, "store", "store_id"),
+        (last, "store", "page_size"),
+    ]
+    assert "login_timeout: no such option; did you mean login_timeout_s?" in said.err
+    assert "store_id: missing; write one such as shop" in said.err
