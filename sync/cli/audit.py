@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import emit, fail, json_option
-from sync.cli.scope import Moment
+from sync.cli.scope import Moment, Named
 from sync.cli.site import opened, site_options
 
 if TYPE_CHECKING:
@@ -27,15 +27,22 @@ _RECORDS = ("order", "user", "organisation", "customer", "application")
     epilog="\b\nExamples:\n  tradesync audit\n  tradesync audit --order W-10482\n"
     "  tradesync audit --actor jane --kind order.dismissed --since 2026-11-01 --json"
 )
-@click.option("--actor", metavar="NAME", help="Only what this person did.")
+@click.option("--actor", type=Named(), metavar="NAME", help="Only what this person did.")
 @click.option(
-    "--kind", metavar="KIND", help="Only this kind, such as map, order or order.dismissed."
+    "--kind",
+    type=Named(),
+    metavar="KIND",
+    help="Only this kind, such as map, order or order.dismissed.",
 )
-@click.option("--order", metavar="N", help="Only about this web order: its number or its key.")
-@click.option("--user", metavar="ID", help="Only about this web user.")
-@click.option("--organisation", metavar="ID", help="Only about this organisation.")
-@click.option("--customer", metavar="ID", help="Only about this ERP customer ID.")
-@click.option("--application", metavar="ID", help="Only about this application for an account.")
+@click.option(
+    "--order", type=Named(), metavar="N", help="Only about this web order: its number or its key."
+)
+@click.option("--user", type=Named(), metavar="ID", help="Only about this web user.")
+@click.option("--organisation", type=Named(), metavar="ID", help="Only about this organisation.")
+@click.option("--customer", type=Named(), metavar="ID", help="Only about this ERP customer ID.")
+@click.option(
+    "--application", type=Named(), metavar="ID", help="Only about this application for an account."
+)
 @click.option("--since", type=Moment(), help="Only from this day or moment on.")
 @click.option("--until", type=Moment(), help="Only up to this moment, or the beginning of a day.")
 @click.option(

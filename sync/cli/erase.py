@@ -15,6 +15,7 @@ import click
 
 from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, counted, fail, json_option
+from sync.cli.scope import Named
 from sync.cli.site import actor, settings_of, site_options
 
 if TYPE_CHECKING:
@@ -33,9 +34,16 @@ if TYPE_CHECKING:
     "  tradesync erase --web-user 7719 --reason 'request of 2026-03-01'\n"
     "  tradesync erase --email jane@buyer.example --reason 'request 12' --yes"
 )
-@click.option("--web-user", metavar="ID", help="All orders of this user, by the store's key.")
-@click.option("--email", metavar="ADDRESS", help="All orders that name this address, guests' too.")
-@click.option("--order", metavar="N", help="One order: its number or its key.")
+@click.option(
+    "--web-user", type=Named(), metavar="ID", help="All orders of this user, by the store's key."
+)
+@click.option(
+    "--email",
+    type=Named(),
+    metavar="ADDRESS",
+    help="All orders that name this address, guests' too.",
+)
+@click.option("--order", type=Named(), metavar="N", help="One order: its number or its key.")
 @click.option("--reason", required=True, help="Why; it stays in the audit trail.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would go, and what hinders it.")
 @yes_option

@@ -80,8 +80,10 @@ Examples:
     "--organisation", type=Named(), help="With --user: for whom the user buys; default: in person."
 )
 @click.option("--qty", type=Exact(), default="1", show_default=True, help="Quantity.")
-@click.option("--unit", help="Unit of quantity and price; default: the item's first price unit.")
-@click.option("--currency", help="Default: the account's own currency.")
+@click.option(
+    "--unit", type=Named(), help="Unit of quantity and price; default: the item's first price unit."
+)
+@click.option("--currency", type=Named(), help="Default: the account's own currency.")
 @click.option(
     "--on", "--at", "at", type=Moment(), help="A day in the ERP's calendar; default: today."
 )

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from sync.mapping.editing import Edit
     from sync.ports.erp import Finding
 
+
+def _or_empty(_context: click.Context, _param: click.Parameter, given: str | None) -> str:
+    return given or ""
+
+
 _ORGANISATION = click.option(
     "--organisation",
+    type=Named(),
     metavar="ID",
-    default="",
+    callback=_or_empty,
     help="Without USER: the organisation itself; with USER: an exception within it.",
 )
 _REASON = click.option("--reason", required=True, help="Why; it stays in the audit trail.")
@@ -37,7 +43,9 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would ch
 )
 @click.argument("names", nargs=-1, required=True, type=Named(), metavar="[USER] CUSTOMER_ID")
 @_ORGANISATION
-@click.option("--contact", metavar="ID", default=None, help="The ERP contact to name on orders.")
+@click.option(
+    "--contact", type=Named(), metavar="ID", default=None, help="The ERP contact to name on orders."
+)
 @_REASON
 @click.option(
     "--anyway", is_flag=True, help="Also for whom the ERP or the store does not have (yet)."
@@ -78,7 +86,7 @@ def assign(
     name="unmap",
     epilog="\b\nExample:\n  tradesync unmap u-sole-trader --reason 'left the company'",
 )
-@click.argument("user", required=False, default="")
+@click.argument("user", type=Named(), required=False, callback=_or_empty)
 @_ORGANISATION
 @_REASON
 @_DRY_RUN

@@ -14,6 +14,7 @@ import click
 
 from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, emit, fail, json_option
+from sync.cli.scope import Hours, Named
 from sync.cli.shown import document_lines
 from sync.cli.site import actor, opened, site_options
 
@@ -30,10 +31,10 @@ def quarantine() -> None:
 
 def _filters(command: Any) -> Any:
     for option in (
-        click.option("--older-than-h", type=float, help="Only those seen more hours ago."),
-        click.option("--channel", help="Only this channel."),
-        click.option("--customer", help="Only this ERP customer ID."),
-        click.option("--code", help="Only with this code, such as user_unmapped."),
+        click.option("--older-than-h", type=Hours(), help="Only those seen more hours ago."),
+        click.option("--channel", type=Named(), help="Only this channel."),
+        click.option("--customer", type=Named(), help="Only this ERP customer ID."),
+        click.option("--code", type=Named(), help="Only with this code, such as user_unmapped."),
         click.option(
             "--state",
             "held",
@@ -297,8 +298,8 @@ def _filter(line: Pipeline | None, filters: dict[str, Any]) -> LedgerFilter:
             {LedgerState(held)} if held else {LedgerState.QUARANTINED, LedgerState.REVIEW}
         ),
         code=filters.get("code"),
-        customer_id=CustomerId(customer) if customer else None,
-        channel=ChannelId(channel) if channel else None,
+        customer_id=CustomerId(customer) if customer is not None else None,
+        channel=ChannelId(channel) if channel is not None else None,
         seen_before=line.clock.now() - timedelta(hours=hours)
         if line and hours is not None
         else None,

@@ -151,7 +151,7 @@ def review(application: str, status: str, **given: Any) -> None:
     "  tradesync registrations approve app-1043 --create --reason 'references checked' --dry-run",
 )
 @click.argument("application", type=Named())
-@click.option("--link", metavar="CUSTOMER_ID", default=None, help="It is this ERP customer.")
+@click.option("--link", type=Named(), metavar="CUSTOMER_ID", help="It is this ERP customer.")
 @click.option("--create", is_flag=True, help="The ERP is to make a customer of it.")
 @click.option("--despite-missing", is_flag=True, help="Although documents are missing.")
 @_REASON
@@ -166,13 +166,11 @@ def approve(
     The daemon links or creates the customer, writes the mapping, and lets the
     company order as soon as the ERP calls the account usable.
     """
-    from sync.domain.ids import CustomerId, well_formed
+    from sync.domain.ids import CustomerId
     from sync.domain.registration import ApprovedAs, CreateCustomer, LinkCustomer
 
     if (link is None) == (not create):
         raise click.UsageError("Say --link CUSTOMER_ID or --create: nobody is linked by a guess.")
-    if link is not None and not well_formed(link):
-        raise click.UsageError(f"--link {link!r} is no customer ID.")
     approval: ApprovedAs = CreateCustomer() if link is None else LinkCustomer(CustomerId(link))
 
     def decide(desk: RegistrationDesk, application_id: Any, reason: str) -> RegistrationEntry:

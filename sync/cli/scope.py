@@ -20,6 +20,8 @@ FLOW_NAMES = (
     *("documents", "account_orders"),
 )
 
+MOST_HOURS = 100 * 366 * 24
+
 
 class NamedChoice(click.Choice[str]):
     """One of these words; for a misspelt one the nearest is suggested.
@@ -38,7 +40,11 @@ class NamedChoice(click.Choice[str]):
 
 
 class Named(click.ParamType[str]):
-    """The ID of something in a system, as it is spelled there."""
+    """The ID of something in a system, as it is spelled there.
+
+    An empty one is wrong usage: it comes of a variable that is not set in a script, and a
+    command without its restriction would be about everything.
+    """
 
     name = "id"
 
@@ -48,6 +54,21 @@ class Named(click.ParamType[str]):
         if not well_formed(value):
             self.fail(f"{value!r} can be no ID: it is empty, too long, or has spaces around it")
         return str(value)
+
+
+class Hours(click.ParamType[float]):
+    """A time in hours, of at most a century."""
+
+    name = "hours"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        try:
+            hours = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number")
+        if not 0 <= hours <= MOST_HOURS:
+            self.fail(f"{value!r} is no time in hours")
+        return hours
 
 
 class Moment(click.ParamType[datetime]):
@@ -72,10 +93,18 @@ class Moment(click.ParamType[datetime]):
 def scope_options(command: Decorated) -> Decorated:
     for option in reversed(
         (
-            click.option("--customer", help="Only this ERP customer ID, as the ERP spells it."),
-            click.option("--order", help="Only this web order: its number or its key."),
-            click.option("--sku", help="Only this item (prices, entitlements, availability)."),
-            click.option("--channel", help="Only this channel (not every flow knows it)."),
+            click.option(
+                "--customer", type=Named(), help="Only this ERP customer ID, as the ERP spells it."
+            ),
+            click.option(
+                "--order", type=Named(), help="Only this web order: its number or its key."
+            ),
+            click.option(
+                "--sku", type=Named(), help="Only this item (prices, entitlements, availability)."
+            ),
+            click.option(
+                "--channel", type=Named(), help="Only this channel (not every flow knows it)."
+            ),
             click.option("--since", type=Moment(), help="Orders changed at or after this time."),
             click.option("--until", type=Moment(), help="Orders changed at or before this time."),
         )

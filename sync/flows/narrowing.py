@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sync.domain.ids import CustomerId, Sku
+from sync.domain.ids import CustomerId, Sku, well_formed
 from sync.errors import Misconfigured
 from sync.flows.context import Context, needs
 from sync.flows.orders.discovery import named_order
@@ -40,7 +40,8 @@ def takes(flow: str, scope: ResyncScope) -> bool:
 
 
 def refuse_unknown_parts(flow: str, scope: ResyncScope) -> None:
-    """Raises Misconfigured where the flow would run for more than was asked for."""
+    """Raises Misconfigured where the flow would run for more than was asked for, or for
+    what can be nobody's name."""
     unknown = [part for part in scope.parts if part not in NARROWED_BY[flow]]
     if unknown:
         known = NARROWED_BY[flow]
@@ -48,6 +49,10 @@ def refuse_unknown_parts(flow: str, scope: ResyncScope) -> None:
         raise Misconfigured(
             f"{flow} cannot be narrowed by {' and '.join(unknown)}, {only}; nothing was done"
         )
+    for part in scope.parts:
+        value = getattr(scope, part)
+        if isinstance(value, str) and not well_formed(value):
+            raise Misconfigured(f"{value!r} can be no {part}; nothing was done")
 
 
 def flows_of(name: str, flows: Sequence[str], scope: ResyncScope) -> list[str]:

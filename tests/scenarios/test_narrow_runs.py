@@ -44,6 +44,7 @@ GIVEN: dict[str, Any] = {
     "since": NOON,
     "until": NOON,
 }
+TIMES = ("since", "until")
 UNKNOWN = [
     (flow, part) for flow in FLOWS for part in GIVEN if part not in NARROWED_BY.get(flow, ())
 ]
@@ -71,6 +72,25 @@ def test_a_flow_does_not_run_for_more_than_was_asked_for(
     assert not list(world.store.shown_customer_ids())
     with pytest.raises(Misconfigured, match=part):
         world.run(flow, dry_run=True, **{part: GIVEN[part]})
+
+
+NAMES = [(flow, part) for flow, parts in NARROWED_BY.items() for part in parts if part not in TIMES]
+
+
+@pytest.mark.rule("OP-2")
+@pytest.mark.parametrize("flow, part", NAMES)
+@pytest.mark.parametrize("empty", ["", " "], ids=["empty", "a space"])
+def test_a_part_without_a_name_is_refused_before_anything_is_done(
+    world: World, flow: str, part: str, empty: str
+) -> None:
+    world.store.place_order(harbour_order(1))
+    scope: dict[str, Any] = {part: empty}
+    result = world.run(flow, **scope)
+    assert result.outcome == "failed"
+    assert f"{empty!r} can be no {part}" in result.message
+    assert not result.counts
+    assert not world.erp.orders
+    assert not list(world.store.shown_customer_ids())
 
 
 @pytest.mark.rule("OP-2", "OP-3")

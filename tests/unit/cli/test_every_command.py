@@ -12,6 +12,7 @@ import pytest
 
 from sync.cli.main import COMMANDS, main
 from sync.cli.output import Exit
+from sync.cli.scope import Named
 from tests.system.site import REPOSITORY
 from tests.unit.cli.conftest import Operator, call
 
@@ -213,6 +214,7 @@ def test_a_misspelt_word_is_answered_with_the_nearest_one(
         ("explain", "price", "000101 ", "SF-0001"),
         ("explain", "price", "SF-0001", "--user", "u-1\n"),
         ("registrations", "show", ""),
+        ("unmap", "", "--organisation", "org-101", "--reason", "x", "--dry-run"),
         ("map", "u-retail-01", " 000102", "--reason", "x", "--dry-run"),
     ],
     ids=" ".join,
@@ -223,6 +225,60 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(
     said = operator(*words)
     assert said.code == Exit.USAGE
     assert "Error:" in said.err or "Usage:" in said.err
+
+
+FREE_TEXT = {
+    *("--site", "--pipeline", "--reason", "--message", "--file", "--confirm", "--cancel"),
+    *("old", "new", "version", "file", "kinds", "order", "orders"),
+}
+"""What takes any text. An order that is empty is looked for, and there is none."""
+
+
+def test_what_names_something_can_never_be_empty() -> None:
+    """It comes of a variable that is not set, and the restriction would be gone with it."""
+    free = {
+        param.opts[0]
+        for command in ALL.values()
+        for param in command.params
+        if param.type is click.STRING
+    }
+    assert free == FREE_TEXT
+
+
+NAMING = [
+    (words, param.opts[0])
+    for words, command in ALL.items()
+    for param in command.params
+    if isinstance(param, click.Option) and isinstance(param.type, Named)
+]
+
+
+@pytest.mark.rule("OP-2", "OI-2")
+@pytest.mark.parametrize("words, option", NAMING, ids=str)
+@pytest.mark.parametrize("empty", ["", " "], ids=["empty", "a space"])
+def test_a_restriction_that_is_empty_is_wrong_usage_and_nothing_is_done(
+    operator: Operator, words: tuple[str, ...], option: str, empty: str
+) -> None:
+    said = operator(*words, option, empty)
+    assert said.code == Exit.USAGE, said
+    assert "can be no ID" in said.err
+
+
+@pytest.mark.rule("OI-2")
+@pytest.mark.parametrize("by", ["--customer", "--channel", "--code"])
+def test_nothing_is_dismissed_by_a_restriction_that_is_empty(operator: Operator, by: str) -> None:
+    held = operator("quarantine", "list", "--json").json
+    assert held
+    said = operator("quarantine", "dismiss", by, "", "--reason", "x", "--yes")
+    assert said.code == Exit.USAGE
+    assert operator("quarantine", "list", "--json").json == held
+
+
+@pytest.mark.parametrize("hours", ["nan", "-1", "inf", "1e300", "many"])
+def test_a_time_that_is_none_is_wrong_usage(operator: Operator, hours: str) -> None:
+    said = operator("quarantine", "list", "--older-than-h", hours)
+    assert said.code == Exit.USAGE
+    assert "Traceback" not in said.err
 
 
 def test_an_option_before_the_command_is_told_to_go_after_it(operator: Operator) -> None:

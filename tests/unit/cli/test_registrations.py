@@ -125,7 +125,7 @@ def test_each_step_of_an_approval_names_the_next_one(site: Operator) -> None:
     [
         (("approve", NEW), "--link CUSTOMER_ID or --create"),
         (("approve", NEW, "--create", "--link", "000102"), "--link CUSTOMER_ID or --create"),
-        (("approve", NEW, "--link", " 1"), "is no customer ID"),
+        (("approve", NEW, "--link", " 1"), "can be no ID"),
     ],
 )
 def test_nobody_is_linked_by_a_guess(operator: Operator, words: tuple[str, ...], told: str) -> None:
