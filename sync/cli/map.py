@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.cli.output import Exit, fail, json_option
-from sync.cli.scope import Named
+from sync.cli.scope import Named, Why
 from sync.cli.site import actor, opened, site_options
 from sync.errors import SyncError
 
@@ -32,7 +32,9 @@ _ORGANISATION = click.option(
     callback=_or_empty,
     help="Without USER: the organisation itself; with USER: an exception within it.",
 )
-_REASON = click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+_REASON = click.option(
+    "--reason", required=True, type=Why(), help="Why; it stays in the audit trail."
+)
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would change.")
 
 

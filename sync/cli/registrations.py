@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, json_option
-from sync.cli.scope import Named, NamedChoice
+from sync.cli.scope import Named, NamedChoice, Why
 from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 REVIEWS = ("under-review", "verification-1", "verification-2", "verification-3", "verification-4")
 
-_REASON = click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+_REASON = click.option(
+    "--reason", required=True, type=Why(), help="Why; it stays in the audit trail."
+)
 _MESSAGE = click.option("--message", default=None, help="A word to the applicant; may be left out.")
 _TOLD = "the next run of registrations carries it out (tradesync resync registrations)"
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell whether it can be done.")

@@ -56,6 +56,17 @@ class Named(click.ParamType[str]):
         return str(value)
 
 
+class Why(click.ParamType[str]):
+    """The reason for a decision. A blank one tells nobody anything."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if not value.strip():
+            self.fail("say why: it stays in the audit trail")
+        return str(value)
+
+
 class Hours(click.ParamType[float]):
     """A time in hours, of at most a century."""
 

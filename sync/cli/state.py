@@ -10,6 +10,7 @@ import click
 
 from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, emit, fail, json_option
+from sync.cli.scope import Why
 from sync.cli.site import actor, guarded, settings_of
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def reduce(dry_run: bool, yes: bool, as_json: bool, site: str | None) -> None:
 @state.command(
     epilog="\b\nExample:\n  tradesync state new --reason 'the disk was lost, there is no backup'"
 )
-@click.option("--reason", required=True, help="Why; it stays in the audit trail.")
+@click.option("--reason", required=True, type=Why(), help="Why; it stays in the audit trail.")
 @json_option
 @_site_option
 def new(reason: str, as_json: bool, site: str | None) -> None:

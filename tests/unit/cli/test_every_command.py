@@ -274,6 +274,37 @@ def test_nothing_is_dismissed_by_a_restriction_that_is_empty(operator: Operator,
     assert operator("quarantine", "list", "--json").json == held
 
 
+REASONED = {
+    words
+    for words, command in ALL.items()
+    if any(param.opts[0] == "--reason" and param.required for param in command.params)
+}
+WHOLE = {
+    ("erase",): ("--order", "W-50273", "--dry-run"),
+    ("map",): ("u-retail-01", "000102", "--dry-run"),
+    ("unmap",): ("u-retail-01", "--dry-run"),
+    ("mappings", "restore"): ("1",),
+    ("quarantine", "dismiss"): ("W-50273", "--yes"),
+    ("quarantine", "replay"): ("W-50273",),
+    ("registrations", "approve"): ("x", "--create"),
+    ("registrations", "reject"): ("x", "--message", "no"),
+    ("registrations", "request-documents"): ("x", "licence", "--message", "please"),
+    ("registrations", "review"): ("x", "under_review"),
+    ("state", "new"): (),
+}
+
+
+@pytest.mark.rule("OI-2")
+@pytest.mark.parametrize("words", sorted(REASONED), ids=" ".join)
+@pytest.mark.parametrize("reason", ["", "  "], ids=["empty", "spaces"])
+def test_a_decision_needs_a_reason_that_says_something(
+    operator: Operator, words: tuple[str, ...], reason: str
+) -> None:
+    said = operator(*words, *WHOLE[words], "--reason", reason)
+    assert said.code == Exit.USAGE, said
+    assert "say why: it stays in the audit trail" in said.err
+
+
 @pytest.mark.parametrize("hours", ["nan", "-1", "inf", "1e300", "many"])
 def test_a_time_that_is_none_is_wrong_usage(operator: Operator, hours: str) -> None:
     said = operator("quarantine", "list", "--older-than-h", hours)
