@@ -116,6 +116,8 @@ def mirror_records(
                 result.outcome = "cancelled"
                 return
         tell_accounts(result, apart.unread)
+        if touched is not None:
+            touched.tell_missed(context, result, (account_of(each.key) for each in spool))
         moved.withdraw(spool)
         write = records.write
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)

@@ -82,6 +82,7 @@ def mirror_invoices(
                 return
 
         tell_accounts(result, apart.unread)
+        touched.tell_missed(context, result, (account_of(each.key) for each in spool))
         moved.withdraw(spool)
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:

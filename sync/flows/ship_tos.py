@@ -94,6 +94,7 @@ def mirror_ship_tos(
                 return
 
         tell_accounts(result, apart.unread)
+        touched.tell_missed(context, result, (CustomerId(each.key[1]) for each in spool))
 
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)
