@@ -210,6 +210,12 @@ class PriceRun:
             return self.kept
         return self.kept | {each for each in self.planned if each[1] in self.unread}
 
+    @property
+    def unlooked_at(self) -> Collection[Partition]:
+        """What stays because the ERP was not asked for it, nor the store."""
+        unasked = set(self.unasked)
+        return {each for each in self.planned if each[1] in unasked} - self.kept
+
     def gone(self) -> list[Partition]:
         """What the store shows and nothing was planned of, within the scope of the run."""
         return sorted(

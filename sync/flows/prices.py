@@ -95,6 +95,7 @@ def mirror_prices(
             if checking.due(each[1]):
                 confirming.doubt(each)
         confirming.forget_doubted()
+        confirming.compare_later(each for each in run.unlooked_at if checking.due(each[1]))
         sharing = ListSharing(run, batches, lists) if lists is not None else None
         carry_out_by(
             *(context, result, spool, lambda: write_prices(run, sharing), scope), dry_run=dry_run
