@@ -102,7 +102,7 @@ def mirror_prices(
         )
         if dry_run:
             plan = sharing.plan(rows_per_call(context.store)) if sharing is not None else None
-            tell_plan(context, result, levels, plan)
+            tell_plan(context, result, scope, levels, plan)
         if dry_run and context.price_changes is not None:
             context.price_changes(spool.every())
     through = result.outcome == "ok" or (
