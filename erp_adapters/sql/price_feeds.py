@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -60,11 +60,11 @@ class ReadsPriceFeeds(SqlErpBase):
         level: PriceLevel,
         owner: str | None,
         answer: Iterable[Batch],
-        only: str | None = None,
+        only: Sequence[str] | None = None,
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
         """What an answer tells, with what is bad of a scope told before it comes.
 
-        ``only``: of this owner.
+        ``only``: of these owners, of whom the answer tells in any order.
         """
         from erp_adapters.sql.bulk.feed import Feed
 

@@ -28,6 +28,7 @@ from erp_adapters.sql.queries import Query, Row
 from sync import __version__
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
+from sync.kit.pacing import Paced
 from sync.ports.erp import PriceState
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ _SINGLY: Mapping[PriceLevel, tuple[str, str | None]] = {
 }
 
 SINGLY = 20
-"""So many owners are asked for one by one, by the index that such questions need anyway. More
-are looked for in the feed, in one go that costs as much without an index."""
+"""So many owners are asked for by the index that such questions need anyway. More are looked
+for in the feed, where the server can, in one go that costs as much without an index."""
+
+TOGETHER, ROWS_TOGETHER, FIRST = 20, 100_000, 4
+"""So many owners are asked for in one statement at most, with about so many rows, and so many
+in the first: what it tells of them is in memory at once."""
 
 FEW = 1_000
 """So many owners are asked of by their keys: of more, everybody is asked of."""
@@ -164,20 +169,25 @@ class ReadsPriceStates(ReadsPriceFeeds):
                 yield from self._vectors(reading, query, level, asked.owner, answer)
 
     def _singly(
-        self, level: PriceLevel, owners: Collection[str]
+        self, level: PriceLevel, owners: Sequence[str]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
-        """One statement for each owner: this one need not sort them."""
+        """A statement for some owners together: this one need not sort them."""
         from erp_adapters.sql.bulk.readers import batches_with
 
         (name, parameter), column = _SINGLY[level], FEEDS[level][1]
         query = self.queries[name]
-        for owner in owners:
-            given = {"skus": None, **({parameter: [owner]} if parameter else {})}
+        paced = Paced(owners, TOGETHER, records=ROWS_TOGETHER, first=FIRST)
+        for some in paced:
+            rows = 0
+            given = {"skus": None, **({parameter: some} if parameter else {})}
             with (
                 self._read(name) as reading,
                 closing(batches_with(reading.connection, query, given)) as answer,
             ):
-                yield from self._vectors(reading, query, level, column, answer, owner)
+                for scope, vector in self._vectors(reading, query, level, column, answer, some):
+                    rows += len(vector)
+                    yield scope, vector
+            paced.held(rows)
 
     def _state(self, name: str, row: Row, now: datetime | None) -> PriceState:
         hashed, changed_at = row["fingerprint"], row["changed_at"]

@@ -107,6 +107,7 @@ _SEVERITY = ("ok", "warning", "error")
 
 
 def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
+    from sync.flows.calendars import calendar_findings
     from sync.flows.serving import serving_findings
 
     found = [("mapping", each) for each in _mapping_findings(line)]
@@ -119,6 +120,8 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
         except SyncError as error:
             found.append((where, _error("its check", str(error), way_out(error))))
     found.extend(("flows", each) for each in serving_findings(line.erp, line.store))
+    calendars = calendar_findings(line.erp, line.store, line.clock.now())
+    found.extend(("store", each) for each in calendars)
     found.extend(("erp", each) for each in _feeds(line, found))
     found.extend(("files", each) for each in _papers(line))
     found.extend(("files", each) for each in _uploads(line))

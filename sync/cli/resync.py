@@ -16,8 +16,11 @@ from sync.cli.site import actor, daemon_runs, opened, settings_of, site_options
 from sync.errors import StateInUse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
     from sync.bootstrap import Pipeline
-    from sync.ports.state import ResyncRequest, ResyncScope, Transaction
+    from sync.ports.state import ResyncRequest, ResyncScope, RunRecord, Transaction
     from sync.settings import Settings
 
 POLL_S = 0.5
@@ -235,6 +238,7 @@ def _watch(settings: Settings, line: Pipeline, request_id: str, as_json: bool) -
     for look in itertools.count(1):
         with line.state.transaction() as state:
             request = state.requests.get(request_id)
+            runs = state.runs.last()
         if request is None:
             fail(f"Request {request_id} is gone.")
         if request.state not in (RequestState.QUEUED, RequestState.RUNNING):
@@ -242,7 +246,7 @@ def _watch(settings: Settings, line: Pipeline, request_id: str, as_json: bool) -
         of = f" of {request.total}" if request.total else ""
         line_now = f"{request.state.value}: {request.done}{of}"
         if line_now != told and not as_json:
-            click.echo(f"  {line_now}")
+            click.echo("; ".join([f"  {line_now}", *_under_way(request, runs, line.clock.now())]))
             told = line_now
         if look % LOOKS_PER_PROBE == 0 and not daemon_runs(settings):
             fail(
@@ -251,6 +255,15 @@ def _watch(settings: Settings, line: Pipeline, request_id: str, as_json: bool) -
             )
         time.sleep(POLL_S)
     raise AssertionError("itertools.count never ends")
+
+
+def _under_way(request: ResyncRequest, runs: Sequence[RunRecord], now: datetime) -> Iterator[str]:
+    """How far the request's flows are, in the words that ``status`` has for it."""
+    from sync.cli.progress import steps_text
+
+    for run in runs:
+        if run.steps and request.flow in (run.flow, "all"):
+            yield f"{run.flow}: {steps_text(run, now)}"
 
 
 def _answer(request: ResyncRequest, as_json: bool) -> None:

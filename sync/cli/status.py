@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, json_option
+from sync.cli.progress import steps_text
 from sync.cli.shown import counts_text
 from sync.cli.site import daemon_runs, settings_of, site_options
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.bootstrap import Pipeline
-    from sync.ports.state import RunRecord, Runs
+    from sync.ports.state import RunRecord, Runs, RunStep
 
 
 @click.command(epilog="\b\nExample:\n  tradesync status --json")
@@ -153,9 +154,21 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
                 "narrow": each.narrow,
                 "counts": dict(each.counts),
                 "message": each.message,
+                "steps": [_step(step, line.clock.now()) for step in each.steps],
+                "progress": steps_text(each, line.clock.now()),
             }
             for each in runs
         ],
+    }
+
+
+def _step(step: RunStep, now: datetime) -> dict[str, Any]:
+    left = step.left(now)
+    return {
+        "step": step.name,
+        "done": step.done,
+        "of": step.total,
+        "left_s": None if left is None else round(left.total_seconds()),
     }
 
 
@@ -235,5 +248,7 @@ def _show(told: dict[str, Any]) -> None:
                 f"  {run['started_at']}  {run['flow']:15} {run['outcome']:9} "
                 f"{part}{counts_text(run['counts'])}"
             )
+            if run["progress"]:
+                click.echo(f"    {run['progress']}")
             if run["message"]:
                 click.echo(f"    {run['message']}")

@@ -17,7 +17,6 @@ from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
     carry_out,
-    chunks,
     compare,
     in_erp,
     members_of_accounts,
@@ -26,6 +25,7 @@ from sync.flows.mirroring import (
     tell_if_none,
 )
 from sync.flows.moved import Moved, Numbered, account_of
+from sync.flows.pacing import paced
 from sync.flows.retrying import Retrying
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
@@ -93,8 +93,8 @@ def mirror_records(
         return records.wanted(in_erp(context, records.retrying, some))
 
     with Spool[RecordKey, V](tuple[str, ...], records.value) as spool:
-        seen = 0
-        for batch in chunks(ids, context.limits.accounts_per_read):
+        seen, batches = 0, paced(ids, context.limits.accounts_per_read)
+        for batch in batches:
             wanted: dict[RecordKey, V] = {}
             for found in apart.read([each for each in batch if each in mapped], read):
                 wanted.update(found)
@@ -110,11 +110,14 @@ def mirror_records(
             kept = unreadable.keeping(mapped, account_of)
             compare(spool, wanted, shown, lambda key: key, kept)
             moved.see(batch, wanted, shown, kept)
+            batches.held(len(wanted) + len(shown))
             seen += len(batch)
             if context.progress(f"{result.flow}: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
         tell_accounts(result, apart.unread)
+        if touched is not None:
+            touched.tell_missed(context, result, (account_of(each.key) for each in spool))
         moved.withdraw(spool)
         write = records.write
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)

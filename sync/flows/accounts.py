@@ -145,6 +145,7 @@ def _plan(
         if context.progress("accounts: comparing", seen, len(ids)):
             return None
     tell_accounts(result, apart.unread)
+    touched.tell_missed(context, result, (each.key for each in spool))
     return touched, apart.unread
 
 

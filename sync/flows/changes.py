@@ -9,6 +9,9 @@ A run succeeds for all others where it had to set accounts aside that cannot be 
 they can be read, whatever the feed says of them. Turned down: to leave the watermark
 where it was. One account that is never read would make every run of every other a look
 at everything, once the last full one is a day old.
+
+The look at everything that comes once a day says what the feed had not told: a row that
+was deleted, a change that its statement does not see, or what somebody did in the store.
 """
 
 from __future__ import annotations
@@ -17,9 +20,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from sync.domain.codec import fingerprint
 from sync.domain.ids import CustomerId
 from sync.domain.times import Watermark
+from sync.errors import SyncError
 from sync.flows.context import Context, FlowResult
 from sync.flows.everybody import everybody
 from sync.planning.membership import Members
@@ -30,6 +36,9 @@ from sync.ports.state import ResyncScope, Watermarks
 OVERLAP = timedelta(minutes=10)
 FULL_EVERY = timedelta(days=1)
 NEVER = Watermark(datetime(1970, 1, 1, tzinfo=UTC))
+NAMED = 5
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class Touched:
 
     ``people`` is a digest of who is mapped to what at this run; ``counts`` and
     ``remarks`` are what the run had counted and how much it had remarked before.
+    ``since``: everything is looked at although the feed can tell what changed since then,
+    but for the accounts ``set_aside``, which could not be read before.
     """
 
     feed: Feed
@@ -46,6 +57,8 @@ class Touched:
     people: str
     counts: Mapping[str, int] = field(default_factory=dict)
     remarks: int = 0
+    since: Watermark | None = None
+    set_aside: frozenset[CustomerId] = frozenset()
 
     @property
     def everything(self) -> bool:
@@ -53,6 +66,39 @@ class Touched:
 
     def covers(self, customer_id: CustomerId) -> bool:
         return self.customer_ids is None or customer_id in self.customer_ids
+
+    def tell_missed(
+        self, context: Context, result: FlowResult, changed: Iterable[CustomerId]
+    ) -> None:
+        """Say of which of the accounts with changes the feed had told nothing.
+
+        It is asked once they are compared, so that it is blamed for nothing that changed
+        meanwhile.
+        """
+        erp, since = context.erp, self.since
+        if since is None or not isinstance(erp, TellsChanges):
+            return
+        missed = set(changed) - self.set_aside
+        if not missed:
+            return
+        try:
+            named, _ = context.retrying()(erp.changed_customers, self.feed, since)
+        except SyncError as error:
+            # Who cannot tell now is not accused, and holds nothing up.
+            log.warning("feed.not_asked", feed=self.feed.value, message=str(error))
+            return
+        missed -= set(named)
+        if not missed:
+            return
+        result.count("missed_by_feed", len(missed))
+        some = ", ".join(each.value for each in sorted(missed)[:NAMED])
+        more = " and others" if len(missed) > NAMED else ""
+        accounts = "1 account" if len(missed) == 1 else f"{len(missed)} accounts"
+        result.remarks.append(
+            f"The daily look at everything found changes of {accounts} that the ERP's change feed"
+            f" had not told: {some}{more}. Rows were deleted there, the feed does not see every"
+            " change, or somebody else changed the store."
+        )
 
     def start_over(self, result: FlowResult) -> None:
         """Take back what was told since, for a run that looks at everything after all."""
@@ -133,12 +179,12 @@ def touched_accounts(
         # Before the first write: a run for these people that breaks off has
         # changed what those before them see.
         look_at_everything(context, [feed])
-    if watermark is None or full is None or not same_people or now.at - full.at >= FULL_EVERY:
-        return Touched(feed, None, now, people)
-    if now < watermark:
-        # The ERP's clock was set back: what changed lately carries earlier times.
+    if watermark is None or full is None or not same_people or now < watermark:
+        # In the last case the ERP's clock was set back: what changed carries earlier times.
         return Touched(feed, None, now, people)
     since = Watermark(watermark.at - OVERLAP)
+    if now.at - full.at >= FULL_EVERY:
+        return Touched(feed, None, now, people, since=since, set_aside=unread)
     customer_ids, reached = retrying(erp.changed_customers, feed, since)
     counts, remarks = dict(result.counts), len(result.remarks)
     result.count("accounts_touched", len(customer_ids))

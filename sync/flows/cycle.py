@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -32,6 +33,7 @@ from sync.flows.orders import import_orders
 from sync.flows.prices import mirror_prices
 from sync.flows.registrations import handle_registrations
 from sync.flows.ship_tos import mirror_ship_tos
+from sync.flows.telling import Telling
 from sync.ports.erp import TellsUnreadable
 from sync.ports.state import ResyncScope
 
@@ -79,8 +81,9 @@ def run_flow(
             return result
         with context.state.transaction() as state:
             state.runs.start(run_id, flow, context.clock.now(), narrow=scope.narrow)
+        telling = Telling(context, run_id)
         try:
-            _answer(context, result, scope)
+            _answer(replace(context, progress=telling), result, scope)
         except BaseException as error:
             result.outcome, result.message = "failed", f"{type(error).__name__}: see the log"
             raise

@@ -22,7 +22,6 @@ from sync.flows.contents import fetched, source_of
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import (
     carry_out,
-    chunks,
     compare,
     in_erp,
     individual,
@@ -33,6 +32,7 @@ from sync.flows.mirroring import (
     withdraw_retail_groups,
 )
 from sync.flows.moved import Moved, Numbered, account_of
+from sync.flows.pacing import paced
 from sync.flows.retrying import Retrying
 from sync.planning.documents import (
     PlacedOrders,
@@ -77,8 +77,8 @@ def mirror_documents(
     apart = Apart(retrying, sorted(mapped))
     moved = Moved(context, result, _numbered(context, store, retrying), whole=not scope.narrow)
     with Spool[SpelledKey, Document](tuple[str, ...], Document) as spool:
-        seen = 0
-        for batch in chunks(ids, context.limits.accounts_per_read):
+        seen, batches = 0, paced(ids, context.limits.accounts_per_read)
+        for batch in batches:
             held = retrying(store.shown_documents, batch)
             shown = {_spelled(key): each for key, each in held.items()}
             records = apart.read([each for each in batch if each in mapped], wanting.told)
@@ -87,6 +87,7 @@ def mirror_documents(
             kept = unreadable.keeping(mapped, account_of)
             compare(spool, wanted, shown, lambda key: key, kept)
             moved.see(batch, wanted, shown, kept)
+            batches.held(len(wanted) + len(shown))
             seen += len(batch)
             if context.progress("documents: comparing", seen, len(ids)):
                 result.outcome = "cancelled"

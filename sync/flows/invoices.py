@@ -13,7 +13,6 @@ from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     carry_out,
-    chunks,
     compare,
     in_erp,
     individual,
@@ -24,6 +23,7 @@ from sync.flows.mirroring import (
     withdraw_retail_groups,
 )
 from sync.flows.moved import Moved, Numbered, account_of
+from sync.flows.pacing import paced
 from sync.flows.retrying import Retrying
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
@@ -60,8 +60,8 @@ def mirror_invoices(
         return retrying(erp.invoices, in_erp(context, retrying, some))
 
     with Spool[InvoiceKey, Invoice](tuple[str, ...], Invoice) as spool:
-        seen = 0
-        for batch in chunks(ids, context.limits.accounts_per_read):
+        seen, batches = 0, paced(ids, context.limits.accounts_per_read)
+        for batch in batches:
             wanted: dict[InvoiceKey, Invoice] = {
                 (each.sold_to.value, each.number.value): each
                 for invoices in apart.read([each for each in batch if each in mapped], read)
@@ -75,12 +75,14 @@ def mirror_invoices(
             kept = unreadable.keeping(mapped, account_of)
             compare(spool, wanted, shown, lambda key: key, kept)
             moved.see(batch, wanted, shown, kept)
+            batches.held(len(wanted) + len(shown))
             seen += len(batch)
             if context.progress("invoices: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
 
         tell_accounts(result, apart.unread)
+        touched.tell_missed(context, result, (account_of(each.key) for each in spool))
         moved.withdraw(spool)
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:

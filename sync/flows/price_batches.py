@@ -79,13 +79,10 @@ class PriceBatches:
             self._screening.note_unreadable()
             self._take(scope, vector)
             done += 1
-            stop = done % SCOPES_PER_STEP == 0 and run.context.progress(
-                "prices: comparing", done, max(done, expected)
-            )
-            if stop:
+            if done % SCOPES_PER_STEP == 0 and run.compared(done, max(done, expected)):
                 return False
         self._screening.note_unreadable()
-        return not run.context.progress("prices: comparing", done, done)
+        return not run.compared(done, done)
 
     def plan_gone(self, partition: Partition) -> None:
         """A partition that the store shows, and of which nothing was told."""

@@ -28,6 +28,10 @@ from sync.flows.context import Context
 CHECKED = "prices:full"
 """Up to when everything whose moment had come was checked."""
 
+ALL_CHECKED = "prices:all"
+"""When all of it was checked in one run. What was checked as its moment came may have been
+so a period before ``CHECKED``: who checks all of it at once counts from here."""
+
 _START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -46,7 +50,7 @@ class Checking:
     @classmethod
     def of(cls, context: Context, began: Watermark, *, everything: bool, spread: bool) -> Checking:
         with context.state.transaction() as state:
-            last = state.watermarks.get(CHECKED)
+            last = state.watermarks.get(CHECKED if spread else ALL_CHECKED)
         since = None if everything or last is None else _seconds(last.at)
         return cls(context.limits.full_price_check_s, since, _seconds(began.at), spread)
 
@@ -67,9 +71,12 @@ class Checking:
 
     def note(self, context: Context, began: Watermark) -> None:
         """All that was due is checked."""
-        if self.everything or self.spread:
-            with context.state.transaction() as state:
-                state.watermarks.set(CHECKED, began)
+        if not self.everything and not self.spread:
+            return
+        with context.state.transaction() as state:
+            state.watermarks.set(CHECKED, began)
+            if self.everything:
+                state.watermarks.set(ALL_CHECKED, began)
 
     def _has_come(self, name: str) -> bool:
         if self.since is None or self.everything:

@@ -10,6 +10,7 @@ confirmed of an account that another flow has withdrawn meanwhile.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope
 from sync.flows.context import Context
@@ -20,6 +21,9 @@ from sync.ports.state import Transaction
 
 # Partitions that are confirmed in one transaction of the state.
 TOGETHER = 200
+
+UNCERTAIN = bytes(16)
+"""In place of the rules that a partition is published by: nobody has any that are told so."""
 
 
 class Confirming:
@@ -90,6 +94,25 @@ class Confirming:
             self._doubted.add(partition)
         if len(self._doubted) >= TOGETHER:
             self.forget_doubted()
+
+    def compare_later(self, partitions: Iterable[Partition]) -> None:
+        """These were to be compared with the store, and nobody could say what with.
+
+        The next run to which the ERP tells them does it. Until then it is known how many
+        entries they have, so that no run need ask the store what stays as it is.
+        """
+        late = [each for each in partitions if each in self._held]
+        if self._dry_run or not late:
+            return
+        with self._context.state.transaction() as state:
+            taken = self._taken(state)
+            state.price_memory.confirm(
+                {
+                    each: replace(self._held[each], rules=UNCERTAIN)
+                    for each in late
+                    if not _is_of(each, taken)
+                }
+            )
 
     def forget_doubted(self) -> None:
         self._forget(self._doubted)

@@ -27,6 +27,7 @@ from sync.flows.price_run import PriceRun
 from sync.planning.price_spool import MANY, Kept, KeptDelta, Kind
 from sync.ports.price_lists import Joining, ListRows, SharedChange, SharesPriceLists, ShownList
 from sync.ports.price_memory import Partition
+from sync.ports.state import ResyncScope
 from sync.ports.store import ListLimits, PriceRows
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ def lists_of(context: Context) -> SharesPriceLists | None:
 
 
 def tell_plan(
-    context: Context, result: FlowResult, levels: Collection[PriceLevel], plan: SharingPlan | None
+    context: Context,
+    result: FlowResult,
+    scope: ResyncScope,
+    levels: Collection[PriceLevel],
+    plan: SharingPlan | None,
 ) -> None:
     """How prices would be told by lists, or in one line why none is used, though wanted."""
     if plan:
@@ -56,6 +61,8 @@ def tell_plan(
         return
     if context.store.capabilities.price_lists is None:
         why = "the store has no lists that accounts share, or its settings do not use them"
+    elif scope.narrow:
+        why = "only a part of the prices is looked at, which is told account by account"
     elif not levels:
         why = "the ERP tells its prices account by account, and no whole price lists"
     elif plan is None:

@@ -44,7 +44,7 @@ def plan_by_row(
             whole = not unreadable.shields(run.entitled.owner(each))
             run.plan_scope(each, entries.get(each, ()), whole=whole)
         done += len(batch)
-        if run.context.progress("prices: comparing", done, len(published)):
+        if run.compared(done, len(published)):
             return False
     return True
 

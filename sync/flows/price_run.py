@@ -70,13 +70,22 @@ class PriceRun:
     unread: dict[PriceScope, SyncError] = field(default_factory=dict)
     unasked: list[PriceScope] = field(default_factory=list)
     _shown_of: dict[PriceScope, list[Audience]] = field(default_factory=dict)
+    _expected_rows: int = 0
 
     def __post_init__(self) -> None:
+        self._expected_rows = sum(each.shown for each in self.confirming.held.values())
         for audience, scope in self.shown:
             self._shown_of.setdefault(scope, []).append(audience)
 
     def audiences(self, scope: PriceScope) -> tuple[Audience, ...]:
         return audiences_of(scope, self.context.mapping, self.entitled)
+
+    def compared(self, lists: int, of: int) -> bool:
+        """Tell how many of the lists are compared, and how many rows; whether to stop."""
+        rows, expected = self.spool.tally.wanted, self._expected_rows
+        stop = self.context.progress("prices: comparing lists", lists, of)
+        total = expected if expected > rows else None
+        return self.context.progress("prices: comparing rows", rows, total) or stop
 
     def tell_of_shared(self, scope: PriceScope) -> None:
         """Say that a site is several accounts', so that its prices are nobody's."""
@@ -200,6 +209,12 @@ class PriceRun:
         if not self.unread:
             return self.kept
         return self.kept | {each for each in self.planned if each[1] in self.unread}
+
+    @property
+    def unlooked_at(self) -> Collection[Partition]:
+        """What stays because the ERP was not asked for it, nor the store."""
+        unasked = set(self.unasked)
+        return {each for each in self.planned if each[1] in unasked} - self.kept
 
     def gone(self) -> list[Partition]:
         """What the store shows and nothing was planned of, within the scope of the run."""

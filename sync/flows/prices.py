@@ -95,13 +95,14 @@ def mirror_prices(
             if checking.due(each[1]):
                 confirming.doubt(each)
         confirming.forget_doubted()
+        confirming.compare_later(each for each in run.unlooked_at if checking.due(each[1]))
         sharing = ListSharing(run, batches, lists) if lists is not None else None
         carry_out_by(
             *(context, result, spool, lambda: write_prices(run, sharing), scope), dry_run=dry_run
         )
         if dry_run:
             plan = sharing.plan(rows_per_call(context.store)) if sharing is not None else None
-            tell_plan(context, result, levels, plan)
+            tell_plan(context, result, scope, levels, plan)
         if dry_run and context.price_changes is not None:
             context.price_changes(spool.every())
     through = result.outcome == "ok" or (

@@ -13,7 +13,6 @@ from sync.flows.changes import touched_accounts
 from sync.flows.context import Context, FlowResult, needs
 from sync.flows.mirroring import (
     carry_out,
-    chunks,
     compare,
     in_erp,
     individual,
@@ -23,6 +22,7 @@ from sync.flows.mirroring import (
     tell_if_none,
     withdraw_retail_groups,
 )
+from sync.flows.pacing import paced
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
 from sync.ports.erp import Feed, ReadsShipTos
@@ -64,8 +64,8 @@ def mirror_ship_tos(
         return found
 
     with Spool[PlaceKey, Place](tuple[str, ...], Place) as spool:
-        seen = 0
-        for batch in chunks(ids, context.limits.accounts_per_read):
+        seen, batches = 0, paced(ids, context.limits.accounts_per_read)
+        for batch in batches:
             wanted: dict[PlaceKey, Place] = {}
             for found in apart.read([each for each in batch if each in mapped], read):
                 wanted.update(found)
@@ -87,12 +87,14 @@ def mirror_ship_tos(
                 lambda key: key,
                 unreadable.keeping(mapped, lambda key: CustomerId(key[1])),
             )
+            batches.held(len(wanted) + len(shown))
             seen += len(batch)
             if context.progress("ship_tos: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
 
         tell_accounts(result, apart.unread)
+        touched.tell_missed(context, result, (CustomerId(each.key[1]) for each in spool))
 
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
@@ -494,11 +494,35 @@ class Watermarks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RunStep:
+    """How far a run is with one of its steps: ``done`` of ``total``, None where nobody knows.
+
+    ``done`` was ``begun_with`` at ``begun_at`` and is what it is since ``told_at``.
+    """
+
+    name: str
+    done: int
+    total: int | None
+    begun_with: int
+    begun_at: datetime
+    told_at: datetime
+
+    def left(self, now: datetime) -> timedelta | None:
+        """How long it takes yet, if it goes on as it went so far; None where nobody can tell."""
+        went, took = self.done - self.begun_with, self.told_at - self.begun_at
+        if self.total is None or self.total <= self.done or went <= 0 or took <= timedelta():
+            return None
+        left = took * ((self.total - self.done) / went) - (now - self.told_at)
+        return max(left, timedelta())
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run of one flow. ``outcome`` is ok, failed, refused, cancelled, try_later or running.
 
     A ``narrow`` one was for a part, such as the orders that a store hinted at. It
-    takes the place of no run by the clock.
+    takes the place of no run by the clock. ``steps`` are those of one that runs, in the
+    order in which it came to them.
     """
 
     run_id: str
@@ -509,10 +533,15 @@ class RunRecord:
     counts: dict[str, int] = field(default_factory=dict)
     message: str = ""
     narrow: bool = False
+    steps: tuple[RunStep, ...] = ()
 
 
 class Runs(Protocol):
     def start(self, run_id: str, flow: str, now: datetime, *, narrow: bool = False) -> None: ...
+
+    def tell(self, run_id: str, steps: Sequence[RunStep]) -> None:
+        """How far a run is that has not ended; nothing is noted of any other."""
+        ...
 
     def finish(
         self, run_id: str, outcome: str, counts: dict[str, int], message: str, now: datetime

@@ -102,6 +102,8 @@ class StoreCapabilities:
     later: each run compares all prices with it then.
     ``price_lists``: the store has price lists that accounts share
     (``sync.ports.price_lists``), within these limits; None: it has none.
+    ``price_time_zone``: the store begins and ends a price at a moment, which it takes for
+    a day's begin or end in this zone; None: it is told days.
     """
 
     name: str
@@ -113,6 +115,7 @@ class StoreCapabilities:
     price_batch: int | None = None
     price_calls: int = 1
     price_lists: ListLimits | None = None
+    price_time_zone: str | None = None
 
     @property
     def prices_at_once(self) -> int:

@@ -207,14 +207,16 @@ class SqlPriceMemory:
         ]
         if rows:
             self._connection.execute(insert(price_states), rows)
-            lost = and_(self._own_states, _is_lost(price_states))
-            self._connection.execute(delete(price_states).where(lost))
+            self._forget_stated(stated, _is_lost(price_states))
 
     def forget_stated(self, scopes: Collection[PriceScope]) -> None:
+        self._forget_stated(scopes)
+
+    def _forget_stated(self, scopes: Collection[PriceScope], *those: ColumnElement[bool]) -> None:
         columns = tuple_(price_states.c.level, price_states.c.owner)
         for some in _chunks([tuple(_scope_key(each).values()) for each in scopes]):
             self._connection.execute(
-                delete(price_states).where(self._own_states, columns.in_(some))
+                delete(price_states).where(self._own_states, columns.in_(some), *those)
             )
 
     def forget_all(self) -> None:

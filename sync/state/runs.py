@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from sync.ports.state import RunRecord
+from sync.domain import codec
+from sync.ports.state import RunRecord, RunStep
 from sync.state.schema import runs
 
 KEEP = timedelta(days=90)
@@ -41,6 +42,17 @@ class SqlRuns:
             )
         )
 
+    def tell(self, run_id: str, steps: Sequence[RunStep]) -> None:
+        self._connection.execute(
+            update(runs)
+            .where(
+                runs.c.pipeline == self._pipeline,
+                runs.c.run_id == run_id,
+                runs.c.finished_at.is_(None),
+            )
+            .values(steps=codec.dumps(tuple(steps)))
+        )
+
     def finish(
         self, run_id: str, outcome: str, counts: dict[str, int], message: str, now: datetime
     ) -> None:
@@ -53,6 +65,7 @@ class SqlRuns:
                 outcome=outcome,
                 counts=json.dumps(counts, sort_keys=True),
                 message=message,
+                steps=None,
             )
         )
         if done.rowcount != 1:
@@ -78,6 +91,7 @@ class SqlRuns:
                 counts=json.loads(row.counts),
                 message=row.message,
                 narrow=bool(row.narrow),
+                steps=codec.loads(tuple[RunStep, ...], row.steps) if row.steps else (),
             )
             for row in self._connection.execute(query)
         ]
@@ -90,6 +104,7 @@ class SqlRuns:
                 finished_at=now,
                 outcome="failed",
                 message="the process ended before the run did",
+                steps=None,
             )
         )
         return int(done.rowcount)

@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -260,6 +260,7 @@ runs = Table(
     Column("counts", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("narrow", Boolean, comment="for a part; empty: it ran before this was kept"),
+    Column("steps", Text, comment="how far it is; empty: it has ended, or has only begun"),
 )
 Index("ix_runs_started", runs.c.pipeline, runs.c.started_at)
 Index("ix_runs_flow", runs.c.pipeline, runs.c.flow, runs.c.started_at)

@@ -88,7 +88,7 @@ LAYERS = (
     Layer("sync.planning", (*_PURE, "sync.routing"), _ARROW),
     Layer("sync.applying", _FLOWING, _FLOW_LIBRARIES),
     # Of the kit the flows know how several things are done at once, and no system.
-    Layer("sync.flows", (*_FLOWING, "sync.kit.pool"), _FLOW_LIBRARIES),
+    Layer("sync.flows", (*_FLOWING, "sync.kit.pacing", "sync.kit.pool"), _FLOW_LIBRARIES),
     Layer("sync.systems", (*_PURE, "sync.kit", "sync.logs"), frozenset({"structlog"})),
     Layer("sync.state", (*_PURE, "sync.kit"), None),
     Layer("sync.mapping", (*_PURE, "sync.routing"), None),

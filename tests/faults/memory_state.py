@@ -40,6 +40,7 @@ from sync.ports.state import (
     LedgerFilter,
     LedgerState,
     PlacedOrder,
+    RunStep,
     ShownOrder,
 )
 from sync.state import rows, versions
@@ -444,6 +445,9 @@ class NoRuns:
     """Runs are told to nobody here."""
 
     def start(self, run_id: str, flow: str, now: datetime, *, narrow: bool = False) -> None:
+        pass
+
+    def tell(self, run_id: str, steps: Sequence[RunStep]) -> None:
         pass
 
     def finish(

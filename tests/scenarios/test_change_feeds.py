@@ -15,6 +15,8 @@ from sync.domain.ids import CustomerId, InvoiceNumber, ShipToId, WebUserId
 from sync.domain.mapping import Assignment
 from sync.domain.times import Watermark
 from sync.domain.views import AccountView
+from sync.errors import TryLater
+from sync.flows.changes import look_at_everything
 from sync.ports.erp import Feed
 from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
@@ -128,6 +130,87 @@ def test_row_that_was_deleted_without_a_trace_is_withdrawn_within_a_day(watched:
     watched.clock.advance(DAY)
     watched.run("ship_tos")
     assert (HARBOUR, DOCK) not in watched.store.shown_ship_tos([HARBOUR])
+
+
+@pytest.mark.rule("OP-5", "MI-1")
+@pytest.mark.parametrize("feed", [Feed.ACCOUNTS, Feed.SHIP_TOS, Feed.INVOICES, Feed.ACCOUNT_ORDERS])
+def test_daily_look_says_what_the_feed_had_not_told(watched: World, feed: Feed) -> None:
+    erp, flow = watched.erp, feed.value
+    watched.run("accounts")
+    watched.run(flow)
+    watched.clock.advance(HOUR)
+    changes = {
+        Feed.ACCOUNTS: lambda: erp.change_account(HARBOUR, name="Harbour & Sons"),
+        Feed.SHIP_TOS: lambda: erp.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD"))),
+        Feed.INVOICES: lambda: erp.add_invoice(a.an_invoice(number=InvoiceNumber("INV-1"))),
+        Feed.ACCOUNT_ORDERS: lambda: erp.set_account_order(a.an_account_order("9009")),
+    }
+    changes[feed]()
+    erp.mark_changed(HARBOUR, feed, watched.clock.now() - timedelta(days=9))
+    assert watched.run(flow).writes == 0
+    watched.clock.advance(DAY)
+    found = watched.run(flow)
+    assert (found.counts["missed_by_feed"], found.writes) == (1, 1)
+    [said] = [each for each in found.remarks if "had not told" in each]
+    assert HARBOUR.value in said
+    watched.clock.advance(DAY)
+    assert "missed_by_feed" not in watched.run(flow).counts
+
+
+@pytest.mark.rule("OP-5")
+def test_feed_is_not_blamed_for_what_it_told_nor_for_what_changed_meanwhile(
+    watched: World,
+) -> None:
+    watched.run("ship_tos")
+    watched.clock.advance(HOUR)
+    watched.run("ship_tos")
+    watched.clock.advance(DAY)
+    watched.erp.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD")))
+    watched.script = Script()
+    watched.script.meanwhile(
+        "erp.ship_tos",
+        lambda: watched.erp.add_ship_to(a.a_ship_to(sold_to=MILL, ship_to_id=ShipToId("NEW"))),
+    )
+    result = watched.run("ship_tos")
+    assert result.counts["added"] == 2
+    assert "missed_by_feed" not in result.counts
+
+
+@pytest.mark.rule("OP-5", "OP-1")
+def test_feed_that_cannot_tell_what_it_missed_holds_nothing_up(watched: World) -> None:
+    watched.run("ship_tos")
+    watched.clock.advance(DAY)
+    watched.erp.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD")))
+
+    def away(*_: object) -> object:
+        raise TryLater("too busy")
+
+    watched.erp.changed_customers = away  # type: ignore[assignment, method-assign]
+    assert watched.run("ship_tos").counts["added"] == 1
+
+
+@pytest.mark.rule("OP-5")
+def test_feed_is_not_blamed_where_everything_is_looked_at_for_another_reason(
+    watched: World,
+) -> None:
+    watched.remap(assignments=ASSIGNMENTS[:1])
+    watched.run("ship_tos")
+    watched.clock.advance(DAY)
+    watched.remap(assignments=ASSIGNMENTS)
+    result = watched.run("ship_tos")
+    assert result.counts["added"] == 1
+    assert "missed_by_feed" not in result.counts
+
+
+@pytest.mark.rule("OP-5")
+def test_feed_is_not_blamed_for_what_the_store_lost_with_an_account(watched: World) -> None:
+    watched.run("ship_tos")
+    watched.clock.advance(DAY)
+    watched.store.apply_ship_tos([], [(HARBOUR, DOCK)])
+    look_at_everything(watched.context(), [Feed.SHIP_TOS])
+    result = watched.run("ship_tos")
+    assert result.counts["added"] == 1
+    assert "missed_by_feed" not in result.counts
 
 
 @pytest.mark.rule("MI-1", "OP-4")

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync.domain.channel import LoginWall, RetailGroup
-from sync.domain.ids import CustomerId, LocationId, Sku
+from sync.domain.ids import CustomerId, LocationId, OrganisationId, Sku
+from sync.domain.mapping import Assignment
 from sync.domain.pricing import (
     DEFAULT_LIST,
     ITEM_OVERRIDES,
@@ -540,6 +541,51 @@ def test_price_ends_with_the_day_of_the_erp_also_when_the_clocks_change(change: 
     assert site.run().counts["removed"] == 1
     left = [key for key in site.store.shown_prices(*OWN) if key.sku == SKUS[2]]
     assert [key.valid_from for key in left] == [ends + timedelta(days=2)]
+
+
+@pytest.mark.rule("OP-2")
+@pytest.mark.parametrize("in_feeds", [True, False])
+def test_run_tells_how_many_lists_and_rows_it_has_compared(in_feeds: bool) -> None:
+    site = a_site()
+    site.run()
+    if not in_feeds:
+        site.erp.feeds = ()
+    told: dict[str, list[tuple[int, int | None]]] = {}
+
+    def progress(step: str, done: int, total: int | None) -> bool:
+        told.setdefault(step, []).append((done, total))
+        return False
+
+    run_flow(replace(site.context(), progress=progress), "prices", ResyncScope(everything=True))
+    lists = {scope for _, scope in site.store.shown_price_partitions()}
+    assert told["prices: comparing lists"][-1] == (len(lists),) * 2
+    assert told["prices: comparing rows"][-1] == (len(site.store.prices), None)
+    assert "prices: writing" not in told
+
+
+@pytest.mark.rule("OP-2")
+def test_rows_are_told_of_those_that_the_store_had_confirmed() -> None:
+    site = a_site()
+    many = [CustomerId(f"C-{number}") for number in range(60)]
+    given = [Assignment(each, organisation=OrganisationId(f"org-{each}")) for each in many]
+    for each in many:
+        site.erp.add_account(a.an_account(customer_id=each))
+        site.store.add_organisation(a.an_organisation(organisation=OrganisationId(f"org-{each}")))
+        site.erp.set_price(a.a_price("5", scope=PriceScope.account(each), sku=SKUS[0]))
+    site.remap(assignments=(*ASSIGNMENTS, *given))
+    site.run()
+    told: list[tuple[int, int | None]] = []
+
+    def progress(step: str, done: int, total: int | None) -> bool:
+        if step == "prices: comparing rows":
+            told.append((done, total))
+        return False
+
+    run_flow(replace(site.context(), progress=progress), "prices")
+    first, last = told[0], told[-1]
+    assert 0 < first[0] < len(site.store.prices)
+    assert first[1] == len(site.store.prices)
+    assert last == (len(site.store.prices), None)
 
 
 @pytest.mark.rule("OP-2", "WA-6")

@@ -138,6 +138,23 @@ def test_lists_that_accounts_share_are_checked_all_in_one_night() -> None:
     assert site.lists.prices == site.by_row_from_scratch()
 
 
+@pytest.mark.rule("OP-5")
+def test_no_check_is_put_off_where_accounts_share_lists_from_now_on() -> None:
+    site = ListSite()
+    site.price_all()
+    site.limits = replace(site.limits, full_price_check_s=float(WEEK), share_price_lists=False)
+    site.night()
+    for _ in range(9):
+        night(site)
+    touched = len(site.lists.prices)
+    site.lists.touch_prices()
+    site.limits = replace(site.limits, share_price_lists=True)
+    # What was looked at a week ago is due, though other owners were looked at last night.
+    found = [night(site).counts.get("changed_by_others", 0) for _ in range(8)]
+    assert (found[0], sum(found)) == (touched, touched)
+    assert site.lists.prices == site.by_row_from_scratch()
+
+
 @pytest.mark.rule("OP-5", "OP-1")
 @pytest.mark.parametrize("kind", [Site, ListSite])
 def test_clock_that_was_ahead_once_puts_no_check_off(kind: type[Site]) -> None:

@@ -338,8 +338,8 @@ def test_plan_says_how_prices_would_be_told_and_writes_nothing() -> None:
     assert site.lists.entries == told["entries"]
 
 
-def why_none(site: ListSite) -> str:
-    result = run_flow(site.context(), "prices", dry_run=True)
+def why_none(site: ListSite, **scope: Any) -> str:
+    result = run_flow(site.context(), "prices", ResyncScope(**scope), dry_run=True)
     told = result.no_price_lists
     line = f"Told without price lists that accounts share: {told}."
     assert (line in result.remarks) == bool(told)
@@ -373,6 +373,10 @@ def test_plan_says_why_it_uses_no_lists() -> None:
     shared = ListSite()
     shared.price_all()
     assert why_none(shared) == ""
+    part = why_none(shared, customer=ACCOUNTS[0].value)
+    assert part == "only a part of the prices is looked at, which is told account by account"
+    shared.erp.feeds = ()
+    assert why_none(shared).startswith("the ERP tells its prices account by account")
 
 
 @pytest.mark.rule("MI-2")

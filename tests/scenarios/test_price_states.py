@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,14 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sync.domain.ids import CustomerId, Sku
+from sync.domain.ids import CustomerId, OrganisationId, Sku
+from sync.domain.mapping import Assignment
 from sync.domain.pricing import DEFAULT_LIST, PriceLevel, PriceScope
 from sync.errors import Rejected
+from sync.flows import price_confirming
 from sync.planning.guards import Guard
 from sync.ports.erp import PriceState, UnreadableRecord
+from sync.ports.price_memory import PackedVector
 from sync.ports.state import ResyncScope
 from sync.testing import builders as a
 from sync.testing.erp import MemoryErp
+from tests.faults.memory_state import MemoryPriceMemory
 from tests.scenarios.test_price_batches import DAY, SKUS, Event, Site, events, prices
 from tests.scenarios.world import ASSIGNMENTS, HARBOUR, MILL
 
@@ -531,3 +535,32 @@ def test_store_shows_the_same_as_after_reading_row_by_row(
     site.limits = replace(site.limits, full_price_check_s=1e9)
     site.erp.states = tuple(PriceLevel)
     site.follows([first, *runs])
+
+
+@pytest.mark.rule("MI-2")
+def test_states_of_many_lists_are_remembered_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A first load has a vector for each: they are not in memory all at once."""
+    monkeypatch.setattr(price_confirming, "TOGETHER", 4)
+    kept: list[int] = []
+    real = MemoryPriceMemory.keep
+
+    def keep(self: MemoryPriceMemory, vectors: Sequence[PackedVector]) -> None:
+        kept.append(len(vectors))
+        real(self, vectors)
+
+    monkeypatch.setattr(MemoryPriceMemory, "keep", keep)
+    site = a_site(strangers=0)
+    many = [CustomerId(f"C-{number}") for number in range(30)]
+    given = [Assignment(each, organisation=OrganisationId(f"org-{each}")) for each in many]
+    for price, each in enumerate(many, 5):
+        site.erp.add_account(a.an_account(customer_id=each))
+        site.store.add_organisation(a.an_organisation(organisation=OrganisationId(f"org-{each}")))
+        for sku in SKUS:
+            site.erp.set_price(a.a_price(f"{price}", scope=PriceScope.account(each), sku=sku))
+    site.remap(assignments=(*ASSIGNMENTS, *given))
+    assert site.run().counts["added"] == len(many) * len(SKUS)
+    # With each of a few comes the one that it is kept as a difference from.
+    assert 0 < max(kept) <= 2 * 4
+    assert told(site) == 0

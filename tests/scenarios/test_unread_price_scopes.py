@@ -372,6 +372,26 @@ def test_what_is_not_asked_for_is_not_read_of_the_store_and_makes_no_run_a_full_
     assert too_many.asked - before == 1, "of what was asked for in vain alone"
 
 
+@pytest.mark.rule("MI-1", "OP-5")
+def test_what_was_due_behind_a_broken_feed_is_compared_once_it_can_be_read(
+    too_many: Site,
+) -> None:
+    too_many.clock.advance(too_many.limits.full_price_check_s)
+    key = next(iter(shown(too_many, MILLS)))
+    too_many.store.apply_prices([(key, a.a_price("77").value)], [])
+    too_many.run()
+    # It is late, and not forgotten: no run asks the store for it while it stays unread.
+    before = too_many.asked
+    too_many.run()
+    assert too_many.asked - before == 1
+    erp_of(too_many).odd = set()
+    assert too_many.run().counts["changed"] == 1
+    assert dict(too_many.store.prices) == too_many.by_row_from_scratch()
+    before = too_many.asked
+    assert too_many.run().writes == 0
+    assert too_many.asked == before
+
+
 @pytest.mark.rule("VE-5", "VE-7")
 def test_items_behind_a_broken_feed_are_asked_for_where_none_are_listed(too_many: Site) -> None:
     erp = Unlisted(too_many.clock)

@@ -31,8 +31,9 @@ class Feed:
     """One feed statement, ready to turn its batches into vectors.
 
     ``owner`` names the column that says whose an entry is; None for lists of everybody.
-    What cannot be read is given to ``on_bad``. ``only``: an answer to a question for this
-    owner, which may hold others' rows, where the database holds their keys for equal.
+    What cannot be read is given to ``on_bad``. ``only``: an answer to a question for these
+    owners, in any order. It may hold others' rows, where the database holds their keys for
+    equal, and is in memory as a whole.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Feed:
         owner: str | None,
         on_bad: Callable[[BadRow], None],
         cut_floats: bool = False,
-        only: str | None = None,
+        only: Sequence[str] | None = None,
     ) -> None:
         self._query = query
         self._facts = facts
@@ -66,8 +67,8 @@ class Feed:
         can be read does not come.
         """
         held: list[pa.Table] = []
-        for batch in batches:
-            for name, rows in _runs(*self._own(self._piece(batch))):
+        for owners, table in self._pieces(batches):
+            for name, rows in _runs(owners, table):
                 if name != self._now:
                     if self._now is not None:
                         yield self._now, self._vector(held)
@@ -78,12 +79,22 @@ class Feed:
         if self._now is not None:
             yield self._now, self._vector(held)
 
-    def _own(self, piece: Piece) -> Piece:
-        owners, rows = piece
-        if self._only is None or owners is None:
-            return piece
-        own = pc.equal(owners, pa.scalar(self._only))
-        return owners.filter(own), rows.filter(own)
+    def _pieces(self, batches: Iterable[Batch]) -> Iterator[Piece]:
+        """What comes, with the rows of one owner together."""
+        pieces = map(self._piece, batches)
+        if self._only is None or self._owner is None:
+            yield from pieces
+            return
+        owners, tables = [], []
+        for whose, table in pieces:
+            own = pc.is_in(whose, value_set=pa.array(self._only, whose.type))
+            owners.append(whose.filter(own))
+            tables.append(table.filter(own))
+        if not tables:
+            return
+        every = pa.concat_arrays(owners)
+        order = pc.sort_indices(every)
+        yield every.take(order), pa.concat_tables(tables).take(order).combine_chunks()
 
     def _refuse_again(self, name: str) -> None:
         if name in self._seen:

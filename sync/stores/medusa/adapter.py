@@ -131,6 +131,7 @@ class MedusaStore:
             batch=BATCH,
             price_batch=PRICES_PER_WRITE,
             price_calls=settings.threads,
+            price_time_zone=settings.time_zone,
         )
         self.mirror_writes = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -25,7 +26,7 @@ from sync.flows.cycle import FLOWS, run_cycle, run_flow
 from sync.flows.mirroring import NOBODY_MAPPED
 from sync.planning.guards import Guard
 from sync.ports.erp import ReadsAccounts, SubmitsOrders
-from sync.ports.state import ResyncScope, RunRecord
+from sync.ports.state import ResyncScope, RunRecord, RunStep
 from sync.routing import AccountMap
 from sync.state import SqlState, open_state
 from sync.state.keys import keys_of
@@ -124,6 +125,74 @@ def test_successful_run_is_recorded_with_its_times_and_counts(context: Context) 
     run = last_run(context)
     assert (run.outcome, run.counts) == ("ok", result.counts)
     assert run.started_at == run.finished_at == context.clock.now()
+
+
+@pytest.mark.rule("OP-2")
+def test_how_far_a_run_is_is_kept_once_a_second_while_it_lasts(
+    context: Context, erp: Troubled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[tuple[RunStep, ...]] = []
+    began = context.clock.now()
+
+    def slow(context: Context, _result: FlowResult, _scope: object, *, dry_run: bool) -> None:
+        for done in range(1, 21):
+            assert isinstance(context.clock, ManualClock)
+            context.clock.advance(0.25)
+            assert not context.progress("accounts: comparing", done, 20)
+            kept.append(last_run(context).steps)
+
+    monkeypatch.setitem(FLOWS, "accounts", slow)  # type: ignore[arg-type]
+    seen: list[int] = []
+
+    def passed_on(step: str, done: int, total: int | None) -> bool:
+        seen.append(done)
+        return False
+
+    run_flow(replace(context, progress=passed_on), "accounts")
+    assert seen == list(range(1, 21))
+    assert kept[:3] == [()] * 3
+    told = [step for [step] in kept[3:]]
+    assert sorted({(each.done, each.total) for each in told}) == [(4 * n, 20) for n in range(1, 6)]
+    # How long it takes yet is told from the first word of the step on.
+    assert {each.begun_with for each in told} == {1}
+    assert {each.begun_at - began for each in told} == {timedelta(seconds=0.25)}
+    assert last_run(context).steps == ()
+
+
+@pytest.mark.rule("OP-2")
+def test_step_that_begins_anew_is_told_from_there(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[RunStep] = []
+
+    def again(context: Context, _result: FlowResult, _scope: object, *, dry_run: bool) -> None:
+        for done in (10, 20, 5, 15):
+            assert isinstance(context.clock, ManualClock)
+            context.clock.advance(2)
+            context.progress("accounts: comparing", done, 20)
+            kept.extend(last_run(context).steps)
+
+    monkeypatch.setitem(FLOWS, "accounts", again)  # type: ignore[arg-type]
+    run_flow(context, "accounts")
+    assert [each.begun_with for each in kept] == [10, 10, 5, 5]
+
+
+@pytest.mark.rule("OP-1", "OP-2")
+def test_run_goes_on_where_it_cannot_be_kept_how_far_it_is(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise TryLater("the state is away")
+
+    def slow(context: Context, result: FlowResult, _scope: object, *, dry_run: bool) -> None:
+        assert isinstance(context.clock, ManualClock)
+        context.clock.advance(2)
+        context.progress("accounts: comparing", 1, 2)
+        result.count("unchanged")
+
+    monkeypatch.setitem(FLOWS, "accounts", slow)  # type: ignore[arg-type]
+    monkeypatch.setattr("sync.state.runs.SqlRuns.tell", away)
+    assert run_flow(context, "accounts").counts == {"unchanged": 1}
 
 
 @pytest.mark.rule("OP-2", "OP-3")

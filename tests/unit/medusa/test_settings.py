@@ -9,7 +9,7 @@ import pytest
 from sync.domain.ids import ChannelId
 from sync.errors import Misconfigured
 from sync.stores.medusa.settings import settings_from
-from tests.unit.medusa.answers import KEY, options
+from tests.unit.medusa.answers import KEY, a_store, options
 
 
 def refused(stated: dict[str, object], secrets: dict[str, str] | None = None) -> str:
@@ -69,3 +69,10 @@ def test_two_channels_for_the_same_orders_are_refused() -> None:
 
     assert "the same orders as channels.a" in said
     assert "public_channel" in said
+
+
+@pytest.mark.rule("VE-12")
+def test_the_zone_in_which_prices_begin_and_end_is_told() -> None:
+    store = a_store(time_zone="America/Chicago")
+    assert store.capabilities.price_time_zone == "America/Chicago"
+    store.close()

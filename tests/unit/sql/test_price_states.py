@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import event
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from erp_adapters.sql.price_states import ReadsPriceStates
@@ -208,3 +209,70 @@ def test_single_lists_are_read_by_their_own_key_though_the_database_holds_others
     for scope, vector in told.items():
         assert vector.equals(every[scope])
         assert vector.equals(vector_of(erp.prices([scope])))
+
+
+@pytest.mark.rule("WA-6", "MI-2")
+def test_many_lists_are_read_together_and_each_is_told_by_itself(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erp_adapters.sql.bulk.readers.ROWS", 3)
+    names = [f"D-{number:03}" for number in range(45)]
+    desk.run(
+        *(
+            f"INSERT INTO prices VALUES ('{name}', '{item}', '{price}.0000', '')"
+            for price, item in enumerate(("BOLT", "NUT", "PIN"), 5)
+            for name in (*names, "E-1")
+        ),
+        "DELETE FROM prices WHERE no = 'D-007'",
+        "UPDATE prices SET price = 'dear' WHERE no = 'D-008' AND item = 'NUT'",
+        "UPDATE prices SET price = 'dear' WHERE no = 'D-009'",
+    )
+    erp = desk.erp(HASHED)
+    every = dict(erp.price_vectors(PriceLevel.ACCOUNT))
+    erp.take_unreadable()
+    asked = [PriceScope.account(CustomerId(name)) for name in (*names, "d-010")]
+    statements: list[str] = []
+    event.listen(
+        erp.database.reader,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: statements.append(statement),
+    )
+    told: dict[PriceScope, Any] = {}
+    unreadable: dict[str, PriceScope] = {}
+    for scope, vector in erp.price_vectors_of(asked):
+        assert scope not in told
+        for record in erp.take_unreadable():
+            unreadable[str(record.customer)] = scope
+        told[scope] = vector
+    gone = {PriceScope.account(CustomerId(name)) for name in ("D-007", "D-009", "d-010")}
+    assert told.keys() == set(asked) - gone
+    assert all(vector.equals(every[scope]) for scope, vector in told.items())
+    assert {len(vector) for vector in told.values()} == {2, 3}
+    # What is bad of an account is told before its vector comes.
+    assert set(unreadable) == {"D-008", "D-009"}
+    assert unreadable["D-008"] <= PriceScope.account(CustomerId("D-008"))
+    # Of 4, 8 and 16 accounts, and of all that are left; few rows each are in sight of no limit.
+    assert len([each for each in statements if "IN (" in each]) == 4
+
+
+@pytest.mark.rule("MI-2")
+def test_long_lists_are_read_few_together(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erp_adapters.sql.price_states.ROWS_TOGETHER", 9)
+    names = [f"D-{number:03}" for number in range(16)]
+    desk.run(
+        *(
+            f"INSERT INTO prices VALUES ('{name}', '{item}', '5.0000', '')"
+            for name in names
+            for item in ("BOLT", "NUT", "PIN")
+        )
+    )
+    erp = desk.erp(HASHED)
+    asked: list[int] = []
+    event.listen(
+        erp.database.reader,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: asked.append(statement.count("?")),
+    )
+    told = dict(erp.price_vectors_of([PriceScope.account(CustomerId(name)) for name in names]))
+    assert len(told) == len(names)
+    assert [each for each in asked if each] == [4, 3, 3, 3, 3]

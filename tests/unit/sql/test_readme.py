@@ -21,6 +21,7 @@ from erp_adapters.sql.profile_model import Storage
 from erp_adapters.sql.profile_steps import STEP, WRITES
 from sync.domain.ids import IdempotencyKey
 from sync.testing import builders as a
+from tests.unit.sql.test_price_states import CLOCK, PROFILE
 
 README = (SHIPPED / "README.md").read_text(encoding="utf-8")
 WORDS = frozenset(re.findall(r"`([^`\n]+)`", README))
@@ -145,3 +146,24 @@ def test_the_examples_on_the_page_are_sound_profiles(
         path = tmp_path_factory.mktemp("readme") / "example.yaml"
         path.write_text(block, encoding="utf-8")
         load_profile(path)
+
+
+def test_each_example_of_a_price_state_is_a_sound_statement_of_its_database(
+    tmp_path: Path,
+) -> None:
+    blocks = re.findall(r"```yaml\n(  price_state_account: .*?)```", README, re.S)
+    # PostgreSQL, MariaDB, SQL Server, and the time of the last change on any of them.
+    assert ["hashtextextended" in blocks[0], "MD5" in blocks[1], "HASHBYTES" in blocks[2]] == [
+        True
+    ] * 3
+    assert "max(changed_at)" in blocks[3]
+    profile = PROFILE.replace("[sqlite]", "[postgresql, mysql, mssql]")
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(profile + CLOCK + block, encoding="utf-8")
+        state = load_profile(path).reads["price_state_account"]
+        for dialect in ("postgresql", "mysql", "mssql"):
+            told = state.sql.of(dialect)
+            assert told is not None
+            assert not told.parameters
+            assert told.with_nulls().split() == block.partition("|")[2].split()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import make_url
 
+from erp_adapters.sql import checking
+from erp_adapters.sql.adapter import SqlErpAdapter
 from erp_adapters.sql.checking import whole_answer_finding
 from sync.kit.engines import given_keywords
+from sync.ports.erp import Finding, FindingLevel
+from tests.unit.sql.test_price_states import PROFILE, Desk
 
 BY_ITSELF = "postgresql+pyodbc://reader@db/erp"
 BY_NAME = "postgresql+pyodbc://reader@ERP"
@@ -53,3 +59,20 @@ def test_some_are_better_read_without_odbc(url: str, instead: str) -> None:
 
 def test_keywords_of_a_connection_string_are_seen_whatever_their_case() -> None:
     assert given_keywords(make_url(WHOLE))["dsn"] == {"erp"}
+
+
+def test_check_says_it_of_profiles_with_feeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Finding("price feeds", FindingLevel.WARNING, "keeps a whole answer in memory", "x")
+    monkeypatch.setattr(checking, "whole_answer_finding", lambda url: told)
+    desk = Desk(tmp_path)
+    with_feeds = desk.erp()
+    without = PROFILE.partition("  price_feed_account")[0]
+    (tmp_path / "short.yaml").write_text(without)
+    options = {"url": f"sqlite:///{tmp_path / 'erp.db'}", "profile": "short.yaml"}
+    desk.opened.append(SqlErpAdapter.from_settings(options, {}, tmp_path))
+    assert told in with_feeds.check()
+    assert told not in desk.opened[-1].check()
+    for each in desk.opened:
+        each.close()

@@ -34,7 +34,8 @@ LATER_TABLES = (
     *("price_partitions", "price_vectors", "price_states", "audit_records"),
     "contact_answers",
 )
-UNDONE = ("DROP TABLE audit_records", "DROP TABLE contact_answers")
+NO_STEPS = "ALTER TABLE runs DROP COLUMN steps"
+UNDONE = ("DROP TABLE audit_records", "DROP TABLE contact_answers", NO_STEPS)
 # The audit trail before it knew which records a decision was about.
 AUDIT_BEFORE = (
     "DROP INDEX ix_audit_begun",
@@ -212,7 +213,7 @@ def test_mappings_that_were_kept_before_their_counts_were_are_brought_along(
         connection.execute("ALTER TABLE ledger DROP COLUMN mapping_version")
         for name in LATER_TABLES:
             connection.execute(f"DROP TABLE {name}")
-        for statement in AUDIT_BEFORE:
+        for statement in (*AUDIT_BEFORE, NO_STEPS):
             connection.execute(statement)
         connection.execute("UPDATE alembic_version SET version_num = '0003'")
     engine = open_state(f"sqlite:///{file}")
@@ -252,7 +253,7 @@ def test_a_state_of_the_version_before_is_brought_up_to_date_with_its_orders(
         connection.execute("ALTER TABLE runs DROP COLUMN narrow")
         for name in LATER_TABLES:
             connection.execute(f"DROP TABLE {name}")
-        for statement in AUDIT_BEFORE:
+        for statement in (*AUDIT_BEFORE, NO_STEPS):
             connection.execute(statement)
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     engine = open_state(f"sqlite:///{file}")

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, update
 from structlog.testing import capture_logs
 
 from sync.domain.times import Watermark
-from sync.ports.state import HeldPlan, KeptMapping, RequestState, ResyncScope
+from sync.ports.state import HeldPlan, KeptMapping, RequestState, ResyncScope, RunStep
 from sync.state import SqlState, mappings
 from sync.state.runs import KEEP
 from sync.state.schema import requests, runs
@@ -82,6 +82,28 @@ def test_runs_of_a_dead_process_are_marked_as_such(state: SqlState, clock: Manua
     assert (newest.run_id, newest.outcome) == ("r-2", "failed")
     assert newest.finished_at == clock.now()
     assert (oldest.outcome, oldest.counts) == ("ok", {"imported": 3})
+
+
+@pytest.mark.rule("OP-2")
+def test_how_far_a_run_is_is_told_until_it_ends(state: SqlState, clock: ManualClock) -> None:
+    steps = (
+        RunStep("prices: comparing lists", 50, 200, 0, clock.now(), clock.now()),
+        RunStep("prices: comparing rows", 7_000_000, None, 1, clock.now(), clock.now()),
+    )
+    with state.transaction() as on:
+        for name in ("r-1", "r-2", "r-3"):
+            on.runs.start(name, "prices", clock.now())
+            on.runs.tell(name, steps[:1])
+            on.runs.tell(name, steps)
+        assert [run.steps for run in on.runs.last()] == [steps] * 3
+        on.runs.finish("r-1", "ok", {}, "", clock.now())
+        on.runs.tell("r-1", steps)
+        on.runs.tell("r-9", steps)
+        assert {run.run_id: run.steps for run in on.runs.last()} == {
+            "r-1": (), "r-2": steps, "r-3": steps,
+        }  # fmt: skip
+        on.runs.abandon_running(clock.now())
+        assert [run.steps for run in on.runs.last()] == [()] * 3
 
 
 @pytest.mark.rule("OP-1")

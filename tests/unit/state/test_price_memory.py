@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 
 from sync.domain.ids import ChannelId, CustomerId, LocationId, StoreId
@@ -196,6 +197,25 @@ def test_state_gives_back_the_room_of_vectors(tmp_path: Path, clock: ManualClock
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA freelist_count").fetchone() == (0,)
     assert file.stat().st_size < 1_000_000
+
+
+def test_log_of_the_state_gives_back_its_room(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.state.engine.LOG_LIMIT_BYTES", 200_000)
+    file = tmp_path / "state.sqlite"
+    log = file.with_name("state.sqlite-wal")
+    engine = open_state(f"sqlite:///{file}")
+    state = state_on(engine, clock)
+    with state.transaction() as on:
+        on.price_memory.keep([PackedVector(name(1), None, bytes(4_000_000))])
+        on.price_memory.confirm({OWN: confirmed(1)})
+    assert log.stat().st_size > 4_000_000
+    for number in range(3):
+        with state.transaction() as on:
+            on.price_memory.confirm({OWN: confirmed(1, shown=number)})
+    assert log.stat().st_size <= 200_000
+    engine.dispose()
 
 
 def test_partition_without_its_vector_is_found(tmp_path: Path, clock: ManualClock) -> None:
