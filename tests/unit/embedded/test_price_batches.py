@@ -215,16 +215,9 @@ def test_short_lists_that_come_where_nothing_is_are_looked_for_in_one_question(
             store.apply_price_rows(rows, [])
             assert sum("unnest" in each for each in said) == 1
             assert any(each.startswith("DELETE FROM prices") for each in said) is held
-            shown = {
-                price.key: value
-                for each in accounts
-                for price in few[accounts.index(each)]
-                for key, value in store.shown_prices(
-                    a.account_audience(each), PriceScope.account(each)
-                ).items()
-                if key == price.key
-            }
-            assert shown == {price.key: price.value for prices in few for price in prices}
+            for each, prices in zip(accounts, few, strict=True):
+                shown = store.shown_prices(a.account_audience(each), PriceScope.account(each))
+                assert shown == {price.key: price.value for price in prices}
 
 
 @pytest.mark.rule("MI-2")
