@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -207,17 +207,22 @@ class SqlPriceMemory:
         ]
         if rows:
             self._connection.execute(insert(price_states), rows)
-            self._forget_stated(stated, _is_lost(price_states))
+        # Of these alone: they come in pieces, and all that are there already are many.
+        for these in self._stated_of(stated):
+            lost = and_(these, _is_lost(price_states))
+            self._connection.execute(delete(price_states).where(lost))
 
     def forget_stated(self, scopes: Collection[PriceScope]) -> None:
-        self._forget_stated(scopes)
+        for these in self._stated_of(scopes):
+            self._connection.execute(delete(price_states).where(these))
 
-    def _forget_stated(self, scopes: Collection[PriceScope], *those: ColumnElement[bool]) -> None:
-        columns = tuple_(price_states.c.level, price_states.c.owner)
-        for some in _chunks([tuple(_scope_key(each).values()) for each in scopes]):
-            self._connection.execute(
-                delete(price_states).where(self._own_states, columns.in_(some), *those)
-            )
+    def _stated_of(self, scopes: Collection[PriceScope]) -> Iterator[ColumnElement[bool]]:
+        # Level by level: in pairs, SQLite would look at all that is there.
+        for level in PriceLevel:
+            owners = [each.owner for each in scopes if each.level is level]
+            of_level = and_(self._own_states, price_states.c.level == int(level))
+            for some in _chunks(owners):
+                yield and_(of_level, price_states.c.owner.in_(some))
 
     def forget_all(self) -> None:
         self._connection.execute(delete(price_partitions).where(self._own))
@@ -227,6 +232,8 @@ class SqlPriceMemory:
         other_store = price_partitions.c.store_id != self._store_id.value
         unneeded_rows = or_(other_store, IS_MARK)
         self._connection.execute(delete(price_partitions).where(self._own, unneeded_rows))
+        lost = and_(self._own_states, _is_lost(price_states))
+        self._connection.execute(delete(price_states).where(lost))
         differing = price_vectors.alias()
         needed_by_one = select(differing.c.base).where(
             differing.c.pipeline == self._pipeline,

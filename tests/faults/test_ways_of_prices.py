@@ -30,7 +30,11 @@ def test_prices_that_are_read_by_row_are_shown_whatever_fails(first: bool) -> No
 
 @pytest.mark.rule("MI-1", "MI-2", "OP-1")
 @pytest.mark.parametrize("first", [True, False], ids=["into an empty store", "with news"])
-def test_prices_that_need_not_be_read_are_shown_whatever_fails(first: bool) -> None:
+def test_prices_that_need_not_be_read_are_shown_whatever_fails(
+    monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    # What is confirmed and what is remembered come in pieces, and a run ends between any two.
+    monkeypatch.setattr("sync.flows.price_confirming.TOGETHER", 1)
     done = every_fault(lambda: mirror("prices", first=first, states=tuple(PriceLevel)))
     assert done.cases > 100
     assert not done.found, told(done)

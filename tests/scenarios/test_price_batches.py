@@ -432,6 +432,37 @@ def test_run_that_breaks_off_goes_on_where_it_was(
     assert dict(site.store.prices) == site.by_row_from_scratch()
 
 
+class Counting(AskedStore):
+    """Remembers of how many partitions it was told at once."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.parts: list[int] = []
+
+    def apply_price_rows(self, put: Any, remove: Any) -> None:
+        self.parts.append(len(put) + len(remove))
+        super().apply_price_rows(put, remove)
+
+
+@pytest.mark.rule("WA-6", "MI-2")
+def test_many_short_lists_come_whole_in_calls_of_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.flows.price_writing.PARTS_PER_CALL", 2)
+    monkeypatch.setattr("sync.flows.price_writing.ROWS_PER_CALL", 7)
+    site = a_site(store_kind=Counting)
+    assert isinstance(site.store, Counting)
+    site.store.parts.clear()
+    for scope in SCOPES:
+        for each in range(3):
+            site.erp.set_price(
+                a.a_price("8", scope=scope, sku=SKUS[2], min_quantity=Decimal(each + 1))
+            )
+    assert site.run().outcome == "ok"
+    assert len(site.store.parts) > 1
+    assert max(site.store.parts) == 2
+    assert dict(site.store.prices) == site.by_row_from_scratch()
+    assert site.run().writes == 0
+
+
 @pytest.mark.rule("VE-5", "VE-7")
 def test_item_that_becomes_restricted_loses_its_prices_though_none_changed() -> None:
     site = a_site(flows=("prices",))

@@ -215,13 +215,37 @@ def test_short_lists_that_come_where_nothing_is_are_looked_for_in_one_question(
             store.apply_price_rows(rows, [])
             assert sum("unnest" in each for each in said) == 1
             assert any(each.startswith("DELETE FROM prices") for each in said) is held
-            shown = {
-                price.key: value
-                for each in accounts
-                for price in few[accounts.index(each)]
-                for key, value in store.shown_prices(
-                    a.account_audience(each), PriceScope.account(each)
-                ).items()
-                if key == price.key
-            }
-            assert shown == {price.key: price.value for prices in few for price in prices}
+            for each, prices in zip(accounts, few, strict=True):
+                shown = store.shown_prices(a.account_audience(each), PriceScope.account(each))
+                assert shown == {price.key: price.value for price in prices}
+
+
+@pytest.mark.rule("MI-2")
+def test_short_lists_are_looked_for_by_their_key_in_a_table_of_one_long_list() -> None:
+    """Reading the table to its end for each of them took minutes for a call of two thousand."""
+    prices = [
+        a.a_price(scope=PriceScope.account(CustomerId(f"C-{number:03}")), sku=Sku("ITEM-1"))
+        for number in range(STRAIGHT_FROM)
+    ]
+    rows = [
+        part
+        for each in prices
+        for part in in_rows([each], a.account_audience(CustomerId(each.key.scope.owner)))
+    ]
+    asked: list[tuple[str, Any]] = []
+    with database() as address:
+        for store in _opened(make_url(address)):
+            store.apply_price_rows(in_rows(MANY), [])
+            with store.engine.begin() as connection:
+                connection.execute(text("ANALYZE prices"))
+            event.listen(
+                store.engine,
+                "before_cursor_execute",
+                lambda _c, _cursor, statement, given, *_: asked.append((statement, given)),
+            )
+            store.apply_price_rows(rows, [])
+            [(question, given)] = [each for each in asked if "unnest" in each[0]]
+            with store.engine.connect() as connection:
+                plan = connection.exec_driver_sql(f"EXPLAIN {question}", given).scalars().all()
+            assert any("prices_pkey" in each for each in plan), plan
+            assert not any("Seq Scan on prices" in each for each in plan), plan

@@ -18,6 +18,7 @@ from sync.ports.price_memory import Confirmed, PackedVector, Partition, Stated
 from sync.state import SqlState, open_state
 from sync.state.verifying import verify_file
 from sync.testing.clock import ManualClock
+from tests.unit.state.cost import instructions
 from tests.unit.state.test_opening import state_on
 
 C1, C2 = CustomerId("C-1"), CustomerId("c-1")
@@ -147,6 +148,39 @@ def test_what_the_erp_said_is_of_one_pipeline(state_of: Callable[..., SqlState])
         assert on.price_memory.tidy() == 1
     with one.transaction() as on:
         assert on.price_memory.stated() == {OWN[1]: stated(1)}
+
+
+@pytest.mark.rule("MI-2")
+def test_what_the_erp_said_is_remembered_in_pieces_at_the_same_cost_each(
+    sqlite_engine: Engine, clock: ManualClock
+) -> None:
+    """Counted in SQLite's own instructions, not in seconds."""
+    state = state_on(sqlite_engine, clock)
+
+    def remember(numbers: range) -> None:
+        scopes = [PriceScope.account(CustomerId(f"C-{number}")) for number in numbers]
+        with state.transaction() as on:
+            on.price_memory.keep([whole(1)])
+            on.price_memory.remember(dict.fromkeys(scopes, stated(1)))
+
+    alone = instructions(sqlite_engine, lambda: remember(range(50)))
+    remember(range(50, 5050))
+    assert instructions(sqlite_engine, lambda: remember(range(5050, 5100))) <= 2 * alone
+
+
+def test_what_the_erp_said_is_given_up_once_its_vector_is_gone(
+    sqlite_engine: Engine, clock: ManualClock
+) -> None:
+    state = state_on(sqlite_engine, clock)
+    with state.transaction() as on:
+        on.price_memory.keep([whole(1)])
+        on.price_memory.remember({OWN[1]: stated(1)})
+    with sqlite_engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM price_vectors")
+    with state.transaction() as on:
+        on.price_memory.tidy()
+        on.price_memory.keep([whole(1)])
+        assert on.price_memory.stated() == {}
 
 
 def test_pipelines_and_stores_know_nothing_of_each_other(

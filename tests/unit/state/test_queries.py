@@ -15,6 +15,7 @@ from sync.state.keys import keys_of
 from sync.state.schema import ledger as table
 from sync.testing.builders import ACCOUNT, a_web_order
 from sync.testing.clock import ManualClock
+from tests.unit.state.cost import instructions
 from tests.unit.state.steps import UNMAPPED, Steps
 
 A, B, C = (WebOrderId(name) for name in "abc")
@@ -178,22 +179,11 @@ def test_a_cycle_without_news_costs_the_same_beside_a_hundred_thousand_finished_
 
 
 def _instructions_of_a_cycle(steps: Steps, engine: Engine) -> int:
-    """In hundreds of virtual machine steps."""
-    spent = 0
+    def cycle() -> None:
+        with steps.state.transaction() as on:
+            on.ledger.due(steps.now, 100)
+            on.ledger.changed_since(100)
+            on.ledger.to_show(100)
+            on.ledger.open_orders(None, 100)
 
-    def count() -> int:
-        nonlocal spent
-        spent += 1
-        return 0
-
-    def watch(connection: Any, *_rest: object) -> None:
-        connection.set_progress_handler(count, 100)
-
-    event.listen(engine, "checkout", watch)
-    with steps.state.transaction() as on:
-        on.ledger.due(steps.now, 100)
-        on.ledger.changed_since(100)
-        on.ledger.to_show(100)
-        on.ledger.open_orders(None, 100)
-    event.remove(engine, "checkout", watch)
-    return spent
+    return instructions(engine, cycle)
