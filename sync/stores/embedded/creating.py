@@ -31,7 +31,14 @@ SELECT n.nspname, c.relname,
             WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'index' END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-   AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I', 'S', 'c')"""
+   AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I', 'S', 'c')
+ UNION ALL
+SELECT n.nspname, t.typname, 'type'
+  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+   AND t.typtype <> 'c' AND t.typcategory <> 'A'"""
+"""Each table has a type of its name, so that a domain, say, stands in its way; for an array
+the server finds another name."""
 
 
 def statements(tables: Iterable[Table], dialect: Dialect) -> Iterator[str]:
@@ -104,7 +111,8 @@ def _looked_at(connection: Connection, database: str) -> Tables:
             )
     query = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
     found = [(str(row[0]), str(row[1]), str(row[2])) for row in connection.execute(text(query))]
-    kinds = {name: kind for where, name, kind in found if where == here}
+    kinds = {name: kind for where, name, kind in found if where == here and kind != "type"}
+    types = {name for where, name, kind in found if where == here and kind == "type"}
     ours = schema.metadata.tables
     foreign = sorted(
         name if where == here else f"{where}.{name}"
@@ -117,7 +125,10 @@ def _looked_at(connection: Connection, database: str) -> Tables:
         missing,
         connection.dialect,
         foreign=foreign,
-        others=[*_something_else(connection, kinds), *_taken(missing, kinds, connection)],
+        others=[
+            *_something_else(connection, kinds),
+            *_taken(missing, kinds, types, connection.dialect),
+        ],
     )
 
 
@@ -162,19 +173,21 @@ _TOLD = 4
 
 
 def _taken(
-    missing: Iterable[Table], kinds: Mapping[str, str], connection: Connection
+    missing: Iterable[Table], kinds: Collection[str], types: Collection[str], dialect: Dialect
 ) -> Iterator[str]:
     """Names that the missing tables and their indexes need, and that are something else's."""
-    alike: dict[str, str] = {}
-    if connection.dialect.name == "sqlite":  # which takes Orders and orders for the same
-        alike = {name.casefold(): name for name in kinds}
+    # SQLite takes Orders and orders for the same.
+    spelled = str.casefold if dialect.name == "sqlite" else str
+    held = {spelled(name): name for name in kinds}
     for table in missing:
-        if table.name.casefold() in alike:
-            yield f"{alike[table.name.casefold()]} differs from {table.name} by its letters only"
+        if spelled(table.name) in held:
+            yield f"{held[spelled(table.name)]} differs from {table.name} by its letters only"
+        if table.name in types:
+            yield f"{table.name} is a type"
         yield from (
-            f"{index.name} is there already"
-            for index in sorted(table.indexes, key=lambda each: str(each.name))
-            if str(index.name) in kinds
+            f"{held[spelled(name)]} is there already"
+            for name in sorted(str(index.name) for index in table.indexes)
+            if spelled(name) in held
         )
 
 

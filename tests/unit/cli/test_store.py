@@ -179,6 +179,32 @@ def test_a_view_of_the_same_name_is_not_taken_for_a_table(shop: Shop) -> None:
     assert shop.tables() == set()
 
 
+def test_a_type_of_the_same_name_is_told(shop: Shop) -> None:
+    """On PostgreSQL a table brings a type of its name, so that no table can be made."""
+    if shop.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no types that people make")
+    shop.run("CREATE DOMAIN orders AS integer", "CREATE DOMAIN postcode AS text")
+    for words in (("--yes",), ("--dry-run",)):
+        refused = shop("create", *words)
+        assert refused.code == Exit.FAILED, refused
+        assert "nothing is ever altered: orders is a type; see whether" in refused.err
+    assert shop.tables() == set()
+    shop.run("DROP DOMAIN orders")
+    assert shop("create", "--yes").code == Exit.DONE, "no type stands beside tables"
+
+
+def test_a_name_that_differs_by_its_letters_only_is_taken_where_the_database_says_so(
+    shop: Shop,
+) -> None:
+    shop.run("CREATE TABLE somebodys (n INTEGER)", 'CREATE INDEX "ORDERS_BY_USER" ON somebodys (n)')
+    made = shop("create", "--yes", "--beside-other-tables")
+    if shop.engine.dialect.name == "sqlite":
+        assert (made.code, "ORDERS_BY_USER is there already" in made.err) == (Exit.FAILED, True)
+        assert shop.tables() == {"somebodys"}
+    else:
+        assert made.code == Exit.DONE, made
+
+
 def test_an_older_store_gets_the_tables_that_it_lacks_and_keeps_all_it_has(shop: Shop) -> None:
     assert shop("create", "--yes").code == Exit.DONE
     shop.run(*(f"DROP TABLE {name}" for name in LATER))
