@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Table, inspect, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from sync.errors import Conflict, Misconfigured
+from sync.errors import Conflict, Misconfigured, TryLater
 from sync.kit.database_files import misplaced
 from sync.ports.tables import Tables
 from sync.stores.embedded import schema
@@ -50,15 +50,17 @@ def statements(tables: Iterable[Table], dialect: Dialect) -> Iterator[str]:
 
 
 def look(url: URL, database: str) -> Tables:
-    """What is in the database; its file is not made. Raises what the driver raises, too."""
+    """What is in the database; its file is not made.
+
+    Raises Misconfigured, TryLater, and what the driver raises.
+    """
     file = _file_of(url)
-    if file is not None and not file.exists():
+    if file is not None and _is_new(file, database):
         _refuse_folder(file)
         dialect = url.get_dialect()()
         return _planned(database, schema.metadata.sorted_tables, dialect, new=True)
-    wrong = misplaced("url", file) if file is not None else None
-    if wrong is not None:
-        raise Misconfigured(f"{database}: {wrong}; correct url")
+    if file is not None:
+        _refuse_misplaced(file, database)
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
@@ -73,8 +75,10 @@ def make(url: URL, looked: Tables) -> None:
     if file is not None:
         _refuse_root(file)
     if file is not None and looked.new:
-        if file.exists():
-            raise _another(looked)
+        try:
+            file.touch(0o644, exist_ok=False)
+        except FileExistsError:
+            raise _another(looked) from None
         with closing(sqlite3.connect(file)) as connection:
             # Kept in the file: from now on nobody who reads holds up a writer.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -193,6 +197,31 @@ def _taken(
 
 def _file_of(url: URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def _is_new(file: Path, database: str) -> bool:
+    """Whether nothing is there, not even a link that leads nowhere.
+
+    Raises Misconfigured, TryLater where that cannot be seen: it is not taken for nothing.
+    """
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        _refuse_misplaced(file, database)
+        raise TryLater(f"{database}: {file} cannot be looked at now: {error.strerror}") from error
+    return False
+
+
+def _refuse_misplaced(file: Path, database: str) -> None:
+    wrong = misplaced("url", file)
+    if wrong is None:
+        return
+    way_out = "correct url"
+    if not os.access(file, os.R_OK):
+        way_out += ", or run the command as the user whom the service runs as"
+    raise Misconfigured(f"{database}: {wrong}; {way_out}")
 
 
 def _refuse_folder(file: Path) -> None:

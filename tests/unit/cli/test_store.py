@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,6 +258,63 @@ def test_a_folder_that_is_not_there_is_not_made(fresh: Operator) -> None:
     assert f"there is no such folder as {fresh.site.root / 'mnt' / 'shop'}" in refused.err
     assert not (fresh.site.root / "mnt").exists()
     assert file.exists()
+
+
+@pytest.mark.parametrize("place", ["loop", "nowhere", "too long"])
+@pytest.mark.parametrize("words", [("--yes",), ("--dry-run",)])
+def test_a_place_that_cannot_be_looked_at_is_not_taken_for_an_empty_one(
+    fresh: Operator, place: str, words: tuple[str, ...]
+) -> None:
+    file = fresh.site.database("store")
+    file.unlink()
+    if place == "too long":
+        settings = fresh.site.settings
+        settings.write_text(settings.read_text().replace("sample/store.sq", f"{'s' * 300}.sq"))
+    else:
+        file.symlink_to(file if place == "loop" else file.parent / "mnt" / "store.sqlite")
+    before = files(fresh.site)
+    refused = fresh("store", "create", *words)
+    assert refused.code == Exit.MISCONFIGURED, refused
+    assert "cannot be read" in refused.err or "there is no such file" in refused.err
+    assert "or run the command as the user whom the service runs as" in refused.err
+    assert files(fresh.site) == before
+
+
+def test_a_folder_that_this_user_may_not_enter_is_told(
+    fresh: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator who is not the service's user; root, as whom tests run, may enter all."""
+    file = fresh.site.database("store")
+    status = os.lstat, os.stat
+
+    def closed(which: int) -> Callable[..., os.stat_result]:
+        def look(path: Any, *args: Any, **options: Any) -> os.stat_result:
+            if str(path) == str(file):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return status[which](path, *args, **options)
+
+        return look
+
+    monkeypatch.setattr(os, "lstat", closed(0))
+    monkeypatch.setattr(os, "stat", closed(1))
+    refused = fresh("store", "create", "--dry-run")
+    assert refused.code == Exit.MISCONFIGURED, refused
+    assert "which cannot be read: Permission denied; correct url" in refused.err
+
+
+def test_a_file_that_came_in_since_is_not_touched(shop: Shop) -> None:
+    file = shop.operator.site.database("store")
+    if shop.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no file")
+    store = shop.opened()
+    try:
+        looked = store.look_at_tables()
+        file.write_bytes(b"")
+        with pytest.raises(Conflict, match="nothing was made"):
+            store.make_tables(looked)
+        assert file.read_bytes() == b""
+    finally:
+        store.close()
 
 
 def test_root_makes_no_file_in_the_folder_of_the_services_user(
