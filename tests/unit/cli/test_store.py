@@ -173,6 +173,18 @@ def test_a_table_of_the_same_name_with_other_columns_is_never_touched(
     assert len(shop.rows("SELECT n FROM orders")) == (columns == "n INTEGER")
 
 
+def test_check_sends_nobody_to_a_command_that_refuses(shop: Shop) -> None:
+    """A table is made by it; a column of one that is there is not."""
+    assert shop("create", "--yes").code == Exit.DONE
+    shop.run("DROP TABLE order_captures", "ALTER TABLE customer_groups DROP COLUMN name")
+    rows = shop.operator("check", "--json").json
+    told = {row["message"].partition(" lacks ")[2]: row["remedy"] for row in rows}
+    assert told["table order_captures"].endswith(": tradesync store create")
+    assert "add it by hand: tradesync store sql prints" in told["column customer_groups.name"]
+    refused = shop("create", "--yes")
+    assert (refused.code, "lacks name" in refused.err) == (Exit.FAILED, True)
+
+
 def test_a_view_of_the_same_name_is_not_taken_for_a_table(shop: Shop) -> None:
     shop.run("CREATE VIEW orders AS SELECT 7 AS n")
     refused = shop("create", "--yes", "--beside-other-tables")
