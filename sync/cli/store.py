@@ -61,12 +61,18 @@ def create(
                 _ask(looked, what, as_json=as_json)
             shop.make_tables(looked)
     if as_json:
-        told = {"database": looked.database, "made": list(looked.missing)}
+        told = {
+            "database": looked.database,
+            "made": list(looked.missing),
+            "indexes_missing": list(looked.indexes),
+        }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif looked.missing:
         click.echo(f"Made {what}: {', '.join(looked.missing)}.\nThen: tradesync check")
     else:
         click.echo("Every table is there; nothing was made.")
+    if not as_json:
+        _tell_indexes(looked)
 
 
 @store.command(epilog="\b\nExample:\n  tradesync store sql > tables.sql")
@@ -111,6 +117,16 @@ def _opened(site: str | None, pipeline: str | None) -> Iterator[MakesTables]:
         yield shop
 
 
+def _tell_indexes(looked: Tables) -> None:
+    """An older release's tables work without, but slower; none of them is altered here."""
+    if looked.indexes:
+        click.echo(
+            "Tables that were there lack indexes, without which it is slower:"
+            f" {', '.join(looked.indexes)}. None is made on a table that is there; tradesync store"
+            " sql prints how."
+        )
+
+
 def _why_not(looked: Tables, *, beside: bool) -> tuple[str, str] | None:
     """Why nothing is made in this database, and the way out."""
     right = "see whether url names the right database"
@@ -144,6 +160,7 @@ def _rehearse(looked: Tables, refused: tuple[str, str] | None, *, as_json: bool)
             "missing": list(looked.missing),
             "statements": list(looked.statements),
             "other_tables": list(looked.foreign),
+            "indexes_missing": list(looked.indexes),
         }
         told |= refusal_record(*refused, code) if refused is not None else {}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -151,6 +168,7 @@ def _rehearse(looked: Tables, refused: tuple[str, str] | None, *, as_json: bool)
         click.echo(_script(looked.statements))
     else:
         click.echo("Every table is there; nothing would be made.")
+        _tell_indexes(looked)
     if refused is not None:
         click.echo(f"tradesync: {refused[0]}; {refused[1]}", err=True)
     raise click.exceptions.Exit(code)

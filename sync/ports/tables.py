@@ -19,7 +19,8 @@ class Tables:
     ``missing`` are the store's tables that are not there, ``statements`` the SQL that makes
     just these. ``foreign`` are tables and views that are none of the store's, in any schema
     of the database; ``others`` says what has a name that the store needs and is something
-    else: such a database is never touched.
+    else: such a database is never touched. ``indexes`` are those that tables which are there
+    lack: they are told, and not made.
     """
 
     database: str
@@ -27,6 +28,7 @@ class Tables:
     statements: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
     new: bool = False
 
 

@@ -133,6 +133,12 @@ def _looked_at(connection: Connection, database: str) -> Tables:
             *_something_else(connection, kinds),
             *_taken(missing, kinds, types, connection.dialect),
         ],
+        indexes=sorted(
+            str(index.name)
+            for table in schema.metadata.sorted_tables
+            for index in table.indexes
+            if table.name in kinds and str(index.name) not in kinds
+        ),
     )
 
 
@@ -143,6 +149,7 @@ def _planned(
     *,
     foreign: Iterable[str] = (),
     others: Iterable[str] = (),
+    indexes: Iterable[str] = (),
     new: bool = False,
 ) -> Tables:
     return Tables(
@@ -151,6 +158,7 @@ def _planned(
         tuple(statements(missing, dialect)),
         tuple(foreign),
         tuple(others),
+        tuple(indexes),
         new,
     )
 

@@ -232,6 +232,21 @@ def test_an_older_store_gets_the_tables_that_it_lacks_and_keeps_all_it_has(shop:
     assert shop.rows("SELECT code, name FROM customer_groups") == [("A", "First")]
 
 
+def test_indexes_that_an_older_store_lacks_are_told_and_not_made(shop: Shop) -> None:
+    assert shop("create", "--yes").code == Exit.DONE
+    shop.run("DROP INDEX invoices_by_number", "DROP TABLE order_captures")
+    made = shop("create", "--yes")
+    assert made.code == Exit.DONE, made
+    assert "lack indexes, without which it is slower: invoices_by_number." in made.out
+    assert "invoices_by_number" not in {
+        each["name"] for each in inspect(shop.engine).get_indexes("invoices")
+    }
+    again = shop("create", "--dry-run").out
+    assert again.startswith("Every table is there; nothing would be made.\nTables that were there")
+    for words in ((), ("--dry-run",)):
+        assert shop("create", "--json", *words).json["indexes_missing"] == ["invoices_by_number"]
+
+
 def test_what_came_in_since_it_was_looked_at_stops_it(shop: Shop) -> None:
     store = shop.opened()
     try:
