@@ -63,12 +63,14 @@ def create(
     if as_json:
         told = {
             "database": looked.database,
+            "place": looked.place,
             "made": list(looked.missing),
             "indexes_missing": list(looked.indexes),
         }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif looked.missing:
-        click.echo(f"Made {what}: {', '.join(looked.missing)}.\nThen: tradesync check")
+        made = ", ".join(looked.missing)
+        click.echo(f"Made {what}, {looked.place}: {made}.\nThen: tradesync check")
     else:
         click.echo("Every table is there; nothing was made.")
     if not as_json:
@@ -98,7 +100,7 @@ def _ask(looked: Tables, what: str, *, as_json: bool) -> None:
             f"{what} would be made, and here nobody can be asked: add --yes, or look with"
             " --dry-run."
         )
-    click.echo(f"{looked.database} lacks {', '.join(looked.missing)}.")
+    click.echo(f"{looked.database}, {looked.place}, lacks {', '.join(looked.missing)}.")
     click.confirm(f"Make {what}?", abort=True)
 
 
@@ -129,17 +131,18 @@ def _tell_indexes(looked: Tables) -> None:
 
 def _why_not(looked: Tables, *, beside: bool) -> tuple[str, str] | None:
     """Why nothing is made in this database, and the way out."""
+    here = f"{looked.database}, {looked.place},"
     right = "see whether url names the right database"
     if looked.others:
         why = (
-            f"{looked.database} holds something else under a name that the store needs, and"
+            f"{here} holds something else under a name that the store needs, and"
             f" nothing is ever altered: {_some(looked.others)}"
         )
         print_it = "tradesync store sql prints how the tables are to be"
         return why, f"{right}; if it does, put that right by hand ({print_it})"
     if looked.missing and looked.foreign and not beside:
         why = (
-            f"{looked.database} holds {counted(len(looked.foreign), 'table')} that the store knows"
+            f"{here} holds {counted(len(looked.foreign), 'table')} that the store knows"
             f" nothing of: {_some(looked.foreign)}"
         )
         return why, f"{right}; if the store is to live there, add {BESIDE}"
@@ -157,6 +160,7 @@ def _rehearse(looked: Tables, refused: tuple[str, str] | None, *, as_json: bool)
     if as_json:
         told: dict[str, Any] = {
             "database": looked.database,
+            "place": looked.place,
             "missing": list(looked.missing),
             "statements": list(looked.statements),
             "other_tables": list(looked.foreign),

@@ -20,6 +20,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from sync.errors import Conflict, Misconfigured, TryLater
 from sync.kit.database_files import misplaced
+from sync.kit.engines import address_of
 from sync.ports.tables import Tables
 from sync.stores.embedded import schema
 from sync.stores.embedded.engine import reading_engine, writing_engine
@@ -58,13 +59,14 @@ def look(url: URL, database: str) -> Tables:
     if file is not None and _is_new(file, database):
         _refuse_folder(file)
         dialect = url.get_dialect()()
-        return _planned(database, schema.metadata.sorted_tables, dialect, new=True)
+        tables = schema.metadata.sorted_tables
+        return _planned(database, _place(url), tables, dialect, new=True)
     if file is not None:
         _refuse_misplaced(file, database)
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
-            return _looked_at(connection, database)
+            return _looked_at(connection, database, url)
     finally:
         engine.dispose()
 
@@ -85,8 +87,9 @@ def make(url: URL, looked: Tables) -> None:
     engine = writing_engine(url)
     try:
         with engine.begin() as connection:
-            now = _looked_at(connection, looked.database)
-            if (now.missing, now.foreign, now.others) != (
+            now = _looked_at(connection, looked.database, url)
+            if (now.place, now.missing, now.foreign, now.others) != (
+                looked.place,
                 looked.missing,
                 looked.foreign,
                 looked.others,
@@ -104,7 +107,16 @@ def _another(looked: Tables) -> Conflict:
     )
 
 
-def _looked_at(connection: Connection, database: str) -> Tables:
+def _place(url: URL, here: str = "") -> str:
+    """Where it is, so that a person sees whether it is the right one; no login, no secret."""
+    file = _file_of(url)
+    if file is not None:
+        return f"the file {file}"
+    at = address_of(url) or "the address in url"
+    return f"schema {here} of database {url.database or 'that url names'} at {at}"
+
+
+def _looked_at(connection: Connection, database: str, url: URL) -> Tables:
     here = ""
     if connection.dialect.name == "postgresql":
         here = connection.scalar(text("SELECT current_schema()")) or ""
@@ -126,6 +138,7 @@ def _looked_at(connection: Connection, database: str) -> Tables:
     missing = [each for each in schema.metadata.sorted_tables if each.name not in kinds]
     return _planned(
         database,
+        _place(url, here),
         missing,
         connection.dialect,
         foreign=foreign,
@@ -144,6 +157,7 @@ def _looked_at(connection: Connection, database: str) -> Tables:
 
 def _planned(
     database: str,
+    place: str,
     missing: Collection[Table],
     dialect: Dialect,
     *,
@@ -154,6 +168,7 @@ def _planned(
 ) -> Tables:
     return Tables(
         database,
+        place,
         tuple(each.name for each in missing),
         tuple(statements(missing, dialect)),
         tuple(foreign),

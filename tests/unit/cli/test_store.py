@@ -269,7 +269,12 @@ class Terminal(io.BytesIO):
 @pytest.mark.parametrize("answer", [b"n\n", b"y\n"])
 def test_a_person_is_told_what_would_be_made_and_asked(shop: Shop, answer: bytes) -> None:
     words = ["store", "create", "--site", str(shop.operator.site.root)]
+    place = f"the file {shop.operator.site.database('store')}"
+    if shop.engine.dialect.name == "postgresql":
+        place = f"schema public of database {shop.engine.url.database} at "
     said = CliRunner().invoke(main, words, input=Terminal(answer))
+    assert f"the database of store sample, {place}" in said.output
+    assert "postgres@" not in said.output, "nor who logs in"
     assert f"Make {len(OURS)} tables in the database of store" in said.output
     assert "order_captures" in said.output
     assert (said.exit_code == Exit.DONE) is (answer == b"y\n")
