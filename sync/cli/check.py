@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sync.ports.erp import Erp, Finding
     from sync.ports.files import HoldsFiles
     from sync.ports.store import Store
+    from sync.settings import Settings
 
 
 EVERYTHING, MAPPINGS = "all", "mappings"
@@ -79,7 +80,7 @@ def check(
         wanted = [installation.pipeline(pipeline)] if pipeline else installation.pipelines.values()
         with terminal_progress(enabled=not as_json) as progress:
             for line in wanted:
-                for where, finding in _findings(line, progress):
+                for where, finding in _findings(line, settings, progress):
                     records.append(_record(f"{line.name}: {where}", finding))
     # What is to be done stands last, where it is seen.
     records.sort(key=lambda record: _SEVERITY.index(str(record["level"])))
@@ -106,7 +107,7 @@ def check(
 _SEVERITY = ("ok", "warning", "error")
 
 
-def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
+def _findings(line: Pipeline, settings: Settings, progress: Progress) -> list[tuple[str, Finding]]:
     from sync.flows.calendars import calendar_findings
     from sync.flows.serving import serving_findings
 
@@ -124,7 +125,7 @@ def _findings(line: Pipeline, progress: Progress) -> list[tuple[str, Finding]]:
     found.extend(("store", each) for each in calendars)
     found.extend(("erp", each) for each in _feeds(line, found))
     found.extend(("files", each) for each in _papers(line))
-    found.extend(("files", each) for each in _uploads(line))
+    found.extend(("files", each) for each in _uploads(line, settings))
     if line.settings.orders.pass_on_cancellations:
         found.append(("erp", _cancels(line)))
     found.extend(_settling(line))
@@ -157,14 +158,34 @@ def _papers(line: Pipeline) -> list[Finding]:
     return place_findings(line.erp, line.files)
 
 
-def _uploads(line: Pipeline) -> list[Finding]:
-    """Whether anybody looks at what applicants hand in, where the store has any."""
+def _uploads(line: Pipeline, settings: Settings) -> list[Finding]:
+    """Whether anybody looks at what applicants hand in, where the store has any.
+
+    Two stores may have an application of one key: in one folder each could name what the
+    other has.
+    """
     from sync.ports.store import ReadsRegistrations
 
-    if isinstance(line.store, ReadsRegistrations) and line.uploads is None:
+    if not isinstance(line.store, ReadsRegistrations):
+        return []
+    mine = line.settings
+    if mine.uploads is None:
         told = "what applicants hand in is not looked at: a file counts as what it is said to be"
         return [_ok("uploads", f"{told} (uploads in the settings names where the files lie)")]
-    return []
+    same = (mine.uploads.name, mine.uploads_folder)
+    return [
+        _warning(
+            "uploads_folder",
+            f"is that of pipeline {name} too: an application that has the key of one there could"
+            " name its files",
+            f"Give each a folder of its own: uploads_folder = "
+            f'"{mine.name}/{mine.uploads_folder}", where the shop writes them so.',
+        )
+        for name, other in sorted(settings.pipelines.items())
+        if name != mine.name
+        and other.uploads is not None
+        and (other.uploads.name, other.uploads_folder) == same
+    ]
 
 
 def _feeds(line: Pipeline, told: Told) -> list[Finding]:

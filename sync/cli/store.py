@@ -61,12 +61,20 @@ def create(
                 _ask(looked, what, as_json=as_json)
             shop.make_tables(looked)
     if as_json:
-        told = {"database": looked.database, "made": list(looked.missing)}
+        told = {
+            "database": looked.database,
+            "place": looked.place,
+            "made": list(looked.missing),
+            "indexes_missing": list(looked.indexes),
+        }
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif looked.missing:
-        click.echo(f"Made {what}: {', '.join(looked.missing)}.\nThen: tradesync check")
+        made = ", ".join(looked.missing)
+        click.echo(f"Made {what}, {looked.place}: {made}.\nThen: tradesync check")
     else:
         click.echo("Every table is there; nothing was made.")
+    if not as_json:
+        _tell_indexes(looked)
 
 
 @store.command(epilog="\b\nExample:\n  tradesync store sql > tables.sql")
@@ -92,7 +100,7 @@ def _ask(looked: Tables, what: str, *, as_json: bool) -> None:
             f"{what} would be made, and here nobody can be asked: add --yes, or look with"
             " --dry-run."
         )
-    click.echo(f"{looked.database} lacks {', '.join(looked.missing)}.")
+    click.echo(f"{looked.database}, {looked.place}, lacks {', '.join(looked.missing)}.")
     click.confirm(f"Make {what}?", abort=True)
 
 
@@ -111,19 +119,30 @@ def _opened(site: str | None, pipeline: str | None) -> Iterator[MakesTables]:
         yield shop
 
 
+def _tell_indexes(looked: Tables) -> None:
+    """An older release's tables work without, but slower; none of them is altered here."""
+    if looked.indexes:
+        click.echo(
+            "Tables that were there lack indexes, without which it is slower:"
+            f" {', '.join(looked.indexes)}. None is made on a table that is there; tradesync store"
+            " sql prints how."
+        )
+
+
 def _why_not(looked: Tables, *, beside: bool) -> tuple[str, str] | None:
     """Why nothing is made in this database, and the way out."""
+    here = f"{looked.database}, {looked.place},"
     right = "see whether url names the right database"
     if looked.others:
         why = (
-            f"{looked.database} holds something else under a name that the store needs, and"
+            f"{here} holds something else under a name that the store needs, and"
             f" nothing is ever altered: {_some(looked.others)}"
         )
         print_it = "tradesync store sql prints how the tables are to be"
         return why, f"{right}; if it does, put that right by hand ({print_it})"
     if looked.missing and looked.foreign and not beside:
         why = (
-            f"{looked.database} holds {counted(len(looked.foreign), 'table')} that the store knows"
+            f"{here} holds {counted(len(looked.foreign), 'table')} that the store knows"
             f" nothing of: {_some(looked.foreign)}"
         )
         return why, f"{right}; if the store is to live there, add {BESIDE}"
@@ -141,9 +160,11 @@ def _rehearse(looked: Tables, refused: tuple[str, str] | None, *, as_json: bool)
     if as_json:
         told: dict[str, Any] = {
             "database": looked.database,
+            "place": looked.place,
             "missing": list(looked.missing),
             "statements": list(looked.statements),
             "other_tables": list(looked.foreign),
+            "indexes_missing": list(looked.indexes),
         }
         told |= refusal_record(*refused, code) if refused is not None else {}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -151,6 +172,7 @@ def _rehearse(looked: Tables, refused: tuple[str, str] | None, *, as_json: bool)
         click.echo(_script(looked.statements))
     else:
         click.echo("Every table is there; nothing would be made.")
+        _tell_indexes(looked)
     if refused is not None:
         click.echo(f"tradesync: {refused[0]}; {refused[1]}", err=True)
     raise click.exceptions.Exit(code)

@@ -15,18 +15,22 @@ from typing import Protocol, runtime_checkable
 class Tables:
     """What is in the database, as far as it matters, and what making the tables comes to.
 
-    ``database`` names it for people, and ``new`` says that it is a file yet to be made.
+    ``database`` names it for people, ``place`` says where it is and in which schema, and
+    ``new`` that it is a file yet to be made.
     ``missing`` are the store's tables that are not there, ``statements`` the SQL that makes
     just these. ``foreign`` are tables and views that are none of the store's, in any schema
     of the database; ``others`` says what has a name that the store needs and is something
-    else: such a database is never touched.
+    else: such a database is never touched. ``indexes`` are those that tables which are there
+    lack: they are told, and not made.
     """
 
     database: str
+    place: str
     missing: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
     new: bool = False
 
 

@@ -82,6 +82,11 @@ def own_folder(value: str) -> str:
         )
     if not after.endswith("/"):
         refuse("is no folder", f"end it with a slash: {OWN_FOLDER}")
+    if "\\" in value or any(set(part) <= {"."} for part in value[:-1].split("/")):
+        refuse(
+            "leads out of the place of the files",
+            f"write it from there on, without a slash before it, such as {OWN_FOLDER}",
+        )
     return value
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sync.sample.applications import NEW_COMPANY
 from tests.bad_inputs.catalogue import LAUGHS
 from tests.system.daemon import Daemon
 from tests.system.site import SampleSite
@@ -199,4 +200,36 @@ def test_a_version_that_was_put_back_is_in_force_within_seconds(site: SampleSite
         assert [each["version"] for each in listed] == [first, second, first]
         assert [each["reason"] for each in listed] == ["moved by mistake", None, None]
         assert told(site)["mapping_refused"] == []
+        assert daemon.end() == 0
+
+
+@pytest.mark.rule("VE-9", "MI-1", "OP-1")
+def test_an_approval_that_the_daemon_carries_through_is_mirrored_without_anybody_asking(
+    site: SampleSite,
+) -> None:
+    """Its own edit is in force at once; what follows from it is not thereby forgotten."""
+    site.schedule(order_status=3600, accounts=3600)
+    site.service(mapping_poll_s=0.1)
+    shop, new = site.database("store"), NEW_COMPANY.value
+
+    def shown(table: str) -> list[Any]:
+        query = f"SELECT customer_id FROM {table} WHERE organisation = 'org-{new}'"
+        return site.rows(shop, query)
+
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        before = site.mapping_version()
+        assert site.tradesync("resync", "registrations").code == 0
+        words = ("approve", new, "--create", "--reason", "checked")
+        assert site.tradesync("registrations", *words).code == 0
+        assert site.tradesync("resync", "registrations").code == 0
+        [(status,)] = site.rows(
+            shop, f"SELECT status FROM organisations WHERE organisation = 'org-{new}'"
+        )
+        assert status == 9, "by one run"
+        now = daemon.wait_for("mapping.in_force")
+        assert now["version"] == site.mapping_version() != before
+        daemon.wait_until(
+            "the account is shown", lambda: shown("account_organisations") == [("W00001",)]
+        )
         assert daemon.end() == 0

@@ -82,19 +82,24 @@ def findings(engine: Engine, database: str, file: Path | None = None) -> list[Fi
     if not missing:
         return [Finding("store schema", FindingLevel.OK, f"{database} has every table")]
     return [
-        Finding("store schema", FindingLevel.ERROR, f"{database} lacks {what}", CREATE)
-        for what in missing
+        Finding("store schema", FindingLevel.ERROR, f"{database} lacks {what}", remedy)
+        for what, remedy in missing
     ]
 
 
-def _missing(engine: Engine) -> Iterator[str]:
+_ADD = "correct url, or add it by hand: tradesync store sql prints how the tables are to be"
+"""No command alters a table that is there."""
+
+
+def _missing(engine: Engine) -> Iterator[tuple[str, str]]:
+    """What is not there, with the way out."""
     with engine.connect() as connection:
         inspector = inspect(connection)
         tables = set(inspector.get_table_names())
         for table in schema.metadata.sorted_tables:
             if table.name not in tables:
-                yield f"table {table.name}"
+                yield f"table {table.name}", CREATE
                 continue
             columns = {column["name"] for column in inspector.get_columns(table.name)}
             lacking = [column.name for column in table.columns if column.name not in columns]
-            yield from (f"column {table.name}.{name}" for name in lacking)
+            yield from ((f"column {table.name}.{name}", _ADD) for name in lacking)

@@ -18,8 +18,9 @@ from sqlalchemy import URL, Connection, Table, inspect, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from sync.errors import Conflict, Misconfigured
+from sync.errors import Conflict, Misconfigured, TryLater
 from sync.kit.database_files import misplaced
+from sync.kit.engines import address_of
 from sync.ports.tables import Tables
 from sync.stores.embedded import schema
 from sync.stores.embedded.engine import reading_engine, writing_engine
@@ -31,7 +32,14 @@ SELECT n.nspname, c.relname,
             WHEN c.relkind IN ('v', 'm') THEN 'view' ELSE 'index' END
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-   AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I', 'S', 'c')"""
+   AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I', 'S', 'c')
+ UNION ALL
+SELECT n.nspname, t.typname, 'type'
+  FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+ WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+   AND t.typtype <> 'c' AND t.typcategory <> 'A'"""
+"""Each table has a type of its name, so that a domain, say, stands in its way; for an array
+the server finds another name."""
 
 
 def statements(tables: Iterable[Table], dialect: Dialect) -> Iterator[str]:
@@ -43,19 +51,22 @@ def statements(tables: Iterable[Table], dialect: Dialect) -> Iterator[str]:
 
 
 def look(url: URL, database: str) -> Tables:
-    """What is in the database; its file is not made. Raises what the driver raises, too."""
+    """What is in the database; its file is not made.
+
+    Raises Misconfigured, TryLater, and what the driver raises.
+    """
     file = _file_of(url)
-    if file is not None and not file.exists():
+    if file is not None and _is_new(file, database):
         _refuse_folder(file)
         dialect = url.get_dialect()()
-        return _planned(database, schema.metadata.sorted_tables, dialect, new=True)
-    wrong = misplaced("url", file) if file is not None else None
-    if wrong is not None:
-        raise Misconfigured(f"{database}: {wrong}; correct url")
+        tables = schema.metadata.sorted_tables
+        return _planned(database, _place(url), tables, dialect, new=True)
+    if file is not None:
+        _refuse_misplaced(file, database)
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
-            return _looked_at(connection, database)
+            return _looked_at(connection, database, url)
     finally:
         engine.dispose()
 
@@ -66,16 +77,19 @@ def make(url: URL, looked: Tables) -> None:
     if file is not None:
         _refuse_root(file)
     if file is not None and looked.new:
-        if file.exists():
-            raise _another(looked)
+        try:
+            file.touch(0o644, exist_ok=False)
+        except FileExistsError:
+            raise _another(looked) from None
         with closing(sqlite3.connect(file)) as connection:
             # Kept in the file: from now on nobody who reads holds up a writer.
             connection.execute("PRAGMA journal_mode = WAL")
     engine = writing_engine(url)
     try:
         with engine.begin() as connection:
-            now = _looked_at(connection, looked.database)
-            if (now.missing, now.foreign, now.others) != (
+            now = _looked_at(connection, looked.database, url)
+            if (now.place, now.missing, now.foreign, now.others) != (
+                looked.place,
                 looked.missing,
                 looked.foreign,
                 looked.others,
@@ -93,7 +107,16 @@ def _another(looked: Tables) -> Conflict:
     )
 
 
-def _looked_at(connection: Connection, database: str) -> Tables:
+def _place(url: URL, here: str = "") -> str:
+    """Where it is, so that a person sees whether it is the right one; no login, no secret."""
+    file = _file_of(url)
+    if file is not None:
+        return f"the file {file}"
+    at = address_of(url) or "the address in url"
+    return f"schema {here} of database {url.database or 'that url names'} at {at}"
+
+
+def _looked_at(connection: Connection, database: str, url: URL) -> Tables:
     here = ""
     if connection.dialect.name == "postgresql":
         here = connection.scalar(text("SELECT current_schema()")) or ""
@@ -104,7 +127,8 @@ def _looked_at(connection: Connection, database: str) -> Tables:
             )
     query = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
     found = [(str(row[0]), str(row[1]), str(row[2])) for row in connection.execute(text(query))]
-    kinds = {name: kind for where, name, kind in found if where == here}
+    kinds = {name: kind for where, name, kind in found if where == here and kind != "type"}
+    types = {name for where, name, kind in found if where == here and kind == "type"}
     ours = schema.metadata.tables
     foreign = sorted(
         name if where == here else f"{where}.{name}"
@@ -114,28 +138,42 @@ def _looked_at(connection: Connection, database: str) -> Tables:
     missing = [each for each in schema.metadata.sorted_tables if each.name not in kinds]
     return _planned(
         database,
+        _place(url, here),
         missing,
         connection.dialect,
         foreign=foreign,
-        others=[*_something_else(connection, kinds), *_taken(missing, kinds, connection)],
+        others=[
+            *_something_else(connection, kinds),
+            *_taken(missing, kinds, types, connection.dialect),
+        ],
+        indexes=sorted(
+            str(index.name)
+            for table in schema.metadata.sorted_tables
+            for index in table.indexes
+            if table.name in kinds and str(index.name) not in kinds
+        ),
     )
 
 
 def _planned(
     database: str,
+    place: str,
     missing: Collection[Table],
     dialect: Dialect,
     *,
     foreign: Iterable[str] = (),
     others: Iterable[str] = (),
+    indexes: Iterable[str] = (),
     new: bool = False,
 ) -> Tables:
     return Tables(
         database,
+        place,
         tuple(each.name for each in missing),
         tuple(statements(missing, dialect)),
         tuple(foreign),
         tuple(others),
+        tuple(indexes),
         new,
     )
 
@@ -162,24 +200,51 @@ _TOLD = 4
 
 
 def _taken(
-    missing: Iterable[Table], kinds: Mapping[str, str], connection: Connection
+    missing: Iterable[Table], kinds: Collection[str], types: Collection[str], dialect: Dialect
 ) -> Iterator[str]:
     """Names that the missing tables and their indexes need, and that are something else's."""
-    alike: dict[str, str] = {}
-    if connection.dialect.name == "sqlite":  # which takes Orders and orders for the same
-        alike = {name.casefold(): name for name in kinds}
+    # SQLite takes Orders and orders for the same.
+    spelled = str.casefold if dialect.name == "sqlite" else str
+    held = {spelled(name): name for name in kinds}
     for table in missing:
-        if table.name.casefold() in alike:
-            yield f"{alike[table.name.casefold()]} differs from {table.name} by its letters only"
+        if spelled(table.name) in held:
+            yield f"{held[spelled(table.name)]} differs from {table.name} by its letters only"
+        if table.name in types:
+            yield f"{table.name} is a type"
         yield from (
-            f"{index.name} is there already"
-            for index in sorted(table.indexes, key=lambda each: str(each.name))
-            if str(index.name) in kinds
+            f"{held[spelled(name)]} is there already"
+            for name in sorted(str(index.name) for index in table.indexes)
+            if spelled(name) in held
         )
 
 
 def _file_of(url: URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def _is_new(file: Path, database: str) -> bool:
+    """Whether nothing is there, not even a link that leads nowhere.
+
+    Raises Misconfigured, TryLater where that cannot be seen: it is not taken for nothing.
+    """
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        _refuse_misplaced(file, database)
+        raise TryLater(f"{database}: {file} cannot be looked at now: {error.strerror}") from error
+    return False
+
+
+def _refuse_misplaced(file: Path, database: str) -> None:
+    wrong = misplaced("url", file)
+    if wrong is None:
+        return
+    way_out = "correct url"
+    if not os.access(file, os.R_OK):
+        way_out += ", or run the command as the user whom the service runs as"
+    raise Misconfigured(f"{database}: {wrong}; {way_out}")
 
 
 def _refuse_folder(file: Path) -> None:

@@ -80,7 +80,8 @@ def translate(
     if failure is Failure.MISSING:
         return Misconfigured(
             f"{database} is not as its schema says: {read.text} ({read.code}). Either url names"
-            f" another database or its schema is older than this service: {CREATE}"
+            " another database or its schema is older than this service: tradesync check names"
+            " what is missing, and the way out"
         )
     if failure is Failure.DAMAGED:
         return Misconfigured(

@@ -228,6 +228,31 @@ def test_staff_see_what_a_file_claims_to_be_and_what_it_is(site: Operator) -> No
     assert "forms" in status
 
 
+@pytest.mark.rule("TL-5", "OP-8")
+@pytest.mark.parametrize("folder", [None, "second/{application}/"])
+def test_two_stores_whose_applicants_share_a_folder_are_told(
+    site: Operator, folder: str | None
+) -> None:
+    """Each may have an application 1042, and what lies in its folder is of one of them."""
+    upload(site, b"")
+    settings = site.site.settings
+    text = settings.read_text(encoding="utf-8")
+    text += '\n[systems.second]\nkind = "store"\nadapter = "embedded"\n'
+    text += 'options = { store_id = "second", url = "sqlite:///var/second.sqlite" }\n'
+    text += '[pipelines.second]\nerp = "erp"\nstore = "second"\nuploads = "forms"\n'
+    text += f'uploads_folder = "{folder}"\n' if folder else ""
+    settings.write_text(text, encoding="utf-8")
+    said = site("check", "--json")
+    told = {each["where"]: each for each in said.json if each["subject"] == "uploads_folder"}
+    if folder:
+        assert told == {}
+        return
+    assert set(told) == {"main: files", "second: files"}
+    assert "is that of pipeline second too" in told["main: files"]["message"]
+    assert told["second: files"]["level"] == "warning"
+    assert 'uploads_folder = "second/{application}/"' in told["second: files"]["remedy"]
+
+
 def test_what_a_stranger_typed_moves_no_cursor(site: Operator) -> None:
     store = site.site.database("store")
     typed = "Bluebell\x1b[2J\u202eBrewing"

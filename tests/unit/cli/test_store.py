@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,11 +173,49 @@ def test_a_table_of_the_same_name_with_other_columns_is_never_touched(
     assert len(shop.rows("SELECT n FROM orders")) == (columns == "n INTEGER")
 
 
+def test_check_sends_nobody_to_a_command_that_refuses(shop: Shop) -> None:
+    """A table is made by it; a column of one that is there is not."""
+    assert shop("create", "--yes").code == Exit.DONE
+    shop.run("DROP TABLE order_captures", "ALTER TABLE customer_groups DROP COLUMN name")
+    rows = shop.operator("check", "--json").json
+    told = {row["message"].partition(" lacks ")[2]: row["remedy"] for row in rows}
+    assert told["table order_captures"].endswith(": tradesync store create")
+    assert "add it by hand: tradesync store sql prints" in told["column customer_groups.name"]
+    refused = shop("create", "--yes")
+    assert (refused.code, "lacks name" in refused.err) == (Exit.FAILED, True)
+
+
 def test_a_view_of_the_same_name_is_not_taken_for_a_table(shop: Shop) -> None:
     shop.run("CREATE VIEW orders AS SELECT 7 AS n")
     refused = shop("create", "--yes", "--beside-other-tables")
     assert (refused.code, "orders is no table" in refused.err) == (Exit.FAILED, True)
     assert shop.tables() == set()
+
+
+def test_a_type_of_the_same_name_is_told(shop: Shop) -> None:
+    """On PostgreSQL a table brings a type of its name, so that no table can be made."""
+    if shop.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no types that people make")
+    shop.run("CREATE DOMAIN orders AS integer", "CREATE DOMAIN postcode AS text")
+    for words in (("--yes",), ("--dry-run",)):
+        refused = shop("create", *words)
+        assert refused.code == Exit.FAILED, refused
+        assert "nothing is ever altered: orders is a type; see whether" in refused.err
+    assert shop.tables() == set()
+    shop.run("DROP DOMAIN orders")
+    assert shop("create", "--yes").code == Exit.DONE, "no type stands beside tables"
+
+
+def test_a_name_that_differs_by_its_letters_only_is_taken_where_the_database_says_so(
+    shop: Shop,
+) -> None:
+    shop.run("CREATE TABLE somebodys (n INTEGER)", 'CREATE INDEX "ORDERS_BY_USER" ON somebodys (n)')
+    made = shop("create", "--yes", "--beside-other-tables")
+    if shop.engine.dialect.name == "sqlite":
+        assert (made.code, "ORDERS_BY_USER is there already" in made.err) == (Exit.FAILED, True)
+        assert shop.tables() == {"somebodys"}
+    else:
+        assert made.code == Exit.DONE, made
 
 
 def test_an_older_store_gets_the_tables_that_it_lacks_and_keeps_all_it_has(shop: Shop) -> None:
@@ -191,6 +230,21 @@ def test_an_older_store_gets_the_tables_that_it_lacks_and_keeps_all_it_has(shop:
     assert sorted(made) == sorted(LATER)
     assert shop.tables() == OURS
     assert shop.rows("SELECT code, name FROM customer_groups") == [("A", "First")]
+
+
+def test_indexes_that_an_older_store_lacks_are_told_and_not_made(shop: Shop) -> None:
+    assert shop("create", "--yes").code == Exit.DONE
+    shop.run("DROP INDEX invoices_by_number", "DROP TABLE order_captures")
+    made = shop("create", "--yes")
+    assert made.code == Exit.DONE, made
+    assert "lack indexes, without which it is slower: invoices_by_number." in made.out
+    assert "invoices_by_number" not in {
+        each["name"] for each in inspect(shop.engine).get_indexes("invoices")
+    }
+    again = shop("create", "--dry-run").out
+    assert again.startswith("Every table is there; nothing would be made.\nTables that were there")
+    for words in ((), ("--dry-run",)):
+        assert shop("create", "--json", *words).json["indexes_missing"] == ["invoices_by_number"]
 
 
 def test_what_came_in_since_it_was_looked_at_stops_it(shop: Shop) -> None:
@@ -215,7 +269,12 @@ class Terminal(io.BytesIO):
 @pytest.mark.parametrize("answer", [b"n\n", b"y\n"])
 def test_a_person_is_told_what_would_be_made_and_asked(shop: Shop, answer: bytes) -> None:
     words = ["store", "create", "--site", str(shop.operator.site.root)]
+    place = f"the file {shop.operator.site.database('store')}"
+    if shop.engine.dialect.name == "postgresql":
+        place = f"schema public of database {shop.engine.url.database} at "
     said = CliRunner().invoke(main, words, input=Terminal(answer))
+    assert f"the database of store sample, {place}" in said.output
+    assert "postgres@" not in said.output, "nor who logs in"
     assert f"Make {len(OURS)} tables in the database of store" in said.output
     assert "order_captures" in said.output
     assert (said.exit_code == Exit.DONE) is (answer == b"y\n")
@@ -231,6 +290,63 @@ def test_a_folder_that_is_not_there_is_not_made(fresh: Operator) -> None:
     assert f"there is no such folder as {fresh.site.root / 'mnt' / 'shop'}" in refused.err
     assert not (fresh.site.root / "mnt").exists()
     assert file.exists()
+
+
+@pytest.mark.parametrize("place", ["loop", "nowhere", "too long"])
+@pytest.mark.parametrize("words", [("--yes",), ("--dry-run",)])
+def test_a_place_that_cannot_be_looked_at_is_not_taken_for_an_empty_one(
+    fresh: Operator, place: str, words: tuple[str, ...]
+) -> None:
+    file = fresh.site.database("store")
+    file.unlink()
+    if place == "too long":
+        settings = fresh.site.settings
+        settings.write_text(settings.read_text().replace("sample/store.sq", f"{'s' * 300}.sq"))
+    else:
+        file.symlink_to(file if place == "loop" else file.parent / "mnt" / "store.sqlite")
+    before = files(fresh.site)
+    refused = fresh("store", "create", *words)
+    assert refused.code == Exit.MISCONFIGURED, refused
+    assert "cannot be read" in refused.err or "there is no such file" in refused.err
+    assert "or run the command as the user whom the service runs as" in refused.err
+    assert files(fresh.site) == before
+
+
+def test_a_folder_that_this_user_may_not_enter_is_told(
+    fresh: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator who is not the service's user; root, as whom tests run, may enter all."""
+    file = fresh.site.database("store")
+    status = os.lstat, os.stat
+
+    def closed(which: int) -> Callable[..., os.stat_result]:
+        def look(path: Any, *args: Any, **options: Any) -> os.stat_result:
+            if str(path) == str(file):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return status[which](path, *args, **options)
+
+        return look
+
+    monkeypatch.setattr(os, "lstat", closed(0))
+    monkeypatch.setattr(os, "stat", closed(1))
+    refused = fresh("store", "create", "--dry-run")
+    assert refused.code == Exit.MISCONFIGURED, refused
+    assert "which cannot be read: Permission denied; correct url" in refused.err
+
+
+def test_a_file_that_came_in_since_is_not_touched(shop: Shop) -> None:
+    file = shop.operator.site.database("store")
+    if shop.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no file")
+    store = shop.opened()
+    try:
+        looked = store.look_at_tables()
+        file.write_bytes(b"")
+        with pytest.raises(Conflict, match="nothing was made"):
+            store.make_tables(looked)
+        assert file.read_bytes() == b""
+    finally:
+        store.close()
 
 
 def test_root_makes_no_file_in_the_folder_of_the_services_user(

@@ -156,6 +156,10 @@ class TestPipelines:
             ("{user}/{application}/", "does not say once which application it is of"),
             ("forms/{application}", "is no folder"),
             ("forms/{application}-", "is no folder"),
+            ("/{application}/", "leads out of the place of the files"),
+            ("forms//{application}/", "leads out of the place of the files"),
+            ("forms/../{application}/", "leads out of the place of the files"),
+            ("forms\\\\{application}/", "leads out of the place of the files"),
         ],
     )
     def test_a_folder_of_applicants_that_several_share_is_refused(
