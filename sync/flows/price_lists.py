@@ -32,7 +32,7 @@ from sync.ports.store import ListLimits, PriceRows
 
 if TYPE_CHECKING:
     from sync.columnar.vectors import Vector
-    from sync.domain.pricing import PriceLevel
+    from sync.domain.pricing import Audience, PriceLevel
     from sync.planning.price_sharing import Change, Content, Facts, SharingPlan
 
 log = structlog.get_logger()
@@ -129,6 +129,15 @@ class ListSharing:
             list_rows=lambda list_id: run.retrying(self.store.shown_list_rows, list_id),
             own_rows=lambda list_id, items: run.retrying(self.store.shown_own_rows, list_id, items),
             keep=spool.keep_rows,
+            mixed=self._mixed(),
+        )
+
+    def _mixed(self) -> Collection[Audience]:
+        run, spool = self._run, self._run.spool
+        several = Counter(audience for audience, _ in {*run.shown, *spool.outstanding})
+        by_row = spool.outstanding.keys() - {partition for partition, _ in spool.deltas}
+        return {audience for audience, _ in by_row}.union(
+            audience for audience, partitions in several.items() if partitions > 1
         )
 
     def _change(self, kept: KeptDelta) -> Change:
@@ -287,10 +296,11 @@ class ListWriting:
             self._call.drop.append(list_id)
             self._call.entries += 1
         for partition in plan.leaves:
-            self._room(1)
+            entries = min(1 + plan.copied.get(partition, 0), self._most)
+            self._room(entries)
             yield
             self._call.leave.append(partition)
-            self._call.entries += 1
+            self._call.entries += entries
         for partition, rows in plan.own.items():
             yield from self._own_rows(_put_own, partition, rows.pins, pins=True)
 

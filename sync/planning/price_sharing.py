@@ -10,6 +10,10 @@ shown). And partitions that show the same, or nearly, become members of one list
 differs as rows of their own. Whatever is not cheaper so is told row by row. What does not
 change is never touched, so that lists are not shuffled from night to night.
 
+Where a store lets no member have rows of its own, only those share a list that show the
+very same. Whoever else is a member leaves, which costs the rows of the list: the store
+writes them once more, as that member's own.
+
 Pins and leaving come before everything else and show nothing new. Then goes what goes.
 Rows of lists are put after the own rows of their members, joining comes last. So no
 member shows a row of a list that it is not to show, whenever a run ends.
@@ -27,6 +31,7 @@ import pyarrow as pa
 from sync.columnar.differences import difference, without
 from sync.columnar.vectors import KEY_COLUMNS, canonical
 from sync.domain.ids import Sku
+from sync.domain.pricing import Audience, AudienceKind
 from sync.planning.price_spool import PARTS_PER_CALL, Kept, KeptDelta, Kind
 from sync.planning.price_vectors import NOTHING, Delta, items_of
 from sync.ports.price_lists import ShownList, may_share
@@ -58,7 +63,8 @@ class Facts:
     partition shows when the run is over; a member that is not in it is left alone, since
     nobody knows what it should show. ``gone``: those that are to show nothing any more.
     ``near``: a content that another one probably differs little from. ``kept`` is where
-    the rows of a change lie, ``keep`` puts others beside them.
+    the rows of a change lie, ``keep`` puts others beside them. ``mixed``: audiences that
+    are shown more than one partition, or will be, or are told prices one by one.
     """
 
     lists: Sequence[ShownList]
@@ -72,6 +78,7 @@ class Facts:
     list_rows: Callable[[str], pa.Table]
     own_rows: Callable[[str, Collection[Sku]], Sequence[PriceRows]]
     keep: Callable[[pa.Table], Kept | None]
+    mixed: Collection[Audience] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +122,37 @@ class Join:
 
 
 @dataclass
+class _Calls:
+    """Counts the calls that so many entries take; ``made`` are full, ``used`` is in the next."""
+
+    most: int
+    made: int = 0
+    used: int = 0
+
+    def rows(self, count: int) -> None:
+        """So many that may be torn apart."""
+        full, self.used = divmod(self.used + count, self.most)
+        self.made += full
+
+    def whole(self, size: int) -> None:
+        """What goes into one call, whatever its size."""
+        if self.used + size > self.most:
+            self.end()
+        self.used += min(size, self.most)
+
+    def end(self) -> int:
+        """The next call goes as it is; how many there are by then."""
+        self.made, self.used = self.made + bool(self.used), 0
+        return self.made
+
+
+@dataclass
 class SharingPlan:
     """How the store is told. ``own``: every changed partition that is told rows itself.
 
     ``calls`` and ``entries`` are those of this plan, ``plain_...`` those of telling
-    every partition every row. False where nothing is shared; ``why_not`` says why.
+    every partition every row. ``copied``: rows that the store writes once more for whoever
+    leaves, by the list of each. False where nothing is shared; ``why_not`` says why.
     """
 
     drops: list[str] = field(default_factory=list)
@@ -129,6 +162,7 @@ class SharingPlan:
     own: dict[Partition, OwnRows] = field(default_factory=dict)
     new_lists: list[NewList] = field(default_factory=list)
     joins: list[Join] = field(default_factory=list)
+    copied: dict[Partition, int] = field(default_factory=dict)
     calls: int = 0
     entries: int = 0
     plain_calls: int = 0
@@ -140,26 +174,28 @@ class SharingPlan:
 
     def count(self, entries_per_call: int) -> None:
         """Set ``entries`` and ``calls`` to what carrying it out takes."""
-        silent = len(self.drops) + len(self.leaves)
-        silent += sum(_rows(each.pins) for each in self.own.values())
+        copied = sum(self.copied.values())
+        pins = sum(_rows(each.pins) for each in self.own.values())
         goes = len(self.quits) + sum(_rows(each.removed) for each in self.own.values())
         goes += sum(_rows(each.removed) for each in self.changes)
         comes = sum(_rows(each.put) for each in self.changes)
         comes += sum(each.comes for each in self.own.values())
         comes += sum(_rows(each.rows) for each in self.new_lists)
-        comes_apart = comes
-        comes += sum(1 + _rows(each.own) for each in self.joins)
-        self.entries = silent + goes + comes
-        first, begun = (silent + goes, 0) if goes else (0, silent)
-        self.calls = -(-first // entries_per_call)
+        joining = [1 + _rows(each.own) for each in self.joins]
+        silent = len(self.drops) + len(self.leaves) + copied + pins
+        self.entries = silent + goes + comes + sum(joining)
+        calls = _Calls(entries_per_call)
+        calls.rows(len(self.drops))
+        for each in self.leaves:
+            calls.whole(1 + self.copied.get(each, 0))
+        calls.rows(pins + goes)
+        if goes:
+            calls.end()
         # Rows go into whatever room is left in a call; a member comes with all of its own.
-        full, room = divmod(begun + comes_apart, entries_per_call)
-        for each in self.joins:
-            size = 1 + _rows(each.own)
-            if room + size > entries_per_call:
-                full, room = full + 1, 0
-            room += size
-        self.calls += full + bool(room)
+        calls.rows(comes)
+        for size in joining:
+            calls.whole(size)
+        self.calls = calls.end()
 
     def told(self) -> dict[str, int]:
         """The plan in numbers, for people and programs."""
@@ -190,8 +226,9 @@ def plan_sharing(facts: Facts, limits: ListLimits, rows_per_call: int) -> Sharin
     plan = _Planning(facts, limits, orphans).plan()
     plan.count(limits.entries)
     phases = _without_lists(facts)
-    plan.plain_entries = sum(rows for rows, _ in phases)
-    plan.plain_calls = sum(
+    copied = _copied(facts, limits)
+    plan.plain_entries = copied + sum(rows for rows, _ in phases)
+    plan.plain_calls = -(-copied // rows_per_call) + sum(
         max(-(-rows // rows_per_call), -(-parts // PARTS_PER_CALL)) for rows, parts in phases
     )
     if plan and (plan.calls, plan.entries) < (plan.plain_calls, plan.plain_entries):
@@ -209,7 +246,7 @@ def _why_not(facts: Facts, limits: ListLimits, plan: SharingPlan) -> str:
             f"lists would take {plan.calls} calls with {plan.entries} rows and members, and"
             f" telling each account its own takes {plan.plain_calls} with {plan.plain_entries}"
         )
-    sharing = [each for each in facts.changes if may_share(each)]
+    sharing = [each for each in facts.changes if _may_share(each, facts, limits)]
     alike = Counter(facts.known[each] for each in sharing if each in facts.known)
     most = max(alike.values(), default=0)
     if most < 2:
@@ -241,11 +278,27 @@ def _without_lists(facts: Facts) -> tuple[tuple[int, int], tuple[int, int]]:
     return (goes, gone), (comes, come)
 
 
+def _copied(facts: Facts, limits: ListLimits) -> int:
+    """How many rows the store writes once more if every member is told its own changes."""
+    if limits.overrides:
+        return 0
+    return sum(each.rows * len(each.members & facts.changes.keys()) for each in facts.lists)
+
+
+def _may_share(partition: Partition, facts: Facts, limits: ListLimits) -> bool:
+    """Whether the store can show it a list."""
+    audience, _ = partition
+    if not may_share(partition) or (audience.kind is AudienceKind.LOCATION and not limits.sites):
+        return False
+    return limits.overrides or audience not in facts.mixed
+
+
 class _Planning:
     def __init__(self, facts: Facts, limits: ListLimits, orphans: Sequence[str]) -> None:
         self._facts, self._limits = facts, limits
         self._plan = SharingPlan(drops=list(orphans))
         self._held = [each for each in facts.lists if each.members]
+        self._list_of = {member: each for each in self._held for member in each.members}
         self._ids = {each.list_id for each in facts.lists}
         self._common: dict[str, Change] = {}
         self._targets: OrderedDict[str, pa.Table] = OrderedDict()
@@ -258,7 +311,7 @@ class _Planning:
         return self._limits.members if self._limits.members is not None else 2**62
 
     def plan(self) -> SharingPlan:
-        gone = (each for each in self._facts.gone if may_share(each))
+        gone = (each for each in self._facts.gone if self.may_share(each))
         self._plan.quits += sorted(gone, key=_order)
         self._carried.update(self._plan.quits)
         for each in self._held:
@@ -267,7 +320,29 @@ class _Planning:
             if partition not in self._carried and partition not in self._plan.own:
                 self._plan.own[partition] = self._as_told(self._facts.changes[partition])
         _Joining(self._facts, self._limits, self._plan, self).go()
+        if not self.overrides:
+            self._let_leave()
         return self._plan
+
+    def _let_leave(self) -> None:
+        """Members that are told rows of their own, or are shown more than the list."""
+        plan, members = self._plan, self._list_of.keys()
+        staying = members - set(plan.leaves) - set(plan.quits)
+        leaving = {each for each in staying if each in plan.own or not self.may_share(each)}
+        plan.leaves += sorted(leaving, key=_order)
+        plan.copied = {each: self._list_of[each].rows for each in plan.leaves if each in members}
+
+    @property
+    def overrides(self) -> bool:
+        return self._limits.overrides
+
+    def may_share(self, partition: Partition) -> bool:
+        return _may_share(partition, self._facts, self._limits)
+
+    def leaving_costs(self, partition: Partition) -> int:
+        """What it takes for a member to be one no more; nothing for who is none."""
+        held = self._list_of.get(partition)
+        return 0 if held is None else 1 + (0 if self.overrides else held.rows)
 
     # Lists that change.
 
@@ -284,8 +359,8 @@ class _Planning:
         adjusted = self._adjusted(held, changes, common)
         delta = facts.delta(common)
         cost = len(delta.removed) + len(self._put(common))
-        cost += sum(each.entries for each in adjusted.values())
-        if cost >= sum(self._entries(each) for each in changes.values()):
+        cost += sum(self._costs(member, each) for member, each in adjusted.items())
+        if cost >= sum(self._costs_alone(*each) for each in changes.items()):
             return
         self._take_over(held, common, adjusted)
 
@@ -303,7 +378,7 @@ class _Planning:
         alike: dict[Change, _Adjustment] = {}
         for member, change in changes.items():
             mine = own.get(member)
-            if member not in facts.known:
+            if member not in facts.known or not self.may_share(member):
                 adjusted[member] = self._leaving(change)
             elif mine is not None:
                 adjusted[member] = self._adjust(rows, delta, put, change, mine)
@@ -338,12 +413,24 @@ class _Planning:
             Kind.CHANGED: len(carried) - added,
             Kind.ADDED: added,
         }
-        keep, rest = self._facts.keep, self._facts.keep(_only(my_put, carried))
+        keep, apart = self._facts.keep, _only(my_put, carried)
+        if not self.overrides and (len(pinned) or len(removed) or len(apart)):
+            return self._leaving(change)
+        rest = keep(apart)
         told = OwnRows(keep(pinned), keep(removed), (rest,) if rest is not None else ())
         return _Adjustment(told, {kind: count for kind, count in counts.items() if count})
 
     def _leaving(self, change: Change) -> _Adjustment:
         return _Adjustment(self._as_told(change), leaves=True)
+
+    def _costs(self, member: Partition, adjusted: _Adjustment) -> int:
+        return adjusted.own.entries + (self.leaving_costs(member) if adjusted.leaves else 0)
+
+    def _costs_alone(self, member: Partition, change: Change) -> int:
+        """Of a member whose list stays as it is."""
+        entries = self._entries(change)
+        leaves = bool(entries) and not self.overrides
+        return entries + (self.leaving_costs(member) if leaves else 0)
 
     def _take_over(
         self,
@@ -423,10 +510,6 @@ class _Adjustment:
     own: OwnRows
     carried: Mapping[Kind, int] = field(default_factory=dict)
     leaves: bool = False
-
-    @property
-    def entries(self) -> int:
-        return self.own.entries + self.leaves
 
 
 @dataclass
@@ -512,8 +595,11 @@ class _Joining:
             # Of whom a part goes with the list, the rest cannot go elsewhere.
             if partition in self._carried:
                 continue
-            extra = _rows(own.removed) + self._must_leave(partition)
-            if not may_share(partition) or own.entries <= 1 + extra:
+            gone = partition in self._leaving
+            leaving = 0 if gone else self._planning.leaving_costs(partition)
+            extra = _rows(own.removed) + (leaving if self._must_leave(partition, own) else 0)
+            plain = own.entries + (0 if self._planning.overrides else leaving)
+            if not self._planning.may_share(partition) or plain <= 1 + extra:
                 continue
             content = self._facts.known[partition]
             group = last.get(content)
@@ -521,7 +607,7 @@ class _Joining:
                 group = last[content] = _Group(content)
                 found.append(group)
             group.partitions.append(partition)
-            group.plain += own.entries
+            group.plain += plain
             group.extra += extra
         return found
 
@@ -533,13 +619,19 @@ class _Joining:
         moving = {each for group in groups for each in group.partitions}
         moving.update(self._leaving, self._plan.quits)
         # The store lets a member leave that loses a row of its list.
-        moving.update(each for each, own in self._plan.own.items() if own.removed is not None)
+        for each, own in self._plan.own.items():
+            if own.removed is not None or not self._planning.overrides:
+                moving.add(each)
         by_size = sorted(self._facts.lists, key=lambda each: (-len(each.members), each.list_id))
         return [each.list_id for each in by_size if each.members - moving]
 
-    def _must_leave(self, partition: Partition) -> bool:
+    def _must_leave(self, partition: Partition, own: OwnRows) -> bool:
         """Whether its list changes meanwhile, and it would be shown that."""
-        return self._list_of.get(partition) in self._changing and partition not in self._leaving
+        list_id = self._list_of.get(partition)
+        if list_id is None or partition in self._leaving:
+            return False
+        goes = own.removed is not None and not self._planning.overrides
+        return goes or list_id in self._changing
 
     def _place(self, root: Content, groups: Sequence[_Group]) -> None:
         """Groups that are near each other, into lists that are there or new ones."""
@@ -560,8 +652,11 @@ class _Joining:
             into, own, cost = self._cheapest([*there, *opened[:CANDIDATES]], group, rows)
             alone = len(rows) + group.extra + count
             # The first one pays for a list so that those near it need not.
-            hub = into is None and not opened and told > count and alone <= group.plain + count
-            if len(opened) < self._free and (alone < cost or hub):
+            hub = self._planning.overrides and into is None and not opened and told > count
+            hub = hub and alone <= group.plain + count
+            # Where nobody else can ever be near it, a list for one is only another name.
+            lonely = count < 2 and not self._planning.overrides
+            if len(opened) < self._free and not lonely and (alone < cost or hub):
                 near = rows if len(opened) < CANDIDATES else NOTHING
                 into, own = _Open(near, kept=self._facts.keep(rows)), NOTHING
                 opened.append(into)
@@ -580,7 +675,7 @@ class _Joining:
             if room - each.members < count or len(_only(each.rows, rows)):
                 continue
             own = _rows_not_in(rows, each.rows)
-            if 1 + len(own) > self._entries:
+            if 1 + len(own) > self._entries or (len(own) and not self._planning.overrides):
                 continue
             cost = group.extra + count * (1 + len(own))
             if cost < best[2]:
@@ -608,10 +703,10 @@ class _Joining:
         plan = self._plan
         self._planning.take_room(list_id, len(group.partitions))
         for partition in group.partitions:
-            if self._must_leave(partition):
+            before = plan.own.pop(partition)
+            if self._must_leave(partition, before):
                 plan.leaves.append(partition)
                 self._leaving.add(partition)
-            before = plan.own.pop(partition)
             if before.removed is not None:
                 plan.own[partition] = OwnRows(removed=before.removed)
             plan.joins.append(Join(partition, list_id, kept))

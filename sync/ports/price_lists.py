@@ -4,7 +4,8 @@ A *shared list* is a set of price rows under an ID that means nothing to anybody
 partition (an account's own prices, or a site's) is a *member* of at most one. What a
 member shows are the list's rows, and over them rows of its own: of two with one key its
 own is shown. No row of its own can hide one of the list's, so a list is only for
-partitions that have every key of it.
+partitions that have every key of it. In a store without ``ListLimits.overrides`` a member
+has no rows of its own, so that a list is only for those who show all of it and no more.
 
 Shoppers, and whatever else many people see, never share a list: the types leave no room
 for it, so that no account's price can come into a shop window by a wrong assignment.
@@ -135,6 +136,10 @@ class SharesPriceLists(Protocol):
     row. What is removed is shown no more: where the list has it, the member leaves the
     list first and keeps all the rest. With its last member a list goes, but for one that
     never had any.
+
+    Without ``ListLimits.overrides`` whoever has anything put or removed, be it in another
+    partition of the same audience, leaves its list first and keeps what it showed; and
+    nobody can join who brings rows of its own, or is shown anything in another partition.
     """
 
     def shown_price_lists(self) -> Sequence[ShownList]:
@@ -157,6 +162,7 @@ class SharesPriceLists(Protocol):
         may also be gone. Every list that any part of the call concerns must be named,
         those that members leave too. Otherwise, and where a list to be dropped has
         members, Conflict. ValueError or Rejected for rows as ``apply_price_rows``
-        raises them. Nothing is changed then.
+        raises them, Rejected for whoever may not join. Nothing is changed then, but that
+        whoever was to leave may have done so.
         """
         ...

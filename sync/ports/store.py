@@ -77,11 +77,17 @@ class ListLimits:
 
     ``lists`` there may be at a time, each with ``members``. One call that changes them
     carries ``entries``: rows, members and lists together.
+    ``overrides``: a member may have rows of its own over those of its list. Where it may
+    not, its buyers are shown the list and nothing else that is for them alone: whoever is
+    told a price of its own leaves the list first, which makes the store write all of its
+    rows once more. ``sites``: a site may be a member, too.
     """
 
     entries: int
     lists: int | None = None
     members: int | None = None
+    overrides: bool = True
+    sites: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.domain.ids import CustomerId, LocationId, Sku
-from sync.domain.pricing import Audience, AudienceKind, Price, PriceScope, PriceValue
+from sync.domain.pricing import (
+    ITEM_OVERRIDES,
+    Audience,
+    AudienceKind,
+    Price,
+    PriceScope,
+    PriceValue,
+)
 from sync.domain.views import AccountView, LocationProfile, PublishedPriceKey
-from sync.errors import Conflict, SyncError
+from sync.errors import Conflict, Rejected, SyncError
 from sync.ports.price_lists import (
     Joining,
     ListRows,
@@ -39,6 +46,7 @@ from sync.ports.store import (
     TakesPriceBatches,
 )
 from sync.testing import builders as a
+from sync.testing.price_lists import entries
 from sync.testing.store import MemoryStore
 from sync.testing.store_world import StoreWorld
 
@@ -58,10 +66,11 @@ class PriceListContract:
         self, store: Store, store_world: StoreWorld
     ) -> None:
         lists = _sharing(store)
-        _share(lists, "L", _vector("1 2 3"), {MEMBERS[0]: "", MEMBERS[1]: "2=7 9=4"})
+        own = _over(lists, "2=7 9=4")
+        _share(lists, "L", _vector("1 2 3"), {MEMBERS[0]: "", MEMBERS[1]: own})
 
         assert _shown(lists, MEMBERS[0]) == _amounts("1 2 3")
-        assert _shown(lists, MEMBERS[1]) == _amounts("1 2=7 3 9=4")
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2 3", own)
         assert _shown(lists, MEMBERS[2]) == {}
         assert set(lists.shown_price_partitions()) == {_own(MEMBERS[0]), _own(MEMBERS[1])}
         [held] = lists.shown_price_lists()
@@ -72,7 +81,7 @@ class PriceListContract:
         if isinstance(store, QuotesPrices):
             told = dict(store.shown_to([_own(MEMBERS[1])[0]]))
             assert {key.key.sku.value: value.unit_price for key, value in told.items()} == {
-                f"ITEM-{number}": amount for number, amount in _amounts("1 2=7 3 9=4").items()
+                f"ITEM-{number}": amount for number, amount in _amounts("1 2 3", own).items()
             }
         if isinstance(store, MirrorsAccounts):
             assert {MEMBERS[0], MEMBERS[1]} <= set(store.shown_customer_ids())
@@ -82,7 +91,8 @@ class PriceListContract:
         self, store: Store, store_world: StoreWorld
     ) -> None:
         lists = _sharing(store)
-        _share(lists, "L", _vector("1 2 3"), {MEMBERS[0]: "", MEMBERS[1]: "2=7"})
+        own = _over(lists, "2=7")
+        _share(lists, "L", _vector("1 2 3"), {MEMBERS[0]: "", MEMBERS[1]: own})
 
         change = SharedChange(
             "b", {"L": "a"}, remove=[_rows("L", "1")], put=[_rows("L", "2=5 3=6 4")]
@@ -91,7 +101,7 @@ class PriceListContract:
             lists.apply_shared_prices(change)
 
             assert _shown(lists, MEMBERS[0]) == _amounts("2=5 3=6 4")
-            assert _shown(lists, MEMBERS[1]) == _amounts("2=7 3=6 4")
+            assert _shown(lists, MEMBERS[1]) == _amounts("2=5 3=6 4", own)
             assert [each.stamp for each in lists.shown_price_lists()] == ["b"]
 
     @pytest.mark.rule("WA-7")
@@ -100,8 +110,9 @@ class PriceListContract:
     ) -> None:
         lists = _sharing(store)
         lists.apply_prices([_entry(MEMBERS[1], "5=1"), _entry(MEMBERS[1], "2=8")], [])
-        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "", MEMBERS[1]: "3"})
-        assert _shown(lists, MEMBERS[1]) == _amounts("1 2 3")
+        own = _over(lists, "3")
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "", MEMBERS[1]: own})
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2", own)
 
         _share(lists, "M", _vector("1=9"), {MEMBERS[1]: ""}, L="a")
 
@@ -117,14 +128,15 @@ class PriceListContract:
         self, store: Store, store_world: StoreWorld
     ) -> None:
         lists = _sharing(store)
-        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "2=7", MEMBERS[1]: ""})
+        own = _over(lists, "2=7")
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: own, MEMBERS[1]: ""})
 
         leave = SharedChange("b", {"L": "a"}, leave=[_own(MEMBERS[0])])
         for _ in range(2):
             lists.apply_shared_prices(leave)
-            assert _shown(lists, MEMBERS[0]) == _amounts("1 2=7")
+            assert _shown(lists, MEMBERS[0]) == _amounts("1 2", own)
         lists.apply_shared_prices(SharedChange("c", {"L": "b"}, put=[_rows("L", "2=3")]))
-        assert _shown(lists, MEMBERS[0]) == _amounts("1 2=7")
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2", own)
         assert _shown(lists, MEMBERS[1]) == _amounts("1 2=3")
 
         leave = SharedChange("d", {"L": "c"}, leave=[_own(MEMBERS[1])])
@@ -139,7 +151,8 @@ class PriceListContract:
         self, store: Store, store_world: StoreWorld
     ) -> None:
         lists = _sharing(store)
-        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "2=7", MEMBERS[1]: ""})
+        own = _over(lists, "2=7")
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: own, MEMBERS[1]: ""})
         lists.apply_prices([_entry(MEMBERS[2], "1")], [])
 
         change = SharedChange("b", {"L": "a"}, quit=[_own(MEMBERS[0]), _own(MEMBERS[2])])
@@ -155,7 +168,7 @@ class PriceListContract:
     def test_what_is_removed_is_shown_no_more_though_the_list_has_it(
         self, store: Store, store_world: StoreWorld, in_columns: bool
     ) -> None:
-        lists = _sharing(store)
+        lists = _overriding(store)
         _share(lists, "L", _vector("1 2 3"), dict.fromkeys(MEMBERS[:2], "2=7 9"))
 
         _remove(lists, MEMBERS[0], "9", in_columns=in_columns)
@@ -180,7 +193,7 @@ class PriceListContract:
     def test_what_is_put_for_a_member_wins_over_the_list(
         self, store: Store, store_world: StoreWorld, in_columns: bool
     ) -> None:
-        lists = _sharing(store)
+        lists = _overriding(store)
         _share(lists, "L", _vector("1 2 3"), dict.fromkeys(MEMBERS[:2], ""))
         before = _stamp(lists, "L")
 
@@ -198,6 +211,70 @@ class PriceListContract:
         assert own.rows.equals(_vector("2=8"))
         assert list(lists.shown_own_rows("L", [])) == []
 
+    @pytest.mark.rule("WA-7", "VE-7")
+    def test_whoever_is_told_anything_of_its_own_leaves_a_list_that_nothing_goes_over(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _without_overrides(store)
+        _share(lists, "L", _vector("1 2 3"), dict.fromkeys(MEMBERS, ""))
+        before = _stamp(lists, "L")
+
+        lists.apply_prices([_entry(MEMBERS[0], "2=8"), _entry(MEMBERS[0], "5")], [])
+        lists.apply_prices([], [_entry(MEMBERS[1], "2")[0]])
+        of_item = a.a_price("4", scope=ITEM_OVERRIDES, sku=Sku("ITEM-5"))
+        key = PublishedPriceKey(_own(MEMBERS[2])[0], of_item.key)
+        lists.apply_prices([(key, of_item.value)], [])
+
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2=8 3 5")
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 3")
+        assert _shown(lists, MEMBERS[2]) == _amounts("1 2 3") == _shown(lists, MEMBERS[3])
+        assert len(lists.shown_prices(key.audience, ITEM_OVERRIDES)) == 1
+        assert _kept(lists) == {"L": (3, frozenset({_own(MEMBERS[3])}))}
+        # Whoever planned for the list must look again: others are its members.
+        assert _stamp(lists, "L") != before
+        assert list(lists.shown_own_rows("L", [Sku("ITEM-2")])) == []
+
+        change = SharedChange(
+            "b",
+            {"L": _stamp(lists, "L")},
+            remove_own=[_price_rows(MEMBERS[3], "3")],
+            put_own=[_price_rows(MEMBERS[3], "1=9")],
+        )
+        for _ in range(2):
+            lists.apply_shared_prices(change)
+            assert _shown(lists, MEMBERS[3]) == _amounts("1=9 2")
+            assert lists.shown_price_lists() == []
+
+    @pytest.mark.rule("WA-7", "VE-7")
+    def test_nobody_joins_who_is_to_show_more_than_a_list_that_nothing_goes_over(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _without_overrides(store)
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: ""})
+        of_item = a.a_price("4", scope=ITEM_OVERRIDES, sku=Sku("ITEM-5"))
+        key = PublishedPriceKey(_own(MEMBERS[1])[0], of_item.key)
+        lists.apply_prices([(key, of_item.value), _entry(MEMBERS[2], "1=8")], [])
+        site = PriceRows(
+            Audience(AudienceKind.LOCATION, "YARD"),
+            PriceScope.location(LocationId("YARD")),
+            _vector(""),
+        )
+        refused = [_price_rows(MEMBERS[1], ""), _price_rows(MEMBERS[2], "3")]
+        limits = store.capabilities.price_lists
+        if limits is not None and not limits.sites:
+            refused.append(site)
+        for joining in refused:
+            change = SharedChange(
+                "b", {"L": "a"}, put=[_rows("L", "1=5")], join=[Joining("L", joining)]
+            )
+            with pytest.raises(Rejected):
+                lists.apply_shared_prices(change)
+
+            assert _kept(lists) == {"L": (2, frozenset({_own(MEMBERS[0])}))}
+            assert _shown(lists, MEMBERS[0]) == _amounts("1 2")
+            assert _shown(lists, MEMBERS[1]) == {}
+            assert _shown(lists, MEMBERS[2]) == _amounts("1=8")
+
     @pytest.mark.rule("WA-8")
     def test_an_account_that_is_withdrawn_is_no_member_any_more(
         self, store: Store, store_world: StoreWorld
@@ -209,10 +286,11 @@ class PriceListContract:
         profile = a.a_profile(customer_id=MEMBERS[0], locations=(LocationProfile(site, "Yard"),))
         store.put_accounts([AccountView(a.individual(MEMBERS[0]), profile)])
         at_site = (Audience(AudienceKind.LOCATION, "YARD"), PriceScope.location(site))
-        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "2=7", MEMBERS[1]: ""})
-        joining = Joining("L", PriceRows(*at_site, _vector("")))
-        lists.apply_shared_prices(SharedChange("b", {"L": "a"}, join=[joining]))
-        assert len(lists.shown_prices(*at_site)) == 2
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: _over(lists, "2=7"), MEMBERS[1]: ""})
+        if _limits(lists).sites:
+            joining = Joining("L", PriceRows(*at_site, _vector("")))
+            lists.apply_shared_prices(SharedChange("b", {"L": "a"}, join=[joining]))
+            assert len(lists.shown_prices(*at_site)) == 2
 
         store.withdraw_account(MEMBERS[0])
 
@@ -290,7 +368,7 @@ class PriceListContract:
         self, store: Store, store_world: StoreWorld, seed: int
     ) -> None:
         lists, chance = _sharing(store), random.Random(seed)
-        limits = StoreCapabilities("model", batch=1000, price_lists=ListLimits(1000))
+        limits = StoreCapabilities("model", batch=1000, price_lists=_limits(lists))
         model = MemoryStore(capabilities=limits)
         for step in range(12):
             change = _any_change(chance, model, f"{seed}.{step}")
@@ -331,16 +409,16 @@ def _any_change(chance: random.Random, model: MemoryStore, stamp: str) -> Any:
             )
         case 3:
             parts = rows.split()
-            return lambda store: _batches(store).apply_price_rows(
-                [_price_rows(member, parts[0])], [_price_rows(other, " ".join(parts[1:]))]
+            return lambda store: _apply_rows(
+                store, _price_rows(member, parts[0]), _price_rows(other, " ".join(parts[1:]))
             )
-    list_id = chance.choice(["L", "M", "N"])
+    list_id, own = chance.choice(["L", "M", "N"]), _over(model, "5=9")
     return lambda store: store.apply_shared_prices(
         SharedChange(
             stamp,
             {list_id: None, **_expected(store)},
             put=[_rows(list_id, rows)],
-            join=[Joining(list_id, _price_rows(each, "5=9")) for each in (member, other)],
+            join=[Joining(list_id, _price_rows(each, own)) for each in (member, other)],
         )
     )
 
@@ -360,6 +438,38 @@ def _sharing(store: Store) -> ListsStore:
     if isinstance(store, MirrorsAccounts):
         store.put_accounts([a.an_account_view(customer_id=each) for each in MEMBERS])
     return store
+
+
+def _limits(store: ListsStore) -> ListLimits:
+    limits = store.capabilities.price_lists
+    assert isinstance(limits, ListLimits)
+    return limits
+
+
+def _overriding(store: Store) -> ListsStore:
+    lists = _sharing(store)
+    if not _limits(lists).overrides:
+        pytest.skip(f"{store.capabilities.name} shows nothing over a price list")
+    return lists
+
+
+def _without_overrides(store: Store) -> ListsStore:
+    lists = _sharing(store)
+    if _limits(lists).overrides:
+        pytest.skip(f"{store.capabilities.name} shows rows of a member's own over its price list")
+    return lists
+
+
+def _over(store: ListsStore, told: str) -> str:
+    """These rows of a member's own, where the store shows any over a list."""
+    return told if _limits(store).overrides else ""
+
+
+def _apply_rows(store: ListsStore, put: PriceRows, remove: PriceRows) -> None:
+    if isinstance(store, TakesPriceBatches):
+        store.apply_price_rows([put], [remove])
+        return
+    store.apply_prices(list(entries(put)), [key for key, _ in entries(remove)])
 
 
 def _batches(store: ListsStore) -> TakesPriceBatches:
@@ -383,9 +493,11 @@ def _prices(told: str, customer: CustomerId = MEMBERS[0]) -> list[Price]:
     return found
 
 
-def _amounts(told: str) -> dict[str, Decimal | None]:
+def _amounts(told: str, over: str = "") -> dict[str, Decimal | None]:
+    """By item; what is told ``over`` it wins."""
     return {
-        each.key.sku.value.removeprefix("ITEM-"): each.value.unit_price for each in _prices(told)
+        each.key.sku.value.removeprefix("ITEM-"): each.value.unit_price
+        for each in _prices(f"{told} {over}")
     }
 
 

@@ -10,13 +10,14 @@ from sync.domain.ids import Sku
 from sync.domain.pricing import (
     DEFAULT_LIST,
     Audience,
+    AudienceKind,
     Price,
     PriceKey,
     PriceScope,
     PriceValue,
 )
 from sync.domain.views import PublishedPriceKey
-from sync.errors import Conflict
+from sync.errors import Conflict, Rejected
 from sync.ports.price_lists import SharedChange, ShownList
 from sync.ports.price_memory import Partition
 from sync.ports.store import ListLimits, PriceRows
@@ -36,9 +37,10 @@ class _List:
 
 
 class MemoryPrices:
-    """Own rows, lists and who is a member of which."""
+    """Own rows, lists and who is a member of which. ``limits``: what members may have."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ListLimits | None = None) -> None:
+        self._limits = limits if limits is not None else ListLimits(1)
         self._own: dict[PublishedPriceKey, PriceValue] = {}
         self._lists: dict[str, _List] = {}
         self._member_of: dict[Partition, str] = {}
@@ -75,6 +77,7 @@ class MemoryPrices:
 
     def change(self, put: Entries, remove: Iterable[PublishedPriceKey]) -> None:
         gone = list(remove)
+        self._let_leave({key.audience for key in (*put, *gone)})
         self._remove_own(gone)
         self._own.update(put)
         touched = {(key.audience, key.key.scope) for key in (*put, *gone)}
@@ -123,13 +126,15 @@ class MemoryPrices:
                 found.setdefault(partition, []).append(Price(key.key, value))
         return [PriceRows(*each, vector_of(prices)) for each, prices in found.items()]
 
-    def apply(self, change: SharedChange, limits: ListLimits | None) -> None:
+    def apply(self, change: SharedChange) -> None:
         self._refuse_moved(change)
+        self._refuse_joining(change)
         before = self._members()
         for list_id in change.drop:
             self._lists.pop(list_id, None)
         for partition in change.leave:
             self._leave(partition)
+        self._let_leave({each.audience for each in (*change.remove_own, *change.put_own)})
         for partition in change.quit:
             self._remove_all_own(partition)
             if partition in self._member_of:
@@ -151,7 +156,25 @@ class MemoryPrices:
         for list_id in change.expected:
             if list_id in self._lists:
                 self._lists[list_id].stamp = change.stamp
-        self._refuse_too_many(limits)
+        self._refuse_too_many()
+
+    def _refuse_joining(self, change: SharedChange) -> None:
+        """Rejected, before anything is changed, for whoever no list can be shown to."""
+        for each in change.join:
+            audience, scope = each.partition
+            apart = any(k.audience == audience and k.key.scope != scope for k in self._own)
+            if not self._limits.overrides and (len(each.own.rows) or apart):
+                raise Rejected(
+                    f"{audience} is to show more than a price list",
+                    code="price_list_overridden",
+                    remedy="tell it all of its prices, and no list",
+                )
+            if audience.kind is AudienceKind.LOCATION and not self._limits.sites:
+                raise Rejected(
+                    f"{audience} is a site, and shows no price list",
+                    code="price_list_of_site",
+                    remedy="tell it all of its prices, and no list",
+                )
 
     def _refuse_moved(self, change: SharedChange) -> None:
         """Conflict where somebody else was there first; ValueError for a list not named."""
@@ -176,9 +199,8 @@ class MemoryPrices:
         members = change.partitions & self._member_of.keys()
         return {self._member_of[each] for each in members} | change.named
 
-    def _refuse_too_many(self, limits: ListLimits | None) -> None:
-        if limits is None:
-            return
+    def _refuse_too_many(self) -> None:
+        limits = self._limits
         most = max((len(each.members) for each in self.lists()), default=0)
         if limits.lists is not None and len(self._lists) > limits.lists:
             raise AssertionError(f"{len(self._lists)} price lists, of {limits.lists}")
@@ -186,6 +208,12 @@ class MemoryPrices:
             raise AssertionError(f"{most} members of a price list, of {limits.members}")
 
     # How it keeps its promises.
+
+    def _let_leave(self, touched: Collection[Audience]) -> None:
+        """Whoever is told something of its own, where a member can have nothing of that."""
+        if not self._limits.overrides:
+            for partition in [each for each in self._member_of if each[0] in touched]:
+                self._leave(partition)
 
     def _remove_own(self, keys: Collection[PublishedPriceKey]) -> None:
         for key in keys:

@@ -138,7 +138,7 @@ class MemoryStore:
         self._contents: dict[str, bytes] = {}
         self._account_orders: dict[tuple[CustomerId, ErpOrderNumber], AccountOrder] = {}
         self._stock: dict[PublishedStockKey, Availability] = {}
-        self._prices = MemoryPrices()
+        self._prices = MemoryPrices(self._capabilities.price_lists)
         self._applications: dict[str, Application | UnreadableApplication] = {}
         self._registrants: dict[ApplicationId, Registrant] = {}
         self._registrations: dict[ApplicationId, RegistrationNotice] = {}
@@ -597,7 +597,7 @@ class MemoryStore:
         limits = self._capabilities.price_lists
         most = limits.entries if limits is not None else change.entries
         self._take(skus_of(change), change.entries, max(1, most))
-        self._prices.apply(change, limits)
+        self._prices.apply(change)
 
     def open_applications(self) -> Iterator[Application | UnreadableApplication]:
         self._admit()

@@ -184,3 +184,12 @@ class TestMemoryStoreWithPriceLists(TestMemoryStore):
     def store(self) -> MemoryStore:
         limits = StoreCapabilities("listing", price_lists=ListLimits(1000))
         return MemoryStore(page_size=3, capabilities=limits)
+
+
+class TestMemoryStoreWithPriceListsThatNothingGoesOver(TestMemoryStore):
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        lists = ListLimits(1000, overrides=False, sites=False)
+        return MemoryStore(
+            page_size=3, capabilities=StoreCapabilities("listing", price_lists=lists)
+        )

@@ -13,7 +13,7 @@ import pytest
 from sync.cli.shown import as_record
 from sync.domain.ids import CustomerId, OrganisationId, Sku
 from sync.domain.mapping import Assignment
-from sync.domain.pricing import AudienceKind, PriceScope, PriceValue
+from sync.domain.pricing import ITEM_OVERRIDES, AudienceKind, PriceScope, PriceValue
 from sync.domain.views import PublishedPriceKey
 from sync.errors import OutcomeUnknown
 from sync.flows.context import FlowResult
@@ -137,8 +137,10 @@ class ListSite(Site):
         return sorted(len(each.members) for each in self.lists.shown_price_lists())
 
 
-def listing(entries: int, lists: int | None = None, members: int | None = None) -> Any:
-    limits = ListLimits(entries, lists, members)
+def listing(
+    entries: int, lists: int | None = None, members: int | None = None, overrides: bool = True
+) -> Any:
+    limits = ListLimits(entries, lists, members, overrides)
     return StoreCapabilities("listing", price_batch=entries, price_lists=limits)
 
 
@@ -455,3 +457,71 @@ def test_list_that_somebody_changed_by_hand_is_put_right_as_a_list(site: ListSit
     # The rows of the list, and the three single prices of the scenario.
     assert site.lists.entries < entries + 2 * len(ITEMS)
     assert site.members() == [8]
+
+
+# A store that charges the cheaper of two prices can show a member nothing over its list.
+
+
+@pytest.fixture
+def strict() -> ListSite:
+    site = ListSite(store_capabilities=listing(20, overrides=False))
+    site.price_all()
+    site.night()
+    return site
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_account_that_differs_in_one_price_leaves_a_list_that_nothing_goes_over(
+    strict: ListSite,
+) -> None:
+    assert strict.members() == [8]
+    strict.price(ACCOUNTS[2], 3, "6")
+    strict.night()
+    assert strict.members() == [7]
+    strict.price(ACCOUNTS[2], 3, "5")
+    strict.night()
+    # It costs one row to join once more, and one to be told: nothing is shuffled for that.
+    assert strict.members() == [7]
+    strict.price_all("7")
+    strict.night()
+    assert strict.members() == [8]
+
+
+@pytest.mark.rule("WA-6", "MI-2")
+def test_what_leaving_costs_is_told_and_counted(strict: ListSite) -> None:
+    for account in ACCOUNTS:
+        strict.price(account, 3, "6")
+    strict.no_price(ACCOUNTS[0], 4)
+    calls = strict.lists.calls
+    told = strict.night().price_lists
+    assert (told["leaving"], told["lists_changed"]) == (1, 1)
+    # One leaves, whose rows are written once more, and is told two; the list is told one.
+    assert told["entries"] == (1 + len(ITEMS)) + 2 + 1
+    assert told["calls"] == strict.lists.calls - calls
+    assert strict.members() == [7]
+
+
+@pytest.mark.rule("WA-6")
+def test_accounts_with_nearly_the_same_prices_share_no_list_that_nothing_goes_over() -> None:
+    site = ListSite(store_capabilities=listing(20, overrides=False))
+    site.price_all()
+    for number, account in enumerate(ACCOUNTS):
+        site.price(account, 0, str(number + 10))
+    site.night()
+    assert site.members() == []
+
+
+@pytest.mark.rule("VE-7", "WA-7")
+def test_account_with_item_prices_of_its_own_is_on_no_list_that_nothing_goes_over(
+    strict: ListSite,
+) -> None:
+    only = frozenset({ACCOUNTS[1]})
+    strict.erp.set_price(a.a_price("3", scope=ITEM_OVERRIDES, sku=ITEMS[1]))
+    strict.erp.add_item(a.an_item(sku=ITEMS[1], allowed_to=only))
+    strict.night()
+    members = {p[0].key for each in strict.lists.shown_price_lists() for p in each.members}
+    assert members
+    assert ACCOUNTS[1].value not in members
+    strict.erp.add_item(a.an_item(sku=ITEMS[1]))
+    strict.night()
+    strict.night(everything=True)

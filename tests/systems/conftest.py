@@ -42,7 +42,7 @@ NOT_CLAIMED = frozenset(
         "medusa does not claim TakesPriceBatches",
         "medusa does not claim WritesRegistrations",
         "medusa has no organisations",
-        "medusa has no price lists that accounts share",
+        "medusa shows nothing over a price list",
         "tryton does not claim CancelsOrders",
         "tryton does not claim CreatesCustomers",
         "tryton does not claim FindsCustomers",

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sync.domain.account import BillTo, ShipTo
@@ -29,6 +29,7 @@ from sync.domain.ids import (
     InvoiceNumber,
     OrganisationId,
     ShipToId,
+    Sku,
     StoreId,
     WebOrderId,
     WebUserId,
@@ -55,9 +56,10 @@ from sync.kit.limiter import TokenBucket
 from sync.kit.pool import together
 from sync.kit.turns import Turns
 from sync.ports.erp import Finding
-from sync.ports.store import Delivery, OrderPage, StoreCapabilities
+from sync.ports.price_lists import SharedChange, ShownList
+from sync.ports.store import Delivery, ListLimits, OrderPage, PriceRows, StoreCapabilities
 from sync.stores.medusa import notices, translate
-from sync.stores.medusa.accounts import Accounts
+from sync.stores.medusa.accounts import ACCOUNTS, Accounts
 from sync.stores.medusa.checking import findings
 from sync.stores.medusa.documents import Documents
 from sync.stores.medusa.feed import order_pages
@@ -66,11 +68,17 @@ from sync.stores.medusa.price_lists import PriceLists
 from sync.stores.medusa.price_rows import mixed_up
 from sync.stores.medusa.queries import PRICES_PER_WRITE, Json, Queries
 from sync.stores.medusa.settings import MedusaSettings, settings_from
+from sync.stores.medusa.shared_lists import MEMBERS, SharedLists
 from sync.stores.medusa.translate_orders import order_from
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 T = TypeVar("T")
+Entries = Mapping[PublishedPriceKey, PriceValue]
 
 BATCH = 500
+LISTS = ListLimits(PRICES_PER_WRITE, members=MEMBERS, overrides=False, sites=False)
 _OF_AN_ACCOUNT = ("account", "ship_to", "bill_to", "invoice", "document")
 
 
@@ -118,6 +126,9 @@ class MedusaStore:
             monotonic=time.monotonic,
             threads=settings.threads,
         )
+        self._shared_lists = SharedLists(
+            self._queries, self._price_lists, write=self._write_prices, monotonic=time.monotonic
+        )
         # Groups and address books are read and then written: by one at a time, and while
         # nobody writes prices. Those who do take turns at their audiences.
         self._writing = Turns()
@@ -132,6 +143,7 @@ class MedusaStore:
             price_batch=PRICES_PER_WRITE,
             price_calls=settings.threads,
             price_time_zone=settings.time_zone,
+            price_lists=LISTS if settings.price_lists else None,
         )
         self.mirror_writes = 0
 
@@ -266,9 +278,9 @@ class MedusaStore:
             if kind != "price":
                 owners.add(owner)
                 continue
-            audience, _ = translate.partition_of(owner)
-            if audience.kind is AudienceKind.ACCOUNT:
-                owners.add(audience.key)
+            shown = translate.shown_by(owner)
+            if shown is not None and shown[0].kind is AudienceKind.ACCOUNT:
+                owners.add(shown[0].key)
         return iter([CustomerId(each) for each in sorted(owners)])
 
     def shown_accounts(
@@ -289,6 +301,7 @@ class MedusaStore:
             own = self._own_partitions(customer_id)
             users = self._accounts.dissolve(customer_id)
             self._price_lists.drop(customer_id)
+            self._shared_lists.withdraw(Audience(AudienceKind.ACCOUNT, customer_id.value))
             self._places.clear(customer_id, users)
             if own:
                 self._queries.drop_records(["price"], own)
@@ -366,11 +379,11 @@ class MedusaStore:
 
     def shown_price_partitions(self) -> Iterator[tuple[Audience, PriceScope]]:
         owners = self._queries.record_owners(["price"])
-        return iter([translate.partition_of(owner) for _, owner in owners])
+        return iter(sorted(self._shared_lists.partitions(owner for _, owner in owners), key=_order))
 
     def shown_prices(self, audience: Audience, scope: PriceScope) -> Mapping[PriceKey, PriceValue]:
         """As the port says; an item whose rows in Medusa say something else has ended for ever."""
-        return self._price_lists.shown(audience, scope)
+        return self._shared_lists.shown(audience, scope)
 
     def apply_prices(
         self,
@@ -385,19 +398,52 @@ class MedusaStore:
         latest = dict(put)
         gone = [key for key in remove if key not in latest]
         self._refuse_mixed(latest)
-        records = [translate.price_record(key, value) for key, value in latest.items()]
-        keys = [*latest, *gone]
+        accounts = {
+            each.audience for each in (*latest, *gone) if each.audience.kind is AudienceKind.ACCOUNT
+        }
+        if accounts and self._shared_lists.concerns(accounts):
+            with self._writing.alone():
+                self._shared_lists.release(accounts)
         # Beside each other, and with nobody who takes an account away in between.
-        with self._writing.of([object()]), self._price_lists.call(keys) as call:
+        with self._writing.of([object()]):
+            self._write_prices(latest, gone)
+        with self._counting:
+            self.mirror_writes += len(put) + len(remove)
+
+    def _write_prices(self, put: Entries, remove: Collection[PublishedPriceKey]) -> None:
+        records = [translate.price_record(key, value) for key, value in put.items()]
+        keys = [*put, *remove]
+        with self._price_lists.call(keys) as call:
             # A row tells nothing of its entry: one without a record nobody would ever miss.
             self._price_lists.record(call, records)
             with self._price_lists.turn_of(keys):
-                self._price_lists.apply(latest, gone, call)
+                gains = any(key.audience == ACCOUNTS for key in put)
+                if not gains:
+                    self._shared_lists.items_change(put, remove)
+                self._price_lists.apply(put, remove, call)
+                if gains:
+                    self._shared_lists.items_change(put, remove)
                 # Within the turn: the next one would take them for entries that stay.
-                if gone:
-                    self._queries.apply_records([], [translate.price_named(key) for key in gone])
-        with self._counting:
-            self.mirror_writes += len(put) + len(remove)
+                if remove:
+                    self._queries.apply_records([], [translate.price_named(key) for key in remove])
+
+    # --- SharesPriceLists ---
+
+    def shown_price_lists(self) -> Sequence[ShownList]:
+        return self._shared_lists.lists()
+
+    def shown_list_rows(self, list_id: str) -> pa.Table:
+        return self._shared_lists.rows_of(list_id)
+
+    def shown_own_rows(self, list_id: str, items: Collection[Sku]) -> Sequence[PriceRows]:
+        """None: whoever has a row of its own is no member."""
+        return ()
+
+    def apply_shared_prices(self, change: SharedChange) -> None:
+        """As the port says. Lost half-way it is the same call once more: the stamps come last."""
+        with self._writing.alone():
+            self._shared_lists.apply(change)
+        self.mirror_writes += change.entries
 
     def shopper_findings(self, shoppers: Mapping[Audience, Collection[str]]) -> Sequence[Finding]:
         return mixed_up(shoppers, self._settings.public_channel)
@@ -453,7 +499,9 @@ class MedusaStore:
         self, audience: Audience, scope: PriceScope
     ) -> Iterator[tuple[PublishedPriceKey, PriceValue]]:
         owner = translate.partition_text(audience, scope)
-        return (translate.price_of(record) for record in self._queries.records("price", [owner]))
+        own = dict(translate.price_of(each) for each in self._queries.records("price", [owner]))
+        listed = self._shared_lists.recorded(audience, scope)
+        return iter(({PublishedPriceKey(audience, k): v for k, v in listed.items()} | own).items())
 
     def _refuse_mixed(self, put: Collection[PublishedPriceKey]) -> None:
         currencies: dict[Audience, set[str]] = {}
@@ -477,5 +525,10 @@ class MedusaStore:
         return [
             owner
             for _, owner in self._queries.record_owners(["price"])
-            if translate.partition_of(owner)[0] in own
+            if (shown := translate.shown_by(owner)) is not None and shown[0] in own
         ]
+
+
+def _order(partition: tuple[Audience, PriceScope]) -> tuple[object, ...]:
+    audience, scope = partition
+    return (audience.order, scope)

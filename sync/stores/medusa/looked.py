@@ -15,6 +15,7 @@ from typing import Any
 
 from sync.domain.pricing import Audience
 from sync.kit.pool import together
+from sync.stores.medusa.holders import Holder
 from sync.stores.medusa.price_rows import Period
 from sync.stores.medusa.queries import Queries, sku_pieces
 
@@ -41,8 +42,8 @@ class _Kept:
     since: float
     variants: dict[str, Json] = field(default_factory=dict)
     regions: list[Json] | None = None
-    groups: dict[Audience, Json | None] = field(default_factory=dict)
-    lists: dict[Audience, Held] = field(default_factory=dict)
+    groups: dict[Holder, Json | None] = field(default_factory=dict)
+    lists: dict[Holder, Held] = field(default_factory=dict)
     answers_at_once: bool = True
     """Whether our module answers all of it in one request; an older one does not."""
 
@@ -54,7 +55,7 @@ class Looked:
         self._kept = _Kept(monotonic())
         self._asking: set[str] = set()
         self._asking_regions = False
-        self._written: dict[Audience, int] = {}
+        self._written: dict[Holder, int] = {}
 
     def forget(self) -> None:
         with self._changed:
@@ -157,7 +158,7 @@ class Looked:
             return self._fresh().lists[audience]
 
     @contextmanager
-    def writing(self, audience: Audience) -> Iterator[Callable[[Json | None, Held], None]]:
+    def writing(self, audience: Holder) -> Iterator[Callable[[Json | None, Held], None]]:
         """While the lists of this audience are changed; tell what there is then, if it is known.
 
         Whatever was asked for before the end of it is not believed.
@@ -172,7 +173,7 @@ class Looked:
                 for group, lists in after:
                     self._kept.groups[audience], self._kept.lists[audience] = group, lists
 
-    def _outdate(self, audience: Audience) -> None:
+    def _outdate(self, audience: Holder) -> None:
         with self._changed:
             self._written[audience] = self._written.get(audience, 0) + 1
             self._kept.lists.pop(audience, None)

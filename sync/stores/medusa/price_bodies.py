@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sync.domain.pricing import Audience, AudienceKind
+from sync.domain.pricing import AudienceKind
 from sync.errors import Rejected
+from sync.stores.medusa.holders import Holder
 from sync.stores.medusa.price_rows import Step
 from sync.stores.medusa.spelling import exact_number
 
@@ -27,13 +28,13 @@ class RowKey:
 
 
 def row_of(
-    audience: Audience, variant: str, step: Step, regions: Mapping[str, Iterable[str]]
+    holder: Holder, variant: str, step: Step, regions: Mapping[str, Iterable[str]]
 ) -> dict[RowKey, Decimal]:
-    """The row; for an account one in each region that sells in the currency."""
+    """The row; for accounts one in each region that sells in the currency."""
     from_quantity = Decimal(step.from_quantity) if step.from_quantity > 1 else None
     to_quantity = Decimal(step.to_quantity) if step.to_quantity is not None else None
     places: Iterable[str | None] = (None,)
-    if audience.kind is AudienceKind.ACCOUNT:
+    if holder.kind is AudienceKind.ACCOUNT:
         places = regions.get(step.currency, ())
     return {
         RowKey(variant, step.currency, from_quantity, to_quantity, region): step.price

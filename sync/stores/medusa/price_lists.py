@@ -2,14 +2,15 @@
 
 A row is known by its ID and changed by it: Medusa does not mind a second row for
 the same quantity, and then charges the cheaper one. A list is one audience's in
-one period; its description is how it is found again, its metadata what it is.
+one period, or that of accounts which share it (``shared_lists``); its description is how
+it is found again, its metadata what it is.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -35,17 +36,22 @@ from sync.kit.pool import together
 from sync.kit.turns import Turns
 from sync.stores.medusa import translate
 from sync.stores.medusa.accounts import Groups, group_name
+from sync.stores.medusa.holders import Holder, SharedList
 from sync.stores.medusa.looked import LOOK_S, Held, Looked
 from sync.stores.medusa.price_bodies import RowKey, changed, new_row, row_key, row_of
 from sync.stores.medusa.price_calls import PriceCall, PriceCalls
 from sync.stores.medusa.price_rows import ACCOUNTS, Period, in_level, native, rank, rows_of
-from sync.stores.medusa.queries import Queries
+from sync.stores.medusa.queries import PRICES_PER_WRITE, PricesTold, Queries, pieces
 from sync.stores.medusa.spelling import moment_text, read_moment, read_raw
 from sync.stores.medusa.translate_orders import UNIT_KEY
 
 Json = dict[str, Any]
 Entries = Mapping[PublishedPriceKey, PriceValue]
 METADATA = "tradesync"
+GROUPS_RULE = "customer.groups.id"
+SHARED_WORDS = "tradesync shared"
+"""What is in the description of every list that accounts share."""
+AUDIENCES_PER_LOOK = 100
 # The last day of no entry that anybody wants: an item whose rows say something else
 # equals nothing, so a plan puts it right where it is wanted, and else removes it.
 NEVER = date.min
@@ -75,15 +81,23 @@ class _Rules:
     """The rules of our lists' heads, asked for once in a call.
 
     ``makes_groups``: a group that is missing is made; a mere look makes nothing.
+    ``shared``: the IDs of the groups of those who share a list; where they are not told,
+    only the other rules of it count.
     """
 
     def __init__(
-        self, queries: Queries, regions: Callable[[], list[Json]], *, makes_groups: bool
+        self,
+        queries: Queries,
+        regions: Callable[[], list[Json]],
+        *,
+        makes_groups: bool,
+        shared: Mapping[SharedList, Collection[str]] | None = None,
     ) -> None:
+        self._shared = shared or {}
         self._groups, self._told_regions = Groups(queries), regions
         self._makes_groups = makes_groups
         self._found: dict[Audience, Json | None] = {}
-        self._of: dict[Audience, dict[str, list[str]]] = {}
+        self._of: dict[Holder, dict[str, list[str]]] = {}
         # A group is looked up and then made: by one thread at a time.
         self._guard = threading.RLock()
         self._regions: dict[str, list[str]] | None = None
@@ -114,25 +128,39 @@ class _Rules:
                 self._regions = found
             return self._regions
 
-    def of(self, audience: Audience) -> dict[str, list[str]]:
-        if rank(audience) == 0:
+    def of(self, holder: Holder) -> dict[str, list[str]]:
+        if rank(holder) == 0:
             return {}
         with self._guard:
-            if audience not in self._of:
-                self._of[audience] = self._rules_of(audience)
-            return self._of[audience]
+            if holder not in self._of:
+                self._of[holder] = self._rules_of(holder)
+            return self._of[holder]
 
-    def _rules_of(self, audience: Audience) -> dict[str, list[str]]:
-        if audience not in self._found:
-            self.read_ahead([audience])
-        group = self._found[audience]
-        if self._makes_groups:
-            group = self._found[audience] = self._groups.ensure(audience, group)
-        rules = {"customer.groups.id": [group["id"]] if group is not None else []}
-        if rank(audience) >= 2:
+    def knows_groups(self, holder: Holder) -> bool:
+        return isinstance(holder, Audience) or holder in self._shared
+
+    def groups_of(self, audiences: Collection[Audience]) -> list[str]:
+        """The IDs of all of their groups, in order; made where they are missing."""
+        self.read_ahead(audiences)
+        found = (self._group_of(each) for each in audiences)
+        return sorted(group["id"] for group in found if group is not None)
+
+    def _rules_of(self, holder: Holder) -> dict[str, list[str]]:
+        if isinstance(holder, SharedList):
+            groups = sorted(self._shared.get(holder, ()))
+        else:
+            groups = self.groups_of([holder])
+        rules = {GROUPS_RULE: groups}
+        if rank(holder) >= 2:
             # True of every cart; what counts is that it is one rule more.
             rules["region_id"] = sorted(each for some in self.regions().values() for each in some)
         return rules
+
+    def _group_of(self, audience: Audience) -> Json | None:
+        group = self._found[audience]
+        if self._makes_groups:
+            group = self._found[audience] = self._groups.ensure(audience, group)
+        return group
 
 
 @dataclass(slots=True)
@@ -143,6 +171,15 @@ class _Known:
     recorded: dict[Audience, dict[PublishedPriceKey, PriceValue]] = field(default_factory=dict)
     held: dict[Audience, Held] = field(default_factory=dict)
     variants: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the writing of a list that accounts share needs to know."""
+
+    items: Entries
+    variants: Mapping[str, Json]
+    held: Held
 
 
 @dataclass(slots=True)
@@ -308,7 +345,7 @@ class PriceLists:
     ) -> None:
         """Carry out the plans of one audience."""
         rules, held = known.rules, known.held.pop(audience)
-        plans = self._plans(audience, entries, skus, rules, known.variants, held)
+        plans = self._plans(audience, _prices(entries), skus, rules, known.variants, held)
         with self._looked.writing(audience) as wrote:
             kept = [
                 (plan, self._carry_out(audience, plan, rules, at_once=at_once)) for plan in plans
@@ -397,10 +434,137 @@ class PriceLists:
         rules = self._rules(makes_groups=False)
         found: set[str] = set()
         held = self._held(audience)
-        for plan in self._plans(audience, entries, skus, rules, variants, held):
+        for plan in self._plans(audience, _prices(entries), skus, rules, variants, held):
             wrong = {names[each] for each in plan.variants if each in names}
             found |= skus if plan.head_differs or plan.twins else wrong
         return found
+
+    # Lists that accounts share. To be called while nobody else writes prices.
+
+    def shared(self) -> list[tuple[SharedList, list[str]]]:
+        """Each of our lists that accounts share, as often as it has periods, and whose groups
+        it names."""
+        found: list[tuple[SharedList, list[str]]] = []
+        for each in self._queries.price_lists(SHARED_WORDS):
+            said = (each.get("metadata") or {}).get(METADATA)
+            list_id = said.get("shared") if isinstance(said, Mapping) else None
+            if isinstance(list_id, str):
+                found.append(
+                    (SharedList(list_id), list((each.get("rules") or {}).get(GROUPS_RULE, [])))
+                )
+        return found
+
+    def wrong_of_shared(self, shared: SharedList, prices: Collection[Price]) -> set[str]:
+        """SKUs of which the list does not say these prices; all where no row of it counts."""
+        skus = {price.key.sku.value for price in prices}
+        items = self._entries([translate.partition_text(ACCOUNTS, ITEM_OVERRIDES)], sorted(skus))
+        variants = self._looked.variants(self._queries, skus)
+        names = {variant["id"]: sku for sku, variant in variants.items()}
+        rules, held = self._rules(makes_groups=False), self._held(shared)
+        found: set[str] = set()
+        for plan in self._plans(
+            shared, _and_items(prices, _prices(items)), skus, rules, variants, held
+        ):
+            wrong = {names[each] for each in plan.variants if each in names}
+            found |= skus if plan.head_differs or plan.twins else wrong
+        return found
+
+    def keep_shared(
+        self,
+        shared: SharedList,
+        members: Collection[Audience],
+        prices: Collection[Price],
+        skus: Collection[str],
+        items: Entries | None = None,
+    ) -> None:
+        """Make the list say these prices of these items, to these members and nobody else.
+
+        Whom it names is put right before any row changes, period by period.
+        ``items``: the item prices for all accounts, where they are not what is recorded.
+        """
+        self._looks.clear()
+        told = self._ask_for_shared(shared, skus)
+        everybodys = items if items is not None else told.items
+        prices = _and_items(prices, _prices(everybodys))
+        rules = self._rules_of_shared(shared, members)
+        plans = self._plans(shared, prices, skus, rules, told.variants, told.held)
+        with self._looked.writing(shared):
+            for plan in plans:
+                self._carry_out(shared, plan, rules, at_once=self._looked.at_once)
+
+    def show_shared(self, shared: SharedList, members: Collection[Audience]) -> None:
+        """Make the list be for these members and nobody else, whatever is in it."""
+        self._looks.clear()
+        rules = self._rules_of_shared(shared, members)
+        for period, lists in self._held(shared).items():
+            for held in lists:
+                if not self._head_right(shared, period, held, rules):
+                    self._queries.change_price_list(held["id"], self._head(shared, period, rules))
+
+    def drop_shared(self, shared: SharedList) -> None:
+        self._looks.clear()
+        self._drop(shared)
+
+    def drop_own(self, audiences: Collection[Audience]) -> None:
+        """The own lists of all of these, whatever is in them."""
+        self._looks.clear()
+        for some in pieces(sorted(audiences, key=lambda each: each.order), AUDIENCES_PER_LOOK):
+            with ExitStack() as stack:
+                for each in some:
+                    stack.enter_context(self._looked.writing(each))
+                lists = self._lists_of(some)
+                gone = [held["id"] for each in some for held in _own(each, lists)]
+                self._drop_lists(gone)
+
+    def _rules_of_shared(self, shared: SharedList, members: Collection[Audience]) -> _Rules:
+        groups = self._rules(makes_groups=True).groups_of(members)
+        regions = partial(self._looked.regions, self._queries)
+        return _Rules(self._queries, regions, makes_groups=True, shared={shared: groups})
+
+    def _ask_for_shared(self, shared: SharedList, skus: Collection[str]) -> _Told:
+        owner = translate.partition_text(ACCOUNTS, ITEM_OVERRIDES)
+        answer = None
+        if len(skus) <= PRICES_PER_WRITE:
+            answer = self._ask(owners=[owner], about=skus, skus=skus, lists=[_words(shared)])
+        if answer is None or answer.records is None:
+            items = self._entries([owner], sorted(skus))
+        else:
+            items = dict(translate.price_of(record) for record in answer.records)
+        if answer is None:
+            variants = self._looked.variants(self._queries, skus)
+            return _Told(items, variants, self._held(shared))
+        return _Told(items, answer.variants, _held_of(shared, answer.lists))
+
+    def _lists_of(self, audiences: Collection[Audience]) -> list[Json]:
+        words = [_words(each) for each in audiences]
+        answer = self._ask(owners=(), about=(), skus=(), lists=words)
+        if answer is not None:
+            return answer.lists
+        return [each for some in words for each in self._queries.price_lists(some)]
+
+    def _ask(
+        self,
+        *,
+        owners: Collection[str],
+        about: Collection[str],
+        skus: Collection[str],
+        lists: Collection[str],
+    ) -> PricesTold | None:
+        """All in one request; None where our module is older."""
+        if not self._looked.at_once:
+            return None
+        answer = self._queries.put_prices(
+            (),
+            owners=owners if about else (),
+            about=about,
+            skus=skus,
+            groups=(),
+            lists=lists,
+            regions=False,
+        )
+        if answer is None:
+            self._looked.not_at_once()
+        return answer
 
     def _owners(self, audiences: Iterable[Audience]) -> set[str]:
         """The partitions of these audiences, and that of the item prices for all accounts."""
@@ -419,9 +583,9 @@ class PriceLists:
         self._looks.clear()
         self._drop(Audience(AudienceKind.ACCOUNT, customer_id.value))
 
-    def _drop(self, audience: Audience) -> None:
-        with self._looked.writing(audience):
-            lists = self._held(audience).values()
+    def _drop(self, holder: Holder) -> None:
+        with self._looked.writing(holder):
+            lists = self._held(holder).values()
             self._drop_lists([held["id"] for some in lists for held in some])
 
     def _emptied(
@@ -465,13 +629,14 @@ class PriceLists:
 
     def _audiences_with(self, skus: Collection[str]) -> set[Audience]:
         records = self._queries.records("price", None, skus)
-        found = {translate.partition_of(record["owner"])[0] for record in records}
-        return {each for each in found if rank_known(each) and rank(each) > rank(ACCOUNTS)}
+        found = {translate.shown_by(owner) for owner in {each["owner"] for each in records}}
+        audiences = {partition[0] for partition in found if partition is not None}
+        return {each for each in audiences if rank_known(each) and rank(each) > rank(ACCOUNTS)}
 
     def _plans(
         self,
-        audience: Audience,
-        entries: Entries,
+        holder: Holder,
+        prices: Iterable[Price],
         skus: Collection[str],
         rules: _Rules,
         variants: Mapping[str, Json],
@@ -479,32 +644,31 @@ class PriceLists:
     ) -> list[ListPlan]:
         """One plan for each list that is there or should be, for these items' rows."""
         by_sku: dict[str, list[Price]] = {}
-        for key, value in entries.items():
-            price = Price(key.key, value)
-            if in_level(audience, price):
-                by_sku.setdefault(key.key.sku.value, []).append(price)
-        regions = rules.regions() if audience.kind is AudienceKind.ACCOUNT else {}
+        for price in prices:
+            if in_level(holder, price):
+                by_sku.setdefault(price.key.sku.value, []).append(price)
+        regions = rules.regions() if holder.kind is AudienceKind.ACCOUNT else {}
         wanted: dict[Period, dict[RowKey, Decimal]] = {}
-        for sku, prices in by_sku.items():
+        for sku, some in by_sku.items():
             variant = variants.get(sku)
             if variant is None:
                 continue  # the shop does not sell it; the record waits until it does
             unit = str((variant.get("metadata") or {}).get(UNIT_KEY) or self._unit)
-            for period, found in rows_of(prices, unit).items():
+            for period, found in rows_of(some, unit).items():
                 rows = wanted.setdefault(period, {})
                 for step in found:
-                    rows |= row_of(audience, variant["id"], step, regions)
+                    rows |= row_of(holder, variant["id"], step, regions)
         touched = {variants[sku]["id"] for sku in skus if sku in variants}
         return [
             self._compared(
-                audience, period, wanted.get(period, {}), held.get(period, []), touched, rules
+                holder, period, wanted.get(period, {}), held.get(period, []), touched, rules
             )
             for period in sorted(wanted.keys() | held.keys(), key=_period_order)
         ]
 
     def _compared(
         self,
-        audience: Audience,
+        holder: Holder,
         period: Period,
         wanted: Mapping[RowKey, Decimal],
         lists: Sequence[Json],
@@ -533,37 +697,42 @@ class PriceLists:
         plan.delete += [(row_id, key) for key, rows in there.items() for row_id, _ in rows]
         plan.rows_after = others + len(wanted)
         if held is not None and plan.rows_after:
-            plan.head_differs = not self._head_right(audience, period, held, rules)
+            plan.head_differs = not self._head_right(holder, period, held, rules)
         return plan
 
     # What is
 
-    def _held(self, audience: Audience) -> Held:
-        """Our lists for this audience; of several for one period the oldest is the one to keep."""
-        return _held_of(audience, self._queries.price_lists(_words(audience)))
+    def _held(self, holder: Holder) -> Held:
+        """Our lists of this holder; of several for one period the oldest is the one to keep."""
+        return _held_of(holder, self._queries.price_lists(_words(holder)))
 
-    def _head(self, audience: Audience, period: Period, rules: _Rules) -> Json:
+    def _head(self, holder: Holder, period: Period, rules: _Rules) -> Json:
         starts, ends = period.moments(self._zone)
+        told = rules.of(holder)
+        # A list that accounts share is there before its first member is.
+        lonely = isinstance(holder, SharedList) and not told[GROUPS_RULE]
         return {
-            "title": _title(audience, period),
-            "description": _words(audience),
+            "title": _title(holder, period),
+            "description": _words(holder),
             "type": "override",
-            "status": "active",
+            "status": "draft" if lonely and rules.knows_groups(holder) else "active",
             "starts_at": moment_text(starts) if starts else None,
             "ends_at": moment_text(ends) if ends else None,
-            "rules": rules.of(audience),
+            "rules": told,
             "metadata": {
                 METADATA: {
-                    "audience": str(audience),
+                    **_named(holder),
                     "first": period.first.isoformat() if period.first else None,
                     "last": period.last.isoformat() if period.last else None,
                 }
             },
         }
 
-    def _head_right(self, audience: Audience, period: Period, held: Json, rules: _Rules) -> bool:
-        wanted = self._head(audience, period, rules)
+    def _head_right(self, holder: Holder, period: Period, held: Json, rules: _Rules) -> bool:
+        wanted = self._head(holder, period, rules)
         there = {name: sorted(values) for name, values in (held.get("rules") or {}).items()}
+        if not rules.knows_groups(holder):
+            there[GROUPS_RULE] = wanted["rules"][GROUPS_RULE]
         moments = [
             (read_moment(held[name]) if held.get(name) else None)
             == (read_moment(wanted[name]) if wanted[name] else None)
@@ -575,7 +744,7 @@ class PriceLists:
     # Making it so
 
     def _carry_out(
-        self, audience: Audience, plan: ListPlan, rules: _Rules, *, at_once: bool
+        self, holder: Holder, plan: ListPlan, rules: _Rules, *, at_once: bool
     ) -> Json | None:
         """The list that there is then."""
         held = plan.held
@@ -584,9 +753,9 @@ class PriceLists:
             if held is not None:
                 self._drop_lists([held["id"]])
             return None
-        head = self._head(audience, plan.period, rules) if held is None else None
+        head = self._head(holder, plan.period, rules) if held is None else None
         if held is not None and plan.head_differs:
-            wanted = self._head(audience, plan.period, rules)
+            wanted = self._head(holder, plan.period, rules)
             held = self._queries.change_price_list(held["id"], wanted)
         rows = (
             [new_row(key, price) for key, price in plan.create],
@@ -606,16 +775,42 @@ class PriceLists:
                 self._queries.drop_price_list(each)
 
 
-def _held_of(audience: Audience, told: Iterable[Json]) -> Held:
-    """Those of these lists that are ours for this audience, the oldest of a period first."""
+def _held_of(holder: Holder, told: Iterable[Json]) -> Held:
+    """Those of these lists that are ours of this holder, the oldest of a period first."""
     found: Held = {}
-    for each in sorted(told, key=lambda each: str(each["id"])):
-        said = (each.get("metadata") or {}).get(METADATA)
-        if not isinstance(said, Mapping) or said.get("audience") != str(audience):
-            continue
+    for each in _own(holder, told):
+        said = each["metadata"][METADATA]
         period = Period(_day(said.get("first")), _day(said.get("last")))
         found.setdefault(period, []).append(each)
     return found
+
+
+def _own(holder: Holder, told: Iterable[Json]) -> list[Json]:
+    """Those of these lists that are ours of this holder, the oldest first."""
+    found: list[Json] = []
+    [(name, wanted)] = _named(holder).items()
+    for each in told:
+        said = (each.get("metadata") or {}).get(METADATA)
+        if isinstance(said, Mapping) and said.get(name) == wanted:
+            found.append(each)
+    return sorted(found, key=lambda each: str(each["id"]))
+
+
+def _named(holder: Holder) -> dict[str, str]:
+    """How the metadata of a list says whose it is."""
+    if isinstance(holder, SharedList):
+        return {"shared": holder.list_id}
+    return {"audience": str(holder)}
+
+
+def _prices(entries: Entries) -> list[Price]:
+    return [Price(key.key, value) for key, value in entries.items()]
+
+
+def _and_items(prices: Collection[Price], items: Iterable[Price]) -> list[Price]:
+    """With the item prices for all accounts of the items that are priced at all."""
+    priced = {price.key.sku for price in prices}
+    return [*prices, *(each for each in items if each.key.sku in priced)]
 
 
 def _items_of_all(keys: Iterable[PublishedPriceKey]) -> set[str]:
@@ -687,22 +882,23 @@ def _scopes(audience: Audience, queries: Queries) -> Sequence[PriceScope]:
         case AudienceKind.GROUP:
             return (PriceScope(PriceLevel.GROUP, audience.key),)
     owners = (owner for _, owner in queries.record_owners(["price"]))
-    partitions = [translate.partition_of(owner) for owner in owners]
-    return [scope for each, scope in partitions if each == audience]
+    partitions = [translate.shown_by(owner) for owner in owners]
+    return [each[1] for each in partitions if each is not None and each[0] == audience]
 
 
-def _words(audience: Audience) -> str:
-    """How our lists for this audience are found: words that nobody else would write."""
-    return f"tradesync {fingerprint(str(audience))[:20]}"
+def _words(holder: Holder) -> str:
+    """How our lists of this holder are found: words that nobody else would write."""
+    start = SHARED_WORDS if isinstance(holder, SharedList) else "tradesync"
+    return f"{start} {fingerprint(str(holder))[:20]}"
 
 
-def _title(audience: Audience, period: Period) -> str:
+def _title(holder: Holder, period: Period) -> str:
     days = [
         f" {word} {day.isoformat()}"
         for word, day in (("from", period.first), ("until", period.last))
         if day is not None
     ]
-    return f"ERP prices: {audience}{''.join(days)}"
+    return f"ERP prices: {holder}{''.join(days)}"
 
 
 def _day(text: object) -> date | None:

@@ -32,6 +32,7 @@ from sync.domain.pricing import (
     effective_price,
 )
 from sync.ports.erp import Finding, FindingLevel
+from sync.stores.medusa.holders import Holder
 
 ACCOUNTS = Audience(AudienceKind.ACCOUNTS)
 _A_DAY = timedelta(days=1)
@@ -77,15 +78,15 @@ def native(audience: Audience, public_channel: ChannelId | None) -> bool:
     return audience.kind in (AudienceKind.ACCOUNTS, AudienceKind.ACCOUNT, AudienceKind.GROUP)
 
 
-def rank(audience: Audience) -> int:
-    """How many rules a row for this audience has: the more of them, the sooner it counts."""
+def rank(holder: Holder) -> int:
+    """How many rules a row of this holder has: the more of them, the sooner it counts."""
     ranks = {
         AudienceKind.PUBLIC: 0,
         AudienceKind.ACCOUNTS: 1,
         AudienceKind.GROUP: 2,
         AudienceKind.ACCOUNT: 3,
     }
-    return ranks[audience.kind]
+    return ranks[holder.kind]
 
 
 def mixed_up(
@@ -209,12 +210,12 @@ def _rungs(entries: list[Price], day: date) -> list[tuple[int, Decimal | None]]:
     return ladder
 
 
-def in_level(audience: Audience, entry: Price) -> bool:
-    """Whether the entry is one that this audience's list is made of.
+def in_level(holder: Holder, entry: Price) -> bool:
+    """Whether the entry is one that this holder's list is made of.
 
     The default list's rows are below all others; item prices are in every list.
     """
     level = entry.key.scope.level
-    if audience.kind is AudienceKind.PUBLIC:
+    if holder.kind is AudienceKind.PUBLIC:
         return True
-    return level is PriceLevel.ITEM or level is _OWN_LEVEL[audience.kind]
+    return level is PriceLevel.ITEM or level is _OWN_LEVEL[holder.kind]

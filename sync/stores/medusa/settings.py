@@ -41,6 +41,7 @@ class MedusaSettings:
     their metadata says nothing. ``public_channel`` is the channel whose public
     prices everybody sees. ``rounding`` is a mode of ``decimal``. ``threads`` is how many
     price lists are written at once, ``requests_per_s`` how often the server may be asked.
+    ``price_lists``: accounts with the same prices may share a price list.
     """
 
     url: str
@@ -59,6 +60,7 @@ class MedusaSettings:
     hints_secret: str | None = None
     threads: int = THREADS
     requests_per_s: float | None = None
+    price_lists: bool = False
 
     def __repr__(self) -> str:
         return f"MedusaSettings({self.url!r}, {self.store_id!r})"
@@ -81,7 +83,7 @@ class MedusaSettings:
 OPTIONS = (
     *("url", "store_id", "channels", "public_channel", "account_key", "unit", "rounding"),
     *("time_zone", "page_size", "overlap_s", "allow_plain_http", "ca_bundle", "threads"),
-    "requests_per_s",
+    *("requests_per_s", "price_lists"),
 )
 
 
@@ -102,6 +104,7 @@ def settings_from(
     overlap_s = given.seconds("overlap_s", OVERLAP_S, zero=True)
     threads = given.whole("threads", THREADS, 1, 32)
     requests_per_s = given.number("requests_per_s", 10_000)
+    price_lists = given.flag("price_lists")
     ca_bundle = given.file("ca_bundle", base)
     channels = _channels(given)
     public = _public(given, channels)
@@ -123,6 +126,7 @@ def settings_from(
         ca_bundle=ca_bundle,
         threads=threads,
         requests_per_s=requests_per_s,
+        price_lists=price_lists,
     )
 
 

@@ -16,6 +16,7 @@ from sync.domain.order import WebUser
 from sync.domain.pricing import (
     Audience,
     AudienceKind,
+    Price,
     PriceKey,
     PriceLevel,
     PriceScope,
@@ -131,6 +132,91 @@ def partition_of(text: str) -> tuple[Audience, PriceScope]:
     return audience, PriceScope(PriceLevel(level), owner)
 
 
+# Lists that accounts share: their rows, their stamps, and who is a member of which.
+
+LIST_STAMPS = "tradesync price lists"
+LIST_MEMBERS = "tradesync price list members"
+"""What records of these two are about, so that all are found at once; no item is meant."""
+
+_STAMPS, _LIST, _MEMBER = "shared lists", "shared list", "member"
+_COUNTED = 5
+"""Parts of a partition's text; no list nor member has as many."""
+
+
+def list_owner(list_id: str) -> str:
+    """Whose the rows of a list are."""
+    return json.dumps([_LIST, list_id], ensure_ascii=False)
+
+
+def list_of(owner: str) -> str | None:
+    """The list whose rows an owner's are; None where the owner is a partition or a member."""
+    parts = json.loads(owner)
+    return str(parts[1]) if len(parts) == 2 and parts[0] == _LIST else None
+
+
+def stamp_named(list_id: str) -> Json:
+    return {"kind": "price", "owner": json.dumps([_STAMPS]), "key": list_id}
+
+
+def stamp_record(list_id: str, stamp: str) -> Json:
+    return {**stamp_named(list_id), "about": LIST_STAMPS, "document": stamp}
+
+
+def member_named(partition: tuple[Audience, PriceScope]) -> Json:
+    owner = json.dumps([_MEMBER, partition_text(*partition)], ensure_ascii=False)
+    return {"kind": "price", "owner": owner, "key": _MEMBER}
+
+
+def member_record(partition: tuple[Audience, PriceScope], list_id: str) -> Json:
+    return {**member_named(partition), "about": LIST_MEMBERS, "document": list_id}
+
+
+def stamp_of(record: Json) -> tuple[str, str] | None:
+    """List and stamp; None for a record of something else."""
+    if json.loads(record["owner"]) != [_STAMPS]:
+        return None
+    return str(record["key"]), str(record["document"])
+
+
+def member_of(record: Json) -> tuple[tuple[Audience, PriceScope], str] | None:
+    """Who is a member, and of which list; None for a record of something else."""
+    parts = json.loads(record["owner"])
+    if len(parts) != 2 or parts[0] != _MEMBER:
+        return None
+    return partition_of(parts[1]), str(record["document"])
+
+
+def shown_by(owner: str) -> tuple[Audience, PriceScope] | None:
+    """The partition that an owner is or stands for as a member; None for a list."""
+    parts = json.loads(owner)
+    if len(parts) == _COUNTED:
+        return partition_of(owner)
+    return partition_of(parts[1]) if parts[0] == _MEMBER else None
+
+
+def list_scope(list_id: str) -> PriceScope:
+    """Of the rows of a list: they count as the own prices of an account do."""
+    return PriceScope(PriceLevel.ACCOUNT, list_id)
+
+
+def list_price_record(list_id: str, price: Price) -> Json:
+    parts = codec.encode(price.key)
+    return {
+        **list_price_named(list_id, price.key),
+        "about": price.key.sku.value,
+        "document": _COMPACT.encode([parts, codec.encode(price.value)]),
+    }
+
+
+def list_price_named(list_id: str, key: PriceKey) -> Json:
+    return {"kind": "price", "owner": list_owner(list_id), "key": _key_text(key, codec.encode(key))}
+
+
+def list_price_of(record: Json) -> Price:
+    key, value = json.loads(record["document"])
+    return Price(codec.decode(PriceKey, key), codec.decode(PriceValue, value))
+
+
 def price_record(key: PublishedPriceKey, value: PriceValue) -> Json:
     parts = codec.encode(key.key)
     document = [parts, codec.encode(value)]
@@ -150,8 +236,12 @@ def _price_named(key: PublishedPriceKey, parts: Json) -> Json:
     return {
         "kind": "price",
         "owner": partition_text(key.audience, key.key.scope),
-        "key": codec.fingerprint_of({**parts, "min_quantity": plain(key.key.min_quantity)}),
+        "key": _key_text(key.key, parts),
     }
+
+
+def _key_text(key: PriceKey, parts: Json) -> str:
+    return codec.fingerprint_of({**parts, "min_quantity": plain(key.min_quantity)})
 
 
 def price_of(record: Json) -> tuple[PublishedPriceKey, PriceValue]:

@@ -30,6 +30,6 @@ class TestMedusa(StoreContract):
     @pytest.fixture
     def store(self, shop: Shop, store_world: MedusaWorld) -> Iterator[MedusaStore]:
         # The orders of the contract name its own channel, which needs no rule here.
-        store = shop.store(channels={}, public_channel=None)
+        store = shop.store(channels={}, public_channel=None, price_lists=True)
         yield store
         store.close()

@@ -33,7 +33,8 @@ class MemoryShop(Queries):
     def store(self, behind: Queries | None = None, **changes: Any) -> MedusaStore:
         """The connector on this shop; its calls go through ``behind`` where that is given."""
         store = MedusaStore(settings(**changes))
-        for part in (store, store._accounts, store._accounts._groups, store._places):
+        parts = (store, store._accounts, store._accounts._groups, store._places)
+        for part in (*parts, store._shared_lists):
             part._queries = behind or self
         store._price_lists._queries = behind or self
         return store

@@ -89,6 +89,7 @@ limits = st.builds(
     st.sampled_from([1, 4, 50]),
     st.sampled_from([None, 0, 1, 2]),
     st.sampled_from([None, 1, 3]),
+    st.booleans(),
 )
 
 
@@ -111,6 +112,7 @@ def test_plan_keeps_within_the_limits_and_is_never_dearer(
     joining = [each.partition for each in plan.joins]
     assert len(set(joining)) == len(joining)
     assert {*joining, *plan.own} == set(map(partition, told))
+    assert allowed.overrides or not any(each.own for each in plan.joins)
 
 
 @pytest.mark.rule("OP-2")

@@ -160,6 +160,7 @@ MEDUSA = {
     "ca_bundle": "config/ca.pem",
     "threads": Raw("2"),
     "requests_per_s": Raw("7.5"),
+    "price_lists": Raw("true"),
 }
 S3 = {
     "bucket": "papers",
@@ -245,6 +246,7 @@ KINDS: dict[tuple[str, str], dict[str, str]] = {
         "ca_bundle": "file",
         "threads": "whole",
         "requests_per_s": "seconds",
+        "price_lists": "flag",
     },
     ("files", "folder"): {"folder": "text", "max_file_mb": "whole"},
     ("files", "s3"): {
