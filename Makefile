@@ -36,6 +36,7 @@ THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
   tests/unit/admission/test_adding_up.py tests/unit/admission/test_whole_table.py \
   tests/unit/benchmarks tests/unit/cli/test_bulk.py tests/unit/cli/test_demo.py \
   tests/unit/cli/test_operators.py tests/unit/cli/test_reader_gone.py \
+  tests/unit/medusa/test_shared_lists.py \
   tests/unit/mapping/test_every_field.py tests/unit/sample \
   tests/unit/settings/test_every_option.py tests/unit/settings/test_every_setting.py \
   tests/unit/sql/test_every_key.py tests/unit/sql/test_file_drop_faults.py \

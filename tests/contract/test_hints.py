@@ -141,7 +141,10 @@ def test_store_without_its_secret_expects_no_hint_and_believes_none(tmp_path: Pa
 
 @pytest.mark.parametrize(
     "secrets, told",
-    [({"hints": "short"}, "secrets.hints: shorter"), ({"hint": SECRET}, "secrets.hint is not known here; did you mean hints")],
+    [
+        ({"hints": "short"}, "secrets.hints: shorter"),
+        ({"hint": SECRET}, "secrets.hint is not known here; did you mean hints"),
+    ],
 )
 def test_secret_that_cannot_be_one_is_told_at_the_start(
     tmp_path: Path, secrets: dict[str, str], told: str
