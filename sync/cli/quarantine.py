@@ -251,9 +251,12 @@ def _told(
 
 
 def _chosen(line: Pipeline, orders: tuple[str, ...], filters: dict[str, Any]) -> list[LedgerEntry]:
+    filtered = any(value is not None for value in filters.values())
+    if orders and filtered:
+        raise click.UsageError("Name orders or filter them, not both.")
     if orders:
         return [_one(line, order) for order in orders]
-    if not any(value is not None for value in filters.values()):
+    if not filtered:
         raise click.UsageError(
             "Name orders, or filter by --code, --state, --customer, --channel or --older-than-h."
         )

@@ -274,6 +274,19 @@ def test_nothing_is_dismissed_by_a_restriction_that_is_empty(operator: Operator,
     assert operator("quarantine", "list", "--json").json == held
 
 
+@pytest.mark.rule("OI-2")
+@pytest.mark.parametrize("command", ["dismiss", "replay"])
+def test_orders_are_named_or_filtered_and_never_decided_on_beside_the_filter(
+    operator: Operator, command: str
+) -> None:
+    held = operator("quarantine", "list", "--json").json
+    words = ("--code", "payment_declined", "--reason", "x", *(["--yes"] * (command == "dismiss")))
+    said = operator("quarantine", command, held[0]["order"], *words)
+    assert said.code == Exit.USAGE, said
+    assert "not both" in said.err
+    assert operator("quarantine", "list", "--json").json == held
+
+
 REASONED = {
     words
     for words, command in ALL.items()
