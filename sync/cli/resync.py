@@ -69,6 +69,12 @@ def resync(
     if flow is None and cancel is None and not listing:
         raise click.UsageError("Name a flow, or use --list or --cancel.")
     wanted = scope_from(scope, confirm)
+    beside = (flow, confirm, *scope.values(), dry_run or None, no_wait or None)
+    alone = "--cancel" if cancel is not None else "--list"
+    if (cancel is not None or listing) and any(each is not None for each in beside):
+        raise click.UsageError(f"{alone} goes by itself, without a flow, a scope or --dry-run.")
+    if cancel is not None and listing:
+        raise click.UsageError("--cancel goes by itself, without --list.")
     if confirm is not None and (flow is None or confirm.rsplit("-", 1)[0] != flow):
         raise click.UsageError(f"{confirm} is no plan of {flow}: name the flow that it belongs to.")
     if confirm is not None and not reason.strip():

@@ -287,6 +287,27 @@ def test_orders_are_named_or_filtered_and_never_decided_on_beside_the_filter(
     assert operator("quarantine", "list", "--json").json == held
 
 
+@pytest.mark.rule("OP-2")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--cancel", "r1", "--dry-run"),
+        ("--cancel", "r1", "--list"),
+        ("orders", "--cancel", "r1"),
+        ("--cancel", "r1", "--customer", "000101"),
+        ("prices", "--list"),
+        ("--list", "--no-wait"),
+    ],
+    ids=" ".join,
+)
+def test_what_cancels_or_lists_requests_takes_nothing_that_it_would_leave_out(
+    operator: Operator, words: tuple[str, ...]
+) -> None:
+    said = operator("resync", *words)
+    assert said.code == Exit.USAGE, said
+    assert "by itself" in said.err
+
+
 REASONED = {
     words
     for words, command in ALL.items()
