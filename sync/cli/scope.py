@@ -56,6 +56,17 @@ class Named(click.ParamType[str]):
         return str(value)
 
 
+class Folder(click.ParamType[str]):
+    """A folder that is named. An empty name would stand for the one by default."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if not value.strip():
+            self.fail("it names no folder; leave the option out for the default")
+        return str(value)
+
+
 class Why(click.ParamType[str]):
     """The reason for a decision. A blank one tells nobody anything."""
 

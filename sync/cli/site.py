@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sync.cli.output import READER_GONE, Exit, reader_is_gone, refuse_as_json
+from sync.cli.scope import Folder, Named
 from sync.cli.ways_out import way_out
 from sync.errors import Misconfigured, StateInUse, SyncError, TryLater
 
@@ -34,10 +35,14 @@ def site_options(command: Decorated) -> Decorated:
         help="Every log line on stderr, also those that log_level keeps back.",
     )(command)
     command = click.option(
-        "--pipeline", default=None, help="Which pipeline; needed where there are several."
+        "--pipeline",
+        type=Named(),
+        default=None,
+        help="Which pipeline; needed where there are several.",
     )(guarded(command))
     return click.option(
         "--site",
+        type=Folder(),
         default=None,
         metavar="DIR",
         help="Folder with config/ and mappings/. Default: $TRADESYNC_SITE, else /etc/tradesync.",

@@ -10,7 +10,7 @@ import click
 
 from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, emit, fail, json_option
-from sync.cli.scope import Why
+from sync.cli.scope import Folder, Why
 from sync.cli.site import actor, guarded, settings_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def _site_option(command: Decorated) -> Decorated:
     """``--site`` alone: a state belongs to all pipelines of a site."""
     return click.option(
         "--site",
+        type=Folder(),
         default=None,
         metavar="DIR",
         help="Folder with config/ and mappings/. Default: $TRADESYNC_SITE, else /etc/tradesync.",

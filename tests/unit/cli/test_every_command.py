@@ -228,7 +228,7 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(
 
 
 FREE_TEXT = {
-    *("--site", "--pipeline", "--reason", "--message", "--file", "--confirm", "--cancel"),
+    *("--reason", "--message", "--file", "--confirm", "--cancel"),
     *("old", "new", "version", "file", "kinds", "order", "orders"),
 }
 """What takes any text. An order that is empty is looked for, and there is none."""
@@ -306,6 +306,26 @@ def test_what_cancels_or_lists_requests_takes_nothing_that_it_would_leave_out(
     said = operator("resync", *words)
     assert said.code == Exit.USAGE, said
     assert "by itself" in said.err
+
+
+@pytest.mark.parametrize("empty", ["", " "], ids=["empty", "a space"])
+@pytest.mark.parametrize(
+    "words, option",
+    [
+        (words, param.opts[0])
+        for words, command in ALL.items()
+        for param in command.params
+        if param.opts[0] in ("--site", "--pipeline")
+    ],
+    ids=str,
+)
+def test_no_other_site_or_pipeline_is_taken_for_one_that_is_empty(
+    words: tuple[str, ...], option: str, empty: str
+) -> None:
+    """The site of the whole machine, or all pipelines, would be worked on instead."""
+    said = call(*words, option, empty)
+    assert said.code == Exit.USAGE, said
+    assert f"Invalid value for '{option}'" in said.err
 
 
 REASONED = {
