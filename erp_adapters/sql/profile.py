@@ -130,10 +130,9 @@ def find_profile(name: str, base: Path) -> Path:
     """Where the profile is: a path relative to ``base``, or the name of a shipped one."""
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return base / name
-    shipped = SHIPPED / f"{name}.yaml"
-    if shipped.is_file():
-        return shipped
     known = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+    if name in known:
+        return SHIPPED / f"{name}.yaml"
     raise Misconfigured(
         f"no profile {name!r} comes with tradesync (there are: {', '.join(known) or 'none'});"
         " a profile of your own is named by its path, such as config/acme.yaml"
@@ -147,13 +146,22 @@ def load_profile(path: Path) -> Profile:
     """
     problems = Problems(path)
     # Before it is read: where somebody writes it at this moment, it is taken for another one.
-    digest = hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest()
+    digest = _digest(path)
     top = load(path, problems)
     problems.raise_if_any("profile")
     assert top is not None  # noqa: S101 - a file without a top node has raised
     profile = _Loading(path, problems).profile(top)
     problems.raise_if_any("profile")
     return replace(profile, digest=digest)
+
+
+def _digest(path: Path) -> bytes:
+    """Of the file as it is now. What cannot be read is told by whoever reads it."""
+    try:
+        content = path.read_bytes() if path.is_file() else b""
+    except OSError:
+        content = b""
+    return hashlib.sha256(content).digest()
 
 
 @dataclass(slots=True)

@@ -76,13 +76,19 @@ class Options:
         return self.text(name) or ""
 
     def file(self, name: str, base: Path) -> Path | None:
-        """A file that is there, by its path or by that below ``base``."""
+        """A file that can be read, by its path or by that below ``base``."""
         stated = self.text(name)
         if stated is None:
             return None
-        if not (base / stated).is_file():
-            self.complain(name, "names no file; it starts at the site's folder")
-        return base / stated
+        path, why = base / stated, "there is none"
+        try:
+            if path.is_file():
+                path.open("rb").close()
+                return path
+        except OSError as error:
+            why = (error.strerror or type(error).__name__).lower()
+        self.complain(name, f"no file that can be read ({why}); it starts at the site's folder")
+        return None
 
     def key(self, name: str, example: str) -> str:
         """A text that must be there and can be part of keys."""
