@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sync.domain.ids import MAX_KEY_LENGTH, well_formed
 from sync.errors import Misconfigured
+from sync.secrecy import looks_secret
 
 LONGEST_TEXT = 2000
 DAY_S = 86400.0
@@ -34,17 +35,18 @@ class Options:
         known_secrets: Collection[str] = (),
     ) -> None:
         self._stated = stated
-        self.problems = [
-            f"{name}: no such option{_near(name, known)}"
-            for name in sorted(stated.keys() - {*known})
-        ]
+        self.problems: list[str] = []
+        for name in sorted(stated.keys() - {*known}):
+            self.complain(name, f"no such option{_near(name, known)}")
         self.problems += [
             f"secrets.{name} is not known here{_near(name, known_secrets)}"
             for name in sorted(secrets.keys() - {*known_secrets})
         ]
 
     def complain(self, name: str, message: str) -> None:
-        self.problems.append(f"{name}: {message}")
+        # "access_key: not a text" would be taken for a key that is not to be told.
+        between = " is wrong:" if looks_secret(name) else ":"
+        self.problems.append(f"{name}{between} {message}")
 
     def raise_if_any(self, message: str) -> None:
         """Raises Misconfigured with every problem."""

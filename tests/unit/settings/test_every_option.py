@@ -22,6 +22,7 @@ from sync.errors import Misconfigured
 from sync.files.folder import adapter as folder
 from sync.files.s3 import settings as s3
 from sync.kit.signatures import SHORTEST_SECRET
+from sync.secrecy import MASK
 from sync.settings import load_settings
 from sync.settings.models import SystemSettings
 from sync.stores.embedded import checking as embedded
@@ -384,6 +385,7 @@ def test_a_wrong_option_is_told_by_its_name_at_its_place(
 
 
 @pytest.mark.parametrize(
+    assert MASK not in told, "what is wrong with it is taken for a secret"
     "which, option",
     [(which, option) for which, found in NEEDED.items() for option in found],
     ids=str,
