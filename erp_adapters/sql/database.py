@@ -69,9 +69,10 @@ class Settings:
         statement_timeout_s = given.seconds("statement_timeout_s", 60.0)
         password = secrets.get("password")
         write_password = secrets.get("write_password", None if own_write_url else password)
-        parsed = _parsed(given, "url", url, base, password)
-        write_option = "write_url" if own_write_url else "url"
-        writing = _parsed(given, write_option, own_write_url or url, base, write_password)
+        reading_from = _place("url", secrets)
+        writing_from = _place("write_url", secrets) if own_write_url else reading_from
+        parsed = _parsed(given, reading_from, url, base, password)
+        writing = _parsed(given, writing_from, own_write_url or url, base, write_password)
         if parsed is not None and writing is not None:
             _judge_dialects(given, parsed, writing, insecure)
         given.raise_if_any("the options of the SQL adapter cannot be used:")
@@ -145,6 +146,11 @@ class Database:
         engine = engine_for(url, self.options(read_only=read_only))
         self._engines.append(engine)
         return engine
+
+
+def _place(name: str, secrets: Mapping[str, str]) -> str:
+    """Where it was taken from, by the name that the settings know."""
+    return f"secrets.{name}" if secrets.get(name) else name
 
 
 def _parsed(given: Options, name: str, url: str, base: Path, password: str | None) -> URL | None:

@@ -78,6 +78,25 @@ def test_an_address_that_is_none_ends_with_78_and_never_with_a_traceback(
         assert "Traceback" not in said.err
 
 
+@pytest.mark.rule("OP-4", "OP-7")
+@pytest.mark.parametrize("name", ["url", "write_url"])
+def test_an_address_in_a_credential_file_is_told_by_the_line_that_names_the_file(
+    fresh: Operator, name: str
+) -> None:
+    folder = fresh.site.root / "credentials"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / "erp-url").write_text("postgresql://reader:hunter2@db.example:port/erp")
+    (folder / "erp-url").chmod(0o600)
+    table = f'[systems.erp.secrets]\n{name} = "erp-url"\n\n'
+    line = edit(fresh, "[systems.erp.options]", f"{table}[systems.erp.options]") + 1
+    said = fresh("check")
+    assert said.code == Exit.MISCONFIGURED
+    told = rf"tradesync\.toml:{line}:\d+: systems\.erp\.secrets\.{name}: the database URL"
+    assert re.search(told, said.err), said.err
+    assert ".options." not in said.err
+    assert "hunter2" not in said.err
+
+
 @pytest.mark.rule("OP-4")
 def test_every_option_that_is_wrong_is_told_by_its_own_line(fresh: Operator) -> None:
     # The options begin with the profile, below their header.
