@@ -184,6 +184,8 @@ class _Loading:
             if name not in keys:
                 top.complain(f"{name} is missing")
         name = self._text(keys, "name")
+        if "\n" in name:
+            keys["name"].complain("name must be one line of text")
         dialects = self._dialects(keys.get("dialects"))
         facts, _ = read_facts(keys.get("facts"), name or "erp")
         shared = self._shared(keys)
@@ -209,9 +211,10 @@ class _Loading:
         if name not in keys:
             return ""
         typed = keys[name].text(name)
-        if typed is not None and not (typed.strip() and typed.strip().isprintable()):
-            keys[name].complain(f"{name} must be one line of text")
-        return (typed or "").strip()
+        lines = (typed or "").strip().split("\n")
+        if typed is not None and not (lines[0] and all(map(str.isprintable, lines))):
+            keys[name].complain(f"{name} must be text that can be read")
+        return "\n".join(lines)
 
     def _dialects(self, node: Node | None) -> tuple[str, ...]:
         if node is None:

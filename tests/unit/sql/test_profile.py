@@ -99,6 +99,13 @@ def test_the_smallest_profile_is_read(tmp_path: Path) -> None:
     assert profile.steps == ()
 
 
+def test_a_profile_may_be_described_in_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "acme.yaml"
+    words = "description: |\n  Acme Books 7\n\n  as it is run in Leeds\n"
+    path.write_text(SMALLEST.replace("description: Acme Books 7\n", words), encoding="utf-8")
+    assert load_profile(path).description == "Acme Books 7\n\nas it is run in Leeds"
+
+
 def test_a_profile_with_orders_is_read(tmp_path: Path) -> None:
     header, lines = load(tmp_path, SMALLEST + ORDERS).steps
 
