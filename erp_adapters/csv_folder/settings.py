@@ -22,6 +22,8 @@ OPTIONS = (
     "rounding",
 )
 MOST_PLACES = 12
+_CONTROLS = "\t\x01\x02\x1c\x1d\x1e\x1f"
+"""What some systems part values by, because nobody types it."""
 _MODES = tuple(sorted(mode.removeprefix("ROUND_").lower() for mode in ROUNDING_MODES))
 
 
@@ -76,7 +78,7 @@ def _separator(given: Options) -> str:
 
 
 def _parts_values(sign: str) -> bool:
-    return sign == "\t" or (sign.isprintable() and not sign.isalnum() and sign not in '" ')
+    return sign in _CONTROLS or (sign.isprintable() and not sign.isalnum() and sign not in '" ')
 
 
 def _without(given: Options) -> frozenset[str]:

@@ -493,6 +493,12 @@ def test_wherever_an_attempt_stops_the_order_is_there_once(
 # Settings and check.
 
 
+@pytest.mark.parametrize("separator", ["|", "\t", "\x1f", "\x01"])
+def test_values_can_be_parted_by_a_sign_that_nobody_types(separator: str, tmp_path: Path) -> None:
+    options = {"folder": "share", "time_zone": "UTC", "separator": separator}
+    assert Settings.read(options, {}, tmp_path).form.separator == separator
+
+
 @pytest.mark.parametrize(
     "options, told",
     [
