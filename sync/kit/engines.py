@@ -37,6 +37,7 @@ _PACKAGES: Mapping[str, str] = {
 }
 
 
+MOST_PORT = 65535
 RESTED_S = 0.1
 """So long after its last use a writer's connection is believed to be alive."""
 
@@ -69,7 +70,9 @@ def parse_url(url: str, base: Path, password: str | None = None) -> URL:
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError):  # the second one for a port that is no number
+        if parsed.port is not None and not 0 < parsed.port <= MOST_PORT:
+            raise ValueError("no port")
+    except (ArgumentError, ValueError):  # the second one also for a port that is no number
         raise Misconfigured(
             "the database URL is not understood; it has the form dialect+driver://user@host/name"
         ) from None

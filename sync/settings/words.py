@@ -21,6 +21,7 @@ from sync.mapping.words import refuse
 DAY_S = 86400
 LONGEST_TEXT = 2000
 MOST = 1_000_000
+MOST_PORT = 65535
 APPLICATION = "{application}"
 OWN_FOLDER = f"{APPLICATION}/"
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -30,7 +31,7 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _STATE_URL = re.compile(
     r"sqlite(?:\+pysqlite)?:///.+"
     r"|postgres(?:ql)?(?:\+psycopg)?://(?:[^/?@]*@)?(?:\[[^]/?]+]|[^]/?:@[]*)"
-    r"(?::[1-9][0-9]{0,4})?(?:/[^?]*)?(?:\?.*)?",
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?(?:/[^?]*)?(?:\?.*)?",
     re.ASCII,
 )
 _DAY_NUMBER = re.compile(r"[0-9]")
@@ -136,14 +137,20 @@ def listen(value: str) -> str:
     except ValueError:
         refuse("is not an address to listen at", "write an address and a port: 127.0.0.1:8780")
     bracketed = host.startswith("[") and host.endswith("]")
-    if bracketed != (":" in host) or not colon or not _PORT.fullmatch(port) or int(port) > 65535:
+    if (
+        bracketed != (":" in host)
+        or not colon
+        or not _PORT.fullmatch(port)
+        or int(port) > MOST_PORT
+    ):
         refuse("is not an address to listen at", "write an address and a port: 127.0.0.1:8780")
     return value
 
 
 def state_url(value: str) -> str:
     """An address that the state can be opened at; whether something is there is not looked at."""
-    if not _STATE_URL.fullmatch(value):
+    found = _STATE_URL.fullmatch(value)
+    if found is None or int(found["port"] or 1) > MOST_PORT:
         refuse(
             "is no address of a SQLite or PostgreSQL database",
             "write sqlite:///var/state.sqlite, or postgresql://USER@HOST/NAME",

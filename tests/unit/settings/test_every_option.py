@@ -57,6 +57,8 @@ _DATABASE = (
     '"sqlite:///:memory:"',
     '"oracle-thing:x"',
     '"postgresql://db.example:port/erp"',
+    '"postgresql://db.example:0/erp"',
+    '"postgresql://db.example:65536/erp"',
 )
 
 WRONG: dict[str, tuple[str, ...]] = {

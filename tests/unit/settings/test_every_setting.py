@@ -68,6 +68,7 @@ WRONG: dict[str, tuple[str, ...]] = {
         '"postgresql:db.example"',
         '"postgresql://db.example:port/tradesync"',
         '"postgresql://db.example:0/tradesync"',
+        '"postgresql://db.example:65536/tradesync"',
         '"postgresql://[::1/tradesync"',
     ),
     "moment": (*_TEXT, '"yesterday"', '"2026-13-01"', '"2026-03-01T06:00:00"', '"1740787200"'),
