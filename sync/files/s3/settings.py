@@ -14,8 +14,9 @@ OPTIONS = frozenset({"bucket", "prefix", "endpoint_url", "region", "timeout_s", 
 SECRETS = frozenset({"access_key_id", "secret_access_key"})
 TIMEOUT_S = 30.0
 
+_HOST = re.compile(r"(?:(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.)*(?!-)[A-Za-z0-9-]{1,63}(?<!-)\.?")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
-_REGION = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_REGION = re.compile(r"(?!-)(?![0-9]+\Z)[A-Za-z0-9-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +74,7 @@ def _judge_endpoint(given: Options, url: str) -> None:
         return
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         given.complain("endpoint_url", "not an http or https address")
+    elif ":" not in parts.hostname and not _HOST.fullmatch(parts.hostname):
+        given.complain("endpoint_url", "its host may have letters, digits and hyphens alone")
     elif parts.username is not None or parts.password is not None or parts.query:
         given.complain("endpoint_url", "holds more than an address; a key goes into the secrets")
