@@ -8,6 +8,7 @@ wrong place; each begins with the option's name, by which the settings find its 
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -63,7 +64,7 @@ class Options:
             return None
         if not isinstance(value, str):
             self.complain(name, "not a text; put it in quotes")
-        elif not value.strip() or value != value.strip() or not value.isprintable():
+        elif not value.strip() or value != value.strip() or not _is_readable(value):
             self.complain(name, "empty, padded or not printable; write one line of text")
         elif len(value) > LONGEST_TEXT:
             self.complain(name, f"longer than {LONGEST_TEXT} characters; shorten it")
@@ -149,6 +150,11 @@ class Options:
         else:
             return value
         return "UTC"
+
+
+def _is_readable(text: str) -> bool:
+    """Printable, or a space of another kind: names in an ERP have no-break and wide ones."""
+    return all(sign.isprintable() or unicodedata.category(sign) == "Zs" for sign in text)
 
 
 def is_encoding(name: str) -> bool:

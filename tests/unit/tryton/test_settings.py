@@ -29,6 +29,12 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     assert read(ca_bundle=str(tmp_path / "ca.pem")).ca_bundle == tmp_path / "ca.pem"
 
 
+def test_names_are_spelled_with_whatever_spaces_the_erp_has_in_them() -> None:
+    names = {"company": "株式会社\u3000アクメ", "warehouse": "Entrepôt\u00a0: Lyon"}
+    found = read(**names)
+    assert (found.company, found.warehouse) == (names["company"], names["warehouse"])
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(Misconfigured) as wrong:
         Settings.read(
