@@ -61,6 +61,11 @@ class EngineOptions:
     insecure_trust_any_certificate: bool = False
     insecure_no_encryption: bool = False
 
+    @property
+    def statement_timeout_ms(self) -> int:
+        """Never so short that it, or half of it, is written as 0: that would be no limit."""
+        return max(2, int(self.statement_timeout_s * 1000))
+
 
 def parse_url(url: str, base: Path, password: str | None = None) -> URL:
     """The URL with its password; a relative SQLite file is found under ``base``.
@@ -162,7 +167,7 @@ def _sqlite_odbc(url: URL, options: EngineOptions) -> Engine:
     keywords = {
         "driver": odbc.DEFAULT_DRIVERS["sqlite"],
         "NoCreat": "1",
-        "Timeout": str(int(options.statement_timeout_s * 1000)),
+        "Timeout": str(options.statement_timeout_ms),
         # Its own transactions would begin late and let a reader turn writer halfway.
         "autocommit": "true",
     }
@@ -229,7 +234,7 @@ def _pinged_after_rest(engine: Engine) -> Engine:
 
 
 def _postgresql_settings(options: EngineOptions) -> dict[str, str]:
-    milliseconds = int(options.statement_timeout_s * 1000)
+    milliseconds = options.statement_timeout_ms
     settings = {
         "statement_timeout": str(milliseconds),
         "lock_timeout": str(milliseconds // 2),
@@ -291,7 +296,7 @@ def odbc_session(url: URL, options: EngineOptions) -> Sequence[str]:
         case "mysql" | "mariadb":
             return ["SET SESSION TRANSACTION READ ONLY"] if options.read_only else []
         case "mssql":
-            return [f"SET LOCK_TIMEOUT {int(options.statement_timeout_s * 500)}"]
+            return [f"SET LOCK_TIMEOUT {options.statement_timeout_ms // 2}"]
     return []
 
 
@@ -358,7 +363,7 @@ def _mssql(url: URL, options: EngineOptions) -> Engine:
         cursor = connection.cursor()
         # Without XACT_ABORT a failed statement leaves half a transaction that commits.
         cursor.execute("SET XACT_ABORT ON")
-        cursor.execute(f"SET LOCK_TIMEOUT {int(options.statement_timeout_s * 500)}")
+        cursor.execute(f"SET LOCK_TIMEOUT {options.statement_timeout_ms // 2}")
         cursor.close()
         connection.commit()
 

@@ -166,6 +166,16 @@ def test_an_unknown_dialect_is_misconfigured(tmp_path: Path) -> None:
         engine_for(parse_url("btrieve://db/acme", tmp_path), EngineOptions())
 
 
+@pytest.mark.parametrize("seconds", [1e-9, 0.001, 0.0015])
+def test_a_limit_is_never_so_short_that_it_is_none(seconds: float) -> None:
+    """PostgreSQL takes a time-out of 0 for none at all."""
+    with postgres.database() as url:
+        engine = engine_for(make_url(url), EngineOptions(statement_timeout_s=seconds))
+        with pytest.raises(DBAPIError), engine.begin() as connection:
+            connection.execute(text("SELECT pg_sleep(2)"))
+        engine.dispose()
+
+
 def test_a_schema_outside_postgresql_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="schema is for PostgreSQL"):
         engine_for(parse_url("sqlite:///erp.db", tmp_path), EngineOptions(schema="dbo"))
