@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, time, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -58,6 +59,10 @@ for in the feed, where the server can, in one go that costs as much without an i
 TOGETHER, ROWS_TOGETHER, FIRST = 20, 100_000, 4
 """So many owners are asked for in one statement at most, with about so many rows, and so many
 in the first: what it tells of them is in memory at once."""
+
+SHARE_OF_TIMEOUT = 0.25
+"""A statement that takes longer than this share of what it may take asks for fewer owners: the
+ERP may compute each of these prices, and one that is cut off is taken for a broken feed."""
 
 FEW = 1_000
 """So many owners are asked of by their keys: of more, everybody is asked of."""
@@ -177,17 +182,21 @@ class ReadsPriceStates(ReadsPriceFeeds):
         (name, parameter), column = _SINGLY[level], FEEDS[level][1]
         query = self.queries[name]
         paced = Paced(owners, TOGETHER, records=ROWS_TOGETHER, first=FIRST)
+        longest = self.database.settings.statement_timeout_s * SHARE_OF_TIMEOUT
         for some in paced:
-            rows = 0
+            rows, began, took = 0, monotonic(), None
             given = {"skus": None, **({parameter: some} if parameter else {})}
             with (
                 self._read(name) as reading,
                 closing(batches_with(reading.connection, query, given)) as answer,
             ):
                 for scope, vector in self._vectors(reading, query, level, column, answer, some):
+                    # The answer is all there before the first of them comes.
+                    took = monotonic() - began if took is None else took
                     rows += len(vector)
                     yield scope, vector
-            paced.held(rows)
+            took = monotonic() - began if took is None else took
+            paced.held(max(rows, int(ROWS_TOGETHER * took / longest)))
 
     def _state(self, name: str, row: Row, now: datetime | None) -> PriceState:
         hashed, changed_at = row["fingerprint"], row["changed_at"]

@@ -11,7 +11,8 @@ where it was. One account that is never read would make every run of every other
 at everything, once the last full one is a day old.
 
 The look at everything that comes once a day says what the feed had not told: a row that
-was deleted, a change that its statement does not see, or what somebody did in the store.
+was deleted, a change that its statement does not see, or what somebody did in the store. Of
+another way of reading or showing records no feed knows either, and the remark names it.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ class Touched:
         result.remarks.append(
             f"The daily look at everything found changes of {accounts} that the ERP's change feed"
             f" had not told: {some}{more}. Rows were deleted there, the feed does not see every"
-            " change, or somebody else changed the store."
+            " change, somebody else changed the store, or the records are read or shown in another"
+            " way since (a changed profile, a new version)."
         )
 
     def start_over(self, result: FlowResult) -> None:

@@ -186,6 +186,8 @@ class PriceBatches:
                     run.keep_scope(scope)
                 elif entries.get(scope):
                     yield scope, vector_of(entries[scope])
+        # Whatever their states hide is looked for once the feed tells these.
+        self._skipping.doubt(each for each in unasked if self._checking.due(each))
         for scope in unasked:
             self._keep(scope)
         run.unasked += unasked

@@ -158,6 +158,24 @@ def test_daily_look_says_what_the_feed_had_not_told(watched: World, feed: Feed) 
 
 
 @pytest.mark.rule("OP-5")
+def test_feed_alone_is_not_blamed_where_records_are_read_in_another_way_since(
+    watched: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.run("ship_tos")
+    watched.clock.advance(DAY)
+    told = WatchedErp.ship_tos
+
+    def with_warehouse(self: WatchedErp, ids: Collection[CustomerId]) -> Sequence[ShipTo]:
+        return [replace(each, warehouse="W9") for each in told(self, ids)]
+
+    monkeypatch.setattr(WatchedErp, "ship_tos", with_warehouse)
+    result = watched.run("ship_tos")
+    assert result.counts["missed_by_feed"] == result.counts["changed"] > 0
+    [said] = [each for each in result.remarks if "had not told" in each]
+    assert "a changed profile, a new version" in said
+
+
+@pytest.mark.rule("OP-5")
 def test_feed_is_not_blamed_for_what_it_told_nor_for_what_changed_meanwhile(
     watched: World,
 ) -> None:

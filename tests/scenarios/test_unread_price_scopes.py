@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync.domain.ids import LocationId, Sku
+from sync.domain.ids import CustomerId, LocationId, Sku
 from sync.domain.pricing import DEFAULT_LIST, ITEM_OVERRIDES, Price, PriceLevel, PriceScope
 from sync.errors import LeftAlone, NobodyAnswers, SyncError, TryLater
 from sync.flows import price_batches
@@ -390,6 +390,33 @@ def test_what_was_due_behind_a_broken_feed_is_compared_once_it_can_be_read(
     before = too_many.asked
     assert too_many.run().writes == 0
     assert too_many.asked == before
+
+
+@pytest.mark.rule("WA-7", "OP-5")
+@pytest.mark.parametrize("spread", [True, False])
+def test_what_a_state_hides_of_a_list_that_was_due_behind_a_broken_feed_is_found_once_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, spread: bool
+) -> None:
+    monkeypatch.setattr(price_batches, "SCOPES_BY_ROW", 1)
+    site = build(feeds=True)
+    erp = erp_of(site)
+    erp.states, erp.blind_states = tuple(PriceLevel), True
+    for number in range(10):  # of so many lists a few are read by themselves
+        stranger = PriceScope.account(CustomerId(f"Z-{number}"))
+        erp.set_price(a.a_price("5", scope=stranger, sku=SKUS[0]))
+    site.run_believed("prices")
+    erp.set_price(a.a_price("1.5", scope=MILLS, sku=SKUS[0]))
+    assert site.run().writes == 0, "the number of entries is the same"
+    site.clock.advance(site.limits.full_price_check_s)
+    erp.odd = {HARBOURS}
+    result = site.run(scope=ResyncScope(everything=not spread))
+    assert (result.outcome, result.counts["price_scopes_unasked"]) == ("try_later", 1)
+    erp.odd = set()
+    assert site.run().counts["changed"] == 1
+    assert dict(site.store.prices) == site.by_row_from_scratch()
+    fed = len(erp.fed)
+    assert site.run().writes == 0
+    assert len(erp.fed) == fed, "it is read once"
 
 
 @pytest.mark.rule("VE-5", "VE-7")

@@ -276,3 +276,27 @@ def test_long_lists_are_read_few_together(desk: Desk, monkeypatch: pytest.Monkey
     told = dict(erp.price_vectors_of([PriceScope.account(CustomerId(name)) for name in names]))
     assert len(told) == len(names)
     assert [each for each in asked if each] == [4, 3, 3, 3, 3]
+
+
+@pytest.mark.rule("MI-2", "OP-1")
+def test_lists_that_the_erp_takes_long_over_are_read_few_together(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"D-{number:03}" for number in range(16)]
+    desk.run(*(f"INSERT INTO prices VALUES ('{name}', 'BOLT', '5.0000', '')" for name in names))
+    erp = desk.erp(HASHED)
+    longest = erp.database.settings.statement_timeout_s
+    asked: list[int] = []
+    now = [0.0]
+
+    def takes_long(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement.count("?"))
+        now[0] += asked[-1] * longest / 12
+
+    event.listen(erp.database.reader, "before_cursor_execute", takes_long)
+    monkeypatch.setattr("erp_adapters.sql.price_states.monotonic", lambda: now[0])
+    asks = erp.price_vectors_of([PriceScope.account(CustomerId(name)) for name in names])
+    for number, (scope, _) in enumerate(asks):
+        assert scope.owner == names[number]
+        now[0] += longest  # what is made of a list takes the ERP no time
+    assert [each for each in asked if each] == [4, 3, 3, 3, 3]
