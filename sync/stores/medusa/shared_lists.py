@@ -44,12 +44,12 @@ from sync.errors import Conflict, Rejected
 from sync.ports.price_lists import Joining, ListRows, SharedChange, ShownList
 from sync.ports.price_memory import Partition
 from sync.stores.medusa import translate
-from sync.stores.medusa.accounts import ACCOUNTS
+from sync.stores.medusa.accounts import ACCOUNTS, group_name
 from sync.stores.medusa.holders import SharedList
 from sync.stores.medusa.looked import LOOK_S
 from sync.stores.medusa.price_lists import NEVER, PriceLists
 from sync.stores.medusa.queries import PRICES_PER_WRITE, Queries, pieces
-from sync.stores.medusa.translate import AUDIENCE_GROUP
+from sync.stores.medusa.translate import ACCOUNT_GROUP, AUDIENCE_GROUP
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,8 +83,8 @@ class _Held:
 class _Look:
     """What the lists in Medusa were found to be, for the questions that follow.
 
-    ``everywhere``: audiences that every price list of a shared list names, ``anywhere``:
-    that any of them does. ``strange``: lists that name a group which is no audience's.
+    ``everywhere``: accounts that every price list of a shared list names, ``anywhere``:
+    that any of them does. ``strange``: lists that name a group which is no member's of any.
     ``told``: what has been asked for since.
     """
 
@@ -497,10 +497,12 @@ class SharedLists:
         there = self._price_lists.shared()
         groups = self._queries.groups_by_id({each for _, named in there for each in named})
         audience_of = {
-            key: str(said)
+            key: str(account)
             for key, group in groups.items()
-            if (said := (group.get("metadata") or {}).get(AUDIENCE_GROUP))
+            if (account := _account_of(group)) is not None
         }
+        # Nobody else can be relied on to be asked for.
+        asked_for = {str(audience) for audience, _ in held.list_of}
         for shared, named in there:
             names = {audience_of[each] for each in named if each in audience_of}
             list_id = shared.list_id
@@ -508,7 +510,7 @@ class SharedLists:
             look.anywhere[list_id] = look.anywhere.get(list_id, set()) | names
             if names - {str(each) for each in held.audiences(list_id)} or len(names) < len(named):
                 self._misnamed.add(list_id)
-            if len(names) < len(named):
+            if names - asked_for or len(names) < len(named):
                 look.strange.add(list_id)
         return look
 
@@ -538,6 +540,19 @@ class SharedLists:
             if list_id in held.stamps:
                 self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
         self._misnamed.clear()
+
+
+def _account_of(group: Json) -> Audience | None:
+    """The account whose buyers this group is by name and by our words on it.
+
+    Who renames it makes another one of it: the buyers move on to a new one of that name.
+    """
+    said = group.get("metadata") or {}
+    if not (key := said.get(ACCOUNT_GROUP)):
+        return None
+    account = Audience(AudienceKind.ACCOUNT, str(key))
+    ours = said.get(AUDIENCE_GROUP) == str(account) and group["name"] == group_name(account)
+    return account if ours else None
 
 
 def _named_elsewhere(look: _Look, audience: Audience, list_id: str | None) -> bool:

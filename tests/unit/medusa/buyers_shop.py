@@ -55,6 +55,10 @@ class BuyersShop(MemoryShop):
         ]
         return found
 
+    def group_named(self, name: str) -> str:
+        [found] = [key for key, each in self.groups_there.items() if each["name"] == name]
+        return found
+
     def accounts(self) -> set[str]:
         """Those whose buyers have a group."""
         said = ((each["metadata"] or {}).get(ACCOUNT_GROUP) for each in self.groups_there.values())

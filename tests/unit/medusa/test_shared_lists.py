@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from sync.columnar.vectors import vector_of
 from sync.domain.ids import CustomerId, OrganisationId, Sku
 from sync.domain.mapping import Assignment
-from sync.domain.pricing import ITEM_OVERRIDES, PriceScope
+from sync.domain.pricing import ITEM_OVERRIDES, Audience, AudienceKind, PriceScope
 from sync.errors import Misconfigured, SyncError, TryLater
 from sync.flows.context import FlowResult
 from sync.flows.cycle import run_flow
 from sync.ports.price_lists import Joining, ListRows, SharedChange
 from sync.ports.state import ResyncScope
 from sync.ports.store import PriceRows
+from sync.stores.medusa.accounts import ACCOUNTS as ALL
 from sync.stores.medusa.accounts import group_metadata, group_name
 from sync.stores.medusa.adapter import MedusaStore
 from sync.stores.medusa.settings import settings_from
@@ -401,6 +402,57 @@ def test_account_whose_group_somebody_put_on_a_list_is_taken_off_it(
     run_flow(site.context(), "prices")
 
     assert site.shop.charged() == right
+    site.rests()
+
+
+def of_all_accounts(shop: BuyersShop) -> str:
+    return shop.group_named(group_name(ALL))
+
+
+def of_a_price_group(shop: BuyersShop) -> str:
+    gold = Audience(AudienceKind.GROUP, "GOLD")
+    shop.make_group(group_name(gold), group_metadata(gold))
+    return shop.group_named(group_name(gold))
+
+
+def of_an_account_without_prices(shop: BuyersShop) -> str:
+    other = a.account_audience(CustomerId("C-99"))
+    shop.make_group(group_name(other), group_metadata(other))
+    return shop.group_named(group_name(other))
+
+
+@pytest.mark.rule("MI-1", "VE-7")
+@pytest.mark.parametrize("made", [of_all_accounts, of_a_price_group, of_an_account_without_prices])
+def test_group_of_ours_that_somebody_put_on_a_list_is_taken_off_it(
+    site: MedusaSite, made: Callable[[BuyersShop], str]
+) -> None:
+    """Of nobody who shares a list, nor has a price of its own that would tell of it."""
+    held, group = _list(site.shop), made(site.shop)
+    named = [*held["rules"]["customer.groups.id"], group]
+    held["rules"] = {**held["rules"], "customer.groups.id": named}
+
+    run_flow(site.context(), "prices")
+
+    held = _list(site.shop)
+    assert group not in held["rules"]["customer.groups.id"]
+    site.rests()
+
+
+@pytest.mark.rule("MI-1", "WA-6")
+def test_list_names_the_group_that_came_after_one_which_somebody_renamed(
+    site: MedusaSite,
+) -> None:
+    account = a.account_audience(ACCOUNTS[2])
+    former = site.shop.group_of(ACCOUNTS[2].value)
+    site.shop.groups_there[former]["name"] = "Acme"
+    site.shop.make_group(group_name(account), group_metadata(account))
+    buyers = {site.shop.group_named(group_name(account))}
+
+    run_flow(site.context(), "prices")
+
+    charged = site.shop.charges(buyers)
+    assert {charged[f"variant_{sku}"] for sku in ITEMS} == {Decimal(5)}
+    assert site.shop.charges({former}).keys().isdisjoint(f"variant_{sku}" for sku in ITEMS)
     site.rests()
 
 
