@@ -488,12 +488,11 @@ class SharedLists:
         if look is None or partition in look.told or self._monotonic() - look.at > LOOK_S:
             look = self._look = self._look_at(self._read())
         look.told.add(partition)
-        return look if look.held.stamps or look.held.list_of else None
+        return look if look.held.stamps or look.held.list_of or look.anywhere else None
 
     def _look_at(self, held: _Held) -> _Look:
         look = _Look(self._monotonic(), held)
-        if not held.stamps:
-            return look
+        # Also where nothing is recorded of any: a list that was left behind is still charged.
         there = self._price_lists.shared()
         groups = self._queries.groups_by_id({each for _, named in there for each in named})
         audience_of = {
@@ -535,10 +534,15 @@ class SharedLists:
             self._look = self._known = None
 
     def _settle(self, held: _Held) -> None:
-        """Lists that were seen to name others than their members name them no more."""
+        """Lists that were seen to name others than their members name them no more.
+
+        One of which nothing is recorded is nobody's, and goes.
+        """
         for list_id in sorted(self._misnamed):
             if list_id in held.stamps:
                 self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
+            else:
+                self._price_lists.drop_shared(SharedList(list_id))
         self._misnamed.clear()
 
 

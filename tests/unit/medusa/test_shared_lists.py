@@ -456,6 +456,22 @@ def test_list_names_the_group_that_came_after_one_which_somebody_renamed(
     site.rests()
 
 
+@pytest.mark.rule("WA-6", "WA-7", "MI-2")
+@pytest.mark.parametrize("lists", [True, False])
+def test_list_of_which_nothing_is_recorded_goes(site: MedusaSite, lists: bool) -> None:
+    """As where the records were deleted, to go back to an older release, and not the list."""
+    for key in [each for each in site.shop.recorded if '"shared' in each[1] or "member" in each[1]]:
+        del site.shop.recorded[key]
+    site.lists = lists
+    site.open()
+    site.price_all("9")
+    site.price(ACCOUNTS[0], 0, "3")
+    for _ in range(2):
+        run_flow(site.context(), "prices")
+    assert site.shop.charged() == site.without_lists()
+    site.rests()
+
+
 @pytest.mark.rule("OP-2", "MI-3")
 @MEDDLING
 def test_a_look_at_lists_writes_nothing_whatever_it_finds(
