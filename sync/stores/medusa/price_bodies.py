@@ -14,6 +14,7 @@ from sync.stores.medusa.price_rows import Step
 from sync.stores.medusa.spelling import exact_number
 
 Json = dict[str, Any]
+TOO_PRECISE = "price_too_precise"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -71,7 +72,7 @@ def _amount(price: Decimal) -> float | int:
     except ValueError as error:
         raise Rejected(
             str(error),
-            code="price_too_precise",
+            code=TOO_PRECISE,
             remedy="give the price fewer digits in the ERP, or leave the item out of the shop",
         ) from error
 

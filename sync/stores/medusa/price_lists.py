@@ -469,6 +469,17 @@ class PriceLists:
             found |= skus if plan.head_differs or plan.twins else wrong
         return found
 
+    def refuse_untellable(self, holder: Holder, prices: Collection[Price]) -> None:
+        """Rejected where Medusa cannot be told one of these; nothing is changed."""
+        if isinstance(holder, Audience) and not native(holder, self._public):
+            return
+        skus = {price.key.sku.value for price in prices}
+        variants = self._looked.variants(self._queries, skus)
+        rules = self._rules(makes_groups=False)
+        for plan in self._plans(holder, prices, skus, rules, variants, {}):
+            for key, price in plan.create:
+                new_row(key, price)
+
     def keep_shared(
         self,
         shared: SharedList,

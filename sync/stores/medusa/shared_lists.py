@@ -25,7 +25,7 @@ Not thread-safe: to be called while nobody else writes prices.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,7 @@ from sync.stores.medusa import translate
 from sync.stores.medusa.accounts import ACCOUNTS, group_name
 from sync.stores.medusa.holders import SharedList
 from sync.stores.medusa.looked import LOOK_S
+from sync.stores.medusa.price_bodies import TOO_PRECISE
 from sync.stores.medusa.price_lists import NEVER, PriceLists
 from sync.stores.medusa.queries import PRICES_PER_WRITE, Queries, pieces
 from sync.stores.medusa.translate import ACCOUNT_GROUP, AUDIENCE_GROUP
@@ -235,6 +236,12 @@ class SharedLists:
         removed = {
             rows.list_id: [each.key for each in self._prices(rows)] for rows in change.remove
         }
+        # What is recorded of a list its members take along when they leave.
+        for list_id, prices in put.items():
+            self._price_lists.refuse_untellable(SharedList(list_id), prices)
+        for each in change.put_own:
+            own_prices = prices_of(each.rows, each.scope)
+            self._price_lists.refuse_untellable(each.audience, own_prices)
         before = set(held.list_of.values())
         with self._changing():
             self._settle(held)
@@ -356,8 +363,22 @@ class SharedLists:
                 # What was recorded before a run died, in this or in joining, is there already.
                 copy[PublishedPriceKey(audience, key)] = own.get(key, each.value)
             for some in pieces(list(copy.items()), PRICES_PER_WRITE):
-                self._write(dict(some), [])
+                self._copy(some)
         self._without(held, leaving, stamp)
+
+    def _copy(self, prices: Sequence[tuple[PublishedPriceKey, PriceValue]]) -> None:
+        """Put all of these that Medusa can be told: no other keeps anybody on a list.
+
+        An item price for all accounts may have come over one of them since.
+        """
+        try:
+            self._write(dict(prices), [])
+        except Rejected as refusal:
+            if refusal.code != TOO_PRECISE:
+                raise
+            middle = len(prices) // 2
+            for some in (prices[:middle], prices[middle:]) if middle else ():
+                self._copy(some)
 
     def _quit(
         self, held: _Held, quitting: Mapping[Partition, object], stamp: str | None = None

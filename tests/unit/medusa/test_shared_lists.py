@@ -294,6 +294,39 @@ def test_lists_are_shared_where_the_settings_say_so(tmp_path: Path) -> None:
     assert "price_lists" in str(refused.value.problems)
 
 
+# A price of more digits than Medusa can be told.
+
+TOO_PRECISE = "12345678.1234567891"
+
+
+@pytest.mark.rule("WA-7", "OI-2")
+def test_price_that_medusa_cannot_be_told_holds_up_no_other_of_the_list(site: MedusaSite) -> None:
+    for each in ACCOUNTS:
+        site.price(each, 0, TOO_PRECISE)
+        site.price(each, 1, "8")
+        site.price(each, 2, None)
+    for _ in range(2):
+        result = run_flow(site.context(), "prices")
+        assert result.message.startswith(f"{len(ACCOUNTS)} changes were refused")
+        charged = site.shop.charged()
+        for each in ACCOUNTS:
+            told = [charged.get((each.value, sku.value)) for sku in ITEMS[:4]]
+            assert told == [Decimal(5), Decimal(8), None, Decimal(5)]
+
+
+@pytest.mark.rule("WA-7", "VE-7")
+def test_item_price_that_medusa_cannot_be_told_keeps_nobody_on_a_list(site: MedusaSite) -> None:
+    site.erp.set_price(a.a_price(TOO_PRECISE, scope=ITEM_OVERRIDES, sku=ITEMS[0]))
+    run_flow(site.context(), "prices")
+    site.price(ACCOUNTS[0], 1, "8")
+    site.price(ACCOUNTS[0], 2, None)
+    run_flow(site.context(), "prices")
+    charged = site.shop.charged()
+    told = [charged.get((ACCOUNTS[0].value, sku.value)) for sku in ITEMS[1:4]]
+    assert told == [Decimal(8), None, Decimal(5)]
+    assert [charged[ACCOUNTS[1].value, sku.value] for sku in ITEMS[1:4]] == [Decimal(5)] * 3
+
+
 # What others do to the lists.
 
 
