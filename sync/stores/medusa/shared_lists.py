@@ -115,6 +115,8 @@ class SharedLists:
         self._known: tuple[float, _Held] | None = None
         # Lists that were seen to name somebody who is no member.
         self._misnamed: set[str] = set()
+        # Members that were seen to be named by another list, and not yet by their own.
+        self._astray: dict[str, set[Audience]] = {}
 
     # What is there
 
@@ -423,16 +425,19 @@ class SharedLists:
         for each in joining:
             lists.setdefault(each.list_id, set()).add(each.partition)
         for list_id, some in sorted(lists.items()):
-            prices = self._rows(list_id)
-            skus = {price.key.sku.value for price in prices}
-            there, shared = held.members(list_id), SharedList(list_id)
-            # Nobody joins a list that does not say what it should.
-            self._price_lists.keep_shared(shared, held.audiences(list_id), prices, skus)
+            there = held.members(list_id)
+            self._keep(list_id, held.audiences(list_id))
             records = [translate.member_record(each, list_id) for each in sorted(some, key=str)]
             self._queries.apply_records(records, [])
             held.list_of |= dict.fromkeys(some, list_id)
-            self._price_lists.show_shared(shared, held.audiences(list_id))
+            self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
             self._clean(some | self._with_rows_of_their_own(there))
+
+    def _keep(self, list_id: str, members: Collection[Audience]) -> None:
+        """All of the list: nobody joins one that does not say what it should."""
+        prices = self._rows(list_id)
+        skus = {price.key.sku.value for price in prices}
+        self._price_lists.keep_shared(SharedList(list_id), members, prices, skus)
 
     def _clean(self, partitions: Collection[Partition]) -> None:
         """Nothing of their own is left: first in Medusa, then in the records."""
@@ -532,6 +537,10 @@ class SharedLists:
                 self._misnamed.add(list_id)
             if names - asked_for or len(names) < len(named):
                 look.strange.add(list_id)
+        for (audience, _), list_id in held.list_of.items():
+            is_named = str(audience) in look.everywhere.get(list_id, ())
+            if not is_named and _named_elsewhere(look, audience, list_id):
+                self._astray.setdefault(list_id, set()).add(audience)
         return look
 
     def _is_astray(self, look: _Look, partition: Partition, list_id: str) -> bool:
@@ -557,14 +566,21 @@ class SharedLists:
     def _settle(self, held: _Held) -> None:
         """Lists that were seen to name others than their members name them no more.
 
-        One of which nothing is recorded is nobody's, and goes.
+        Whoever was on the way from one of them to another arrives there first. A list of
+        which nothing is recorded is nobody's, and goes.
         """
+        for list_id, astray in sorted(self._astray.items()):
+            arriving = astray & held.audiences(list_id)
+            if arriving:
+                self._keep(list_id, held.audiences(list_id) - arriving)
+                self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
         for list_id in sorted(self._misnamed):
             if list_id in held.stamps:
                 self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
             else:
                 self._price_lists.drop_shared(SharedList(list_id))
         self._misnamed.clear()
+        self._astray.clear()
 
 
 def _account_of(group: Json) -> Audience | None:

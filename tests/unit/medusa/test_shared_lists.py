@@ -125,10 +125,14 @@ class MedusaSite(Site):
         self.never_wrong(before, wanted)
         return result
 
-    def never_wrong(self, before: Charged, wanted: Charged) -> None:
+    def never_wrong(self, before: Charged, *wanted: Charged) -> None:
+        """Every price was or is to be, and none that was and is to be went in between."""
+        stays = set(before).intersection(*wanted)
         for charged in self.shop.moments:
             for key, price in charged.items():
-                assert price in (before.get(key), wanted.get(key), self.everybodys(key[1])), key
+                right = [each.get(key) for each in (before, *wanted)]
+                assert price in (*right, self.everybodys(key[1])), key
+            assert stays <= charged.keys()
 
     def everybodys(self, sku: str) -> Decimal | None:
         scope = [ITEM_OVERRIDES]
@@ -700,15 +704,17 @@ def test_night_may_break_off_at_any_write(
     eve = _again(eve)
     if deserted:
         eve.price_all("7", ACCOUNTS[2:3])
-    wanted, told = eve.without_lists(), _again(eve)
+    was, wanted, told = eve.shop.charged(), eve.without_lists(), _again(eve)
     then(told)
     right = told.without_lists()
     for at in writes_of(eve):
         site = _again(eve)
         breaks_off(site, at, fault, wanted)
         then(site)
+        before, site.shop.moments = site.shop.charged(), []
         run_flow(site.context(), "prices")
         assert site.shop.charged() == right, at
+        site.never_wrong(before, was, wanted, right)
         site.rests()
         members = [p[0].key for each in site.medusa.shown_price_lists() for p in each.members]
         assert sorted(members) == sorted(each for some in site.shop.shared() for each in some)
