@@ -15,7 +15,7 @@ from sync.templates import FOLDERS, copy_templates, templates
 @click.argument("folder", type=click.Path(path_type=Path))
 @guarded
 def init(folder: Path) -> None:
-    """Make FOLDER a site: config/ and mappings/ from the templates, credentials/ empty.
+    """Make FOLDER a site: config/ and mappings/ from the templates, credentials/ and var/ empty.
 
     Nobody is assigned to an account yet. Nothing that is there already is touched.
     """
@@ -29,6 +29,8 @@ def init(folder: Path) -> None:
     try:
         copy_templates(source, folder)
         (folder / "credentials").mkdir(mode=0o700, exist_ok=True)
+        # What the shipped settings put there, by the service or by `store create`.
+        (folder / "var").mkdir(exist_ok=True)
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         fail(f"{error.filename or folder} cannot be made: {why}. Look at the folder's rights.")

@@ -108,7 +108,32 @@ def withdraw(
 
     edit = Edit(user, organisation, None)
     with opened(site, pipeline, writes=not dry_run) as line:
+        _refuse_nothing(line, edit)
         _carry_out(line, edit, "unmap", reason, [], dry_run=dry_run, as_json=as_json)
+
+
+def _refuse_nothing(line: Pipeline, edit: Edit) -> None:
+    """End the command where no line assigns this user or organisation.
+
+    Whoever meant another one would believe that it has no account any more.
+    """
+    from sync.mapping import mapping_from_texts, read_texts
+    from sync.mapping.editing import Edit, assignment_of
+
+    written = mapping_from_texts(read_texts(line.mapping.folder))
+    refused = any(
+        (str(each.user or ""), str(each.organisation or "")) == (edit.user, edit.organisation)
+        for each in written.refused
+    )
+    if refused or assignment_of(written, edit) is not None:
+        return
+    told = f"No line assigns {edit.who} to an account: nothing is taken out."
+    if not (edit.user and edit.organisation):
+        user, organisation = edit.organisation, edit.user
+        if assignment_of(written, Edit(user, organisation, None)) is not None:
+            option = f"--organisation {organisation}" if organisation else user
+            told += f" There is one by that name: tradesync unmap {option} …"
+    fail(told)
 
 
 def _doubts(line: Pipeline, edit: Edit, *, anyway: bool, dry_run: bool) -> list[Finding]:

@@ -37,6 +37,7 @@ def test_init_makes_a_site_that_is_accepted_and_touches_nothing_that_is_there(
     assert "mapping.loaded" not in made.out + made.err
     assert load_settings(folder, {}).pipelines
     assert stat.S_IMODE((folder / "credentials").stat().st_mode) == 0o700
+    assert (folder / "var").is_dir(), "the shipped settings name files in it"
     (folder / "mappings" / "customers.csv").write_text("mine")
     again = call("init", str(folder))
     assert again.code == Exit.FAILED

@@ -54,6 +54,24 @@ def test_an_assignment_is_one_line_more_and_one_entry_of_the_audit_trail(site: O
 
 
 @pytest.mark.rule("OP-4")
+@pytest.mark.parametrize("only", [(), ("--dry-run",), ("--json",)], ids=str)
+def test_who_is_assigned_nowhere_is_not_told_as_taken_out(
+    site: Operator, only: tuple[str, ...]
+) -> None:
+    before = table(site)
+    for words, told in (
+        (("org-101",), "unmap --organisation org-101"),
+        (("--organisation", "u-retail-07"), "No line assigns organisation u-retail-07"),
+        (("u-nobody",), "No line assigns user u-nobody"),
+    ):
+        said = site("unmap", *words, "--reason", "left", *only)
+        assert said.code == Exit.FAILED, said
+        assert told in said.out + said.err
+    assert table(site) == before
+    assert not audited(site)
+
+
+@pytest.mark.rule("OP-4")
 def test_a_dry_run_tells_what_would_change_and_changes_nothing(site: Operator) -> None:
     before = table(site)
 
