@@ -284,7 +284,7 @@ def test_an_installed_service_makes_a_site_that_is_accepted(
 
     told = run([str(home / "bin" / "tradesync"), "init", str(site)], tmp_path)
     assert f"tradesync check --site {site}" in told
-    assert {file.name for file in site.iterdir()} == {"config", "mappings", "credentials"}
+    assert {file.name for file in site.iterdir()} == {"config", "mappings", "credentials", "var"}
     assert (site / "credentials").stat().st_mode & 0o777 == 0o700
     shown = run([str(python), "-c", ACCEPT, str(site)], tmp_path)
     module, systems, assignments = shown.splitlines()[-1].split()
