@@ -125,8 +125,16 @@ class SqlPriceMemory:
     def forget(self, partitions: Collection[Partition]) -> None:
         """Whichever store had confirmed them."""
         columns = tuple_(*(price_partitions.c[name] for name in _KEY))
-        for some in _chunks([tuple(_key(each).values()) for each in partitions]):
-            self._connection.execute(delete(price_partitions).where(self._own, columns.in_(some)))
+        kind, key = price_partitions.c.audience, price_partitions.c.audience_key
+        for audience in AudienceKind:
+            keys = [_key(each) for each in partitions if each[0].kind is audience]
+            for some in _chunks(keys):
+                # By whole keys alone, SQLite would look at all that is there.
+                near = and_(
+                    kind == audience.value, key.in_({each["audience_key"] for each in some})
+                )
+                these = columns.in_([tuple(each.values()) for each in some])
+                self._connection.execute(delete(price_partitions).where(self._own, near, these))
 
     def forget_account(
         self, customer_id: CustomerId, sites: Collection[LocationId] | None = None

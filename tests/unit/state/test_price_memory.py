@@ -168,6 +168,27 @@ def test_what_the_erp_said_is_remembered_in_pieces_at_the_same_cost_each(
     assert instructions(sqlite_engine, lambda: remember(range(5050, 5100))) <= 2 * alone
 
 
+@pytest.mark.rule("MI-2")
+def test_partitions_are_confirmed_in_pieces_at_the_same_cost_each(
+    sqlite_engine: Engine, clock: ManualClock
+) -> None:
+    state = state_on(sqlite_engine, clock)
+
+    def confirm(numbers: range) -> None:
+        keys = [f"C-{number}" for number in numbers]
+        partitions = [
+            (Audience(AudienceKind.ACCOUNT, each), PriceScope.account(CustomerId(each)))
+            for each in keys
+        ]
+        with state.transaction() as on:
+            on.price_memory.keep([whole(1)])
+            on.price_memory.confirm(dict.fromkeys(partitions, confirmed(1)))
+
+    alone = instructions(sqlite_engine, lambda: confirm(range(50)))
+    confirm(range(50, 5050))
+    assert instructions(sqlite_engine, lambda: confirm(range(5050, 5100))) <= 2 * alone
+
+
 def test_what_the_erp_said_is_given_up_once_its_vector_is_gone(
     sqlite_engine: Engine, clock: ManualClock
 ) -> None:
