@@ -18,7 +18,7 @@ import click
 
 from sync.cli.demo_day import Day
 from sync.cli.output import Exit, json_option
-from sync.cli.scope import Folder
+from sync.cli.scope import FOLDER
 from sync.cli.shown import as_record, counts_line
 from sync.cli.site import guarded, settings_of
 
@@ -34,7 +34,7 @@ SAMPLE_DAY = date(2026, 11, 1)
 @click.option("--keep-running", is_flag=True, help="Afterwards run the daemon on the sample.")
 @click.option(
     "--site",
-    type=Folder(),
+    type=FOLDER,
     default=None,
     metavar="DIR",
     help="The sample's own site. Default: var/demo of the source tree, else tradesync-demo here.",

@@ -15,7 +15,7 @@ import click
 
 from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, counted, fail, json_option
-from sync.cli.scope import Named, Why
+from sync.cli.scope import REASON, Named
 from sync.cli.site import actor, settings_of, site_options
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     help="All orders that name this address, guests' too.",
 )
 @click.option("--order", type=Named(), metavar="N", help="One order: its number or its key.")
-@click.option("--reason", required=True, type=Why(), help="Why; it stays in the audit trail.")
+@REASON
 @click.option("--dry-run", is_flag=True, help="Only tell what would go, and what hinders it.")
 @yes_option
 @json_option

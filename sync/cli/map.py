@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.cli.output import Exit, fail, json_option
-from sync.cli.scope import Named, Why
+from sync.cli.scope import REASON, Named
 from sync.cli.site import actor, opened, site_options
 from sync.errors import SyncError
 
@@ -32,9 +32,6 @@ _ORGANISATION = click.option(
     callback=_or_empty,
     help="Without USER: the organisation itself; with USER: an exception within it.",
 )
-_REASON = click.option(
-    "--reason", required=True, type=Why(), help="Why; it stays in the audit trail."
-)
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would change.")
 
 
@@ -48,7 +45,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would ch
 @click.option(
     "--contact", type=Named(), metavar="ID", default=None, help="The ERP contact to name on orders."
 )
-@_REASON
+@REASON
 @click.option(
     "--anyway", is_flag=True, help="Also for whom the ERP or the store does not have (yet)."
 )
@@ -90,7 +87,7 @@ def assign(
 )
 @click.argument("user", type=Named(), required=False, callback=_or_empty)
 @_ORGANISATION
-@_REASON
+@REASON
 @_DRY_RUN
 @json_option
 @site_options

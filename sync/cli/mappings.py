@@ -10,7 +10,7 @@ import click
 
 from sync.cli.bulk import export, import_
 from sync.cli.output import Exit, emit, fail, json_option
-from sync.cli.scope import Why
+from sync.cli.scope import REASON
 from sync.cli.shown import move_record
 from sync.cli.site import actor, opened, site_options
 from sync.errors import Misconfigured
@@ -197,7 +197,7 @@ class _Differences:
     epilog="\b\nExample:\n  tradesync mappings restore 3f2a --reason 'sorted by one column'"
 )
 @click.argument("version")
-@click.option("--reason", required=True, type=Why(), help="Why; it stays in the audit trail.")
+@REASON
 @click.option("--force", is_flag=True, help="Also where the folder holds an edit not yet in force.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would change.")
 @json_option

@@ -14,7 +14,7 @@ import click
 
 from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, emit, fail, json_option
-from sync.cli.scope import Hours, Named, Why
+from sync.cli.scope import REASON, Hours, Named
 from sync.cli.shown import document_lines
 from sync.cli.site import actor, opened, site_options
 
@@ -136,7 +136,7 @@ def show(order: str, as_json: bool, site: str | None, pipeline: str | None) -> N
 )
 @click.argument("orders", nargs=-1)
 @_filters
-@click.option("--reason", required=True, type=Why(), help="Why; it stays in the audit trail.")
+@REASON
 @click.option("--dry-run", is_flag=True, help="Only tell which orders.")
 @json_option
 @site_options
@@ -164,7 +164,7 @@ def replay(
 )
 @click.argument("orders", nargs=-1)
 @_filters
-@click.option("--reason", required=True, type=Why(), help="Why; it stays in the audit trail.")
+@REASON
 @click.option("--dry-run", is_flag=True, help="Only tell which orders.")
 @yes_option
 @json_option

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, json_option
-from sync.cli.scope import Named, NamedChoice, Why
+from sync.cli.scope import REASON, Named, NamedChoice
 from sync.cli.site import actor, opened, site_options
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 REVIEWS = ("under-review", "verification-1", "verification-2", "verification-3", "verification-4")
 
-_REASON = click.option(
-    "--reason", required=True, type=Why(), help="Why; it stays in the audit trail."
-)
 _MESSAGE = click.option("--message", default=None, help="A word to the applicant; may be left out.")
 _TOLD = "the next run of registrations carries it out (tradesync resync registrations)"
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell whether it can be done.")
@@ -106,7 +103,7 @@ def show(application: str, as_json: bool, site: str | None, pipeline: str | None
 @click.argument("application", type=Named())
 @click.argument("kinds", nargs=-1, required=True)
 @_MESSAGE
-@_REASON
+@REASON
 @_DRY_RUN
 @json_option
 @site_options
@@ -127,7 +124,7 @@ def request_documents(
 )
 @click.argument("application", type=Named())
 @click.argument("status", type=NamedChoice(REVIEWS), metavar="STATUS")
-@_REASON
+@REASON
 @_DRY_RUN
 @json_option
 @site_options
@@ -156,7 +153,7 @@ def review(application: str, status: str, **given: Any) -> None:
 @click.option("--link", type=Named(), metavar="CUSTOMER_ID", help="It is this ERP customer.")
 @click.option("--create", is_flag=True, help="The ERP is to make a customer of it.")
 @click.option("--despite-missing", is_flag=True, help="Although documents are missing.")
-@_REASON
+@REASON
 @_DRY_RUN
 @json_option
 @site_options
@@ -195,7 +192,7 @@ def approve(
 )
 @click.argument("application", type=Named())
 @_MESSAGE
-@_REASON
+@REASON
 @_DRY_RUN
 @json_option
 @site_options

@@ -8,19 +8,13 @@ import sys
 import click
 
 from sync.cli.output import Exit
-from sync.cli.scope import Folder
+from sync.cli.scope import SITE
 from sync.cli.site import guarded
 from sync.errors import AccessDenied, Misconfigured
 
 
 @click.command(epilog="\b\nExample:\n  tradesync run --site /etc/tradesync")
-@click.option(
-    "--site",
-    type=Folder(),
-    default=None,
-    metavar="DIR",
-    help="Folder with config/ and mappings/. Default: $TRADESYNC_SITE, else /etc/tradesync.",
-)
+@SITE
 @guarded
 def run(site: str | None) -> None:
     """Run the daemon until SIGTERM.

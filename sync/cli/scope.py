@@ -56,26 +56,34 @@ class Named(click.ParamType[str]):
         return str(value)
 
 
-class Folder(click.ParamType[str]):
-    """A folder that is named. An empty name would stand for the one by default."""
+class Filled(click.ParamType[str]):
+    """A word that must not be blank, and what is said where it is."""
 
-    name = "folder"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        if not value.strip():
-            self.fail("it names no folder; leave the option out for the default")
-        return str(value)
-
-
-class Why(click.ParamType[str]):
-    """The reason for a decision. A blank one tells nobody anything."""
-
-    name = "text"
+    def __init__(self, name: str, blank: str) -> None:
+        self.name, self._blank = name, blank
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         if not value.strip():
-            self.fail("say why: it stays in the audit trail")
+            self.fail(self._blank)
         return str(value)
+
+
+# An empty name would stand for the folder by default.
+FOLDER = Filled("folder", "it names no folder; leave the option out for the default")
+SITE = click.option(
+    "--site",
+    type=FOLDER,
+    default=None,
+    metavar="DIR",
+    help="Folder with config/ and mappings/. Default: $TRADESYNC_SITE, else /etc/tradesync.",
+)
+# A blank one would tell nobody anything.
+REASON = click.option(
+    "--reason",
+    required=True,
+    type=Filled("text", "say why: it stays in the audit trail"),
+    help="Why; it stays in the audit trail.",
+)
 
 
 class Hours(click.ParamType[float]):

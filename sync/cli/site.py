@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sync.cli.output import READER_GONE, Exit, reader_is_gone, refuse_as_json
-from sync.cli.scope import Folder, Named
+from sync.cli.scope import SITE, Named
 from sync.cli.ways_out import way_out
 from sync.errors import Misconfigured, StateInUse, SyncError, TryLater
 
@@ -40,13 +40,7 @@ def site_options(command: Decorated) -> Decorated:
         default=None,
         help="Which pipeline; needed where there are several.",
     )(guarded(command))
-    return click.option(
-        "--site",
-        type=Folder(),
-        default=None,
-        metavar="DIR",
-        help="Folder with config/ and mappings/. Default: $TRADESYNC_SITE, else /etc/tradesync.",
-    )(command)
+    return SITE(command)
 
 
 _VERBOSE = f"{__name__}.verbose"

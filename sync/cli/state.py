@@ -10,7 +10,7 @@ import click
 
 from sync.cli.asking import ask, asks, yes_option
 from sync.cli.output import Exit, emit, fail, json_option
-from sync.cli.scope import Folder, Why
+from sync.cli.scope import REASON, SITE
 from sync.cli.site import actor, guarded, settings_of
 
 if TYPE_CHECKING:
@@ -21,13 +21,7 @@ Decorated = TypeVar("Decorated")
 
 def _site_option(command: Decorated) -> Decorated:
     """``--site`` alone: a state belongs to all pipelines of a site."""
-    return click.option(
-        "--site",
-        type=Folder(),
-        default=None,
-        metavar="DIR",
-        help="Folder with config/ and mappings/. Default: $TRADESYNC_SITE, else /etc/tradesync.",
-    )(guarded(command))  # type: ignore[type-var]
+    return SITE(guarded(command))  # type: ignore[type-var]
 
 
 @click.group(epilog="\b\nExample:\n  tradesync state verify")
@@ -160,7 +154,7 @@ def reduce(dry_run: bool, yes: bool, as_json: bool, site: str | None) -> None:
 @state.command(
     epilog="\b\nExample:\n  tradesync state new --reason 'the disk was lost, there is no backup'"
 )
-@click.option("--reason", required=True, type=Why(), help="Why; it stays in the audit trail.")
+@REASON
 @json_option
 @_site_option
 def new(reason: str, as_json: bool, site: str | None) -> None:
