@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 from sync.domain.ids import CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import SyncMapping
@@ -71,17 +70,19 @@ def mapped_accounts(
     return gathered.members()
 
 
-def _lists() -> defaultdict[CustomerId, list[Any]]:
-    return defaultdict(list)
-
-
 @dataclass(slots=True)
 class _Gathered:
     """By kind and not by account: most accounts have members of one kind, and few of them."""
 
-    organisations: defaultdict[CustomerId, list[OrganisationId]] = field(default_factory=_lists)
-    users: defaultdict[CustomerId, list[WebUserId]] = field(default_factory=_lists)
-    exceptions: defaultdict[CustomerId, list[Exceptional]] = field(default_factory=_lists)
+    organisations: defaultdict[CustomerId, list[OrganisationId]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    users: defaultdict[CustomerId, list[WebUserId]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    exceptions: defaultdict[CustomerId, list[Exceptional]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def members(self) -> Mapping[CustomerId, Members]:
         every = sorted(self.organisations.keys() | self.users.keys() | self.exceptions.keys())
