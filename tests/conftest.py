@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import structlog
 from hypothesis import settings
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from sync.state import open_state
 from sync.stores.embedded.engine import create_store
 from tests.pace import keep_pace
+from tests.postgres import database, without_password
 
 pytest_plugins = ["tests.rule_report", "tests.mutant_report"]
 
@@ -70,3 +71,15 @@ def empty_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("shop") / "empty.db"
     create_store(make_url(f"sqlite:///{file}"))
     return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[URL, URL]]:
+    """An empty database of an ERP and one of a store, each kind of database in turn."""
+    if request.param == "sqlite":
+        names = ("erp.db", "store.db")
+        one, other = (URL.create("sqlite", database=str(tmp_path / name)) for name in names)
+        yield one, other
+        return
+    with database() as first, database() as second:
+        yield without_password(first), without_password(second)

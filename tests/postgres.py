@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
@@ -89,3 +89,9 @@ def postgres_url() -> Iterator[str]:
     """The URL of an empty database of this test's own."""
     with database() as url:
         yield url
+
+
+def without_password(url: str) -> URL:
+    """A site refuses one in a URL, also the empty one of the server's own."""
+    found = make_url(url)
+    return URL.create(found.drivername, found.username, database=found.database, query=found.query)

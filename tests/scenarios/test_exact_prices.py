@@ -6,17 +6,15 @@ and what is remembered, into the store's table; by the drivers that a service wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, create_engine, text
 
 from tests.benchmarks.prices import erp, site
 from tests.benchmarks.prices.data import Catalogue, Size
 from tests.benchmarks.prices.run import mirrored
-from tests.postgres import database
 
 # The greatest and the least that decimal(19,4) holds, and what no float tells apart.
 AMOUNTS = (
@@ -26,25 +24,6 @@ AMOUNTS = (
 )
 LAST = Decimal("0.0001")
 OTHERS = tuple(str(Decimal(each) + (LAST if Decimal(each) < 1 else -LAST)) for each in AMOUNTS)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[URL, URL]]:
-    """An ERP's and a store's."""
-    if request.param == "sqlite":
-        yield (
-            URL.create("sqlite", database=str(tmp_path / "erp.db")),
-            URL.create("sqlite", database=str(tmp_path / "store.db")),
-        )
-        return
-    with database() as first, database() as second:
-        yield without_password(first), without_password(second)
-
-
-def without_password(url: str) -> URL:
-    """A site refuses one in a URL, also the empty one of the server's own."""
-    found = make_url(url)
-    return URL.create(found.drivername, found.username, database=found.database, query=found.query)
 
 
 def amounts(url: URL, query: str) -> dict[tuple[str, str, Decimal], Decimal]:

@@ -45,6 +45,17 @@ class Watched(OrderedDict[Any, Any]):
         return WatchedItems(super().items())
 
 
+class WatchedItems:
+    def __init__(self, items: Any) -> None:
+        self._items = items
+
+    def __reversed__(self) -> Iterator[Any]:
+        Watched.looked.append(0)
+        for each in reversed(self._items):
+            Watched.looked[-1] += 1
+            yield each
+
+
 class Counted(OrderedDict[Any, Any]):
     """Remembers how many it held at a time."""
 
@@ -88,17 +99,6 @@ def test_call_tells_of_so_many_lists_and_no_more_however_short_they_are(
     assert site.run().counts["changed"] == len(ACCOUNTS)
     assert (max(calls), len(calls)) == (4, -(-len(ACCOUNTS) // 4))
     assert sum(calls) == len(ACCOUNTS)
-
-
-class WatchedItems:
-    def __init__(self, items: Any) -> None:
-        self._items = items
-
-    def __reversed__(self) -> Iterator[Any]:
-        Watched.looked.append(0)
-        for each in reversed(self._items):
-            Watched.looked[-1] += 1
-            yield each
 
 
 @pytest.mark.rule("MI-2")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 
 from tests.benchmarks.prices import erp, site, truth
 from tests.benchmarks.prices.data import Catalogue, Size, Variant
 from tests.benchmarks.prices.rounds import ROOT
 from tests.benchmarks.prices.run import mirrored
-from tests.postgres import database
+from tests.postgres import database, without_password
 
 SMALL = Size(customers=20, points=60)
 TABLES = {site.FLAT: (erp.FLAT,), site.LISTS: (erp.LISTED, erp.CONTRACTS)}
@@ -26,25 +25,6 @@ TABLES = {site.FLAT: (erp.FLAT,), site.LISTS: (erp.LISTED, erp.CONTRACTS)}
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
     return Catalogue(SMALL)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[URL, URL]]:
-    """An ERP's and a store's."""
-    if request.param == "sqlite":
-        yield (
-            URL.create("sqlite", database=str(tmp_path / "erp.db")),
-            URL.create("sqlite", database=str(tmp_path / "store.db")),
-        )
-        return
-    with database() as first, database() as second:
-        yield _passwordless(first), _passwordless(second)
-
-
-def _passwordless(url: str) -> URL:
-    """Without the empty password of the server's own URL, which a site refuses."""
-    found = make_url(url)
-    return URL.create(found.drivername, found.username, database=found.database, query=found.query)
 
 
 @pytest.mark.rule("MI-2", "WA-7")
@@ -144,7 +124,7 @@ def test_night_without_changes_reads_no_price_and_needs_no_arrow_where_the_serve
     catalogue: Catalogue, tmp_path: Path
 ) -> None:
     with database() as first, database() as second:
-        books, store = erp.Books(_passwordless(first), catalogue), _passwordless(second)
+        books, store = erp.Books(without_password(first), catalogue), without_password(second)
         books.fill_flat()
         place = site.PriceSite.made(tmp_path / "site", site.FLAT, books.url, store, catalogue)
         mirrored(str(place.folder))
