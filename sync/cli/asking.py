@@ -28,11 +28,16 @@ def asks(what: str, *, yes: bool, dry_run: bool, as_json: bool) -> bool:
     """
     if yes or dry_run:
         return False
+    refuse_where_nobody_answers(f"{what} is final", as_json=as_json)
+    return True
+
+
+def refuse_where_nobody_answers(told: str, *, as_json: bool) -> None:
+    """Raise UsageError, with the way out, where there is no person at a terminal."""
     if as_json or not sys.stdin.isatty():
         raise click.UsageError(
-            f"{what} is final, and here nobody can be asked: add --yes, or look with --dry-run."
+            f"{told}, and here nobody can be asked: add --yes, or look with --dry-run."
         )
-    return True
 
 
 def ask(question: str) -> None:

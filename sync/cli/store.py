@@ -7,13 +7,13 @@ sees what is there and what would come. The service's state is not touched.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.cli.asking import refuse_where_nobody_answers
 from sync.cli.output import Exit, counted, fail, json_option, refusal_record
 from sync.cli.site import settings_of, site_options
 
@@ -58,7 +58,9 @@ def create(
         what = f"{counted(len(looked.missing), 'table')} in {looked.database}"
         if looked.missing:
             if not agreed:
-                _ask(looked, what, as_json=as_json)
+                refuse_where_nobody_answers(f"{what} would be made", as_json=as_json)
+                click.echo(f"{looked.database}, {looked.place}, lacks {', '.join(looked.missing)}.")
+                click.confirm(f"Make {what}?", abort=True)
             shop.make_tables(looked)
     if as_json:
         told = {
@@ -91,17 +93,6 @@ def sql(as_json: bool, site: str | None, pipeline: str | None) -> None:
         click.echo(json.dumps({"statements": statements}, indent=2, ensure_ascii=False))
     else:
         click.echo(_script(statements))
-
-
-def _ask(looked: Tables, what: str, *, as_json: bool) -> None:
-    """Go on only with a person's yes. Raises UsageError where nobody can be asked."""
-    if as_json or not sys.stdin.isatty():
-        raise click.UsageError(
-            f"{what} would be made, and here nobody can be asked: add --yes, or look with"
-            " --dry-run."
-        )
-    click.echo(f"{looked.database}, {looked.place}, lacks {', '.join(looked.missing)}.")
-    click.confirm(f"Make {what}?", abort=True)
 
 
 @contextmanager

@@ -193,7 +193,9 @@ def _something_else(connection: Connection, kinds: Mapping[str, str]) -> Iterato
         if there != wanted:
             lacks = [f"lacks {name}" for name in sorted(wanted - there)]
             has = [f"has {name} besides" for name in sorted(there - wanted)]
-            yield f"table {table.name} {', '.join([*lacks, *has][:_TOLD])}"
+            told, more = [*lacks, *has][:_TOLD], len(lacks) + len(has) - _TOLD
+            rest = f" and {more} more such columns" if more > 0 else ""
+            yield f"table {table.name} {', '.join(told)}{rest}"
 
 
 _TOLD = 4
