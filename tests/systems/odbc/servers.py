@@ -113,6 +113,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
                 start_new_session=True,
+                env=self._environment(),
                 **_as(),
             )
 
@@ -134,6 +135,11 @@ class Server:
             self._admin.dispose()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _environment(self) -> dict[str, str]:
+        # MariaDB deletes every temporary table that it finds where it keeps its own,
+        # those of a server that is just being made beside it included.
+        return {**os.environ, "TMPDIR": str(self.folder)}
+
     def _command(self) -> Sequence[str]:
         raise NotImplementedError
 
@@ -152,6 +158,7 @@ class Server:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            env=self._environment(),
             **_as(),
         )
         if done.returncode != 0:
