@@ -23,9 +23,9 @@ import structlog
 from erp_adapters.sql.base import Reading
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
-from erp_adapters.sql.price_sums import NO_LIMIT, NoSums, Sums, answered, sums
+from erp_adapters.sql.price_sums import AS_STORED, NO_LIMIT, NoSums, OfSome, Sums, answered, sums
 from erp_adapters.sql.profile_model import Profile
-from erp_adapters.sql.queries import Query, Row
+from erp_adapters.sql.queries import Answer, Query, Row
 from sync import __version__
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
@@ -54,7 +54,8 @@ _SINGLY: Mapping[PriceLevel, tuple[str, str | None]] = {
 
 SINGLY = 20
 """So many owners are asked for by the index that such questions need anyway. More are looked
-for in the feed, where the server can, in one go that costs as much without an index."""
+for in the feed, where the server can, in one go: by an index of the column that they are in, or
+without one in one look at everything."""
 
 TOGETHER, ROWS_TOGETHER, FIRST = 20, 100_000, 4
 """So many owners are asked for in one statement at most, with about so many rows, and so many
@@ -79,6 +80,7 @@ class ReadsPriceStates(ReadsPriceFeeds):
         super().__init__(profile, database)
         self._sums = sums(profile, database.dialect, STATES)
         self._without_sums: set[PriceLevel] = set()
+        self._as_stored: set[PriceLevel] = set()
 
     @property
     def stated_levels(self) -> Collection[PriceLevel]:
@@ -109,12 +111,16 @@ class ReadsPriceStates(ReadsPriceFeeds):
         if level in self._without_sums:
             return {}
         asked, found = self._sums[level], dict[PriceScope, tuple[int, int]]()
-        with self._read(asked.totals.name) as reading:
+        some = self._some(level) if owners is not None else None
+        query = some.totals if some is not None else asked.totals
+        with self._read(query.name) as reading:
             try:
-                answer = answered(asked, reading.connection, owners)
+                answer = answered(query, reading.connection, asked.of(owners))
             except NoSums as error:
                 self._leave_without_sums(level, error)
                 return {}
+            if query is asked.totals and asked.some is not None:
+                self._note_spelling(level, answer)
             reading.bad.extend(answer.bad)
             reading.read_rows += len(answer.rows)
             for row in answer.rows:
@@ -126,6 +132,19 @@ class ReadsPriceStates(ReadsPriceFeeds):
             for scope, (entries, total) in found.items()
             if entries
         }
+
+    def _some(self, level: PriceLevel) -> OfSome | None:
+        asked = self._sums[level]
+        return asked.as_stored if level in self._as_stored else asked.some
+
+    def _note_spelling(self, level: PriceLevel, answer: Answer) -> None:
+        """Whether all owners are stored as we spell them, and can be found without a look at
+        every row. One that is spelled otherwise since is seen when everybody is asked of next.
+        """
+        if not answer.bad and all(row[AS_STORED] for row in answer.rows):
+            self._as_stored.add(level)
+        else:
+            self._as_stored.discard(level)
 
     def _leave_without_sums(self, level: PriceLevel, error: NoSums) -> None:
         """Then all of it is read, as ever."""
@@ -156,16 +175,17 @@ class ReadsPriceStates(ReadsPriceFeeds):
         self, scopes: Collection[PriceScope]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
         for level, owners in _by_level(scopes).items():
-            asked = self._sums.get(level) if level not in self._without_sums else None
-            if asked is not None and asked.rows is not None and len(owners) > SINGLY:
-                yield from self._among_all(level, asked, asked.rows, owners)
+            summed = level in self._sums and level not in self._without_sums
+            some = self._some(level) if summed else None
+            if some is not None and len(owners) > SINGLY:
+                yield from self._among_all(level, self._sums[level], some.rows, owners)
             else:
                 yield from self._singly(level, owners)
 
     def _among_all(
         self, level: PriceLevel, asked: Sums, query: Query, owners: Collection[str]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
-        """Out of the feed, in one look at all of it."""
+        """Out of the feed, in one look at it."""
         from erp_adapters.sql.bulk.readers import batches_with
 
         with self._read(query.name) as reading:

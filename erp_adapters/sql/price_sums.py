@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from erp_adapters.sql.catalogue import LISTS, READS
+from erp_adapters.sql.catalogue import LISTS, READS, Column, Kind, Read
 from erp_adapters.sql.price_feeds import FEEDS
 from erp_adapters.sql.profile_model import DEFAULT, Profile, ReadStatement, Variants
 from erp_adapters.sql.queries import Answer, Query
@@ -38,18 +38,23 @@ NO_LIMIT = "SET LOCAL statement_timeout = 0"
 # processor and a plan for the first rows: twice as long, and longer.
 _SUM = """\
 /* in one piece */
-SELECT {column}count(*) AS entries,
+SELECT {columns}count(*) AS entries,
        sum(hash_record_extended(ROW(record_send(feed)), 0))::text AS fingerprint
   FROM (
 {rows}
 ) AS feed"""
-_OF_OWNERS = " [[ WHERE {key} IN :{owners} ]] GROUP BY {owner}"
 _ROWS = """\
 SELECT *
   FROM (
 {rows}
-) AS feed
- WHERE {key} IN :{owners}"""
+) AS feed"""
+
+AS_STORED = "as_stored"
+# Whether the key is spelled as it is stored: then the column itself can be looked for, of which
+# the server may have an index. Of an expression that it is in, it has none.
+_AS_STORED = """\
+(pg_typeof({owner}) IN ('text'::regtype, 'varchar'::regtype) AND {owner}::text = {key})::int
+         AS as_stored, """
 
 # A key spelled as ``values.as_text`` spells it, whatever type it has: of a number 42.00 is 42.
 _KEY = """\
@@ -80,18 +85,28 @@ _OWNERS: Mapping[PriceLevel, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class OfSome:
+    """The sums of some owners, and what the feed tells of them."""
+
+    totals: Query
+    rows: Query
+
+
+@dataclass(frozen=True, slots=True)
 class Sums:
     """What the server is asked of one level.
 
-    ``totals`` answers the sums, ``rows`` what the feed tells of some owners (None where
-    the entries are nobody's in particular). ``owner`` is the column, ``owners`` the
-    parameter that names some; without it ``totals`` is of everybody.
+    ``totals`` answers the sums of everybody, and where the entries are somebody's, whether
+    each of the keys is told ``AS_STORED``. ``owner`` is the column, ``owners`` the parameter
+    that names some. ``some`` finds them by their keys as we spell them, ``as_stored`` by the
+    column itself; both are None where the entries are nobody's in particular.
     """
 
     totals: Query
-    rows: Query | None
     owner: str | None
     owners: str | None
+    some: OfSome | None = None
+    as_stored: OfSome | None = None
 
     def of(self, owners: Collection[str] | None) -> dict[str, Collection[str] | None]:
         return {self.owners: owners} if self.owners else {}
@@ -118,26 +133,55 @@ def sums(
         # Nor where keys are told in other words than the server has.
         if owner in statement.values:
             continue
+        made = _Made(statement, told.with_nulls(), READS[states[level]], profile, dialect)
         owners = _OWNERS.get(level)
-        totals = _totals(statement, told.with_nulls(), states[level], owner, owners)
-        rows = None
-        if owner and owners:
-            key = _KEY.format(owner=owner)
-            text = _ROWS.format(rows=told.with_nulls(), key=key, owners=owners)
-            rows = Query(_asked(statement, text, owners), profile, dialect)
-        found[level] = Sums(Query(totals, profile, dialect), rows, owner, owners)
+        if owner is None or owners is None:
+            found[level] = Sums(made.totals(""), None, None)
+            continue
+        key = _KEY.format(owner=owner)
+        found[level] = Sums(
+            made.totals(_AS_STORED.format(owner=owner, key=key), owner),
+            owner,
+            owners,
+            some=made.of_some(owner, key, owners),
+            as_stored=made.of_some(owner, owner, owners),
+        )
     return found
 
 
-def _totals(
-    feed: ReadStatement, rows: str, state: str, owner: str | None, owners: str | None
-) -> ReadStatement:
-    text = _SUM.format(column=f"{owner}, " if owner else "", rows=without_order(rows))
-    if owner:
-        text += _OF_OWNERS.format(key=_KEY.format(owner=owner), owner=owner, owners=owners)
-    # What is wrong with it is told of the statement that somebody wrote.
-    read = replace(READS[state], name=feed.name)
-    return replace(_asked(feed, text, owners), read=read)
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Makes the questions about one feed; ``rows`` is its text, ``read`` what states are."""
+
+    feed: ReadStatement
+    rows: str
+    read: Read
+    profile: Profile
+    dialect: str
+
+    def totals(self, told: str, owner: str | None = None) -> Query:
+        column, grouped = (f"{owner}, ", f" GROUP BY {owner}") if owner else ("", "")
+        text = _SUM.format(columns=column + told, rows=without_order(self.rows))
+        more = (Column(AS_STORED, Kind.INTEGER),) if told else ()
+        return self._summed(text + grouped, replace(self.read, columns=self.read.columns + more))
+
+    def of_some(self, owner: str, key: str, owners: str) -> OfSome:
+        """Found by ``key``, an expression of the column."""
+        where = f" WHERE {key} IN :{owners}"
+        sums = _SUM.format(columns=f"{owner}, ", rows=without_order(self.rows))
+        totals = f"{sums}{where} GROUP BY {owner}"
+        rows = _ROWS.format(rows=self.rows) + where
+        return OfSome(
+            self._summed(totals, self.read, owners), self._query(_asked(self.feed, rows, owners))
+        )
+
+    def _summed(self, text: str, read: Read, owners: str | None = None) -> Query:
+        # What is wrong with it is told of the statement that somebody wrote.
+        named = replace(read, name=self.feed.name)
+        return self._query(replace(_asked(self.feed, text, owners), read=named))
+
+    def _query(self, statement: ReadStatement) -> Query:
+        return Query(statement, self.profile, self.dialect)
 
 
 def _asked(feed: ReadStatement, text: str, owners: str | None) -> ReadStatement:
@@ -146,7 +190,9 @@ def _asked(feed: ReadStatement, text: str, owners: str | None) -> ReadStatement:
     return replace(feed, types=types, sql=Variants({DEFAULT: scan(text, LISTS)}))
 
 
-def answered(asked: Sums, connection: Connection, owners: Collection[str] | None) -> Answer:
+def answered(
+    asked: Query, connection: Connection, given: Mapping[str, Collection[str] | None]
+) -> Answer:
     """What the server says; raises NoSums where it is up to the statement that it says nothing.
 
     Before PostgreSQL 14, of odd types, over a broken record: what is wrong with the feed
@@ -154,7 +200,7 @@ def answered(asked: Sums, connection: Connection, owners: Collection[str] | None
     """
     connection.exec_driver_sql(NO_LIMIT)
     try:
-        return asked.totals.read(connection, asked.of(owners))
+        return asked.read(connection, given)
     except DBAPIError as error:
         told = read_error(error.orig, POSTGRESQL) if error.orig is not None else None
         kind = (told.sqlstate or "")[:2] if told is not None else ""

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from erp_adapters.sql.adapter import SqlErpAdapter
+from erp_adapters.sql.price_states import STATES
+from erp_adapters.sql.price_sums import sums
+from erp_adapters.sql.profile import load_profile
 from sync.domain.ids import CustomerId
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
@@ -205,7 +208,61 @@ def test_owners_are_found_among_all_however_their_keys_are_stored(
     assert [scope for scope, _ in erp.price_vectors_of(wanted)] == wanted
     every = erp.price_states(PriceLevel.ACCOUNT)
     assert erp.price_states_of(wanted) == {scope: every[scope] for scope in wanted}
+    assert [scope for scope, _ in erp.price_vectors_of(wanted)] == wanted
     erp.close()
+
+
+@pytest.mark.rule("WA-6")
+def test_key_that_is_spelled_otherwise_since_counts_from_the_next_look_at_everybody(
+    erp: Any, staff: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then its owner is found by the column itself: by an index, where there is one."""
+    monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    wanted = [PriceScope.account(CustomerId("C-1"))]
+    with staff.begin() as connection:
+        connection.exec_driver_sql("TRUNCATE price; INSERT INTO price VALUES ('C-1', 'NUT', 1, 5)")
+    before = erp.price_states(PriceLevel.ACCOUNT)
+    with staff.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO price VALUES ('C-1 ', 'BOLT', 1, 5)")
+
+    assert erp.price_states_of(wanted) == before
+    assert [len(rows) for _, rows in erp.price_vectors_of(wanted)] == [1]
+
+    [(_, after)] = erp.price_states(PriceLevel.ACCOUNT).items()
+    assert after.entries == 2
+    assert [len(rows) for _, rows in erp.price_vectors_of(wanted)] == [2]
+    assert erp.price_states_of(wanted) == {wanted[0]: after}
+
+
+def _explained(
+    _connection: Any, _cursor: Any, statement: str, given: Any, *_: Any
+) -> tuple[str, Any]:
+    return f"EXPLAIN {statement}", given
+
+
+@pytest.mark.rule("WA-6")
+def test_owners_whose_keys_are_stored_as_they_are_spelled_are_found_by_an_index(
+    url: str, tmp_path: Path
+) -> None:
+    table = "CREATE TABLE indexed AS SELECT * FROM price LIMIT 0"
+    filled = """INSERT INTO indexed SELECT 'C-' || n / 10, 'NUT-' || mod(n, 10), 1, 5
+ FROM generate_series(1, 20000) AS n"""
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    (tmp_path / "sums.yaml").write_text(f"{start}    SELECT * FROM indexed ORDER{end}")
+    asked = sums(load_profile(tmp_path / "sums.yaml"), "postgresql", STATES)[PriceLevel.ACCOUNT]
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"{table}; {filled}; CREATE INDEX ON indexed (customer_id)")
+            connection.exec_driver_sql("ANALYZE indexed")
+            event.listen(connection, "before_cursor_execute", _explained, retval=True)
+            assert asked.as_stored is not None
+            for query in (asked.as_stored.totals, asked.as_stored.rows):
+                [given] = query.executions({"customer_ids": ["C-7", "C-8"]})
+                plan = connection.execute(query.sql.ready(given.keys()), given)
+                assert "Index" in "".join(row[0] for row in plan)
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.rule("WA-6", "OP-1")
