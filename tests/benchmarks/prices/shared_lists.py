@@ -48,13 +48,14 @@ def compared(size: Size, folder: Path) -> Iterator[dict[str, Any]]:
         if step == Variant.CLUSTERED.value:
             books.edit(list(catalogue.edits(Variant.CLUSTERED)))
         for name, site in sites.items():
-            told = _run(site.folder)
+            told = run_of(site.folder)
             told["store_mb"] = round(Path(str(stores[name].database)).stat().st_size / 1e6, 1)
             yield {"step": step, "store": name, **told}
     _assert_same(stores, catalogue)
 
 
-def _run(site: Path) -> dict[str, Any]:
+def run_of(site: Path) -> dict[str, Any]:
+    """One run of this site, in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.prices.run", "flow", str(site)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
