@@ -203,7 +203,7 @@ LEVELS = ("item", "location", "account", "group", "default")
 DOCUMENT_KINDS = ("invoice", "order_confirmation", "delivery_note")
 ORDER_SOURCES = ("desk", "phone", "edi", "web", "other")
 
-FEEDS = ("accounts", "ship_tos", "invoices", "prices", "order_status", "account_orders")
+FEEDS = ("accounts", "ship_tos", "invoices", "account_orders")
 
 _FOUND = (
     Column("order_number", Kind.KEY, required=True, nullable=True),

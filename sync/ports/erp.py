@@ -43,8 +43,6 @@ class Feed(Enum):
     ACCOUNTS = "accounts"
     SHIP_TOS = "ship_tos"
     INVOICES = "invoices"
-    PRICES = "prices"
-    ORDER_STATUS = "order_status"
     ACCOUNT_ORDERS = "account_orders"
 
 

@@ -414,7 +414,7 @@ class MemoryErp:
         row = WrittenRow(ErpOrderNumber(f"SO-{len(self._orders) + 1}"), key, order)
         self._orders.append(row)
         self._statuses.setdefault(key, self._first_status(row))
-        self._touch(Feed.ORDER_STATUS, order.sold_to)
+        self._touch(Feed.ACCOUNT_ORDERS, order.sold_to)
         return self._acknowledge(row)
 
     def order_statuses(
@@ -582,12 +582,10 @@ class MemoryErp:
         """Add the entry, or give the entry with that key another value."""
         self._prices[price.key] = price
         self._damaged.discard(price.key)
-        self._touch_prices(price.key)
 
     def damage_price(self, key: PriceKey) -> None:
         """From now on nobody can understand this entry, until it is set again."""
         self._damaged.add(key)
-        self._touch_prices(key)
 
     def add_unreadable_contact(self, email: str) -> None:
         """There is a contact with this address, and nobody can tell of which account."""
@@ -600,7 +598,6 @@ class MemoryErp:
     def remove_price(self, key: PriceKey) -> None:
         self._damaged.discard(key)
         del self._prices[key]
-        self._touch_prices(key)
 
     def add_invoice(self, invoice: Invoice) -> None:
         """Add or replace the invoice."""
@@ -661,7 +658,7 @@ class MemoryErp:
         self._statuses[key] = status
         row = self._row(key)
         if row is not None:
-            self._touch_order(row.order.sold_to)
+            self._touch(Feed.ACCOUNT_ORDERS, row.order.sold_to)
 
     def refuse_credits(self, refused: bool = True) -> None:
         """From now on the ERP takes no request for a credit."""
@@ -783,10 +780,6 @@ class MemoryErp:
     def _touch(self, feed: Feed, customer_id: CustomerId) -> None:
         self._changed[feed, customer_id] = self._clock.now()
 
-    def _touch_order(self, customer_id: CustomerId) -> None:
-        for feed in (Feed.ORDER_STATUS, Feed.ACCOUNT_ORDERS):
-            self._touch(feed, customer_id)
-
     def _web_order(self, row: WrittenRow) -> AccountOrder:
         """An order that came from us, as the ERP shows it among all the others."""
         order, status = row.order, self._statuses.get(row.key)
@@ -812,16 +805,6 @@ class MemoryErp:
             ),
             key=row.key,
         )
-
-    def _touch_prices(self, key: PriceKey) -> None:
-        scope = key.scope
-        if scope.level is PriceLevel.ACCOUNT:
-            self._touch(Feed.PRICES, CustomerId(scope.owner))
-            return
-        for account in self._accounts.values():
-            concerned = scope.level is not PriceLevel.GROUP or scope.owner in account.price_groups
-            if concerned:
-                self._touch(Feed.PRICES, account.customer_id)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1792,7 +1792,7 @@ class ErpAdapterContract:
 
     # Changes.
 
-    @pytest.mark.parametrize("feed", [Feed.ACCOUNTS, Feed.SHIP_TOS, Feed.INVOICES, Feed.PRICES])
+    @pytest.mark.parametrize("feed", [Feed.ACCOUNTS, Feed.SHIP_TOS, Feed.INVOICES])
     def test_changes_are_told_inclusively(self, erp: Erp, erp_world: ErpWorld, feed: Feed) -> None:
         tells = _telling(erp, feed)
         _arrange_changing(erp_world, feed)
@@ -2042,8 +2042,6 @@ def _arrange_changing(world: ErpWorld, feed: Feed) -> None:
     arrange_items(world)
     for customer_id in (a.ACCOUNT, OTHER):
         arrange_customer(world, a.an_account(customer_id=customer_id, contacts=()))
-        if feed is Feed.PRICES:
-            world.add_price(a.a_price(scope=PriceScope.account(customer_id)))
         if feed is Feed.INVOICES:
             number = InvoiceNumber(f"INV-{customer_id}")
             world.add_invoice(a.an_invoice(number=number, sold_to=customer_id))

@@ -93,8 +93,6 @@ _CHANGED = {
     Feed.ACCOUNTS: ("customers", "customer_no"),
     Feed.SHIP_TOS: ("addresses", "customer_no"),
     Feed.INVOICES: ("invoices", "customer_no"),
-    Feed.PRICES: ("prices", "owner"),
-    Feed.ORDER_STATUS: ("orders", "customer_no"),
     Feed.ACCOUNT_ORDERS: ("orders", "customer_no"),
 }
 

@@ -17,7 +17,7 @@ from sync.domain.document import DocumentRecord
 from sync.domain.ids import BillToId, CustomerId, ErpOrderNumber, IdempotencyKey, ShipToId, Sku
 from sync.domain.invoice import Invoice
 from sync.domain.part_number import CustomerPart
-from sync.domain.pricing import DEFAULT_LIST, Price, PriceLevel, PriceScope
+from sync.domain.pricing import Price, PriceLevel
 from sync.domain.sales_order import (
     ErpOrderState,
     OneOffShipTo,
@@ -228,7 +228,7 @@ def test_an_order_number_that_follows_is_told_with_the_status() -> None:
 )
 def test_a_refused_order_leaves_nothing_behind(order: SalesOrder) -> None:
     erp = an_erp()
-    before = erp.changed_customers(Feed.ORDER_STATUS, Watermark(LONG_AGO))
+    before = erp.changed_customers(Feed.ACCOUNT_ORDERS, Watermark(LONG_AGO))
 
     with pytest.raises(Rejected) as refusal:
         erp.submit_order(order, a.KEY)
@@ -237,7 +237,7 @@ def test_a_refused_order_leaves_nothing_behind(order: SalesOrder) -> None:
     assert erp.orders == ()
     assert erp.find_order(a.KEY) is None
     assert dict(erp.order_statuses([a.KEY])) == {}
-    assert erp.changed_customers(Feed.ORDER_STATUS, Watermark(LONG_AGO)) == before
+    assert erp.changed_customers(Feed.ACCOUNT_ORDERS, Watermark(LONG_AGO)) == before
 
 
 @pytest.mark.rule("WA-15")
@@ -251,27 +251,22 @@ def test_an_order_on_hold_is_told_to_be_on_hold() -> None:
 def test_changes_are_told_by_the_erps_own_clock() -> None:
     clock = ManualClock()
     erp = MemoryErp(clock)
-    erp.add_account(a.an_account(price_groups=("GOLD",)))
+    erp.add_account(a.an_account())
     erp.add_account(a.an_account(customer_id=CustomerId("C-2002")))
     clock.advance(60)
-    since = erp.feed_now(Feed.PRICES)
-    assert erp.changed_customers(Feed.PRICES, since) == ([], since)
+    since = erp.feed_now(Feed.INVOICES)
+    assert erp.changed_customers(Feed.INVOICES, since) == ([], since)
 
-    # A price of a group concerns the accounts in it, and only those.
-    erp.set_price(a.a_price(scope=PriceScope.group("GOLD")))
-    assert erp.changed_customers(Feed.PRICES, since) == ([a.ACCOUNT], since)
+    erp.add_invoice(a.an_invoice())
+    assert erp.changed_customers(Feed.INVOICES, since) == ([a.ACCOUNT], since)
     assert erp.changed_customers(Feed.SHIP_TOS, since) == ([], since)
-
-    erp.set_price(a.a_price(scope=DEFAULT_LIST))
-    changed, _ = erp.changed_customers(Feed.PRICES, since)
-    assert set(changed) == {a.ACCOUNT, CustomerId("C-2002")}
 
 
 def test_a_feed_that_is_not_claimed_cannot_be_read() -> None:
     erp = an_erp(change_feeds=frozenset({Feed.ACCOUNTS}))
 
-    with pytest.raises(ValueError, match="tells no changes of prices"):
-        erp.feed_now(Feed.PRICES)
+    with pytest.raises(ValueError, match="tells no changes of invoices"):
+        erp.feed_now(Feed.INVOICES)
 
 
 def test_without_access_nothing_is_told_and_the_check_says_why() -> None:

@@ -26,9 +26,6 @@ NOT_IN_TRYTON = {
     "test_every_level_of_price_is_told_under_its_own_scope[account]": "prices are those of lists",
     "test_every_level_of_price_is_told_under_its_own_scope[default]": "prices are those of lists",
     "test_every_quantity_break_unit_and_currency_is_an_entry": "one unit and currency an item",
-    "test_changes_are_told_inclusively[Feed.PRICES]": "no feed of prices",
-    "test_a_feed_never_reaches_further_than_its_own_clock[Feed.PRICES]": "no feed of prices",
-    "test_a_feed_never_reaches_further_than_its_own_clock[Feed.ORDER_STATUS]": "no feed of states",
 }
 """Tests of the contract about what Tryton does not have: left out by name, since a
 skipped test of this folder means that an outside system is missing."""

@@ -394,13 +394,13 @@ def test_a_clock_that_is_off_is_told_once_and_so_is_its_correction(
     theirs = ManualClock(clock.now() + timedelta(seconds=ahead_s))
     off = guarded(MemoryErp(theirs), watch, clock)
     with capture_logs() as told:
-        off.feed_now(Feed.PRICES)
-        off.changed_customers(Feed.PRICES, Watermark(clock.now()))
+        off.feed_now(Feed.INVOICES)
+        off.changed_customers(Feed.INVOICES, Watermark(clock.now()))
     assert [(each["event"], each["ahead_s"]) for each in told] == [("system.clock_off", ahead_s)]
     assert watch.record().clock_skew_s == ahead_s
     assert watch.record().clock_is_off
     with capture_logs() as told:
-        erp.feed_now(Feed.PRICES)
+        erp.feed_now(Feed.INVOICES)
     assert [each["event"] for each in told] == ["system.clock_right"]
     assert not watch.record().clock_is_off
 
@@ -408,7 +408,7 @@ def test_a_clock_that_is_off_is_told_once_and_so_is_its_correction(
 def test_a_minute_between_two_clocks_is_no_alarm(watch: SystemWatch, clock: ManualClock) -> None:
     with capture_logs() as told:
         guarded(MemoryErp(ManualClock(clock.now() + timedelta(seconds=60))), watch, clock).feed_now(
-            Feed.PRICES
+            Feed.INVOICES
         )
     assert told == []
     assert watch.record().clock_skew_s == 60
