@@ -169,16 +169,21 @@ class _Beside:
 
 
 @contextmanager
-def opened(site: str | None, pipeline: str | None, *, writes: bool = False) -> Iterator[Pipeline]:
+def opened(
+    site: str | None, pipeline: str | None, *, writes: bool = False, begins: bool = False
+) -> Iterator[Pipeline]:
     """One pipeline of the site, with its systems and state.
 
     Without ``writes`` nothing is written into the state, which need not exist
-    yet; with it the state must be there and as new as the code.
+    yet; with it the state must be there and as new as the code. Where the service was
+    never started one that also ``begins`` makes an empty state.
     """
-    from sync.bootstrap import open_installation
+    from sync.bootstrap import begin_state, open_installation
     from sync.scheduling.clock import SystemClock
 
     settings = settings_of(site)
+    if writes and begins:
+        begin_state(settings)
     with open_installation(
         settings, SystemClock(), upgrade=False, looks_on=not writes, actor=actor()
     ) as installation:
