@@ -177,7 +177,8 @@ class FlowResult:
     ``samples`` names some of the changes, ``unnamed`` is how many others there are,
     ``remarks`` is what a person should know, ``plan_id`` the plan that waits for a
     confirmation. ``price_lists`` are the numbers of a plan that uses lists which accounts
-    share, ``no_price_lists`` is why one uses none.
+    share, ``no_price_lists`` is why one uses none. ``misconfigured`` says of one that failed
+    that it does so until a person corrects settings, mapping, profile or schema.
     """
 
     flow: str
@@ -190,6 +191,7 @@ class FlowResult:
     plan_id: str | None = None
     price_lists: dict[str, int] = field(default_factory=dict)
     no_price_lists: str = ""
+    misconfigured: bool = False
 
     def count(self, name: str, number: int = 1) -> None:
         if number:
