@@ -16,6 +16,7 @@ from sync.errors import Misconfigured
 from sync.flows.retrying import Patience, Retrying
 from sync.planning.guards import Guard
 from sync.planning.plan import Change
+from sync.planning.spool import SAMPLES
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp, lacking
 from sync.ports.files import HoldsFiles
@@ -196,6 +197,13 @@ class FlowResult:
     def count(self, name: str, number: int = 1) -> None:
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
+
+    def sample(self, change: str) -> None:
+        """Name a change, while few are named."""
+        if len(self.samples) < SAMPLES:
+            self.samples.append(change)
+        else:
+            self.unnamed += 1
 
     def scrub(self) -> None:
         """Take secrets out of every sentence, before anybody reads or keeps one."""
