@@ -18,7 +18,7 @@ import sync.files
 import sync.stores
 from sync.domain.ids import StoreId
 from sync.domain.mapping import SyncMapping
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, StateInUse, TryLater
 from sync.flows.context import Context, Limits, OrderLimits, Progress, Uploads, silent
 from sync.flows.retrying import Patience
 from sync.mapping.assigning import MappingFiles
@@ -36,7 +36,8 @@ from sync.settings import PipelineSettings, Settings, SystemSettings
 from sync.state import SqlState, open_state
 from sync.state.engine import sqlite_file
 from sync.state.keys import keys_of
-from sync.state.known import KnownStates
+from sync.state.known import KnownStates, is_there
+from sync.state.lock import hold_writer_lock
 from sync.systems import BreakerLimits, SystemWatch, guarded
 
 T = TypeVar("T")
@@ -255,6 +256,24 @@ def _open_state(settings: Settings, *, upgrade: bool, looks_on: bool) -> Engine:
     if upgrade:
         known.remember()
     return engine
+
+
+def begin_state(settings: Settings) -> None:
+    """An empty state where this site has never had one, made by whoever may write it alone.
+
+    For commands that need no service to have run before them. A state that is there stays as
+    it is, of an older version too. Raises TryLater while another process makes it,
+    Misconfigured where there was one and it is gone, and what opening it raises.
+    """
+    address = state_address(settings)
+    if is_there(address):
+        return
+    try:
+        lock = hold_writer_lock(address)
+    except StateInUse as error:
+        raise TryLater("another process makes the state at this moment; try again") from error
+    with lock:
+        _open_state(settings, upgrade=True, looks_on=False).dispose()
 
 
 def known_states(settings: Settings) -> KnownStates:

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from erp_adapters.csv_folder import translate
+from erp_adapters.csv_folder.checking import rows_finding
 from erp_adapters.csv_folder.layout import OPTIONAL, SHEETS
 from erp_adapters.csv_folder.order_file import ADDRESS_LINES, key_of, render
 from erp_adapters.csv_folder.outbox import Outbox
@@ -114,7 +115,7 @@ class _Base:
     def _look_at(self, name: str) -> Finding:
         subject = f"file {SHEETS[name].file_name}"
         try:
-            rows = len(self._tables.get(name).rows)
+            return rows_finding(self._tables, name, subject)
         except FileMissing as error:
             return Finding(subject, FindingLevel.ERROR, error.what, error.remedy)
         except TryLater as error:
@@ -122,9 +123,6 @@ class _Base:
             return Finding(subject, FindingLevel.ERROR, str(error), remedy)
         except SyncError as error:
             return Finding(subject, FindingLevel.ERROR, str(error), _LAYOUT)
-        if rows == 0 and name == "customers":
-            return Finding(subject, FindingLevel.WARNING, "names no account at all", "")
-        return Finding(subject, FindingLevel.OK, f"{rows} rows")
 
     def _silent(self) -> Finding:
         now = datetime.now(UTC)

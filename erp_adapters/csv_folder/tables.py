@@ -31,10 +31,11 @@ Row = Mapping[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of one file as they stood when it was read."""
+    """The rows of one file as they stood when it was read; ``lines`` says where, from 1."""
 
     sheet: Sheet
     rows: tuple[Row, ...] = ()
+    lines: tuple[int, ...] = ()
     _indexes: dict[str, Mapping[str, tuple[Row, ...]]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -104,11 +105,14 @@ class Tables:
                 raise FileMissing(path, sheet)
             held = self._held.get(name)
             if held is None or held[0] != facts:
-                held = (facts, Table(sheet, tuple(self._rows(sheet, path))))
+                placed = list(self._rows(sheet, path))
+                rows, lines = tuple(row for _, row in placed), tuple(line for line, _ in placed)
+                held = (facts, Table(sheet, rows, lines))
                 self._held[name] = held
         return held[1]
 
-    def _rows(self, sheet: Sheet, path: Path) -> Iterator[Row]:
+    def _rows(self, sheet: Sheet, path: Path) -> Iterator[tuple[int, Row]]:
+        """Each row with the line on which it begins: a value may hold line breaks."""
         content = self._files.read(path)
         if not content.endswith((b"\n", b"\r")):
             raise TryLater(f"{path} does not end with a line end: it is still being written")
@@ -119,7 +123,9 @@ class Tables:
             )
             head = [name.strip() for name in next(lines)]
             _check_head(sheet, head, path)
+            ends = lines.line_num
             for values in lines:
+                begins, ends = ends + 1, lines.line_num
                 if not values:
                     continue
                 if len(values) != len(head):
@@ -130,7 +136,7 @@ class Tables:
                 row |= {
                     name: value.strip() or None for name, value in zip(head, values, strict=True)
                 }
-                yield row
+                yield begins, row
         except StopIteration:
             raise Misconfigured(f"{path} has no head with the names of its columns") from None
         except UnicodeDecodeError as error:

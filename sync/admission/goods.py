@@ -105,13 +105,20 @@ def _plan_line(
     if item.whole_units_only and stock != stock.to_integral_value():
         notebook.forbid(
             "quantity_uneven",
-            f"{line.quantity:f} {unit} of item {line.sku} are {stock:f} {item.stock_unit}, "
-            "which does not come out even.",
+            f"{_ordered(line, unit, stock, item)}, and the item is sold in whole"
+            f" {item.stock_unit} only.",
             "Correct the quantity with the buyer, then replay.",
         )
         return None
     _compare_price(line, item, factor, facts, notebook)
     return _sales_line(number, line, unit, stock, facts, notebook)
+
+
+def _ordered(line: OrderLine, unit: str, stock: Decimal, item: Item) -> str:
+    """ "2.5 BX of item HB-0001 (line 1) are 12.5 EA"; without the second where it is the same."""
+    ordered = f"{line.quantity:f} {unit} of item {line.sku} (line {line.line_id}) are"
+    same = unit == item.stock_unit
+    return f"{ordered} ordered" if same else f"{ordered} {stock:f} {item.stock_unit}"
 
 
 def _check_sellable(item: Item, line: OrderLine, facts: AdmissionFacts, notebook: Notebook) -> None:

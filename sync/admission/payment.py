@@ -95,7 +95,7 @@ def _check_terms(payment: Payment, facts: AdmissionFacts, notebook: Notebook) ->
     elif facts.account is not None and facts.account.terms is None:
         notebook.forbid(
             "account_without_terms",
-            f"Customer {facts.account.customer_id} has no payment terms and pays by card.",
+            f"The order asks for account terms, and customer {facts.account.customer_id} has none.",
             "Give the customer terms in the ERP, or let the buyer pay by card, then replay.",
         )
 

@@ -49,7 +49,8 @@ def not_ready(
             return None
         return _waits("order_not_ready", "The store still awaits the payment.")
     if order.state not in channel.importable:
-        return _waits("order_not_ready", f"The order is {order.state.value} in the store.")
+        has = order.state.value.replace("_", " ")
+        return _waits("order_not_ready", f"The order is {has} in the store.")
     return None
 
 

@@ -112,7 +112,7 @@ def import_(
     if not dry_run and not reason.strip():
         raise click.UsageError("Say why with --reason, or look first with --dry-run.")
     text = decoded(file.name, _content(file), encoding)
-    with opened(site, pipeline, writes=not dry_run) as line:
+    with opened(site, pipeline, writes=not dry_run, begins=True) as line:
         sheet = read_sheet(file.name, text, _known(line))
         if dry_run:
             from sync.cli.plan_mappings import end_of_plan, refused_by, show_edit

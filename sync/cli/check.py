@@ -19,7 +19,7 @@ from sync.errors import SyncError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sync.bootstrap import Pipeline
+    from sync.bootstrap import Installation, Pipeline
     from sync.domain.ids import ChannelId
     from sync.flows.context import Progress
     from sync.mapping.spots import Spots
@@ -77,11 +77,14 @@ def check(
     file = settings.site.settings_file
     records = [_record("settings", _ok(file.name, f"{file} is good"))]
     with open_installation(settings, SystemClock(), looks_on=True) as installation:
+        deaf = _hints(installation)
+        records += [_record("settings", each) for each in deaf]
         wanted = [installation.pipeline(pipeline)] if pipeline else installation.pipelines.values()
         with terminal_progress(enabled=not as_json) as progress:
             for line in wanted:
                 for where, finding in _findings(line, settings, progress):
                     records.append(_record(f"{line.name}: {where}", finding))
+        starts = not deaf and all(map(_has_mapping, installation.pipelines.values()))
     # What is to be done stands last, where it is seen.
     records.sort(key=lambda record: _SEVERITY.index(str(record["level"])))
     emit(
@@ -98,13 +101,44 @@ def check(
     )
     levels = Counter(str(record["level"]) for record in records)
     if not as_json:
-        verdict = "The service cannot run so" if levels["error"] else "The service can run"
         errors, warnings = counted(levels["error"], "error"), counted(levels["warning"], "warning")
+        verdict = _verdict(levels["error"], starts=starts)
         click.echo(f"{verdict}: {errors}, {warnings}, {levels['ok']} good.")
+    if not starts:
+        raise click.exceptions.Exit(Exit.MISCONFIGURED)
     raise click.exceptions.Exit(Exit.FAILED if levels["error"] else Exit.DONE)
 
 
 _SEVERITY = ("ok", "warning", "error")
+
+
+def _verdict(errors: int, *, starts: bool) -> str:
+    """What the errors come to. A system that is away, or a refused edit, stops no start."""
+    if not starts:
+        return f"The service cannot start so (it ends with {Exit.MISCONFIGURED.value})"
+    if not errors:
+        return "The service can run"
+    return "The service can run, but what the errors name stands still or does not count"
+
+
+def _has_mapping(line: Pipeline) -> bool:
+    """Whether there is a mapping to run on, be it the last good one."""
+    try:
+        line.mapping.current()
+    except SyncError:
+        return False
+    return True
+
+
+def _hints(installation: Installation) -> list[Finding]:
+    """Nothing, or why the service does not start: it would listen for what nobody can sign."""
+    from sync.scheduling.receiver import require_hints
+
+    try:
+        require_hints(installation)
+    except SyncError as error:
+        return [_error("hints_listen", str(error), way_out(error))]
+    return []
 
 
 def _findings(line: Pipeline, settings: Settings, progress: Progress) -> list[tuple[str, Finding]]:
@@ -265,6 +299,8 @@ def _mapping_findings(line: Pipeline) -> list[Finding]:
     count = len(loaded.mapping.assignments)
     said = f"{count} assignments" if count else "nothing is assigned yet"
     told = f"version {loaded.version}, {said}"
+    if loaded.from_last_good:
+        told += "; it stays in force, and the files as they are now do not count"
     found = [_ok("the files", told)]
     found.extend(_error("the files", each.said, each.remedy) for each in loaded.refused_problems)
     found.extend(_warning("the files", each.said, each.remedy) for each in loaded.warnings)

@@ -76,7 +76,7 @@ def assign(
         raise click.UsageError("Name USER and CUSTOMER_ID, or CUSTOMER_ID with --organisation.")
     user = names[0] if len(names) == 2 else ""
     edit = Edit(user, organisation, names[-1], contact, note=_one_line(reason))
-    with opened(site, pipeline, writes=not dry_run) as line:
+    with opened(site, pipeline, writes=not dry_run, begins=True) as line:
         doubts = _doubts(line, edit, anyway=anyway, dry_run=dry_run)
         _carry_out(line, edit, "map", reason, doubts, dry_run=dry_run, as_json=as_json)
 
@@ -104,7 +104,7 @@ def withdraw(
     from sync.mapping.editing import Edit
 
     edit = Edit(user, organisation, None)
-    with opened(site, pipeline, writes=not dry_run) as line:
+    with opened(site, pipeline, writes=not dry_run, begins=True) as line:
         _refuse_nothing(line, edit)
         _carry_out(line, edit, "unmap", reason, [], dry_run=dry_run, as_json=as_json)
 

@@ -11,7 +11,7 @@ import click
 
 from sync.cli.output import Exit, emit, fail, json_option
 from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
-from sync.cli.shown import as_record, counts_text, end, show_result
+from sync.cli.shown import as_record, counts_text, end, show_result, worst_of
 from sync.cli.site import actor, daemon_runs, opened, settings_of, site_options
 from sync.errors import StateInUse
 
@@ -281,14 +281,12 @@ def _answer(request: ResyncRequest, as_json: bool) -> None:
         click.echo(f"{request.flow}: {request.state.value}, {counts_text(request.result)}")
         if request.message:
             click.echo(request.message)
-    counts = request.result
+    counts = {name for name, number in request.result.items() if number}
+    ends = set()
     if request.state is RequestState.FAILED:
-        if counts.get("flow_refused") and not counts.get("flow_failed"):
-            raise click.exceptions.Exit(Exit.NEEDS_PERSON)
-        later = counts.get("flow_try_later") and not counts.get("flow_failed")
-        raise click.exceptions.Exit(Exit.TRY_LATER if later else Exit.FAILED)
-    waiting = counts.get("quarantined") or counts.get("review")
-    raise click.exceptions.Exit(Exit.NEEDS_PERSON if waiting else Exit.DONE)
+        ends = {name.removeprefix("flow_") for name in counts if name.startswith("flow_")}
+        ends = ends or {"failed"}
+    raise click.exceptions.Exit(worst_of(ends, counts))
 
 
 def _list(line: Pipeline, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,6 +36,7 @@ COUNTS_NAMES = {
     "orders_before_start": "placed before placed_since",
     "flow_refused": "flow refused",
     "flow_failed": "flow failed",
+    "flow_misconfigured": "flow failed by what is configured",
     "flow_try_later": "flow to be tried later",
 }
 
@@ -146,17 +147,22 @@ def _in_json(hidden: int, unnamed: int, *, all_in_json: bool) -> str:
 
 def exit_for(results: Sequence[FlowResult]) -> Exit:
     """The worst outcome decides."""
-    outcomes = {result.outcome for result in results}
+    outcomes = {"misconfigured" if each.misconfigured else each.outcome for each in results}
+    counts = {name for each in results for name, number in each.counts.items() if number}
+    return worst_of(outcomes, counts)
+
+
+def worst_of(outcomes: Container[str], counts: Container[str]) -> Exit:
+    """What flows that ended so, and counted something of this, come to: here or in the daemon."""
     if "failed" in outcomes:
         return Exit.FAILED
+    if "misconfigured" in outcomes:
+        return Exit.MISCONFIGURED
     if "refused" in outcomes:
         return Exit.NEEDS_PERSON
     if "try_later" in outcomes:
         return Exit.TRY_LATER
-    waiting = any(
-        result.counts.get(name) for result in results for name in ("quarantined", "review")
-    )
-    return Exit.NEEDS_PERSON if waiting else Exit.DONE
+    return Exit.NEEDS_PERSON if "quarantined" in counts or "review" in counts else Exit.DONE
 
 
 def end(results: Sequence[FlowResult]) -> Any:

@@ -6,7 +6,7 @@ import functools
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +20,7 @@ from sync.errors import Misconfigured, StateInUse, SyncError, TryLater
 if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.settings import Settings
+    from sync.settings.models import SettingsFile
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -109,13 +110,18 @@ def _traced(error: Exception) -> str:
     return scrubbed("".join(traceback.format_exception(error)))
 
 
-def settings_of(site: str | None) -> Settings:
-    """The site's settings, and logging as they say. Raises Misconfigured."""
+def settings_of(
+    site: str | None, needed: Callable[[SettingsFile], Collection[str]] | None = None
+) -> Settings:
+    """The site's settings, and logging as they say. Raises Misconfigured.
+
+    ``needed`` as ``load_settings`` takes it.
+    """
     from sync.bootstrap import adapter_names
     from sync.logs import configure
     from sync.settings import load_settings, resolve_site
 
-    settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names)
+    settings = load_settings(resolve_site(site, os.environ), os.environ, adapter_names, needed)
     command = click.get_current_context(silent=True)
     if command is not None and command.meta.get(_VERBOSE):
         # Whatever else the settings keep back: whoever asks for more is never told less.
@@ -169,16 +175,21 @@ class _Beside:
 
 
 @contextmanager
-def opened(site: str | None, pipeline: str | None, *, writes: bool = False) -> Iterator[Pipeline]:
+def opened(
+    site: str | None, pipeline: str | None, *, writes: bool = False, begins: bool = False
+) -> Iterator[Pipeline]:
     """One pipeline of the site, with its systems and state.
 
     Without ``writes`` nothing is written into the state, which need not exist
-    yet; with it the state must be there and as new as the code.
+    yet; with it the state must be there and as new as the code. Where the service was
+    never started one that also ``begins`` makes an empty state.
     """
-    from sync.bootstrap import open_installation
+    from sync.bootstrap import begin_state, open_installation
     from sync.scheduling.clock import SystemClock
 
     settings = settings_of(site)
+    if writes and begins:
+        begin_state(settings)
     with open_installation(
         settings, SystemClock(), upgrade=False, looks_on=not writes, actor=actor()
     ) as installation:

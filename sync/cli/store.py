@@ -19,6 +19,7 @@ from sync.cli.site import settings_of, site_options
 
 if TYPE_CHECKING:
     from sync.ports.tables import MakesTables, Tables
+    from sync.settings.models import SettingsFile
 
 BESIDE = "--beside-other-tables"
 NAMED = 5
@@ -100,7 +101,12 @@ def _opened(site: str | None, pipeline: str | None) -> Iterator[MakesTables]:
     from sync.bootstrap import open_store
     from sync.ports.tables import MakesTables
 
-    with open_store(settings_of(site), pipeline) as shop:
+    def store_alone(written: SettingsFile) -> set[str]:
+        """Whoever makes its tables may have the credentials of nothing else."""
+        wanted = (each for name, each in written.pipelines.items() if pipeline in (None, name))
+        return {each.store for each in wanted}
+
+    with open_store(settings_of(site, store_alone), pipeline) as shop:
         if not isinstance(shop, MakesTables):
             fail(
                 f"the store ({shop.capabilities.name}) has no tables of tradesync's own",

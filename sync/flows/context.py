@@ -16,6 +16,7 @@ from sync.errors import Misconfigured
 from sync.flows.retrying import Patience, Retrying
 from sync.planning.guards import Guard
 from sync.planning.plan import Change
+from sync.planning.spool import SAMPLES
 from sync.ports.clock import Clock
 from sync.ports.erp import Erp, lacking
 from sync.ports.files import HoldsFiles
@@ -177,7 +178,8 @@ class FlowResult:
     ``samples`` names some of the changes, ``unnamed`` is how many others there are,
     ``remarks`` is what a person should know, ``plan_id`` the plan that waits for a
     confirmation. ``price_lists`` are the numbers of a plan that uses lists which accounts
-    share, ``no_price_lists`` is why one uses none.
+    share, ``no_price_lists`` is why one uses none. ``misconfigured`` says of one that failed
+    that it does so until a person corrects settings, mapping, profile or schema.
     """
 
     flow: str
@@ -190,10 +192,18 @@ class FlowResult:
     plan_id: str | None = None
     price_lists: dict[str, int] = field(default_factory=dict)
     no_price_lists: str = ""
+    misconfigured: bool = False
 
     def count(self, name: str, number: int = 1) -> None:
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
+
+    def sample(self, change: str) -> None:
+        """Name a change, while few are named."""
+        if len(self.samples) < SAMPLES:
+            self.samples.append(change)
+        else:
+            self.unnamed += 1
 
     def scrub(self) -> None:
         """Take secrets out of every sentence, before anybody reads or keeps one."""

@@ -115,6 +115,7 @@ def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:
         result.outcome, result.message = "try_later", str(error)
     except (AccessDenied, Misconfigured, FencedOff) as error:
         result.outcome, result.message = "failed", str(error)
+        result.misconfigured = isinstance(error, Misconfigured)
     except Refusal as error:
         # Of one record that the flow could not leave aside.
         result.outcome, result.message = "failed", f"{error} {error.remedy}"

@@ -7,6 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+import structlog
+
+from sync.domain.decision import Problem
 from sync.domain.erasure import status_without_person
 from sync.domain.ids import ChannelId, CustomerId, WebOrderId
 from sync.domain.problem_codes import problem
@@ -28,6 +31,8 @@ from sync.ports.erp import ReadsOrderStatus
 from sync.ports.state import LedgerFilter, ResyncScope, ShownOrder
 from sync.ports.store import ShowsImport
 from sync.secrecy import scrubbed
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -91,14 +96,13 @@ def _changed(
             continue  # told by then, and what is shown stays
         if status is None:
             result.count("not_in_erp")
-            result.remarks.append(
-                f"The ERP no longer finds order {entry.erp_order or entry.number}."
-            )
+            known_as = f", its order {entry.erp_order}" if entry.erp_order else ""
+            result.remarks.append(f"The ERP no longer finds {entry.number}{known_as}.")
         elif status == entry.status:
             result.count("unchanged")
         elif dry_run:
             result.count("would_change")
-            result.samples.append(f"{entry.number}: {status.state.value}")
+            result.sample(_told(entry, status))
         else:
             changed.append((entry, status))
     return changed
@@ -109,6 +113,11 @@ def _fit_to_show(entry: ShownOrder, status: OrderStatus) -> OrderStatus:
     if entry.erased:
         return status_without_person(status)
     return replace(status, message=scrubbed(status.message)) if status.message else status
+
+
+def _told(entry: ShownOrder, status: OrderStatus) -> str:
+    """In the words of a change: which order, and what the ERP does with it."""
+    return f"{entry.number}: {status.state.value.replace('_', ' ')}"
 
 
 def _next(context: Context, scope: ResyncScope, after: WebOrderId | None) -> list[ShownOrder]:
@@ -158,6 +167,7 @@ def _show(
             show = partial(retrying, store.show_order_status, entry.order_id, status)
             if telling.took(entry.number, show):
                 shown.append((entry.order_id, status))
+                result.sample(_told(entry, status))
     finally:
         with context.state.transaction() as state:
             for order_id, status in shown:
@@ -177,6 +187,7 @@ def _record_refused(
     refused = [each for each in changed if each[1].state is ErpOrderState.REFUSED]
     if not refused:
         return
+    held: list[tuple[str, Problem]] = []
     with context.state.transaction() as state:
         for entry, status in refused:
             said = status.message or "it gave no reason"
@@ -186,4 +197,8 @@ def _record_refused(
                 "Correct what the ERP names, then replay.",
             )
             state.ledger.record_refused(entry.order_id, status, reason, context.clock.now())
-    result.count("quarantined", len(refused))
+            held.append((entry.number, reason))
+    result.count("quarantined", len(held))
+    for number, reason in held:
+        log.warning("order.quarantined", web_order=number, code=reason.code, rule=reason.rule)
+        result.remarks.append(f"{number} quarantined: {reason.sentence}")

@@ -22,16 +22,13 @@ from sync.mapping.editing import (
     with_cell,
 )
 from sync.mapping.findings import Findings
+from sync.mapping.losses import are_most
 from sync.mapping.problems import FileProblem, FilesRefused, shortened
 from sync.mapping.reading import CUSTOMERS_TABLE, groups_in, rows_in
 from sync.mapping.spreadsheets import Sheet
 from sync.mapping.tables import Assigned
 
 OPTIONAL = ("contact", "note")
-
-
-FEWEST = 20
-"""Where there were fewer assignments than this, any number may go at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,12 @@ class Imported:
 
     @property
     def doubtful(self) -> bool:
-        """Whether it looks like a filter left on, or one column sorted by itself."""
-        return self.before >= FEWEST and 2 * (self.moved + self.removed) > self.before
+        """Whether it looks like a filter left on, or one column sorted by itself.
+
+        Nothing left of what there was does in the smallest table too: the head alone.
+        """
+        emptied = self.before > 0 and self.removed == self.before and not self.added
+        return emptied or are_most(self.moved + self.removed, self.before)
 
 
 def taken_over(files: Mapping[str, str], sheet: Sheet) -> Imported:

@@ -68,7 +68,8 @@ def judge_documents(
                 path: Path = ("required_documents", jurisdiction, index)
                 findings.add([page.about(path, "stands there twice", "keep one")])
     nobody = all(each.registration is Registration.PERSONAL for each in channels)
-    if any(entries.required_documents.values()) and nobody:
+    # Of a file with a mistake in it nobody knows yet which channels it will have.
+    if any(entries.required_documents.values()) and nobody and findings.sound(page.file):
         findings.warnings.append(
             page.about(
                 ("required_documents",),

@@ -17,6 +17,10 @@ class Findings:
     problems: list[FileProblem] = field(default_factory=list)
     warnings: list[FileProblem] = field(default_factory=list)
 
+    def sound(self, *files: str) -> bool:
+        """Whether nothing is wrong with any of these, as far as they were looked at."""
+        return not any(each.file in files for each in self.problems)
+
     def add(self, problems: Iterable[FileProblem]) -> None:
         self.problems.extend(problems)
 

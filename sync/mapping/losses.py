@@ -15,31 +15,36 @@ from sync.domain.mapping import Assignment, SyncMapping
 from sync.mapping.problems import FileProblem
 from sync.mapping.reading import CUSTOMERS_TABLE, check_texts
 
-FEWEST = 20
-"""Where there were fewer assignments than this, any number may change unremarked."""
+FEW = 2
+"""So many may always go, or name another account: a person sees at a glance whether it is meant."""
 
 _REMEDY = "look whether all lines and columns are as they should be; if they are, nothing is to do"
 
 
 def doubted_losses(before: Mapping[str, str], now: SyncMapping) -> tuple[FileProblem, ...]:
-    """A warning where more than half of the assignments in the files ``before`` changed.
+    """A warning where most of the assignments in the files ``before`` changed.
 
-    Assignments that were added count for nothing. Empty where there were too few
-    of them, or where ``before`` is no good mapping any more.
+    Assignments that were added count for nothing. Empty where ``before`` is no good
+    mapping any more.
     """
     earlier = check_texts(before).mapping
-    if earlier is None or len(earlier.assignments) < FEWEST:
+    if earlier is None:
         return ()
     then, today = _accounts(earlier.assignments), _accounts(now.assignments)
     gone = sum(1 for who in then if who not in today)
     moved = sum(1 for who in then if who in today and today[who] != then[who])
-    if 2 * (gone + moved) <= len(then):
+    if not are_most(gone + moved, len(then)):
         return ()
     message = (
         f"of the {len(then)} assignments before the last edit {gone} are gone"
         f" and {moved} name another customer_id"
     )
     return (FileProblem(CUSTOMERS_TABLE, 0, 0, "", message, _REMEDY),)
+
+
+def are_most(lost: int, before: int) -> bool:
+    """Whether so many of the assignments before are more than half of them, and not only a few."""
+    return lost > FEW and 2 * lost > before
 
 
 def _accounts(

@@ -107,10 +107,12 @@ class _Reader:
         customers, rows = self.assigned()
         assignments = judge_assignments(rows, groups, self._findings)
         only_files = customers.precedence == [Source.MAPPING_FILE]
-        assigned = {row.customer_id for row in rows} if only_files else None
+        # Of files with a mistake in them nobody knows yet whom they assign, or what counts.
+        told = only_files and self._findings.sound(CUSTOMERS, CUSTOMERS_TABLE)
+        assigned = {row.customer_id for row in rows} if told else None
         policies = self._policies(groups, assigned)
         codes = self._codes()
-        if self._channels_page is not None:
+        if self._channels_page is not None and self._findings.sound(CODES):
             judge_payments(channels, self._channels_page, codes, self._findings)
         if not channels:
             return None

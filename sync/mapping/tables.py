@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from sync.domain.ids import MAX_KEY_LENGTH, well_formed
@@ -59,7 +59,8 @@ def read_table(
     if len(text) > MAX_CHARACTERS:
         message = f"the file is larger than {MAX_CHARACTERS // 2**20} MiB"
         return [], [FileProblem(file, 1, 1, "", message, "look whether it is the right file")]
-    lines = _lines(text)
+    written_lines = text.split("\n")
+    lines = _lines(written_lines)
     header = next(lines, None)
     if header is None:
         remedy = f"begin with the line {SHORTEST_HEADER}"
@@ -68,14 +69,19 @@ def read_table(
     if problems:
         return [], problems
     table = _Table(file, columns, separator, meant)
+    taken = 0
     for line, written in lines:
-        table.take(line, written)
+        if line <= taken:
+            continue
+        if not table.take(line, written):
+            taken = table.note_unclosed(line, written_lines)
     return table.rows, table.problems
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    # Not splitlines(): it also splits at characters that no editor counts as a line.
-    for number, line in enumerate(text.split("\n"), 1):
+def _lines(written: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Those that say something. Split at line feeds alone: other characters that Python
+    splits at no editor counts as a line."""
+    for number, line in enumerate(written, 1):
         line = line.removesuffix("\r")
         if line.strip() and not line.startswith("#"):
             yield number, line
@@ -85,7 +91,7 @@ def _header(file: str, line: int, text: str) -> tuple[list[str], str, list[FileP
     separator = max(SEPARATORS, key=text.count)
     cells = cells_of(text, separator)
     if cells is None:
-        return [], separator, [_unclosed(file, line, text)]
+        return [], separator, [_unclosed(file, line, text, separator, [])]
     problems = []
     for index, name in enumerate(cells):
         place = (file, line, _column(text, separator, index), shortened(name))
@@ -122,13 +128,28 @@ class _Table:
         self._id_at = place[NEEDED]
         self._places = [place.get(name) for name in _READ]
 
-    def take(self, line: int, text: str) -> None:
+    def take(self, line: int, text: str) -> bool:
+        """False, and nothing is noted, where a quotation mark keeps it from having cells."""
         cells = cells_of(text, self._separator)
         if cells is None:
-            self.problems.append(_unclosed(self._file, line, text))
-            return
-        if not any(cells):
-            return  # a spreadsheet writes a row that was emptied as separators only
+            return False
+        # A spreadsheet writes a row that was emptied as separators only.
+        if any(cells):
+            self._take(line, text, cells)
+        return True
+
+    def note_unclosed(self, line: int, written: list[str]) -> int:
+        """Tell of the quotation mark; up to which line it is the trouble of one cell."""
+        last = _end_of_cell(line, written, self._separator, len(self._columns))
+        text = written[line - 1].removesuffix("\r")
+        if last is None:
+            found = _unclosed(self._file, line, text, self._separator, self._columns)
+        else:
+            found = _of_several_lines(self._file, line, text, self._separator, self._columns, last)
+        self.problems.append(found)
+        return last or line
+
+    def _take(self, line: int, text: str, cells: list[str]) -> None:
         if len(cells) != len(self._columns):
             message = f"{len(cells)} cells where the header has {len(self._columns)}"
             remedy = "write one cell for each column; put a cell that holds the separator in quotes"
@@ -176,7 +197,7 @@ class _Table:
 
 def columns_of(text: str) -> tuple[list[str], str]:
     """The names in the header, and the separator; no names where there is no header."""
-    header = next(_lines(text), None)
+    header = next(_lines(text.split("\n")), None)
     if header is None:
         return [], SEPARATORS[0]
     separator = max(SEPARATORS, key=header[1].count)
@@ -225,9 +246,76 @@ def _column(text: str, separator: str, index: int) -> int:
     return spans[min(index, len(spans) - 1)][0] + 1
 
 
-def _unclosed(file: str, line: int, text: str) -> FileProblem:
+LONGEST_CELL = 20
+"""Lines; two marks that are farther apart are two mistakes, each in its own line."""
+
+
+def _end_of_cell(line: int, written: list[str], separator: str, columns: int) -> int | None:
+    """The line in which the cell ends that this one leaves open.
+
+    Other programs put line breaks into cells. None where the lines up to the next
+    mark that is not closed are no row together.
+    """
+    for last in range(line + 1, min(line + LONGEST_CELL, len(written)) + 1):
+        if written[last - 1].count('"') % 2:
+            text = "\n".join(each.removesuffix("\r") for each in written[line - 1 : last])
+            read = csv.reader(
+                text.splitlines(keepends=True),
+                delimiter=separator,
+                strict=True,
+                skipinitialspace=True,
+            )
+            try:
+                rows = list(read)
+            except csv.Error:
+                return None
+            return last if len(rows) == 1 and len(rows[0]) == columns else None
+    return None
+
+
+def _of_several_lines(
+    file: str, line: int, text: str, separator: str, columns: list[str], last: int
+) -> FileProblem:
+    index, _ = _odd_cell(text, separator)
     return FileProblem(
-        file, line, text.find('"') + 1, shortened(text),
-        "a quotation mark is not closed, or stands in the middle of a cell",
-        'close it in the same line; write "" for one within a quoted cell',
+        file, line, _column(text, separator, index), shortened(text),
+        f"{columns[index]} begins with a quotation mark that is closed in line {last} only",
+        "write each row in one line: take the line breaks out of the cell, or close it in this one",
     )  # fmt: skip
+
+
+def _unclosed(file: str, line: int, text: str, separator: str, columns: list[str]) -> FileProblem:
+    index, opens = _odd_cell(text, separator)
+    name = columns[index] if index < len(columns) else f"cell {index + 1}"
+    if opens:
+        message = "begins with a quotation mark that is not closed"
+        remedy = "end the cell with another one, in the same line, or take this one out"
+    else:
+        message = "has a quotation mark within it"
+        remedy = 'take it out; or put the whole cell in quotes, and write "" for the one within'
+    column = _column(text, separator, index)
+    return FileProblem(file, line, column, shortened(text), f"{name} {message}", remedy)
+
+
+def _odd_cell(text: str, separator: str) -> tuple[int, bool]:
+    """Which cell, from 0, keeps the line from being read; whether its first mark is left open."""
+    index = at = 0
+    while True:
+        begins = at + len(text[at:]) - len(text[at:].lstrip(" "))
+        opens = text.startswith('"', begins)
+        closed = _closing(text, begins) if opens else begins
+        if closed is None:
+            return index, True
+        end = text.find(separator, closed)
+        rest = text[closed + opens : end if end >= 0 else len(text)]
+        if end < 0 or (rest if opens else '"' in rest):
+            return index, False
+        index, at = index + 1, end + 1
+
+
+def _closing(text: str, opening: int) -> int | None:
+    """Where the mark stands that closes this one; two in a row are one within the cell."""
+    at = text.find('"', opening + 1)
+    while at >= 0 and text.startswith('"', at + 1):
+        at = text.find('"', at + 2)
+    return at if at >= 0 else None

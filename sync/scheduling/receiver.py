@@ -186,6 +186,18 @@ def _bound(address: str) -> socket.socket:
     return bound
 
 
+def require_hints(installation: Installation) -> None:
+    """Raises Misconfigured where hints are wanted and no store could sign one."""
+    if installation.settings.service.hints_listen and not any(
+        isinstance(each.store, TakesHints) and each.store.hints_expected
+        for each in installation.pipelines.values()
+    ):
+        raise Misconfigured(
+            "service.hints_listen: no store takes hints; give one its secret for them "
+            "(its README says which), or leave hints_listen out"
+        )
+
+
 @contextmanager
 def listening(installation: Installation, clock: Clock) -> Iterator[Mapping[str, Hints]]:
     """The hints of each pipeline whose store tells them, taken in until the end.
@@ -197,6 +209,7 @@ def listening(installation: Installation, clock: Clock) -> Iterator[Mapping[str,
     if not address:
         yield {}
         return
+    require_hints(installation)
     hints: dict[str, Hints] = {}
     doors: dict[str, Door] = {}
     for name, pipeline in installation.pipelines.items():
@@ -206,11 +219,6 @@ def listening(installation: Installation, clock: Clock) -> Iterator[Mapping[str,
             system = pipeline.settings.store.name
             through = doors[system].hints if system in doors else ()
             doors[system] = Door(store, (*through, hints[name]))
-    if not doors:
-        raise Misconfigured(
-            "service.hints_listen: no store takes hints; give one its secret for them "
-            "(its README says which), or leave hints_listen out"
-        )
     server = HintServer(address, Receiver(doors, clock))
     log.info("hints.listening", at=address, stores=sorted(doors))
     try:

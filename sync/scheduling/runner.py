@@ -106,9 +106,8 @@ class Runner:
         try:
             flows = flows_of(request.flow, list(FLOWS), request.scope)
         except Misconfigured as error:
-            self._answer(
-                pipeline, request, [FlowResult(request.flow, "failed", message=str(error))]
-            )
+            told = FlowResult(request.flow, "failed", message=str(error), misconfigured=True)
+            self._answer(pipeline, request, [told])
             return
         for watch in pipeline.watches:
             # Whoever asks may have put right what was wrong.
@@ -142,7 +141,8 @@ class Runner:
         bad = [result for result in results if result.outcome not in ("ok", "cancelled")]
         for result in bad:
             # Whoever asked ends with the exit status that this calls for.
-            counts[f"flow_{result.outcome}"] = counts.get(f"flow_{result.outcome}", 0) + 1
+            how = f"flow_{'misconfigured' if result.misconfigured else result.outcome}"
+            counts[how] = counts.get(how, 0) + 1
         message = "; ".join(result.message for result in bad)
         ended = RequestState.FAILED if bad else RequestState.DONE
         if any(result.outcome == "cancelled" for result in results):
@@ -170,7 +170,8 @@ class Runner:
         except SyncError as error:
             # Nothing to run on, such as no usable mapping: told, and tried again.
             log.error("run.failed", pipeline=pipeline.name, flow=flow, message=str(error))
-            return FlowResult(flow, "failed", message=str(error))
+            misconfigured = isinstance(error, Misconfigured)
+            return FlowResult(flow, "failed", message=str(error), misconfigured=misconfigured)
         except Exception as error:
             log.exception("run.crashed", pipeline=pipeline.name, flow=flow)
             return FlowResult(flow, "failed", message=f"{type(error).__name__}: see the log")

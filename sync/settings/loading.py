@@ -37,16 +37,19 @@ def load_settings(
     site: Site | FilePath | str,
     environ: Mapping[str, str],
     adapters: Callable[[str], Collection[str]] | None = None,
+    needed: Callable[[SettingsFile], Collection[str]] | None = None,
 ) -> Settings:
     """The settings of a site, with its secrets read.
 
     ``adapters`` tells which there are for a kind of system (erp, store); without it
-    their names are not judged. Raises FilesRefused, a Misconfigured, with every
+    their names are not judged. ``needed`` names the systems that are to be opened, where
+    it is not all of them: no credential of another, nor that of the state, has to be
+    there. Raises FilesRefused, a Misconfigured, with every
     problem; its messages hold no value of the settings and no secret.
     """
     if not isinstance(site, Site):
         site = resolve_site(site, environ)
-    return _Loader(site, Sources(site, environ), adapters).settings()
+    return _Loader(site, Sources(site, environ), adapters, needed).settings()
 
 
 class _Loader:
@@ -55,9 +58,11 @@ class _Loader:
         site: Site,
         sources: Sources,
         adapters: Callable[[str], Collection[str]] | None,
+        needed: Callable[[SettingsFile], Collection[str]] | None,
     ) -> None:
         self._site = site
         self._adapters = adapters
+        self._needed = needed
         self._sources = sources
         self._secrets: dict[str, SecretStr] = {}
         self._problems: list[FileProblem] = list(sources.environment.problems)
@@ -74,11 +79,15 @@ class _Loader:
             self._note(path, message, f"{remedy} below {_secrets_of(path)}")
         if entries is None:
             raise self._refused()
-        systems = {name: self._system(name, entries) for name in entries.systems}
+        needed = entries.systems if self._needed is None else self._needed(entries)
+        systems = {
+            name: self._system(name, entries, needed=name in needed) for name in entries.systems
+        }
         self._stores_apart(entries)
         pipelines = dict(self._pipelines(entries, systems))
         password = entries.service.state_password
-        secret = self._secret(("service", "state_password"), password) if password else None
+        path, all_needed = ("service", "state_password"), self._needed is None
+        secret = self._secret(path, password, needed=all_needed) if password else None
         if self._problems:
             raise self._refused()
         return Settings(
@@ -116,7 +125,7 @@ class _Loader:
         message, remedy = _said(error)
         self._note(path, message, remedy, key=error["type"] == "extra_forbidden")
 
-    def _system(self, name: str, entries: SettingsFile) -> SystemSettings:
+    def _system(self, name: str, entries: SettingsFile, *, needed: bool) -> SystemSettings:
         entry = entries.systems[name]
         path: Path = ("systems", name)
         if self._adapters is not None and entry.adapter not in self._adapters(entry.kind):
@@ -126,7 +135,7 @@ class _Loader:
             self._note((*path, "adapter"), message, suggestion(entry.adapter, known))
         secrets = {}
         for key, file in entry.secrets.items():
-            secret = self._secret(("systems", name, "secrets", key), file)
+            secret = self._secret(("systems", name, "secrets", key), file, needed=needed)
             if secret is not None:
                 secrets[key] = secret
         options = _plain(entry.options)
@@ -144,9 +153,9 @@ class _Loader:
         line, column = self._sources.file.where.value(path)
         return variable if variable is not None else f"{FILE}:{line}:{column}"
 
-    def _secret(self, path: Path, file: str) -> SecretStr | None:
+    def _secret(self, path: Path, file: str, *, needed: bool) -> SecretStr | None:
         refused = self._sources.credentials.refused.get(file)
-        if refused is not None:
+        if refused is not None and needed:
             self._note(path, *refused)
         return self._secrets.get(file)
 

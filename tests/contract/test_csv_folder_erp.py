@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -548,6 +550,62 @@ def test_a_check_names_every_file_and_folder_that_is_wrong(tmp_path: Path, world
     assert "every ERP must write it" in wrong["file order_status.csv"].remedy
     assert "README.md lists files and columns" in wrong["file items.csv"].remedy
     assert "rename it" in wrong["file ship_tos.csv"].remedy
+
+
+FAR_DOWN = 5000
+
+
+@pytest.mark.parametrize(
+    "name, row, told",
+    [
+        ("customers", {"customer_id": "C-9", "name": "Ada", "credit": "maybe"}, "credit: 'maybe'"),
+        ("contacts", {"customer_id": "", "contact_id": "P"}, "customer_id: is missing"),
+        ("locations", {"customer_id": "C-9", "location_id": "L"}, "name: is missing"),
+        ("ship_tos", {"customer_id": "C-9", "ship_to_id": "1", "name": "Ada"}, "city: is missing"),
+        ("bill_tos", {"customer_id": "C-9", "bill_to_id": "1", "name": "Ada"}, "city: is missing"),
+        ("items", {"sku": "BOLT", "stock_unit": "EA", "units": "BOX"}, "units: 'BOX'"),
+        ("prices", {"level": "default", "sku": "BOLT", "unit": "EA"}, "currency: is missing"),
+        ("invoices", {"invoice_number": "9", "currency": "EUR"}, "invoice_number|customer_id"),
+        ("invoice_lines", {"invoice_number": "1", "line_number": "one"}, "line_number: 'one'"),
+        ("invoice_dues", {"invoice_number": "1", "due_on": "soon"}, "due_on: 'soon'"),
+        ("order_status", {"external_key": "k-9", "state": "lost"}, "state: 'lost'"),
+        ("order_shipments", {"external_key": "k"}, "shipment_number: is missing"),
+        ("order_line_status", {"external_key": "k", "line_number": "1"}, "sku: is missing"),
+    ],
+    ids=lambda each: each if isinstance(each, str) and each in SHEETS else "",
+)
+def test_a_check_finds_a_wrong_row_however_far_down_it_stands(
+    tmp_path: Path, world: CsvWorld, name: str, row: dict[str, str], told: str
+) -> None:
+    whole = {"invoice_number": "1", "customer_id": "C-1", "currency": "EUR", "total": "1"}
+    world.add("invoices", invoiced_on="2026-03-01", **whole)
+    world.add("order_status", external_key="k", state="received")
+    path = world.folder / f"{name}.csv"
+    good = len(path.read_text(encoding="utf-8").splitlines())
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write("\r\n" * FAR_DOWN)  # empty lines are none of its rows
+        csv.DictWriter(file, SHEETS[name].columns, restval="").writerow(row)
+
+    [wrong] = [f for f in adapter(tmp_path).check() if f.level is not FindingLevel.OK]
+
+    assert (wrong.level, wrong.subject) == (FindingLevel.WARNING, f"file {name}.csv")
+    assert wrong.message.startswith(f"1 of {good} rows cannot be understood: ")
+    assert f"line {good + FAR_DOWN + 1} (" in wrong.message
+    assert re.search(told, wrong.message), wrong.message
+    assert "left out" in wrong.remedy
+
+
+def test_a_check_names_the_first_wrong_rows_and_counts_the_others(
+    tmp_path: Path, world: CsvWorld
+) -> None:
+    for number in range(5):
+        world.add("contacts", customer_id=a.ACCOUNT.value, contact_id=f" {number}", email="x")
+        world.add("contacts", customer_id="", contact_id=f"P{number}", email="x")
+
+    [wrong] = [f for f in adapter(tmp_path).check() if f.level is not FindingLevel.OK]
+
+    assert wrong.message.startswith("5 of 11 rows cannot be understood: line ")
+    assert (wrong.message.count("line "), wrong.message.endswith(" and 2 more")) == (3, True)
 
 
 @pytest.mark.parametrize("way", ["gone", "shut"])

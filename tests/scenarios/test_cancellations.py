@@ -75,7 +75,9 @@ def test_by_default_a_person_is_told_and_the_erp_is_left_alone(make_world: MakeW
 @pytest.mark.rule("OI-3")
 def test_an_open_order_is_cancelled_in_the_erp_once_and_the_store_shows_it(world: World) -> None:
     cancel(world)
-    assert world.import_orders().counts["cancelled_in_erp"] == 1
+    result = world.import_orders()
+    assert result.counts["cancelled_in_erp"] == 1
+    assert result.samples == ["W-1 cancelled in the ERP"]
     assert erp_state(world) is ErpOrderState.CANCELLED
     assert world.state_of() is LedgerState.ACKNOWLEDGED, "nothing is left for a person"
     for _ in range(3):

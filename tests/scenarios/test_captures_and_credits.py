@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -99,7 +100,9 @@ def test_by_default_nothing_is_captured(make_world: MakeWorld) -> None:
 
 def test_what_has_left_is_captured_once_and_the_rest_when_it_leaves(world: World) -> None:
     ship(world, 6)
-    assert world.run("order_status").counts["captured"] == 1
+    result = world.run("order_status")
+    assert result.counts["captured"] == 1
+    assert result.samples == ["W-1: partly shipped", "W-1 captured: 59.94 EUR"]
     assert captured(world) == ["59.94 EUR"]
     settle(world)
     assert captured(world) == ["59.94 EUR"]
@@ -424,9 +427,11 @@ def test_by_default_each_refund_is_a_question_to_a_person(make_world: MakeWorld)
 
 def test_refund_becomes_one_credit_request_in_the_erp(world: World) -> None:
     world.store.refund(ONE, a.money("12.10"), "R-1")
-    assert world.import_orders().counts["credited"] == 1
+    result = world.import_orders()
+    assert result.counts["credited"] == 1
     settle(world)
     [credit] = world.erp.credits
+    assert re.fullmatch(r"W-1 credited as \S+: 12\.10 EUR", result.samples[-1])
     row = world.in_erp()[0]
     assert (credit.amount, credit.sold_to, credit.refund.value) == (
         a.money("12.10"),

@@ -289,6 +289,7 @@ def test_what_the_erp_does_with_the_order_is_shown_at_it_once(world: World) -> N
 
     assert world.store.shown_order_statuses([order_id(1)]) == {order_id(1): a.an_order_status()}
     assert result.counts["status_shown"] == 1
+    assert result.samples == ["W-1: partly shipped"]
     assert again.writes == 0
     assert world.store.notices_shown == shown
 
@@ -311,6 +312,8 @@ def test_order_that_the_erp_refuses_afterwards_is_shown_as_aborted_and_can_be_se
     assert "the customer is over the limit" in (notice.message or "")
     assert world.codes() == {"erp_refused"}
     assert result.counts["quarantined"] == 1
+    told = "The ERP took the order and refused it later: the customer is over the limit"
+    assert result.remarks == [f"W-1 quarantined: {told}"]
 
     world.replay()
     world.import_orders()
@@ -332,6 +335,7 @@ def test_order_that_the_erp_no_longer_finds_is_told_and_never_taken_for_cancelle
     result = world.run("order_status")
 
     assert result.counts["not_in_erp"] == 1
+    assert result.remarks == ["The ERP no longer finds W-1, its order SO-1."]
     assert world.entry().status == before
     assert world.state_of() is LedgerState.ACKNOWLEDGED
 

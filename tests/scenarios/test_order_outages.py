@@ -516,6 +516,7 @@ def test_other_order_under_our_key_goes_to_review(world: World) -> None:
 
     assert world.state_of() is LedgerState.REVIEW
     assert result.counts["review"] == 1
+    assert any(each.startswith("W-1 to review: ") for each in result.samples)
     assert world.entry().differences == (
         f"the ERP has it under C-2002, not {HARBOUR}",
         "the ERP has a total of 1.00 EUR, not 99.90 EUR",

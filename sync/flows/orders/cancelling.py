@@ -174,6 +174,7 @@ def _cancelled(context: Context, result: FlowResult, entry: LedgerEntry) -> None
     with context.state.transaction() as state:
         state.ledger.record_cancelled(entry.order_id, context.clock.now())
     result.count("cancelled_in_erp")
+    result.sample(f"{entry.number} cancelled in the ERP")
     log.info("order.cancelled", web_order=entry.number)
 
 

@@ -130,6 +130,7 @@ class _Capturing(Settling):
             now = self.context.clock.now()
             self.keep(over(asked, SettlementState.DONE), replace(shipped, due_at=now))
             self.result.count("captured")
+            self.result.sample(f"{entry.number} captured: {told.amount}")
             log.info("payment.captured", web_order=entry.number, amount=str(told.amount))
 
     def _refused(

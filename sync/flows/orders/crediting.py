@@ -146,6 +146,9 @@ class _Crediting(Settling):
     def _credited(self, entry: LedgerEntry, refund: Settlement, credit: Credit) -> None:
         self.keep(replace(over(refund, SettlementState.DONE), reference=credit.number))
         self.result.count("credited")
+        number = f" as {credit.number}" if credit.number else ""
+        amount = f": {refund.amount}" if refund.amount is not None else ""
+        self.result.sample(f"{entry.number} credited{number}{amount}")
         log.info("refund.credited", web_order=entry.number, credit=credit.number)
 
     def _to_person(self, entry: LedgerEntry, refund: Settlement, sentence: str) -> None:

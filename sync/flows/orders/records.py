@@ -179,7 +179,9 @@ class Records:
     def review(self, claim: Claim, differences: tuple[str, ...]) -> None:
         def tell() -> None:
             self.result.count("review")
-            log.warning("order.needs_review", web_order=claim.order.number.value)
+            number = claim.order.number.value
+            log.warning("order.needs_review", web_order=number)
+            self.result.samples.append(f"{number} to review: {' '.join(differences)}")
 
         def write(ledger: Ledger) -> None:
             now = self.context.clock.now()

@@ -357,8 +357,9 @@ class OrderWork:
             return
         # Hours may have passed: what holds now decides, not what held then.
         newest = self._as_it_is(claim)
-        came = "did not reach the ERP" if found is None else "ended half way"
-        self.records.thawed(claim, f"the earlier attempt {came}")
+        nothing_came = "the ERP has nothing of the earlier attempt"
+        told = nothing_came if found is None else "the earlier attempt ended half way"
+        self.records.thawed(claim, told)
         unanswered = self._unanswered(claim)
         if len(unanswered) < MOST_UNANSWERED:
             self.decide(claim, newest, half=found)

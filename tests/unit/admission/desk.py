@@ -226,6 +226,14 @@ def refusals(order: WebOrder, given: Situation | None = None, **changes: Any) ->
     return {each.code for each in outcome.problems}
 
 
+def sentence(order: WebOrder, given: Situation | None = None, **changes: Any) -> str:
+    """The one sentence that a person reads of the order; fails where there are several."""
+    outcome = judge(order, given, **changes)
+    assert isinstance(outcome, Quarantined), outcome
+    (reason,) = outcome.problems
+    return reason.sentence
+
+
 def codes(outcome: object) -> set[str]:
     """The codes of a routing or an outcome that names any."""
     assert isinstance(outcome, Unrouted | Quarantined), outcome

@@ -14,7 +14,16 @@ from sync.domain.ids import CustomerId, Sku
 from sync.domain.mapping import AccountPolicy, OnDifference
 from sync.domain.order import OrderLine
 from sync.testing import builders as a
-from tests.unit.admission.desk import CODES, ERP, Situation, admitted, priced, refusals, situation
+from tests.unit.admission.desk import (
+    CODES,
+    ERP,
+    Situation,
+    admitted,
+    priced,
+    refusals,
+    sentence,
+    situation,
+)
 
 HOLD = AccountPolicy(on_price_difference=OnDifference.HOLD)
 KIT = Sku("KIT-1")
@@ -43,12 +52,19 @@ def test_quantities_convert_by_the_erps_own_factors(quantity: str, unit: str, st
 
 
 @pytest.mark.rule("OI-8")
-@pytest.mark.parametrize("quantity, unit", [("0.5", "EA"), ("1.001", "EA"), ("0.3", "BOX")])
+@pytest.mark.parametrize(
+    "quantity, unit, are",
+    [("0.5", "EA", "ordered"), ("1.001", "EA", "ordered"), ("0.3", "BOX", "3.6 EA")],
+)
 def test_a_quantity_that_does_not_come_out_even_quarantines_the_order(
-    quantity: str, unit: str
+    quantity: str, unit: str, are: str
 ) -> None:
     order = ordering(a.a_line(), a.a_line(line_id="2", quantity=Decimal(quantity), unit=unit))
     assert refusals(order) == {"quantity_uneven"}
+    assert sentence(order) == (
+        f"{quantity} {unit} of item {a.SKU} (line 2) are {are},"
+        " and the item is sold in whole EA only."
+    )
 
 
 @pytest.mark.rule("OI-8")

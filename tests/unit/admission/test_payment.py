@@ -22,6 +22,7 @@ from tests.unit.admission.desk import (
     on_terms,
     personal,
     refusals,
+    sentence,
 )
 
 NO_CARDS = AccountPolicy(card_payment=False)
@@ -55,6 +56,8 @@ def test_a_wholesale_order_may_pay_by_card_where_the_account_allows_it(state: Pa
 @pytest.mark.rule("WA-1", "WA-5")
 def test_an_account_without_terms_is_wholesale_and_pays_by_card() -> None:
     assert refusals(a.a_web_order(), accounts=PREPAID) == {"account_without_terms"}
+    asked = f"The order asks for account terms, and customer {a.ACCOUNT} has none."
+    assert sentence(a.a_web_order(), accounts=PREPAID) == asked
     by_card = a.a_web_order(payments=(card(),))
     planned = admitted(by_card, accounts=PREPAID, policy=NO_CARDS)
     assert (planned.sold_to, planned.retail) == (a.ACCOUNT, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -287,3 +288,41 @@ def test_the_way_out_of_a_refused_file_is_told_once(fresh: Operator) -> None:
     (gone,) = [each for each in told if each["level"] == "error"]
     assert gone["message"].endswith("the file is gone since the last good version")
     assert gone["remedy"].startswith("put it back")
+
+
+@pytest.mark.rule("OP-4")
+def test_a_refused_edit_is_an_error_and_stops_no_service(fresh: Operator) -> None:
+    fresh("resync", "accounts")
+    in_force = fresh.site.mapping_version()
+    (fresh.site.root / "mappings" / "codes.yaml").write_text("payment_methods: [\n")
+
+    said = fresh("check")
+
+    assert said.code == Exit.FAILED, said
+    assert re.search(f"version {in_force}, .*; it stays in force, and the files as they", said.out)
+    assert said.out.splitlines()[-1].startswith(
+        "The service can run, but what the errors name stands still or does not count: 1 error"
+    )
+
+
+@pytest.mark.rule("OP-4")
+def test_what_keeps_the_service_from_starting_ends_the_check_as_it_would_the_service(
+    fresh: Operator,
+) -> None:
+    settings = fresh.site.settings.read_text()
+    codes = fresh.site.root / "mappings" / "codes.yaml"
+    sound = codes.read_text()
+    codes.write_text("payment_methods: [\n")
+    for said in (fresh("check"), fresh("check", "--json"), fresh.site.tradesync("run")):
+        assert said.code == Exit.MISCONFIGURED, said
+    verdict = fresh("check").out.splitlines()[-1]
+    assert verdict.startswith("The service cannot start so (it ends with 78): ")
+
+    codes.write_text(sound)
+    assert fresh("check").code == Exit.DONE
+    # A store that nobody gave a secret for hints.
+    listens = '[service]\nhints_listen = "127.0.0.1:8780"'
+    fresh.site.settings.write_text(settings.replace("[service]", listens, 1))
+    said = fresh("check")
+    assert said.code == fresh.site.tradesync("run").code == Exit.MISCONFIGURED, said
+    assert "no store takes hints" in said.out

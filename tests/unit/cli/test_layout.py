@@ -11,7 +11,7 @@ import pytest
 from sync.cli.output import Exit, laid_out
 from sync.cli.quarantine import _row
 from sync.cli.scope import FLOW_NAMES
-from sync.cli.shown import counts_text, document_lines, show_result
+from sync.cli.shown import counts_text, document_lines, exit_for, show_result, worst_of
 from sync.domain.codec import encode
 from sync.domain.decision import Problem
 from sync.domain.ids import IdempotencyKey
@@ -95,7 +95,8 @@ def test_a_check_ends_with_what_is_to_be_done_and_the_verdict(
     verdict = said.out.splitlines()[-1]
     counts = [levels.count(each) for each in ("error", "warning", "ok")]
     assert said.code == (Exit.FAILED if broken else Exit.DONE)
-    assert verdict.startswith("The service cannot run so: " if broken else "The service can run: ")
+    stands_still = ", but what the errors name stands still or does not count" if broken else ""
+    assert verdict.startswith(f"The service can run{stands_still}: ")
     assert [int(each) for each in verdict.split() if each.isdigit()] == counts
 
 
@@ -192,3 +193,29 @@ def test_a_code_that_an_order_has_twice_is_named_once() -> None:
         problems=(one, replace(one, sentence="The day is none.")),
     )
     assert _row(entry)["codes"] == ["order_unreadable"]
+
+
+@pytest.mark.parametrize(
+    "ends, counts, code",
+    [
+        ({"ok"}, {"added"}, Exit.DONE),
+        ({"ok"}, {"quarantined"}, Exit.NEEDS_PERSON),
+        ({"try_later"}, {"review"}, Exit.TRY_LATER),
+        ({"refused", "try_later"}, set(), Exit.NEEDS_PERSON),
+        ({"misconfigured", "refused"}, set(), Exit.MISCONFIGURED),
+        ({"failed", "misconfigured"}, set(), Exit.FAILED),
+    ],
+    ids=str,
+)
+def test_several_flows_end_a_command_as_the_worst_of_them(
+    ends: set[str], counts: set[str], code: Exit
+) -> None:
+    """What the daemon counts of flows that it ran, and what a command sees of its own."""
+    assert worst_of(ends, counts) == code
+    results = [
+        FlowResult("x", "failed", misconfigured=True)
+        if each == "misconfigured"
+        else FlowResult("x", each, dict.fromkeys(counts, 1))
+        for each in sorted(ends)
+    ]
+    assert exit_for(results) == code

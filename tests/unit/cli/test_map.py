@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sync.cli.output import Exit
+from sync.state.lock import hold_writer_lock
 from tests.system.site import SampleSite
 from tests.unit.cli.conftest import Operator
 
@@ -250,3 +251,59 @@ def test_an_assignment_names_somebody_and_a_reason(site: Operator, words: tuple[
     assert said.code in (Exit.USAGE, Exit.MISCONFIGURED)
     assert said.err
     assert table(site) == before
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("map", "u-retail-01", "000102", "--reason", "x"),
+        ("unmap", "u-sole-trader", "--reason", "x"),
+        ("mappings", "import", "SHEET", "--force", "--reason", "x"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_assignments_are_written_before_the_service_ever_ran(
+    fresh: Operator, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("customer_id,organisation,user\n000102,org-102,\n")
+    words = tuple(str(sheet) if each == "SHEET" else each for each in words)
+    before = table(fresh), (fresh.site.root / "mappings" / "customers.yaml").read_text()
+
+    assert fresh(*words, "--dry-run").code == Exit.DONE
+    assert not fresh.site.state.exists(), "who only looks makes no state"
+    said = fresh(*words)
+
+    assert said.code == Exit.DONE, said
+    assert (table(fresh), (fresh.site.root / "mappings" / "customers.yaml").read_text()) != before
+    query = "SELECT count(*) FROM audit WHERE reason = 'x'"
+    assert fresh.site.rows(fresh.site.state, query) == [(1,)]
+    assert fresh("state", "verify").code == Exit.DONE
+    assert fresh("resync", "accounts").code == Exit.DONE, "the service starts on this state"
+
+
+@pytest.mark.rule("OP-1", "OP-4")
+def test_a_state_that_another_process_makes_is_not_made_beside_it(fresh: Operator) -> None:
+    before = table(fresh)
+    words = ("map", "u-retail-01", "000102", "--reason", "x")
+    with hold_writer_lock(f"sqlite:///{fresh.site.state}"):
+        said = fresh(*words)
+        assert (said.code, table(fresh)) == (Exit.TRY_LATER, before), said
+        assert "try again" in said.err
+        assert not fresh.site.state.exists()
+    assert fresh(*words).code == Exit.DONE
+    with hold_writer_lock(f"sqlite:///{fresh.site.state}"):
+        assert fresh("unmap", "u-retail-01", "--reason", "x").code == Exit.DONE, "beside a daemon"
+
+
+@pytest.mark.rule("OI-2", "OP-4")
+def test_an_assignment_does_not_make_a_state_anew_that_is_gone(fresh: Operator) -> None:
+    assert fresh("map", "u-retail-01", "000102", "--reason", "x").code == Exit.DONE
+    before = table(fresh)
+    for each in fresh.site.state.parent.glob("state.sqlite*"):
+        each.unlink()
+    said = fresh("map", "u-retail-02", "000102", "--reason", "x")
+    assert (said.code, table(fresh)) == (Exit.MISCONFIGURED, before), said
+    assert "tradesync state restore" in said.err
+    assert not fresh.site.state.exists()

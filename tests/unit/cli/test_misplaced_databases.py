@@ -18,6 +18,7 @@ def test_a_missing_file_is_no_outage_for_any_command(fresh: Operator, system: st
 
     for words in (
         ("plan", "orders"),
+        ("plan", "accounts"),
         ("plan", "mappings"),
         ("explain", "user", "u-sole-trader"),
         ("explain", "account", "000101"),
@@ -32,7 +33,11 @@ def test_a_missing_file_is_no_outage_for_any_command(fresh: Operator, system: st
     ]
     assert any("correct" in each["remedy"] for each in checked)
 
-    results = fresh("resync", "all", "--json").json
+    for how in ((), ("--json",), ("--dry-run",)):
+        assert fresh("resync", "accounts", *how).code == Exit.MISCONFIGURED, "as the plan of it"
+    run = fresh("resync", "all", "--json")
+    assert run.code == Exit.MISCONFIGURED
+    results = run.json
     asked = [each for each in results if each["message"]]
     assert asked
     assert {each["outcome"] for each in asked} == {"failed"}

@@ -71,7 +71,7 @@ def test_a_person_is_told_once_what_goes_wrong_and_cron_finds_it_on_stderr(
 ) -> None:
     fresh.site.database("erp").unlink()
     cron = fresh("resync", "ship_tos")
-    assert cron.code == Exit.FAILED
+    assert cron.code == Exit.MISCONFIGURED
     assert "system.misconfigured" in cron.err
     assert "run.finished" in cron.err
     monkeypatch.setattr("sync.cli.site.at_terminal", lambda: True)
@@ -353,7 +353,7 @@ def test_status_tells_of_a_system_that_cannot_be_asked_as_the_settings_have_it(
         return {**found, "code": told.code}
 
     fresh.site.change(fresh.site.database("erp"), "ALTER TABLE customer RENAME TO kunden")
-    assert fresh("resync", "accounts").code == Exit.FAILED
+    assert fresh("resync", "accounts").code == Exit.MISCONFIGURED
     told = erp()
     assert (told["condition"], told["code"]) == ("misconfigured", Exit.NEEDS_PERSON)
     assert "customer" in told["message"]

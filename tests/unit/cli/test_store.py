@@ -379,3 +379,30 @@ def test_a_store_without_tables_of_its_own_is_told(
     refused = fresh("store", "create", "--yes")
     assert refused.code == Exit.MISCONFIGURED
     assert "has no tables of tradesync's own" in refused.err
+
+
+@pytest.mark.parametrize("words", [("sql",), ("create", "--dry-run")], ids=" ".join)
+def test_no_credential_but_the_stores_has_to_be_there(
+    fresh: Operator, words: tuple[str, ...]
+) -> None:
+    """Whoever administers the shop's database need not have those of the ERP."""
+    settings = fresh.site.settings
+    erp, shop = "[systems.erp.options]", "[systems.store.options]"
+    text = settings.read_text().replace("[service]", '[service]\nstate_password = "of-state"', 1)
+    settings.write_text(
+        text.replace(erp, f'[systems.erp.secrets]\npassword = "of-erp"\n\n{erp}', 1)
+    )
+    said = fresh("store", *words)
+    assert said.code == Exit.DONE, said
+    for others in (("check",), ("status",)):
+        refused = fresh(*others)
+        assert refused.code == Exit.MISCONFIGURED
+        assert "systems.erp.secrets.password names a credential that is not there" in refused.err
+        assert "service.state_password names a credential that is not there" in refused.err
+
+    its_own = f'[systems.store.secrets]\npassword = "of-store"\n\n{shop}'
+    settings.write_text(settings.read_text().replace(shop, its_own, 1))
+    said = fresh("store", *words)
+    assert said.code == Exit.MISCONFIGURED, said
+    assert "systems.store.secrets.password names a credential that is not there" in said.err
+    assert "systems.erp" not in said.err

@@ -133,6 +133,30 @@ def test_an_import_that_looks_like_a_filter_left_on_is_doubted() -> None:
     assert imported(shifted, customers_csv=many).doubtful
 
 
+@pytest.mark.parametrize(
+    "before, after, doubted",
+    [
+        (4, 1, True),
+        (3, 0, True),
+        (2, 0, True),
+        (1, 0, True),
+        (2, 1, False),
+        (4, 2, False),
+        (5, 3, False),
+    ],
+)
+def test_a_small_table_is_not_emptied_by_mistake_either(
+    before: int, after: int, doubted: bool
+) -> None:
+    held = "user,customer_id\n" + "".join(f"u-{each},C-{each}\n" for each in range(30, 30 + before))
+    sheet = "user,customer_id\n" + "".join(f"u-{each},C-{each}\n" for each in range(30, 30 + after))
+    assert imported(sheet, customers_csv=held).doubtful is doubted
+    # Whoever replaces one line by others begins, and empties nothing.
+    if before == 1:
+        others = "user,customer_id\nu-40,C-40\nu-41,C-41\n"
+        assert not imported(others, customers_csv=held).doubtful
+
+
 WHO = st.tuples(st.sampled_from(["", "u-1", "u-2", "u-3"]), st.sampled_from(["", "o-1", "o-2"]))
 WHAT = st.tuples(st.sampled_from(["C-1", "C-2", "-5", "001"]), st.sampled_from(["", "K"]))
 HELD = st.dictionaries(WHO.filter(any), WHAT, max_size=6)

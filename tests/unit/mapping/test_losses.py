@@ -59,9 +59,10 @@ def write(folder: Path, rows: Rows) -> None:
         (TWENTY, TWENTY[:9], "20 assignments before the last edit 11 are gone and 0 name another"),
         (TWENTY, [], "20 assignments before the last edit 20 are gone and 0 name another"),
         (TWENTY, ONE_COLUMN_SORTED, "20 assignments before the last edit 0 are gone and 20 name"),
+        (TWENTY[:4], TWENTY[:1], "4 assignments before the last edit 3 are gone and 0 name"),
         (TWENTY, [*ONE_COLUMN_SORTED[:6], *TWENTY[9:14]], "9 are gone and 6 name another"),
     ],
-    ids=["filtered", "emptied", "one column sorted", "both"],
+    ids=["filtered", "emptied", "one column sorted", "a small table", "both"],
 )
 def test_most_assignments_gone_or_moved_is_taken_up_and_told(
     before: Rows, after: Rows, message: str, folder: Path, state: SqlState
@@ -88,9 +89,10 @@ def test_most_assignments_gone_or_moved_is_taken_up_and_told(
         (TWENTY, TWENTY[:10]),
         (TWENTY, [("000099", "org-new"), *TWENTY]),
         (TWENTY, TWENTY[::-1]),
-        (TWENTY[:19], []),
+        (TWENTY[:2], []),
+        (TWENTY[:6], TWENTY[:3]),
     ],
-    ids=["half", "one more", "another order", "few"],
+    ids=["half", "one more", "another order", "few", "half of a small table"],
 )
 def test_ordinary_edits_are_not_doubted(
     before: Rows, after: Rows, folder: Path, state: SqlState

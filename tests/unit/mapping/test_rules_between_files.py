@@ -215,6 +215,25 @@ class TestChannels:
         (warning,) = warnings(channels_yaml=text)
         assert str(warning).startswith("channels.yaml:5:1: required_documents are asked of nobody")
 
+    @pytest.mark.rule("VE-9")
+    @pytest.mark.parametrize(
+        "business",
+        ["{commerce_mode: b2b, guest_checkout: true}", "{commerce_mode: b2b, gest_checkout: no}"],
+        ids=["against itself", "misspelt"],
+    )
+    def test_while_a_channel_is_wrong_nobody_knows_who_is_asked_for_documents(
+        self, business: str
+    ) -> None:
+        text = (
+            "channels:\n  outlet:\n    commerce_mode: b2c\n"
+            "    retail_groups: [{customer_id: RETAIL-US, currencies: [USD]}]\n"
+            f"  trade: {business}\n"
+            "required_documents: {default: [licence]}\n"
+        )
+        checked = check_texts({"channels.yaml": text, "codes.yaml": CARD})
+        assert [each.line for each in checked.problems] == [5]
+        assert checked.warnings == ()
+
     @pytest.mark.parametrize("state", ["cancelled", "refunded"])
     def test_states_of_closed_orders_are_never_importable(self, state: str) -> None:
         body = f"commerce_mode: b2b\nimportable: [fulfilled, {state}]"
@@ -470,3 +489,31 @@ def test_the_version_follows_every_edit_and_nothing_else() -> None:
     assert mapping_from_texts({"channels.yaml": SHOP + "#"}).version != version
     renamed = check_texts({"channels.yaml": SHOP, "codes.yaml": "units: {}\n"}).version
     assert renamed != version
+
+
+@pytest.mark.rule("OP-4")
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("codes.yaml", "payment_methods: {card: {kind: crad, erp_code: CARD}}\n"),
+        ("codes.yaml", "payment_methods: {card: {kind: card\n"),
+        ("customers.csv", 'customer_id,user\n"000101,u-1\n'),
+        ("customers.csv", 'customer_id,"user\n000101,u-1\n'),
+        ("customers.yaml", "assignments: [{customer_id: '000101', usr: u-1}]\n"),
+    ],
+)
+def test_a_mistake_in_one_file_is_not_told_as_doubts_about_others(name: str, text: str) -> None:
+    files = {
+        "channels.yaml": SHOP,
+        "codes.yaml": CARD,
+        "customers.csv": "customer_id,user\n000101,u-1\n",
+        "customers.yaml": "precedence: [mapping_file]\n",
+        "accounts.yaml": "accounts: {'000101': {po_required: true}}\n",
+    }
+    assert (check_texts(files).problems, check_texts(files).warnings) == ((), ())
+    if name == "customers.yaml":
+        del files["customers.csv"]
+        text = "precedence: [mapping_file]\n" + text
+    checked = check_texts({**files, name: text})
+    assert {each.file for each in checked.problems} == {name}
+    assert checked.warnings == ()

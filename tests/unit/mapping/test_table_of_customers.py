@@ -65,7 +65,7 @@ def test_a_header_alone_is_an_empty_table() -> None:
         ("user,contact\n", 1, 1, "the column customer_id is missing"),
         ("customer_id,contact\n", 1, 1, "neither a column user nor"),
         ("customer_id,user,user\n", 1, 18, "the column stands here twice"),
-        ('customer_id,"user\n', 1, 13, "a quotation mark is not closed"),
+        ('customer_id,"user\n', 1, 13, "cell 2 begins with a quotation mark that is not closed"),
         ("customer_id,user\n000101\n", 2, 1, "1 cells where the header has 2"),
         ("customer_id,user\n000101,u-1,x\n", 2, 1, "3 cells where the header has 2"),
         ("customer_id|user\n", 1, 1, "unknown column"),
@@ -76,8 +76,11 @@ def test_a_header_alone_is_an_empty_table() -> None:
         ("user,customer_id\nu\u200b1,000101\n", 2, 1, "user holds characters that cannot"),
         (f"user,customer_id\nu-1,{'1' * 256}\n", 2, 5, "longer than 255"),
         ("user,customer_id,contact\nu-1,000101,\x07\n", 2, 12, "contact holds characters"),
-        ('user,customer_id\n"u-1,000101\n', 2, 1, "a quotation mark is not closed"),
-        ('user,customer_id\n"u"1,000101\n', 2, 1, "a quotation mark is not closed"),
+        ('user,customer_id\n"u-1,000101\n', 2, 1, "user begins with a quotation mark that is not"),
+        ('user,customer_id\n"u"1,000101\n', 2, 1, "user has a quotation mark within it"),
+        ('user,customer_id\n"u-1","00101\n', 2, 7, "customer_id begins with a quotation mark"),
+        ('user,customer_id,note\nu,00101,5" pipe\n', 2, 9, "note has a quotation mark within"),
+        ('user,customer_id\nu-1,000101,"x\n', 2, 12, "cell 3 begins with a quotation mark"),
         ("user,customer_id\n,000101\n", 2, 2, "names neither a user nor an organisation"),
         ("\x89PNG\r\n\x1a\n\x00\x00", 1, 1, "unknown column"),
     ],
@@ -127,9 +130,7 @@ def test_a_wrong_cell_is_told_with_its_column_and_place(column: str, cell: str) 
     before = ",".join(list(row.values())[: list(row).index(column)])
     assert (problem.file, problem.line) == ("customers.csv", 2)
     assert problem.remedy
-    if "quotation mark" in problem.message:
-        return
-    assert column != NOTE
+    assert column != NOTE or "quotation mark" in problem.message
     assert problem.column == (len(before) + 2 if before else 1)
     assert problem.message.startswith(f"{column} ")
 
@@ -137,6 +138,29 @@ def test_a_wrong_cell_is_told_with_its_column_and_place(column: str, cell: str) 
 def test_an_unclosed_quotation_mark_does_not_swallow_the_next_line() -> None:
     text = 'customer_id,user\n"000101,u-1\n000102,u-2\n,u-3\n'
     assert [problem.line for problem in told(text)] == [2, 4]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "note",
+    ["moved,\nsee mail", 'moved\nthey said ""soon"", I think\n\n# 4, 5, 6, 7\nby mail'],
+    ids=["two lines", "five lines"],
+)
+def test_a_cell_of_several_lines_is_one_mistake(note: str, newline: str) -> None:
+    header = "customer_id,user,organisation,contact,note\n"
+    text = f'{header}000101,u-1,,,"{note}"\n,u-2,,,\n'.replace("\n", newline)
+    cell, behind = told(text)
+    last = 2 + note.count("\n")
+    assert (cell.line, cell.column) == (2, 14)
+    assert cell.message == f"note begins with a quotation mark that is closed in line {last} only"
+    assert "in one line" in cell.remedy
+    assert behind.line == last + 1, "the rows below it are looked at"
+
+
+def test_two_marks_that_are_far_apart_are_two_mistakes() -> None:
+    rows = "000101,u-1,\n" * 30
+    text = f'customer_id,user,note\n000102,u-2,"a\n{rows}000103,u-3,b"\n'
+    assert [problem.line for problem in told(text) if "quotation" in problem.message] == [2, 33]
 
 
 def test_the_place_of_a_cell_is_found_behind_a_quoted_separator() -> None:

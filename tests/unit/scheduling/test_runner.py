@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, event, text
 
 from sync.domain.ids import InvoiceNumber
 from sync.domain.order import OrderState, WebOrder
+from sync.errors import Misconfigured
 from sync.flows.cycle import FLOWS
 from sync.ports.state import RequestState
 from sync.scheduling.pulse import Pulse
@@ -326,7 +327,24 @@ def test_without_a_usable_mapping_a_request_fails_and_says_why(
     runner.requests(line.pipeline)
     failed = line.request(request)
     assert failed.state is RequestState.FAILED
+    assert failed.result == {"flow_misconfigured": 1}
     assert "channels.yaml:1" in failed.message
+
+
+@pytest.mark.rule("OP-4")
+def test_a_flow_that_only_a_person_can_put_right_is_told_apart_from_one_that_failed(
+    runner: Runner, line: Line
+) -> None:
+    def wrong() -> None:
+        raise Misconfigured("url names no file")
+
+    line.script.meanwhile(EARLY, wrong)
+    request = line.ask("accounts")
+    runner.requests(line.pipeline)
+    failed = line.request(request)
+    assert failed.state is RequestState.FAILED
+    assert failed.result == {"flow_misconfigured": 1}
+    assert line.runs()[0].outcome == "failed"
 
 
 def test_a_state_that_is_locked_is_looked_at_again_and_counts_as_life(
