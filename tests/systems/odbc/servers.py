@@ -124,10 +124,14 @@ class Server:
         self.start()
 
     def remove(self) -> None:
+        self._end()
         self.kill()
         if self._admin is not None:
             self._admin.dispose()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        """Lets it give back what is not in its folder, where there is any such thing."""
 
     def _environment(self) -> dict[str, str]:
         # MariaDB deletes every temporary table that it finds where it keeps its own,
@@ -181,6 +185,13 @@ class PostgresqlServer(Server):
             port=self.port,
             database="postgres",
         )
+
+    def _end(self) -> None:
+        # Killed, it leaves its shared memory, of which a machine has only so much.
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(START_S)
 
     def _password_file(self) -> Path:
         path = self.folder / "password"
