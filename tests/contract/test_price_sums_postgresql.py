@@ -134,7 +134,9 @@ def changed(draw: st.DrawFn) -> tuple[list[PriceRow], list[PriceRow]]:
 
 
 @pytest.mark.rule("MI-2", "WA-6", "WA-7")
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(pair=changed())
 def test_state_is_another_one_exactly_where_the_rows_are_others_whatever_their_order(
     erp: Any, staff: Engine, pair: tuple[list[PriceRow], list[PriceRow]]
