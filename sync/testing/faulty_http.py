@@ -161,6 +161,7 @@ class FaultyHttp:
         self._threads: list[threading.Thread] = []
         self._connections: set[socket.socket] = set()
         self._listener: socket.socket | None = None
+        self._held: socket.socket | None = None
         self._port = 0
 
     @property
@@ -206,6 +207,9 @@ class FaultyHttp:
             self._start()
 
     def __enter__(self) -> FaultyHttp:
+        # Bound beside whoever listens, so that nobody else is given the port while it is down.
+        self._held = _bound(0)
+        self._port = self._held.getsockname()[1]
         self._start()
         return self
 
@@ -217,13 +221,13 @@ class FaultyHttp:
     ) -> None:
         self.release()
         self._stop()
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def _start(self) -> None:
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self._port))
+        listener = _bound(self._port)
         listener.listen(16)
-        self._port = listener.getsockname()[1]
         self._listener = listener
         self._run(self._accept, listener)
 
@@ -310,6 +314,13 @@ class FaultyHttp:
                     self._script.remove(each)
                 return each.fault
         return well
+
+
+def _bound(port: int) -> socket.socket:
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held
 
 
 def well(exchange: Exchange) -> None:

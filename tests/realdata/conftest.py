@@ -26,8 +26,12 @@ __all__ = ["postgres_url"]
 
 T = TypeVar("T")
 
+BUILDING_S = 900
+
 # What is proved here is equality, not the patience of a disk.
 _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+# In a container there are often 64 MB of it, which would end in the middle.
+_ROOM = 2_000_000_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     others = [item for item in ours if item not in told]
     for place, item in zip(places, [*told[:1], *others, *told[1:]], strict=True):
         items[place] = item
+        # Whoever comes first builds and plays, and others wait for it, on a busy machine too.
+        item.add_marker(pytest.mark.timeout(BUILDING_S))
         if not source.available():
             item.add_marker(pytest.mark.skip(reason=source.MISSING))
 
@@ -53,10 +59,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     base = tmp_path_factory.getbasetemp()
     lock = (base.parent if run else base) / "realdata.lock"
-    above = _IN_MEMORY if os.access(_IN_MEMORY, os.W_OK) else lock.parent
-    folder = above / f"tradesync-realdata-{run or uuid.uuid4().hex}"
-    mine = folder / "in-use" / str(os.getpid())
+    name = f"tradesync-realdata-{run or uuid.uuid4().hex}"
     with _locked(lock):
+        # Where the first worker began, the others go on, however much room is left by then.
+        folder = _IN_MEMORY / name
+        if not folder.is_dir() and not _has_room(_IN_MEMORY):
+            folder = lock.parent / name
+        mine = folder / "in-use" / str(os.getpid())
         mine.parent.mkdir(parents=True, exist_ok=True)
         mine.touch()
     (folder / "lock").touch()
@@ -94,11 +103,17 @@ def story(workshop: Path, adventureworks: Path) -> Story:
     return _once(workshop, "story", lambda folder: play(adventureworks, folder))
 
 
+def _has_room(above: Path) -> bool:
+    return os.access(above, os.W_OK) and shutil.disk_usage(above).free > _ROOM
+
+
 def _once(workshop: Path, name: str, make: Callable[[Path], T]) -> T:
     """What ``make`` answered, in whichever worker it was called."""
     kept = workshop / f"{name}.pickle"
     with _locked(workshop / "lock"):
         if not kept.exists():
+            # Whoever was at it before was stopped in the middle.
+            shutil.rmtree(workshop / name, ignore_errors=True)
             (workshop / name).mkdir()
             kept.write_bytes(pickle.dumps(make(workshop / name)))
     made: T = pickle.loads(kept.read_bytes())  # noqa: S301 - written by this test run

@@ -149,7 +149,7 @@ def _cheapest(prices: list[Decimal | None]) -> Decimal | None:
 
 
 @pytest.mark.rule("OP-3", "VE-12", "WA-7", "WA-10")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     ENTRIES,
     st.sampled_from([Decimal(1), Decimal("9.5"), Decimal(10), Decimal(250)]),

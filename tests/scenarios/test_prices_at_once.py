@@ -20,6 +20,7 @@ from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
 from sync.testing.store import MemoryStore
 from tests.faults.sites import MirrorSite
+from tests.pools import failure_noticed
 from tests.scenarios.world import HARBOUR, MILL
 
 PATIENCE_S = 30.0
@@ -166,17 +167,14 @@ def test_prices_are_remembered_only_when_the_last_of_their_calls_is_confirmed(si
 @pytest.mark.rule("OI-2", "OP-1")
 @pytest.mark.parametrize("error", [AccessDenied("no"), OutcomeUnknown("?"), TryLater("away")])
 def test_what_was_under_way_beside_a_failure_is_counted_and_nothing_else_begins(
-    site: Site, error: Exception
+    site: Site, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    all_there, failed = threading.Barrier(AT_ONCE), threading.Event()
+    all_there, failed = threading.Barrier(AT_ONCE), failure_noticed(monkeypatch, AT_ONCE)
 
     def during(number: int) -> None:
         if number <= AT_ONCE:
             all_there.wait(PATIENCE_S)
-        if number == 2 or (number > AT_ONCE and not isinstance(error, TryLater)):
-            failed.set()
-            raise error
-        if number > AT_ONCE:
+        if number == 2 or number > AT_ONCE:
             raise error
         assert failed.wait(PATIENCE_S)
 

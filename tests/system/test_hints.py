@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import random
-import socket
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import pytest
 
 from sync.cli.output import Exit
 from sync.kit.signatures import SIGNATURE_HEADER, signature
+from tests.ports import free_port
 from tests.system.daemon import Daemon
 from tests.system.site import GOOD_ORDERS, SampleSite
 
@@ -21,12 +21,6 @@ pytestmark = pytest.mark.system
 
 SECRET = "the shop's and the daemon's secret"
 ONCE_A_YEAR = "0 0 1 1 *"
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as asking:
-        asking.bind(("127.0.0.1", 0))
-        return int(asking.getsockname()[1])
 
 
 def taking_hints(site: SampleSite, secret: str = SECRET) -> int:

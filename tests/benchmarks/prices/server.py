@@ -19,8 +19,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL
 
+from tests.ports import free_port
 from tests.postgres import private_runtime
-from tests.systems.odbc.servers import free_port
 
 SETTINGS = {
     "shared_buffers": os.environ.get("BENCH_SHARED_BUFFERS", "1GB"),

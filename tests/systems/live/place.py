@@ -6,9 +6,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.system.site import SampleSite, command, environment
 from tests.systems.live.pair import CARRIER, FREIGHT, PROMO, ROUNDING, TAX_CODE, Pair
-from tests.systems.medusa.server import free_port
 from tests.systems.medusa.shop import CARD, ON_ACCOUNT, Person
 
 ERP_TIMEOUT_S = 3

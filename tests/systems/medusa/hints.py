@@ -55,7 +55,7 @@ class Hints:
             server.shutdown()
             server.server_close()
 
-    def wait_for(self, fits: Callable[[Hint], bool], limit_s: float = 20.0) -> Hint:
+    def wait_for(self, fits: Callable[[Hint], bool], limit_s: float = 60.0) -> Hint:
         """The first hint that fits. Raises AssertionError where none comes in time."""
         until = time.monotonic() + limit_s
         with self._arrived:

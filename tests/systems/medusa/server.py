@@ -14,7 +14,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +27,7 @@ from typing import Any
 import psycopg
 import requests
 
+from tests.ports import free_port
 from tests.postgres import private_runtime
 
 ROOT = Path(__file__).parents[3]
@@ -118,13 +118,6 @@ def installed() -> Path:
             stamp.write_text(wanted)
         _with_our_module(app)
     return app
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _with_our_module(app: Path) -> None:

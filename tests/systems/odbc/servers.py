@@ -13,7 +13,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -26,8 +25,9 @@ from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from tests.ports import LISTENS, free_port
+
 START_S = 60
-_LISTENS = "127.0.0.1"
 
 
 def needs(what: str, found: object) -> None:
@@ -51,12 +51,6 @@ def _private_folder(name: str) -> Path:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LISTENS, 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -130,10 +124,14 @@ class Server:
         self.start()
 
     def remove(self) -> None:
+        self._end()
         self.kill()
         if self._admin is not None:
             self._admin.dispose()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        """Lets it give back what is not in its folder, where there is any such thing."""
 
     def _environment(self) -> dict[str, str]:
         # MariaDB deletes every temporary table that it finds where it keeps its own,
@@ -183,10 +181,17 @@ class PostgresqlServer(Server):
             "postgresql+psycopg",
             username="owner",
             password=PASSWORD,
-            host=_LISTENS,
+            host=LISTENS,
             port=self.port,
             database="postgres",
         )
+
+    def _end(self) -> None:
+        # Killed, it leaves its shared memory, of which a machine has only so much.
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(START_S)
 
     def _password_file(self) -> Path:
         path = self.folder / "password"
@@ -198,7 +203,7 @@ class PostgresqlServer(Server):
         # A killed postmaster leaves its children and its shared memory for a moment.
         (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
         settings = {
-            "listen_addresses": _LISTENS,
+            "listen_addresses": LISTENS,
             "unix_socket_directories": str(self.folder),
             "fsync": "off",
             "deadlock_timeout": "3s",
@@ -233,7 +238,7 @@ class MariadbServer(Server):
             "mariadb+pymysql",
             username="owner",
             password=PASSWORD,
-            host=_LISTENS,
+            host=LISTENS,
             port=self.port,
             query={"charset": "utf8mb4"},
         )
@@ -246,7 +251,7 @@ class MariadbServer(Server):
             f"--socket={self.folder / 'socket'}",
             f"--pid-file={self.folder / 'pid'}",
             f"--port={self.port}",
-            f"--bind-address={_LISTENS}",
+            f"--bind-address={LISTENS}",
             f"--init-file={self.folder / 'first.sql'}",
             "--skip-name-resolve",
             "--skip-log-bin",

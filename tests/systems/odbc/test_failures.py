@@ -256,7 +256,7 @@ def test_a_statement_that_takes_too_long_while_writing_leaves_the_outcome_unknow
     way.on_line(postgresql="PERFORM pg_sleep(60)", mariadb="DO SLEEP(60)")
 
     with pytest.raises(OutcomeUnknown, match="took too long while writing"):
-        way.erp(statement_timeout_s=1).submit_order(a.a_sales_order(), a.KEY)
+        way.erp(statement_timeout_s=3).submit_order(a.a_sales_order(), a.KEY)
 
     assert way.world.order_rows() == NOTHING
 
@@ -566,7 +566,7 @@ def test_no_order_is_lost_to_a_connection_from_before_a_restart(
 @DRIVERS
 @MORTALS
 def test_a_server_that_is_away_may_come_back(dying: Way) -> None:
-    erp = dying.erp(login_timeout_s=2)
+    erp = dying.erp()
     assert dying.base.server is not None
     dying.base.server.kill()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.systems.odbc.servers import MariadbServer, a_server
+from tests.systems.odbc.servers import MariadbServer, PostgresqlServer, a_server
 
 
 def test_a_server_that_is_made_leaves_the_temporary_tables_of_others(
@@ -32,3 +32,22 @@ def test_a_server_that_is_made_leaves_the_temporary_tables_of_others(
         server.remove()
         others.unlink(missing_ok=True)
         shared.rmdir()
+
+
+def test_a_postgresql_that_is_removed_leaves_no_shared_memory() -> None:
+    server = a_server(PostgresqlServer)
+    try:
+        # What a killed one leaves behind the next one of the same folder takes away.
+        server.restart()
+        pid, *_, memory, _ = (server.folder / "data" / "postmaster.pid").read_text().splitlines()
+        number = memory.split()[1]
+        assert number in segments(), f"that of process {pid}"
+    finally:
+        server.remove()
+    assert number not in segments()
+
+
+def segments() -> set[str]:
+    """The numbers of all shared memory of this machine."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {line.split()[1] for line in lines}

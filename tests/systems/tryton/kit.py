@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +24,8 @@ from typing import Any, Protocol
 
 import pytest
 import requests
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 KIT = Path(os.environ.get("TRADESYNC_TRYTON_KIT", ROOT.parent / "shared" / "tryton"))
@@ -113,7 +114,7 @@ class Server:
         self, python: Path, folder: Path, database: str, names: Sequence[str], extra: str = ""
     ) -> None:
         self.folder, self._python, self._names = folder, python, names
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = write_config(folder, database, self.port, extra)
         self._process: subprocess.Popen[bytes] | None = None
@@ -186,12 +187,6 @@ def _run(command: Sequence[str]) -> None:
 
 def _digest(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -21,7 +21,6 @@ from sync.testing.http_contract import HttpConnectorContract, Point
 from tests.unit.kit.http_kit import (
     CANARIES,
     ORDER,
-    QUICK,
     Shop,
     TickingClock,
     a_session,
@@ -161,7 +160,8 @@ def test_answer_that_comes_twice_is_never_taken_for_the_next_one(
 
 
 def test_slow_drip_ends_when_all_of_it_takes_too_long(server: FaultyHttp) -> None:
-    limits = HttpLimits(connect_s=0.5, read_s=0.5, total_s=5.0)
+    # Its clock ticks at each look; the real one must not come before.
+    limits = HttpLimits(connect_s=30.0, read_s=30.0, total_s=5.0)
     session = a_session(server.url, TickingClock(), limits=limits)
     server.on(fault.slow_drip(), method="GET").on(fault.slow_drip(), method="POST")
     with pytest.raises(TryLater, match="took too long"):
@@ -389,10 +389,11 @@ def test_fault_waits_for_its_request(session: HttpSession, server: FaultyHttp) -
 
 def test_server_that_was_down_comes_back_under_its_address(server: FaultyHttp) -> None:
     address = server.url
-    with server.down():
-        pass
+    port = int(address.rpartition(":")[2])
+    with server.down(), socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
     assert server.url == address
-    session = a_session(address, limits=QUICK)
+    session = a_session(address)
     read(session)
     session.close()
 

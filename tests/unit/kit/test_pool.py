@@ -12,6 +12,7 @@ from sync.errors import OutcomeUnknown, TryLater
 from sync.kit.pool import together
 from sync.testing import faulty_http as fault
 from sync.testing.faulty_http import FaultyHttp
+from tests.pools import failure_noticed
 from tests.unit.kit.http_kit import Shop, a_session
 
 PATIENCE_S = 30.0
@@ -66,14 +67,15 @@ def test_a_job_is_taken_only_when_a_thread_is_free_for_it() -> None:
     assert len(finished) == 20
 
 
-def test_after_a_failure_nothing_begins_and_what_was_under_way_is_known() -> None:
+def test_after_a_failure_nothing_begins_and_what_was_under_way_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     begun: list[int] = []
-    failed = threading.Event()
+    failed = failure_noticed(monkeypatch, threads=2)
 
     def work(job: int) -> None:
         begun.append(job)
         if job == 1:
-            failed.set()
             raise TryLater("the store rests")
         assert failed.wait(PATIENCE_S)
 

@@ -364,7 +364,7 @@ class TestBrokenFiles:
         (tmp_path / "config" / "tradesync.toml").write_bytes(content)
         load_settings(tmp_path, {})
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
     @given(data=st.data())
     def test_no_slip_of_the_editor_crashes_the_start(
         self, data: st.DataObject, tmp_path: Path

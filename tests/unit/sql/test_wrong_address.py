@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from erp_adapters.sql.adapter import SqlErpAdapter
 from sync.errors import AccessDenied, TryLater
 from sync.ports.erp import FindingLevel, ReadsAccounts
 from sync.stores.embedded.adapter import EmbeddedStore
+from tests.ports import free_port
 from tests.postgres import database
 
 PASSWORD = {"password": "hunter2"}
@@ -19,11 +19,8 @@ PASSWORD = {"password": "hunter2"}
 
 @pytest.fixture
 def url() -> str:
-    """An address at which nothing listens any more."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    return f"postgresql+psycopg://clerk@127.0.0.1:{port}/acme"
+    """An address at which nothing listens."""
+    return f"postgresql+psycopg://clerk@127.0.0.1:{free_port()}/acme"
 
 
 def address(url: str) -> str:
