@@ -24,13 +24,14 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from sync.errors import AccessDenied, Misconfigured
+from sync.kit.database_files import identity
 from sync.ports.erp import FindingLevel
 from sync.state.engine import open_state, sqlite_file, state_url
 from sync.state.errors import translated
 from sync.state.lock import hold_writer_lock
 from sync.state.owner import require_owner
 from sync.state.restored import Marked, carry_over, mark
-from sync.state.same_file import BESIDE, beside, identity
+from sync.state.same_file import BESIDE, beside
 from sync.state.soundness import complaints, connected
 from sync.state.verifying import verify_file
 
