@@ -33,6 +33,7 @@ from sqlalchemy.exc import DBAPIError
 from sync.errors import AccessDenied, StateInUse, TryLater
 from sync.state.engine import make_engine, prepare_folder, sqlite_file, state_url
 from sync.state.errors import translated
+from sync.state.in_use import holder_in, lock_of
 
 # Two numbers that no other program is likely to lock in our database.
 _ADVISORY = {"space": 0x54_5244, "number": 1}
@@ -79,7 +80,7 @@ def hold_writer_lock(url: str | URL) -> WriterLock:
     if file is None:
         return _NoLock()
     prepare_folder(file)
-    return _FileLock(file.with_name(file.name + ".lock"))
+    return _FileLock(lock_of(file))
 
 
 class _Releasing:
@@ -115,7 +116,7 @@ class _FileLock(_Releasing):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            holder = holder_in(descriptor)
             os.close(descriptor)
             raise StateInUse(
                 f"the state is in use by process {holder or 'unknown'} ({path});"
