@@ -55,10 +55,9 @@ class SameFile:
         if found is not None and found == self._state:
             return
         what = "is gone" if found is None else "was replaced by another file"
+        first = "put it back, or " if found is None else ""
         way_out = (
-            "put it back"
-            if found is None
-            else "stop the service and bring a backup in with: tradesync state restore FILE"
+            f"{first}stop the service and bring a backup in with: tradesync state restore FILE"
         )
         raise TryLater(
             f"the state {self._file} {what} while it was in use: no order is imported"

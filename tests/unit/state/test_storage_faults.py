@@ -383,6 +383,7 @@ def test_state_moved_away_under_the_service_is_missed_until_it_is_back(
     shop.file.rename(tmp_path / "elsewhere.sqlite")
     told = shop.import_orders()
     assert "is gone while it was in use: no order is imported" in told
+    assert "put it back, or stop the service and bring a backup in with: tradesync" in told
     assert not shop.world.erp.orders
     assert not shop.file.exists(), "a new, empty ledger would import everything"
 
