@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
@@ -28,7 +29,7 @@ def configure(
 
     ``first`` sees each event before it is told, and may drop it.
     """
-    out = out or sys.stderr
+    lines = _Lines(out or sys.stderr, style)
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if style == "json"
@@ -45,15 +46,49 @@ def configure(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(lines),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     # Libraries that log in the standard way end in the same place, warnings only.
-    handler = logging.StreamHandler(out)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(_Scrubbing(style))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # A skipped start is no news; a job that raised is.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+class _Lines:
+    """Where the lines go. Work does not stop where none can be written: they are counted.
+
+    ``out`` is None where the process was started without a stderr.
+    """
+
+    def __init__(self, out: TextIO | None, style: str) -> None:
+        self._out, self._json = out, style == "json"
+        self._guard = threading.Lock()
+        self._lost = 0
+
+    def write(self, line: str) -> None:
+        """A whole line. Before it is told how many were lost since the last one."""
+        with self._guard:
+            try:
+                if self._out is not None:
+                    self._out.write(self._told_lost() + line)
+                    self._out.flush()
+                    self._lost = 0
+            except (OSError, ValueError):
+                # ValueError is a file that was closed.
+                self._lost += 1
+
+    def flush(self) -> None:
+        """Each line was flushed."""
+
+    def _told_lost(self) -> str:
+        if not self._lost:
+            return ""
+        if not self._json:
+            return f"log.lines_lost lines={self._lost}\n"
+        return json.dumps({"event": "log.lines_lost", "lines": self._lost, "level": "error"}) + "\n"
 
 
 class _Scrubbing(logging.Formatter):

@@ -10,6 +10,9 @@ import errno
 import stat
 from pathlib import Path
 
+Identity = tuple[int, int]
+"""Tells a file from another one of its name, for as long as somebody has it open."""
+
 HEADER = b"SQLite format 3\x00"
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 # What the settings, or the rights on the file, must cure. Anything else, such as a share
@@ -44,3 +47,12 @@ def _is_there(folder: Path) -> bool:
         return stat.S_ISDIR(folder.stat().st_mode)
     except OSError as error:
         return error.errno not in _NOT_THERE
+
+
+def identity(file: Path) -> Identity | None:
+    """None where there is no such file."""
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino

@@ -7,6 +7,7 @@
   some statements by itself, so it is told to leave that alone, and BEGIN is
   sent here: IMMEDIATE for writers, because a reader that turns writer halfway
   is refused at once instead of waiting for its turn.
+- A SQLite file is the one that has its name now (``sync.kit.same_database``).
 - A short text is never cut: MySQL is switched to its strict mode.
 - Every answer of a written statement is read (``sync.kit.results``).
 - The same promises hold over ODBC (``sync.kit.odbc``).
@@ -28,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, NoSuc
 from sync.errors import Misconfigured
 from sync.kit import odbc
 from sync.kit.results import read_to_the_end
+from sync.kit.same_database import keep_to_its_name
 
 _PACKAGES: Mapping[str, str] = {
     "psycopg": "install the extra: tradesync[postgresql]",
@@ -160,6 +162,7 @@ def _sqlite(url: URL, options: EngineOptions) -> Engine:
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", open_transaction)
+    keep_to_its_name(engine, path)
     return engine
 
 
@@ -185,6 +188,7 @@ def _sqlite_odbc(url: URL, options: EngineOptions) -> Engine:
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", open_transaction)
+    keep_to_its_name(engine, Path(url.database or ""))
     return odbc.prepare(engine, "sqlite")
 
 

@@ -14,8 +14,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sync.bootstrap import Installation, Pipeline, open_installation, state_address
 from sync.errors import StateInUse, SyncError, TryLater
 from sync.flows.orders.records import look_again_after_s
-from sync.scheduling.clock import SystemClock
-from sync.scheduling.jobs import mirror_soon, scheduler_for
+from sync.scheduling.clock import SetBack, SystemClock
+from sync.scheduling.jobs import clock_went_back, mirror_soon, scheduler_for
 from sync.scheduling.notify import Notifier
 from sync.scheduling.pulse import Pulse
 from sync.scheduling.receiver import listening
@@ -75,6 +75,7 @@ class Daemon:
                 threads=self._settings.service.worker_threads,
                 hints=hints,
             )
+            set_back = SetBack(self._clock)
             scheduler.start()
             log.info("daemon.started", pipelines=sorted(installation.pipelines))
             self._told = _status(installation)
@@ -83,6 +84,7 @@ class Daemon:
                 while (word := self._next_word()) != STOP:
                     if not lock.still_held():
                         raise TryLater("the connection that holds the writer's lock was lost")
+                    self._keep_time(set_back, scheduler)
                     self._look_after(installation, scheduler, reload=word == RELOAD)
             finally:
                 ended = self._wind_down(scheduler)
@@ -152,6 +154,12 @@ class Daemon:
                     runs=runs,
                     requests=requests,
                 )
+
+    def _keep_time(self, set_back: SetBack, scheduler: BackgroundScheduler) -> None:
+        back = set_back.since_last()
+        if back is not None:
+            log.warning("clock.set_back", seconds=round(back.total_seconds(), 1))
+            clock_went_back(scheduler, back, self._clock.now())
 
     def _look_after(
         self, installation: Installation, scheduler: BackgroundScheduler, *, reload: bool

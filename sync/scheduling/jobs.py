@@ -155,6 +155,20 @@ def mirror_soon(scheduler: BackgroundScheduler, pipeline: Pipeline, now: datetim
             job.modify(next_run_time=now)
 
 
+def clock_went_back(scheduler: BackgroundScheduler, back: timedelta, now: datetime) -> None:
+    """Start everything as if the clock had always been right.
+
+    The next starts were reckoned by the clock as it was: without this nothing would
+    start until it shows that time again.
+    """
+    for job in scheduler.get_jobs():
+        if job.next_run_time is None:
+            continue
+        at_set_times = isinstance(job.trigger, CronTrigger)
+        due = job.trigger.get_next_fire_time(None, now) if at_set_times else None
+        job.modify(next_run_time=due or job.next_run_time - back)
+
+
 def _add_flows(
     scheduler: BackgroundScheduler,
     runner: Runner,

@@ -11,6 +11,7 @@ that was made to be read there.
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from sync.bootstrap import Installation
-from sync.errors import Misconfigured, NotGenuine, Rejected
+from sync.errors import Misconfigured, NotGenuine, Rejected, TryLater
 from sync.ports.clock import Clock
 from sync.ports.store import Delivery, TakesHints
 from sync.scheduling.hints import Hints
@@ -37,6 +38,10 @@ _THREADS = 4
 _CONNECTIONS = 100
 _SILENT_S = 10
 _TOLD_EVERY_S = 60.0
+_MAY_BE_HAD_LATER = {
+    errno.EADDRINUSE: "stop what listens there, or write another port",
+    errno.EADDRNOTAVAIL: "bring up the interface that has it, or write another address",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,11 @@ class HintServer:
     """The receiver at an address, in a thread of its own, until it is closed."""
 
     def __init__(self, address: str, receiver: Receiver) -> None:
-        """Listens from now on. Raises Misconfigured where the address cannot be had."""
+        """Listens from now on.
+
+        Raises TryLater where the address is taken or not there yet, and Misconfigured
+        where it cannot be had.
+        """
         from waitress.server import create_server  # only where hints are wanted
 
         self._socket = _bound(address)
@@ -180,9 +189,10 @@ def _bound(address: str) -> socket.socket:
         bound.bind((host.strip("[]"), int(port)))
     except OSError as error:
         bound.close()
-        raise Misconfigured(
-            f"service.hints_listen: {address} cannot be listened at: {error}"
-        ) from error
+        told = f"service.hints_listen: {address} cannot be listened at: {error}"
+        if error.errno in _MAY_BE_HAD_LATER:
+            raise TryLater(f"{told}; {_MAY_BE_HAD_LATER[error.errno]}") from error
+        raise Misconfigured(told) from error
     return bound
 
 

@@ -24,14 +24,15 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from sync.errors import AccessDenied, Misconfigured
+from sync.kit.database_files import identity
 from sync.ports.erp import FindingLevel
 from sync.state.engine import open_state, sqlite_file, state_url
 from sync.state.errors import translated
 from sync.state.lock import hold_writer_lock
 from sync.state.owner import require_owner
 from sync.state.restored import Marked, carry_over, mark
-from sync.state.same_file import BESIDE, beside, identity
-from sync.state.soundness import complaints, connected
+from sync.state.same_file import BESIDE, beside
+from sync.state.soundness import complaints, connected, require_sound_beside
 from sync.state.verifying import verify_file
 
 _SHOWN = 3
@@ -79,6 +80,7 @@ def backup_state(url: str | URL, file: Path, *, replace: bool = False) -> Backup
         raise Misconfigured(f"there is no state at {state} yet; start the service once")
     file = Path(os.path.abspath(file))  # noqa: PTH100 - a link is to be seen, not followed
     _require_free(file, state, replace=replace)
+    require_sound_beside(state)
     with _made_beside(file) as new:
         with translated(), closing(connected(state)) as source:
             _copy(source, new)

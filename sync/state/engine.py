@@ -18,9 +18,10 @@ from sqlalchemy.pool import QueuePool
 
 from sync.errors import AccessDenied, Misconfigured
 from sync.state.errors import translated
+from sync.state.in_use import note_opened
 from sync.state.owner import require_owner
 from sync.state.same_file import SameFile
-from sync.state.soundness import require_sound
+from sync.state.soundness import require_sound, require_sound_beside
 from sync.state.upgrade import require_current_schema, upgrade_schema
 
 WAIT_FOR_LOCK_S = 30.0
@@ -41,8 +42,8 @@ def open_state(
     long a SQLite transaction waits for another one. A SQLite state whose last
     process was killed is examined before it is used. Raises Misconfigured for a
     state that is damaged or newer than this code, AccessDenied for another
-    user's file, TryLater while the database is away. The caller disposes of the
-    engine.
+    user's file, TryLater while the database is away, or was replaced under its
+    writer. The caller disposes of the engine.
     """
     target = state_url(url)
     file = sqlite_file(target)
@@ -54,6 +55,8 @@ def open_state(
             require_sound(file)
         elif not file.exists():
             raise Misconfigured(f"there is no state at {file} yet; start the service once")
+        else:
+            require_sound_beside(file)
     engine = make_engine(target, wait_for_lock_s)
     try:
         with translated():
@@ -61,6 +64,8 @@ def open_state(
                 upgrade_schema(engine)
             else:
                 require_current_schema(engine)
+        if upgrade and file is not None:
+            note_opened(file)
     except BaseException:
         engine.dispose()
         raise

@@ -17,6 +17,8 @@ lock's file anew cannot know whether somebody holds the one that was removed.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -28,12 +30,18 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from sync.errors import StateInUse
+from sync.errors import AccessDenied, StateInUse, TryLater
 from sync.state.engine import make_engine, prepare_folder, sqlite_file, state_url
 from sync.state.errors import translated
+from sync.state.in_use import holder_in, lock_of
 
 # Two numbers that no other program is likely to lock in our database.
 _ADVISORY = {"space": 0x54_5244, "number": 1}
+
+# What nobody but a person ends. Anything else, such as a full disk, may be over in a minute.
+_FOR_GOOD = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ELOOP, errno.ENOTDIR}
+)
 
 
 class WriterLock(Protocol):
@@ -72,7 +80,7 @@ def hold_writer_lock(url: str | URL) -> WriterLock:
     if file is None:
         return _NoLock()
     prepare_folder(file)
-    return _FileLock(file.with_name(file.name + ".lock"))
+    return _FileLock(lock_of(file))
 
 
 class _Releasing:
@@ -104,18 +112,20 @@ class _FileLock(_Releasing):
         self._descriptor: int | None = None
         self._path = path
         self._was_there = path.exists()
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            holder = holder_in(descriptor)
             os.close(descriptor)
             raise StateInUse(
                 f"the state is in use by process {holder or 'unknown'} ({path});"
                 " stop the service first"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        with contextlib.suppress(OSError):
+            # For people only: a full disk does not keep anybody from being the writer.
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         self._descriptor = descriptor
 
     def still_held(self) -> bool:
@@ -138,6 +148,18 @@ class _FileLock(_Releasing):
 
     def __enter__(self) -> _FileLock:
         return self
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        told = f"the lock {path} cannot be opened: {error.strerror}"
+        if error.errno in _FOR_GOOD:
+            raise AccessDenied(
+                f"{told}; look at its folder's owner and mode, and what is there"
+            ) from error
+        raise TryLater(f"{told}; look at the disk") from error
 
 
 class _AdvisoryLock(_Releasing):

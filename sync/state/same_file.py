@@ -17,24 +17,14 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from sync.errors import TryLater
+from sync.kit.database_files import Identity, identity
 
 BESIDE = ("-wal", "-shm")
 """What SQLite keeps next to the state while it is open, or after a process was killed."""
 
-_Identity = tuple[int, int]
-
 
 def beside(file: Path, suffix: str) -> Path:
     return file.with_name(file.name + suffix)
-
-
-def identity(file: Path) -> _Identity | None:
-    """What tells the file from another one of its name; None where there is none."""
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 class SameFile:
@@ -49,7 +39,7 @@ class SameFile:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._state = identity(file)
-        self._beside: dict[str, _Identity] = {}
+        self._beside: dict[str, Identity] = {}
         self._open = 0
         self._guard = threading.Lock()
 
@@ -65,10 +55,9 @@ class SameFile:
         if found is not None and found == self._state:
             return
         what = "is gone" if found is None else "was replaced by another file"
+        first = "put it back, or " if found is None else ""
         way_out = (
-            "put it back"
-            if found is None
-            else "stop the service and bring a backup in with: tradesync state restore FILE"
+            f"{first}stop the service and bring a backup in with: tradesync state restore FILE"
         )
         raise TryLater(
             f"the state {self._file} {what} while it was in use: no order is imported"

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from sync.errors import Misconfigured
 from sync.state.errors import translated
+from sync.state.in_use import writer_has
 from sync.state.same_file import beside
 
 _SHOWN = 3
@@ -64,3 +65,13 @@ def require_sound(file: Path) -> None:
             " stop the service and bring the last backup in with: tradesync state restore FILE",
             tuple(found[:_SHOWN]),
         )
+
+
+def require_sound_beside(file: Path) -> None:
+    """For who is not the writer: whether the log is that of this file.
+
+    While there is a writer the log is its own, if the file is. Raises TryLater where it
+    has another one, and Misconfigured as ``require_sound``.
+    """
+    if not writer_has(file):
+        require_sound(file)

@@ -24,6 +24,7 @@ from sync.ports.state import LedgerState
 from sync.state import rows
 from sync.state.engine import make_engine, sqlite_file, state_url
 from sync.state.errors import translated
+from sync.state.in_use import writer_has
 from sync.state.owner import require_owner
 from sync.state.price_memory import IS_LOST, IS_MARK
 from sync.state.rows import Row
@@ -34,7 +35,7 @@ from sync.state.schema import (
     price_partitions,
     watermarks,
 )
-from sync.state.soundness import complaints, connected
+from sync.state.soundness import complaints, connected, require_sound
 
 _SHOWN = 5
 _RESTORE = "Stop the service and bring in a backup: tradesync state restore FILE"
@@ -133,6 +134,12 @@ def verify_state(
         require_owner(file)
         if not file.exists():
             raise Misconfigured(f"there is no state at {file} yet; start the service once")
+        if not writer_has(file):
+            try:
+                require_sound(file)
+            except Misconfigured as error:
+                # To open it for more would fold the strange log into it.
+                return [_mode(file), Finding("structure", FindingLevel.ERROR, str(error), _RESTORE)]
         return verify_file(file, quick=quick, pipelines=pipelines)
     engine = make_engine(target, wait_for_lock_s=0)
     if target.get_backend_name() == "postgresql":

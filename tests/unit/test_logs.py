@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -194,3 +195,57 @@ def test_events_go_to_stderr_and_leave_stdout_to_the_answer(
     assert captured.out == ""
     assert "order.imported" in captured.err
     assert sys.stderr is not None
+
+
+class FullDisk(io.StringIO):
+    """Takes lines only while there is room."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error: Exception | None = error
+
+    def write(self, text: str) -> int:
+        if self.error is not None:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize("style", ["json", "text"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        BrokenPipeError(),
+        ValueError("I/O operation on closed file"),
+    ],
+)
+def test_work_goes_on_where_no_log_line_can_be_written(error: Exception, style: str) -> None:
+    out = FullDisk(error)
+    configure("info", style, out)
+
+    structlog.get_logger().info("order.imported", web_order="W-1")
+    logging.getLogger("library").warning("something")
+    out.error = None
+    structlog.get_logger().info("order.imported", web_order="W-2")
+    structlog.get_logger().info("order.imported", web_order="W-3")
+
+    told = out.getvalue().splitlines()
+    assert len(told) == 3
+    assert "log.lines_lost" in told[0]
+    assert "2" in told[0].partition("lines_lost")[2]
+    assert "W-2" in told[1]
+    assert "W-3" in told[2]
+
+
+@pytest.mark.rule("OP-1")
+def test_a_closed_stderr_takes_no_line_to_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    configure("info", "json")
+
+    structlog.get_logger().info("order.imported", web_order="W-1")
+    logging.getLogger("library").warning("something")
+
+    assert capsys.readouterr().out == ""

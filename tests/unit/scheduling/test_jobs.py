@@ -20,9 +20,15 @@ from structlog.testing import capture_logs
 
 from sync.bootstrap import Pipeline
 from sync.flows.cycle import FLOWS
-from sync.scheduling.clock import SystemClock
+from sync.scheduling.clock import SetBack, SystemClock
 from sync.scheduling.hints import Hints
-from sync.scheduling.jobs import HEAD_START, first_run, mirror_soon, scheduler_for
+from sync.scheduling.jobs import (
+    HEAD_START,
+    clock_went_back,
+    first_run,
+    mirror_soon,
+    scheduler_for,
+)
 from sync.scheduling.pulse import Pulse
 from sync.scheduling.runner import Runner
 from sync.settings import MIRRORS, Cron5, Every
@@ -307,3 +313,35 @@ def test_a_start_that_comes_too_late_is_told_and_not_made_up_for(
     (told,) = [entry for entry in logs if entry["event"] == "run.missed"]
     assert told["job"] == "main/order_status"
     assert line.flows() == []
+
+
+def test_a_clock_that_is_set_back_holds_up_nothing(
+    runner: Runner, line_of: Callable[..., Line]
+) -> None:
+    """Of a schedule by intervals all is due as much later as the clock was set back."""
+    line = line_of(prices_cron="15 3 * * *")
+    scheduler = scheduler_for([line.pipeline], runner, SystemClock(), threads=1)
+    with started(scheduler):
+        due = {job.id: job.next_run_time for job in scheduler.get_jobs()}
+        back = timedelta(hours=1)
+        now = datetime.now(UTC) - back
+
+        clock_went_back(scheduler, back, now)
+
+        for job in scheduler.get_jobs():
+            if isinstance(job.trigger, CronTrigger):
+                assert job.next_run_time == job.trigger.get_next_fire_time(None, now)
+            else:
+                assert job.next_run_time == due[job.id] - back
+
+
+def test_only_a_clock_that_is_set_back_is_told_as_such(clock: ManualClock) -> None:
+    set_back = SetBack(clock)
+    clock.advance(3600)
+    assert set_back.since_last() is None
+    clock.set_wall_clock(clock.now() + timedelta(hours=1))
+    assert set_back.since_last() is None
+    clock.advance(5)
+    clock.set_wall_clock(clock.now() - timedelta(minutes=30))
+    assert set_back.since_last() == timedelta(minutes=30)
+    assert set_back.since_last() is None

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from sync.domain.ids import WebOrderId
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, TryLater
 from sync.kit.signatures import SIGNATURE_HEADER, signature
 from sync.scheduling.hints import Hints
 from sync.scheduling.receiver import LARGEST_BODY, Door, HintServer, Receiver
@@ -202,8 +202,19 @@ def test_an_error_of_our_own_tells_a_stranger_nothing(clock: ManualClock, hints:
 def test_an_address_that_is_taken_is_named_with_its_setting(
     server: HintServer, clock: ManualClock
 ) -> None:
-    with pytest.raises(Misconfigured, match=r"service\.hints_listen: 127\.0\.0\.1"):
+    """It may be free in a moment: that is no reason for orders to stay out for good."""
+    with pytest.raises(TryLater, match=r"service\.hints_listen: 127\.0\.0\.1.*in use; stop what"):
         HintServer(f"127.0.0.1:{server.port}", Receiver({}, clock))
+
+
+def test_an_address_that_this_machine_does_not_have_yet_is_tried_again(clock: ManualClock) -> None:
+    with pytest.raises(TryLater, match=r"service\.hints_listen: 192\.0\.2\.1:0 .*bring up"):
+        HintServer("192.0.2.1:0", Receiver({}, clock))
+
+
+def test_what_is_no_address_is_a_mistake_in_the_settings(clock: ManualClock) -> None:
+    with pytest.raises(Misconfigured, match=r"service\.hints_listen: no\.address\.invalid:0"):
+        HintServer("no.address.invalid:0", Receiver({}, clock))
 
 
 def test_nobody_listens_after_the_end(clock: ManualClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from sync.errors import StateInUse
+from sync.errors import AccessDenied, StateInUse, TryLater
 from sync.state.lock import hold_writer_lock
 
 
@@ -119,3 +120,48 @@ def test_two_states_have_two_writers(tmp_path: Path) -> None:
 def test_a_state_in_memory_needs_no_lock() -> None:
     with hold_writer_lock("sqlite://"), hold_writer_lock("sqlite://") as second:
         assert second.still_held()
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize("in_the_way", ["folder", "link"])
+def test_a_lock_that_cannot_be_had_says_why_and_where(tmp_path: Path, in_the_way: str) -> None:
+    lock = tmp_path / "state.db.lock"
+    if in_the_way == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(AccessDenied, match=r"state\.db\.lock cannot be opened: .*; look at"):
+        hold_writer_lock(f"sqlite:///{tmp_path}/state.db")
+
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENFILE])
+def test_a_lock_on_a_disk_that_is_full_or_fails_is_tried_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", fail)
+
+    with pytest.raises(TryLater, match=os.strerror(number)):
+        hold_writer_lock(f"sqlite:///{tmp_path}/state.db")
+
+
+@pytest.mark.rule("OP-1")
+def test_a_writer_holds_its_lock_also_where_its_number_finds_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    url = f"sqlite:///{tmp_path}/state.db"
+
+    with hold_writer_lock(url) as lock:
+        assert lock.still_held()
+        with pytest.raises(StateInUse, match="in use by process unknown"):
+            hold_writer_lock(url)

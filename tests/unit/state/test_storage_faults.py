@@ -18,9 +18,12 @@ from sqlalchemy import Engine, event
 
 from sync.errors import AccessDenied, Misconfigured, TryLater
 from sync.flows.context import Limits, OrderLimits
+from sync.ports.erp import FindingLevel
 from sync.ports.state import Discovery, LedgerState
 from sync.state import open_state
 from sync.state.backup import backup_state
+from sync.state.lock import hold_writer_lock
+from sync.state.verifying import verify_state
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MemoryErp
 from sync.testing.store import MemoryStore
@@ -380,6 +383,7 @@ def test_state_moved_away_under_the_service_is_missed_until_it_is_back(
     shop.file.rename(tmp_path / "elsewhere.sqlite")
     told = shop.import_orders()
     assert "is gone while it was in use: no order is imported" in told
+    assert "put it back, or stop the service and bring a backup in with: tradesync" in told
     assert not shop.world.erp.orders
     assert not shop.file.exists(), "a new, empty ledger would import everything"
 
@@ -445,3 +449,56 @@ def test_discovery_is_the_first_thing_that_a_healed_state_does_again(shop: Shop)
     shop.beside("-wal").unlink()
     with shop.world.state.transaction() as state:
         assert state.ledger.discover(order, shop.world.clock.now()) is Discovery.SAME
+
+
+@pytest.mark.rule("OI-1", "OI-2")
+def test_command_beside_a_service_whose_state_was_replaced_touches_neither_file_nor_log(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """To read the new file is to fold the log of the service into it, and to ruin it."""
+    url = f"sqlite:///{shop.file}"
+    backup = tmp_path / "backup.sqlite"
+    with hold_writer_lock(url):
+        shop.close()
+        shop.open()
+        backup_state(url, backup)
+        shop.import_orders()
+        open_state(url, upgrade=False).dispose()
+        backup.replace(shop.file)
+        before = [shop.beside(suffix).read_bytes() for suffix in ("", "-wal")]
+
+        with pytest.raises(TryLater, match="was replaced by another file while it was in use"):
+            open_state(url, upgrade=False)
+        with pytest.raises(TryLater, match="was replaced by another file while it was in use"):
+            backup_state(url, tmp_path / "second.sqlite")
+        with pytest.raises(TryLater, match="was replaced by another file while it was in use"):
+            verify_state(url)
+
+        assert [shop.beside(suffix).read_bytes() for suffix in ("", "-wal")] == before
+
+
+@pytest.mark.rule("OI-1", "OI-2")
+def test_command_after_a_killed_service_does_not_fold_a_strange_log_into_the_state(
+    shop: Shop, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(shop.file)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shop.import_orders()
+    killed = shop.killed_into(tmp_path / "killed")
+    with closing(sqlite3.connect(shop.file)) as other:
+        other.execute("DELETE FROM ledger_events")
+        other.execute("DELETE FROM ledger")
+        other.commit()
+        other.execute("VACUUM")
+    backup = tmp_path / "backup.sqlite"
+    backup_state(f"sqlite:///{shop.file}", backup)
+    shutil.copy(backup, killed)
+    before = killed.read_bytes()
+
+    with pytest.raises(Misconfigured, match="is damaged: no order is imported without a ledger"):
+        open_state(f"sqlite:///{killed}", upgrade=False)
+    with pytest.raises(Misconfigured, match="is damaged: no order is imported without a ledger"):
+        backup_state(f"sqlite:///{killed}", tmp_path / "second.sqlite")
+    assert FindingLevel.ERROR in {each.level for each in verify_state(f"sqlite:///{killed}")}
+
+    assert killed.read_bytes() == before
