@@ -689,6 +689,56 @@ def eve() -> MedusaSite:
 
 
 @pytest.mark.rule("WA-6", "WA-7", "VE-7", "OP-1")
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_worker_that_hung_names_nobody_again_who_has_left_meanwhile(
+    site: MedusaSite, late: int
+) -> None:
+    """Another one had its run in between, and its lists are not what they were."""
+    for each in ACCOUNTS:
+        site.price(each, 2, "7")
+    at, script = writes_of(site)[late], Script()
+
+    def meanwhile() -> None:
+        hangs = site.store
+        site.open()
+        site.price(ACCOUNTS[1], 1, "9")
+        site.night()
+        site.store = hangs
+
+    script.meanwhile(at.point, meanwhile, at=at.number)
+    site.open(faulty(site.shop, script))
+    result = run_flow(site.context(), "prices")
+    assert not script.unused
+    assert (result.outcome, "somebody else meanwhile" in result.message) == ("try_later", True)
+    assert site.shop.charged() == site.without_lists()
+    site.open()
+    site.night()
+    assert site.members() == [5]
+    site.rests()
+
+
+@pytest.mark.rule("WA-6", "WA-7", "VE-7", "OP-1")
+def test_worker_that_hung_does_not_pass_its_lists_off_as_those_of_the_last_run() -> None:
+    """Or its next call would let somebody join a list that says what others are to pay."""
+    eve = eventful()
+    calls = [each for each in writes_of(eve) if each.point == "drop_records"]
+    script = Script()
+
+    def meanwhile() -> None:
+        hangs = eve.store
+        eve.open()
+        eve.price(ACCOUNTS[3], 3, "2")
+        assert run_flow(eve.context(), "prices").outcome == "ok"
+        eve.store = hangs
+
+    script.meanwhile(calls[0].point, meanwhile, at=calls[0].number)
+    eve.open(faulty(eve.shop, script))
+    assert run_flow(eve.context(), "prices").outcome == "try_later"
+    assert not script.unused
+    assert eve.shop.charged() == eve.without_lists()
+
+
+@pytest.mark.rule("WA-6", "WA-7", "VE-7", "OP-1")
 @pytest.mark.parametrize(
     "fault, then, deserted",
     [
