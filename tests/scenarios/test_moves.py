@@ -495,9 +495,20 @@ def excepted(customer: CustomerId) -> Assignment:
 def test_exception_that_cannot_be_used_opens_no_other_account(
     shop: World, customer: CustomerId
 ) -> None:
-    shop.remap(assignments=(*ASSIGNMENTS, excepted(customer)))
+    lines = (*ASSIGNMENTS, excepted(customer))
+    moved = "user u-7719 acting for organisation org-12: "
+    told = "as the organisation -> nobody; what is named for them cannot be used"
+    # Whether the ERP has such a customer the files alone cannot tell.
+    in_files = f"as the organisation -> {customer}"
+    assert said(planned(shop, assignments=lines)) == [
+        moved + (told if customer == RETAIL else in_files)
+    ]
+    shop.remap(assignments=lines)
     shop.cycle()
     assert sight(shop, ADA) == NOTHING
+    if customer == RETAIL:
+        back = planned(shop, assignments=ASSIGNMENTS)
+        assert said(back) == [f"{moved}nobody -> as the organisation"]
     shop.remap(assignments=ASSIGNMENTS)
     shop.cycle()
     assert sight(shop, ADA).invoices == {"INV-5001"}
