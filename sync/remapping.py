@@ -200,7 +200,7 @@ def _with_last(word: OurWord) -> Mapping[CustomerId, Members]:
 
 
 def _people(profile: AccountProfile) -> Members:
-    return Members(profile.organisations, profile.users, profile.exceptions)
+    return Members(profile.organisations, profile.users, profile.exceptions, profile.barred)
 
 
 def _shown_before(

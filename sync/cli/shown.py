@@ -178,6 +178,7 @@ def move_record(move: Move) -> dict[str, object]:
         "before": move.before.value if move.before else None,
         "after": move.after.value if move.after else None,
         "unsure": move.unsure,
+        "barred": move.barred,
     }
 
 

@@ -73,7 +73,9 @@ class AccountProfile:
 
     ``tags`` are the account's customer groups in the ERP: what opens restricted items
     to its buyers, and a condition for the store's promotions (VE-5). Tags that the
-    store's own people gave it are not among them. All tuples are sorted, so that equal
+    store's own people gave it are not among them. ``barred``: users who do not act for this
+    account within one of its organisations, because another one was named for them,
+    whether or not it can be used (WA-2c). All tuples are sorted, so that equal
     profiles compare equal.
     """
 
@@ -90,6 +92,7 @@ class AccountProfile:
     users: tuple[WebUserId, ...] = ()
     exceptions: tuple[Exceptional, ...] = ()
     tags: tuple[str, ...] = ()
+    barred: tuple[Exceptional, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ def _differences(before: AccountProfile, after: AccountProfile) -> Iterator[str]
         then, now = set(getattr(before, field)), set(getattr(after, field))
         yield from (f"no longer for {name} {_said(each)}" for each in sorted(then - now))
         yield from (f"for {name} {_said(each)}" for each in sorted(now - then))
+    barred, now_barred = set(before.barred), set(after.barred)
+    yield from (f"not for user {_said(each)}" for each in sorted(now_barred - barred))
+    yield from (f"also for user {_said(each)}" for each in sorted(barred - now_barred))
 
 
 def _said(value: Any) -> str:

@@ -37,6 +37,7 @@ def profile_of(account: Account, locations: Iterable[Location], members: Members
         users=members.users,
         exceptions=members.exceptions,
         tags=tuple(sorted(set(account.tags))),
+        barred=members.barred,
     )
 
 
@@ -46,7 +47,11 @@ def hides(change: Change[CustomerId, AccountProfile]) -> bool:
         return False
     if change.after is None or set(change.before.tags) - set(change.after.tags):
         return True
-    return bool(_people(change.before) - _people(change.after))
+    stays = {*change.before.organisations}
+    newly_barred = {*change.after.barred} - {*change.before.barred}
+    return bool(_people(change.before) - _people(change.after)) or any(
+        each.organisation in stays for each in newly_barred
+    )
 
 
 def _people(profile: AccountProfile) -> set[OrganisationId | WebUserId | Exceptional]:
@@ -75,6 +80,7 @@ def with_members(shown: AccountProfile, members: Members) -> AccountProfile:
         organisations=members.organisations,
         users=members.users,
         exceptions=members.exceptions,
+        barred=members.barred,
     )
 
 

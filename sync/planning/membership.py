@@ -16,11 +16,15 @@ from sync.routing import AccountMap, Usable
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Who acts for an account; all sorted."""
+    """Who acts for an account; all sorted.
+
+    ``barred``: who within one of the organisations does not.
+    """
 
     organisations: tuple[OrganisationId, ...] = ()
     users: tuple[WebUserId, ...] = ()
     exceptions: tuple[Exceptional, ...] = ()
+    barred: tuple[Exceptional, ...] = ()
 
 
 def mapped_accounts(
@@ -35,7 +39,9 @@ def mapped_accounts(
     Retail groups are never among them: an assignment to one does not count
     (WA-2b). ``with_attribute`` are the store's records whose staff-only
     attribute names an account, ``by_address`` the accounts that have a user's
-    verified e-mail address. Users who are ``left_out`` have no account of their own.
+    verified e-mail address. Users who are ``left_out`` have no account of their own. An
+    exception bars its user from the organisation's account, usable or not: nobody sees
+    the one while an order for it goes to the other, or waits (WA-2c).
     """
     records: dict[WebUserId | OrganisationId, BuyerRecord] = {}
     for each in with_attribute:
@@ -47,7 +53,7 @@ def mapped_accounts(
     users = {a.user for a in mapping.assignments if a.user and not a.organisation}
     exceptions = {
         (a.user, a.organisation) for a in mapping.assignments if a.user and a.organisation
-    }
+    } | {(a.user, a.organisation) for a in mapping.refused if a.user and a.organisation}
     organisations |= {key for key in records if isinstance(key, OrganisationId)}
     users |= {key for key in records if isinstance(key, WebUserId)}
     users |= by_address.keys()
@@ -64,9 +70,14 @@ def mapped_accounts(
         if isinstance(usable, Usable):
             gathered.users[usable.customer_id].append(user)
     for user, organisation in exceptions:
-        usable = accounts.find(user, organisation, nobody)
-        if isinstance(usable, Usable):
-            gathered.exceptions[usable.customer_id].append(Exceptional(organisation, user))
+        written = accounts.find(user, organisation, nobody)
+        own = accounts.find(None, organisation, records.get(organisation, nobody))
+        if isinstance(written, Usable):
+            gathered.exceptions[written.customer_id].append(Exceptional(organisation, user))
+        if written is None or not isinstance(own, Usable):
+            continue
+        if not isinstance(written, Usable) or written.customer_id != own.customer_id:
+            gathered.barred[own.customer_id].append(Exceptional(organisation, user))
     return gathered.members()
 
 
@@ -83,6 +94,9 @@ class _Gathered:
     exceptions: defaultdict[CustomerId, list[Exceptional]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    barred: defaultdict[CustomerId, list[Exceptional]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def members(self) -> Mapping[CustomerId, Members]:
         every = sorted(self.organisations.keys() | self.users.keys() | self.exceptions.keys())
@@ -91,6 +105,7 @@ class _Gathered:
                 tuple(sorted(self.organisations.pop(customer_id, ()))),
                 tuple(sorted(self.users.pop(customer_id, ()))),
                 tuple(sorted(self.exceptions.pop(customer_id, ()))),
+                tuple(sorted(self.barred.pop(customer_id, ()))),
             )
             for customer_id in every
         }

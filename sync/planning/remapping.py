@@ -48,14 +48,22 @@ class Move:
     """From one account to another; None: no account of their own.
 
     ``unsure``: the ERP's contacts, which cannot be read, may still assign them one.
+    ``barred``: by then an exception that cannot be used keeps the user from the
+    organisation's account, too.
     """
 
     actor: Actor
     before: CustomerId | None
     after: CustomerId | None
     unsure: bool = False
+    barred: bool = False
 
     def __str__(self) -> str:
+        if self.barred:
+            then = self.before or _BEFORE[self.actor.kind]
+            return f"{self.actor}: {then} -> nobody; what is named for them cannot be used"
+        if self.after is None and self.before is None:
+            return f"{self.actor}: nobody -> {_BEFORE[self.actor.kind]}"
         if self.after is None and self.unsure:
             return f"{self.actor}: no longer {self.before}; {_UNSURE}"
         if self.after is None:
@@ -96,10 +104,11 @@ def moves(
 ) -> tuple[Move, ...]:
     """Everybody whose account is another one, organisations first, each kind by its keys."""
     then, now = _accounts(before), _accounts(after)
+    shut_then, shut_now = _shut_out(before, then), _shut_out(after, now)
     found = [
-        Move(actor, then.get(actor), now.get(actor))
-        for actor in then.keys() | now.keys()
-        if then.get(actor) != now.get(actor)
+        Move(actor, then.get(actor), now.get(actor), barred=actor in shut_now)
+        for actor in {*then, *now, *shut_then, *shut_now}
+        if then.get(actor) != now.get(actor) or (actor in shut_then) != (actor in shut_now)
     ]
     return tuple(sorted(found, key=_place))
 
@@ -172,6 +181,17 @@ def _accounts(members: Mapping[CustomerId, Members]) -> dict[Actor, CustomerId]:
             key = Actor(ActorKind.EXCEPTION, each.user.value, each.organisation.value)
             found[key] = customer_id
     return found
+
+
+def _shut_out(
+    members: Mapping[CustomerId, Members], accounts: Mapping[Actor, CustomerId]
+) -> set[Actor]:
+    """Users who act for nobody within an organisation, by an exception that cannot be used."""
+    barred = (each for who in members.values() for each in who.barred)
+    found = {
+        Actor(ActorKind.EXCEPTION, each.user.value, each.organisation.value) for each in barred
+    }
+    return found - accounts.keys()
 
 
 def _assigned(mapping: SyncMapping) -> dict[Actor, Assignment]:

@@ -89,7 +89,12 @@ def account_of(world: World, person: Person) -> AccountProfile | None:
             each
             for each in shown
             if pair in {(one.organisation, one.user) for one in each.exceptions}
-        ] or [each for each in shown if person.organisation in each.organisations]
+        ] or [
+            each
+            for each in shown
+            if person.organisation in each.organisations
+            and pair not in {(one.organisation, one.user) for one in each.barred}
+        ]
     assert len(found) <= 1, f"{person} would see several accounts"
     return found[0] if found else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -480,6 +481,64 @@ def test_exception_of_an_employee_who_leaves_is_named_and_withdrawn_with_its_lin
     assert next_cycle(shop)[0] == "withdraw_account"
     assert sight(shop, ADA) == NOTHING
     assert dict(shop.store.shown_invoices([MILL])) == {}
+
+
+# Whoever is an exception within an organisation acts for nobody else there.
+
+
+def excepted(customer: CustomerId) -> Assignment:
+    return Assignment(customer, user=HARBOUR_BUYER, organisation=HARBOUR_ORG, origin="c.csv:4")
+
+
+@pytest.mark.rule("WA-2c", "WA-8", "TL-3")
+@pytest.mark.parametrize("customer", [CustomerId("C-9999"), RETAIL])
+def test_exception_that_cannot_be_used_opens_no_other_account(
+    shop: World, customer: CustomerId
+) -> None:
+    lines = (*ASSIGNMENTS, excepted(customer))
+    moved = "user u-7719 acting for organisation org-12: "
+    told = "as the organisation -> nobody; what is named for them cannot be used"
+    # Whether the ERP has such a customer the files alone cannot tell.
+    in_files = f"as the organisation -> {customer}"
+    assert said(planned(shop, assignments=lines)) == [
+        moved + (told if customer == RETAIL else in_files)
+    ]
+    shop.remap(assignments=lines)
+    shop.cycle()
+    assert sight(shop, ADA) == NOTHING
+    if customer == RETAIL:
+        back = planned(shop, assignments=ASSIGNMENTS)
+        assert said(back) == [f"{moved}nobody -> as the organisation"]
+    shop.remap(assignments=ASSIGNMENTS)
+    shop.cycle()
+    assert sight(shop, ADA).invoices == {"INV-5001"}
+
+
+@pytest.mark.rule("WA-8", "TL-3", "OP-1")
+@pytest.mark.parametrize("comes", [True, False])
+def test_exception_and_its_organisation_come_and_go_without_a_glimpse_of_the_others_account(
+    make_world: MakeWorld, comes: bool
+) -> None:
+    """Wherever the run dies in between."""
+    there, gone = (*ASSIGNMENTS, excepted(MILL)), ASSIGNMENTS[1:]
+    before, after = (gone, there) if comes else (there, gone)
+    for fails_at in (1, 2):
+        store = MemoryStore(capabilities=StoreCapabilities("memory", batch=1))
+        fill_store(store)
+        script = Script()
+        world = make_world(script=script, store=store)
+        world.remap(assignments=before)
+        world.cycle()
+        world.remap(assignments=after)
+        for each in ("store.put_accounts", "store.withdraw_account"):
+            script.crash_before(each, at=script.count(each) + fails_at)
+        with suppress(Crash):
+            world.run("accounts")
+        assert sight(world, ADA).customer_id in (MILL, None)
+        world.script = None
+        world.new_process()
+        world.cycle()
+        assert sight(world, ADA).customer_id == (MILL if comes else None)
 
 
 # Orders that are on their way while somebody moves.

@@ -361,7 +361,12 @@ class EmbeddedStore:
             schema.account_users: _flat(
                 translate.member_rows(each, "web_user", each.users) for each in profiles
             ),
-            schema.account_exceptions: _flat(translate.exception_rows(each) for each in profiles),
+            schema.account_exceptions: _flat(
+                translate.pair_rows(each, each.exceptions) for each in profiles
+            ),
+            schema.account_barred: _flat(
+                translate.pair_rows(each, each.barred) for each in profiles
+            ),
             schema.account_tags: _flat(translate.tag_rows(each) for each in profiles),
         }
         with self._writing() as connection:

@@ -68,6 +68,7 @@ def accounts(
     users = grouped(connection, schema.account_users, own, keys)
     exceptions = grouped(connection, schema.account_exceptions, own, keys)
     tags = grouped(connection, schema.account_tags, own, keys)
+    barred = grouped(connection, schema.account_barred, own, keys)
     found = {}
     for row in queries.by_keys(connection, schema.accounts, "customer_id", keys):
         key = (row["customer_id"],)
@@ -78,6 +79,7 @@ def accounts(
             users.get(key, ()),
             exceptions.get(key, ()),
             tags.get(key, ()),
+            barred.get(key, ()),
         )
     return found
 

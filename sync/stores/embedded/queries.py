@@ -148,7 +148,8 @@ def accounts_of(connection: Connection, web_user: str, organisation: str | None)
     """Accounts that the organisation acts for, or without one the user; by customer ID.
 
     A user's own exception within an organisation wins over the organisation's account,
-    for as long as the user belongs to the organisation.
+    for as long as the user belongs to the organisation. Whoever is barred from that
+    account has none.
     """
     members = schema.memberships
     if organisation is not None:
@@ -169,11 +170,24 @@ def accounts_of(connection: Connection, web_user: str, organisation: str | None)
         table = schema.account_users
         wanted = select(table.c.customer_id).where(table.c.web_user == web_user)
     else:
-        table = schema.account_organisations
+        table, barred = schema.account_organisations, schema.account_barred
+        kept_out = (
+            select(barred.c.customer_id)
+            .where(
+                barred.c.customer_id == table.c.customer_id,
+                barred.c.organisation == organisation,
+                barred.c.web_user == web_user,
+            )
+            .exists()
+        )
         wanted = (
             select(table.c.customer_id)
             .join(members, members.c.organisation == table.c.organisation)
-            .where(members.c.web_user == web_user, members.c.organisation == organisation)
+            .where(
+                members.c.web_user == web_user,
+                members.c.organisation == organisation,
+                ~kept_out,
+            )
         )
     return sorted(set(connection.execute(wanted).scalars()))
 

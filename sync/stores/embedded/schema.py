@@ -414,6 +414,16 @@ account_exceptions = Table(
     Index("account_exceptions_by_user", "web_user", "organisation"),
 )
 
+account_barred = Table(
+    "account_barred",
+    metadata,
+    _key("customer_id"),
+    _position(),
+    _needed("organisation"),
+    _needed("web_user"),
+    Index("account_barred_by_user", "web_user", "organisation"),
+)
+
 account_tags = Table(
     "account_tags",
     metadata,
@@ -681,6 +691,7 @@ MIRRORED_BY_CUSTOMER: tuple[Table, ...] = (
     account_organisations,
     account_users,
     account_exceptions,
+    account_barred,
     account_tags,
     ship_tos,
     bill_tos,

@@ -223,7 +223,7 @@ def member_rows(
     ]
 
 
-def exception_rows(profile: AccountProfile) -> list[Row]:
+def pair_rows(profile: AccountProfile, pairs: Sequence[Exceptional]) -> list[Row]:
     return [
         {
             "customer_id": profile.customer_id.value,
@@ -231,7 +231,7 @@ def exception_rows(profile: AccountProfile) -> list[Row]:
             "organisation": each.organisation.value,
             "web_user": each.user.value,
         }
-        for position, each in enumerate(profile.exceptions)
+        for position, each in enumerate(pairs)
     ]
 
 
@@ -249,6 +249,7 @@ def account_profile(
     users: Sequence[Row],
     exceptions: Sequence[Row],
     tags: Sequence[Row],
+    barred: Sequence[Row],
 ) -> AccountProfile:
     return AccountProfile(
         customer_id=CustomerId(row["customer_id"]),
@@ -265,11 +266,16 @@ def account_profile(
         ),
         organisations=tuple(OrganisationId(each["organisation"]) for each in organisations),
         users=tuple(WebUserId(each["web_user"]) for each in users),
-        exceptions=tuple(
-            Exceptional(OrganisationId(each["organisation"]), WebUserId(each["web_user"]))
-            for each in exceptions
-        ),
+        exceptions=_pairs(exceptions),
         tags=tuple(each["tag"] for each in tags),
+        barred=_pairs(barred),
+    )
+
+
+def _pairs(rows: Sequence[Row]) -> tuple[Exceptional, ...]:
+    return tuple(
+        Exceptional(OrganisationId(each["organisation"]), WebUserId(each["web_user"]))
+        for each in rows
     )
 
 

@@ -76,6 +76,13 @@ class ListPlan:
         changed = [key for key, _ in self.create] + [key for _, key, _ in self.update]
         return {key.variant for key in (*changed, *(key for _, key in self.delete))}
 
+    @property
+    def writes(self) -> bool:
+        """Whether carrying it out changes anything."""
+        rows = self.create or self.update or self.delete
+        goes = self.held is not None and not self.rows_after
+        return bool(rows or self.twins or self.head_differs or goes)
+
 
 class _Rules:
     """The rules of our lists' heads, asked for once in a call.
@@ -487,11 +494,14 @@ class PriceLists:
         prices: Collection[Price],
         skus: Collection[str],
         items: Entries | None = None,
+        *,
+        still: Callable[[], None],
     ) -> None:
         """Make the list say these prices of these items, to these members and nobody else.
 
         Whom it names is put right before any row changes, period by period.
         ``items``: the item prices for all accounts, where they are not what is recorded.
+        ``still`` is asked before each write, and raises where they are no members any more.
         """
         self._looks.clear()
         told = self._ask_for_shared(shared, skus)
@@ -501,15 +511,23 @@ class PriceLists:
         plans = self._plans(shared, prices, skus, rules, told.variants, told.held)
         with self._looked.writing(shared):
             for plan in plans:
+                if plan.writes:
+                    still()
                 self._carry_out(shared, plan, rules, at_once=self._looked.at_once)
 
-    def show_shared(self, shared: SharedList, members: Collection[Audience]) -> None:
-        """Make the list be for these members and nobody else, whatever is in it."""
+    def show_shared(
+        self, shared: SharedList, members: Collection[Audience], *, still: Callable[[], None]
+    ) -> None:
+        """Make the list be for these members and nobody else, whatever is in it.
+
+        ``still`` as ``keep_shared`` has it.
+        """
         self._looks.clear()
         rules = self._rules_of_shared(shared, members)
         for period, lists in self._held(shared).items():
             for held in lists:
                 if not self._head_right(shared, period, held, rules):
+                    still()
                     self._queries.change_price_list(held["id"], self._head(shared, period, rules))
 
     def drop_shared(self, shared: SharedList) -> None:

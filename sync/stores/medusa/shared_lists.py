@@ -219,7 +219,8 @@ class SharedLists:
                 own = {price.key.sku.value for price in prices}
                 if own:
                     shared, members = SharedList(list_id), held.audiences(list_id)
-                    self._price_lists.keep_shared(shared, members, prices, own, items)
+                    still = self._still(held, list_id)
+                    self._price_lists.keep_shared(shared, members, prices, own, items, still=still)
 
     # A whole call
 
@@ -279,8 +280,10 @@ class SharedLists:
             if list_id in deserted or not (members or list_id in change.filled):
                 self._drop(held, list_id)
             elif members and change.join:
-                self._price_lists.show_shared(SharedList(list_id), members)
+                self._show(held, list_id, members)
         stamped = [each for each in sorted(change.expected) if each in held.stamps]
+        if stamped:
+            self._still(held, *stamped)()
         self._stamp(stamped, change.stamp)
 
     def _refuse_moved(
@@ -347,8 +350,9 @@ class SharedLists:
         gone = {key for key in removed if key not in kept}
         prices = [each for each in self._rows(list_id, skus) if each.key not in gone]
         shared = SharedList(list_id)
-        self._price_lists.keep_shared(shared, held.audiences(list_id), prices, skus)
-        self._clean(self._with_rows_of_their_own(held.members(list_id)))
+        members, still = held.audiences(list_id), self._still(held, list_id)
+        self._price_lists.keep_shared(shared, members, prices, skus, still=still)
+        self._clean(held, list_id, self._with_rows_of_their_own(held.members(list_id)))
         if gone:
             named = [translate.list_price_named(list_id, key) for key in gone]
             self._queries.apply_records([], named)
@@ -406,15 +410,17 @@ class SharedLists:
             some = {each for each, theirs in gone.items() if theirs == list_id}
             left = {audience for audience, _ in held.members(list_id) - some}
             if left:
-                self._price_lists.show_shared(SharedList(list_id), left)
+                self._show(held, list_id, left)
             else:
-                self._drop_rows(list_id)
+                self._drop_rows(held, list_id)
             if clean:
-                self._clean(some)
+                self._clean(held, list_id, some)
             named = [translate.member_named(each) for each in sorted(some, key=str)]
             stamps = [translate.stamp_record(list_id, stamp)] if stamp and left else []
             named += [] if left else [translate.stamp_named(list_id)]
             self._queries.apply_records(stamps, named)
+            if stamp and left:
+                held.stamps[list_id] = stamp
             for each in some:
                 del held.list_of[each]
             if not left:
@@ -426,34 +432,59 @@ class SharedLists:
             lists.setdefault(each.list_id, set()).add(each.partition)
         for list_id, some in sorted(lists.items()):
             there = held.members(list_id)
-            self._keep(list_id, held.audiences(list_id))
+            self._keep(held, list_id, held.audiences(list_id))
             records = [translate.member_record(each, list_id) for each in sorted(some, key=str)]
             self._queries.apply_records(records, [])
             held.list_of |= dict.fromkeys(some, list_id)
-            self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
-            self._clean(some | self._with_rows_of_their_own(there))
+            self._show(held, list_id, held.audiences(list_id))
+            self._clean(held, list_id, some | self._with_rows_of_their_own(there))
 
-    def _keep(self, list_id: str, members: Collection[Audience]) -> None:
+    def _show(self, held: _Held, list_id: str, members: Collection[Audience]) -> None:
+        still = self._still(held, list_id)
+        self._price_lists.show_shared(SharedList(list_id), members, still=still)
+
+    def _still(self, held: _Held, *lists: str) -> Callable[[], None]:
+        """To be asked just before a write that goes by who is a member.
+
+        Conflict where another worker has changed one of the lists since: one whose lease is over
+        and that hung in the middle of a call would name those again who have left. Medusa
+        takes no condition with a write, so what is under way by then still arrives; the
+        next run puts that right.
+        """
+
+        def ask() -> None:
+            records = self._queries.records("price", None, [translate.LIST_STAMPS])
+            there = dict(found for each in records if (found := translate.stamp_of(each)))
+            for each in lists:
+                if there.get(each) != held.stamps.get(each):
+                    raise Conflict(f"price list {each} was changed by somebody else meanwhile")
+
+        return ask
+
+    def _keep(self, held: _Held, list_id: str, members: Collection[Audience]) -> None:
         """All of the list: nobody joins one that does not say what it should."""
         prices = self._rows(list_id)
         skus = {price.key.sku.value for price in prices}
-        self._price_lists.keep_shared(SharedList(list_id), members, prices, skus)
+        still = self._still(held, list_id)
+        self._price_lists.keep_shared(SharedList(list_id), members, prices, skus, still=still)
 
-    def _clean(self, partitions: Collection[Partition]) -> None:
+    def _clean(self, held: _Held, list_id: str, partitions: Collection[Partition]) -> None:
         """Nothing of their own is left: first in Medusa, then in the records."""
         if not partitions:
             return
+        self._still(held, list_id)()
         self._price_lists.drop_own({audience for audience, _ in partitions})
         owners = [translate.partition_text(*each) for each in partitions]
         for some in pieces(sorted(owners), OWNERS_PER_READ):
             self._queries.drop_records(["price"], some)
 
     def _drop(self, held: _Held, list_id: str) -> None:
-        self._drop_rows(list_id)
+        self._drop_rows(held, list_id)
         self._queries.apply_records([], [translate.stamp_named(list_id)])
         held.stamps.pop(list_id, None)
 
-    def _drop_rows(self, list_id: str) -> None:
+    def _drop_rows(self, held: _Held, list_id: str) -> None:
+        self._still(held, list_id)()
         self._price_lists.drop_shared(SharedList(list_id))
         self._queries.drop_records(["price"], [translate.list_owner(list_id)])
 
@@ -572,11 +603,11 @@ class SharedLists:
         for list_id, astray in sorted(self._astray.items()):
             arriving = astray & held.audiences(list_id)
             if arriving:
-                self._keep(list_id, held.audiences(list_id) - arriving)
-                self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
+                self._keep(held, list_id, held.audiences(list_id) - arriving)
+                self._show(held, list_id, held.audiences(list_id))
         for list_id in sorted(self._misnamed):
             if list_id in held.stamps:
-                self._price_lists.show_shared(SharedList(list_id), held.audiences(list_id))
+                self._show(held, list_id, held.audiences(list_id))
             else:
                 self._price_lists.drop_shared(SharedList(list_id))
         self._misnamed.clear()

@@ -150,6 +150,7 @@ def test_two_versions_are_compared_in_words_and_as_data(site: Operator) -> None:
             "before": "000101",
             "after": "000102",
             "unsure": False,
+            "barred": False,
         }
     ]
     assert (data["old"], data["new"]) == (first, second)

@@ -46,6 +46,7 @@ def test_a_draft_is_told_for_people_and_for_programs(fresh: Operator, draft: Pat
             "before": "000101",
             "after": "000102",
             "unsure": False,
+            "barred": False,
         }
     ]
     assert [each["customer_id"] for each in read["accounts"]] == ["000101", "000102"]

@@ -431,6 +431,25 @@ def test_an_exception_counts_for_its_user_while_they_belong_to_the_organisation(
     assert seen(buyer_view.profile, ben) is None
 
 
+@pytest.mark.rule("WA-2c", "TL-3", "WA-8")
+def test_whoever_is_barred_from_the_organisations_account_sees_nothing_of_it(
+    town: EmbeddedStore, seen: Shop
+) -> None:
+    own = a.an_account_view(
+        customer_id=FIRST_ACCOUNT,
+        name="Company C-1",
+        organisations=(FIRST,),
+        users=(),
+        barred=(Exceptional(FIRST, BEN),),
+    )
+    town.put_accounts([own])
+    assert town.shown_accounts([FIRST_ACCOUNT]) == {FIRST_ACCOUNT: own.profile}
+    ben, ada = (Visitor(HYBRID, each, FIRST) for each in (BEN, ADA))
+    assert seen(buyer_view.profile, ben) is None
+    assert seen(buyer_view.invoices, ben) == ()
+    assert {each.sold_to for each in seen(buyer_view.invoices, ada)} == {FIRST_ACCOUNT}
+
+
 @pytest.mark.rule("WA-8")
 def test_after_a_withdrawal_the_former_members_see_nothing(town: EmbeddedStore, seen: Shop) -> None:
     town.withdraw_account(FIRST_ACCOUNT)

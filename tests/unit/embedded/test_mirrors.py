@@ -218,6 +218,7 @@ def test_a_withdrawn_customer_id_leaves_nothing_in_the_store(
             customer_id=customer_id,
             locations=(site, shared),
             exceptions=(exception,),
+            barred=(exception,),
             tags=("LICENSED",),
         )
         store.put_accounts([view])

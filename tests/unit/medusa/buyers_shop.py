@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +24,15 @@ WRITES = (
 
 class BuyersShop(MemoryShop):
     """``moments``: what was charged after each write since it was emptied. ``unheard``: that
-    many writes from now one goes through and is answered as if the shop were away."""
+    many writes from now one goes through and is answered as if the shop were away. ``now``:
+    the moment by which lists begin and end; without it all of them are in force."""
 
     def __init__(self) -> None:
         super().__init__()
         self.unheard = 0
         self.moments: list[Charged] = []
         self.refused: set[str] = set()
+        self.now: Callable[[], datetime] | None = None
 
     def apply_records(self, put: Any, remove: Any) -> None:
         if any(each["about"] in self.refused for each in put):
@@ -87,6 +90,8 @@ class BuyersShop(MemoryShop):
                 continue
             if named is not None and not set(named) & set(groups):
                 continue
+            if not self._in_force(held):
+                continue
             for row in self.rows[key]:
                 if (row["min_quantity"] or 1) > 1:
                     continue
@@ -95,6 +100,16 @@ class BuyersShop(MemoryShop):
                 found = (-len(rules) - len(row["price_rules"]), price)
                 best[variant] = min(best.get(variant, found), found)
         return {variant: price for variant, (_, price) in best.items()}
+
+    def _in_force(self, held: Json) -> bool:
+        if self.now is None:
+            return True
+        starts, ends = (
+            datetime.fromisoformat(held[name]) if held.get(name) else None
+            for name in ("starts_at", "ends_at")
+        )
+        now = self.now()
+        return (starts is None or starts <= now) and (ends is None or now <= ends)
 
     def shared(self) -> list[list[str]]:
         """The accounts that each list names which several accounts share, or one could."""

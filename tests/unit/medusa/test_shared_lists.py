@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from sync.stores.medusa.translate import list_owner
 from sync.testing import builders as a
 from sync.testing.faults import Call, Crash, Fault, Script, faulty
 from sync.testing.price_list_contract import PriceListContract
-from tests.scenarios.test_price_batches import Site
+from tests.scenarios.test_price_batches import DAY, Site
 from tests.scenarios.world import ASSIGNMENTS
 from tests.unit.medusa.answers import KEY, options
 from tests.unit.medusa.answers import raw as raw_amount
@@ -91,6 +92,7 @@ class MedusaSite(Site):
 
     def open(self, behind: Any = None) -> None:
         """As a process does that starts now."""
+        self.shop.now = self.clock.now
         self.store = self.shop.store(behind, price_lists=self.lists, threads=1)  # type: ignore[assignment]
 
     @property
@@ -109,6 +111,10 @@ class MedusaSite(Site):
             return
         for each in list(self.erp.prices([scope], [ITEMS[item]])):
             self.erp.remove_price(each.key)
+
+    def dated(self, account: CustomerId, item: int, amount: str, **days: date) -> None:
+        scope = PriceScope.account(account)
+        self.erp.set_price(a.a_price(amount, scope=scope, sku=ITEMS[item], **days))
 
     def price_all(self, amount: str = "5", accounts: Sequence[CustomerId] = ACCOUNTS) -> None:
         for account in accounts:
@@ -139,11 +145,11 @@ class MedusaSite(Site):
         found = [each.value.unit_price for each in self.erp.prices(scope, [Sku(sku)])]
         return found[0] if found else None
 
-    def without_lists(self) -> Charged:
+    def without_lists(self, shop: BuyersShop | None = None) -> Charged:
         """What a shop charges that was filled from nothing, account by account."""
         other = MedusaSite.__new__(MedusaSite)
         other.__dict__.update(self.__dict__)
-        other.shop, other.lists = BuyersShop(), False
+        other.shop, other.lists = shop or BuyersShop(), False
         other.open()
         other.state = self.make_state(other.store, other.erp, other.clock)
         assert run_flow(other.context(), "prices").outcome == "ok"
@@ -639,10 +645,58 @@ def breaks_off(site: MedusaSite, at: Call, fault: Fault, wanted: Charged) -> Non
 
 def _again(site: MedusaSite) -> MedusaSite:
     again = copy.copy(site)
-    again.shop, again.erp = copy.deepcopy(site.shop), copy.deepcopy(site.erp)
+    again.clock, again.shop, again.erp = copy.deepcopy((site.clock, site.shop, site.erp))
     again.state = again.make_state(site.store, again.erp, again.clock)
     again.open()
     return again
+
+
+# Lists that begin and end on a day.
+
+
+def dated() -> MedusaSite:
+    """All have a price until today and another one from tomorrow on, one has neither."""
+    site = MedusaSite()
+    site.price_all()
+    starts = site.today + timedelta(days=1)
+    for each in ACCOUNTS[1:]:
+        site.dated(each, 0, "6", valid_from=starts)
+        site.dated(each, 1, "4", valid_until=site.today)
+    site.night()
+    assert site.members() == [5]
+    for each in ACCOUNTS[2:]:
+        site.dated(each, 0, "8", valid_from=starts + timedelta(days=1))
+        site.dated(each, 2, "3", valid_from=starts, valid_until=starts)
+    site.map([each for each in ACCOUNTS if each != ACCOUNTS[5]])
+    return site
+
+
+@pytest.mark.rule("WA-6", "WA-7", "VE-12", "OP-1")
+@pytest.mark.parametrize("days", [0, 1, 2])
+def test_night_of_dated_lists_may_break_off_at_any_write_and_days_may_pass(days: int) -> None:
+    eve = dated()
+    ours = {(account.value, item.value) for account in ACCOUNTS[:5] for item in ITEMS}
+    for at in writes_of(eve)[days::3]:
+        site = _again(eve)
+        site.open(faulty(site.shop, Script().fail(at.point, Fault.CRASH_AFTER, at=at.number)))
+        with suppress(Crash):
+            run_flow(site.context(), "prices")
+        site.open()
+        for _ in range(days):
+            site.clock.advance(DAY)
+            for (account, sku), price in site.shop.charged().items():
+                entries = site.erp.prices([PriceScope.account(CustomerId(account))], [Sku(sku)])
+                amounts = {each.value.unit_price for each in entries}
+                assert (account, sku) not in ours or price in amounts, at
+        assert run_flow(site.context(), "prices").outcome == "ok"
+        alone = BuyersShop()
+        assert site.shop.charged() == site.without_lists(alone), at
+        site.rests()
+        # And as the days go by, without any run.
+        for _ in range(3):
+            site.clock.advance(DAY)
+            there = {key for key in alone.charged() if key[0] in site.shop.accounts()}
+            assert site.shop.charged() == {key: alone.charged()[key] for key in there}, at
 
 
 # One night in which everything happens, broken off at each of its writes.
@@ -686,6 +740,56 @@ def drafts(site: MedusaSite) -> None:
 @pytest.fixture(scope="module")
 def eve() -> MedusaSite:
     return eventful()
+
+
+@pytest.mark.rule("WA-6", "WA-7", "VE-7", "OP-1")
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_worker_that_hung_names_nobody_again_who_has_left_meanwhile(
+    site: MedusaSite, late: int
+) -> None:
+    """Another one had its run in between, and its lists are not what they were."""
+    for each in ACCOUNTS:
+        site.price(each, 2, "7")
+    at, script = writes_of(site)[late], Script()
+
+    def meanwhile() -> None:
+        hangs = site.store
+        site.open()
+        site.price(ACCOUNTS[1], 1, "9")
+        site.night()
+        site.store = hangs
+
+    script.meanwhile(at.point, meanwhile, at=at.number)
+    site.open(faulty(site.shop, script))
+    result = run_flow(site.context(), "prices")
+    assert not script.unused
+    assert (result.outcome, "somebody else meanwhile" in result.message) == ("try_later", True)
+    assert site.shop.charged() == site.without_lists()
+    site.open()
+    site.night()
+    assert site.members() == [5]
+    site.rests()
+
+
+@pytest.mark.rule("WA-6", "WA-7", "VE-7", "OP-1")
+def test_worker_that_hung_does_not_pass_its_lists_off_as_those_of_the_last_run() -> None:
+    """Or its next call would let somebody join a list that says what others are to pay."""
+    eve = eventful()
+    calls = [each for each in writes_of(eve) if each.point == "drop_records"]
+    script = Script()
+
+    def meanwhile() -> None:
+        hangs = eve.store
+        eve.open()
+        eve.price(ACCOUNTS[3], 3, "2")
+        assert run_flow(eve.context(), "prices").outcome == "ok"
+        eve.store = hangs
+
+    script.meanwhile(calls[0].point, meanwhile, at=calls[0].number)
+    eve.open(faulty(eve.shop, script))
+    assert run_flow(eve.context(), "prices").outcome == "try_later"
+    assert not script.unused
+    assert eve.shop.charged() == eve.without_lists()
 
 
 @pytest.mark.rule("WA-6", "WA-7", "VE-7", "OP-1")

@@ -129,6 +129,7 @@ def test_an_account_is_told_by_what_is_another_and_who_sees_it_and_not_by_its_na
         organisations=(),
         users=(WebUserId("u-2"),),
         exceptions=(Exceptional(OrganisationId("o-3"), WebUserId("u-3")),),
+        barred=(Exceptional(OrganisationId("o-3"), WebUserId("u-4")),),
     )
     said = told(Change(before.customer_id, before, after))
     assert said.removeprefix(f"change {before.customer_id}: ").split("; ") == [
@@ -144,7 +145,10 @@ def test_an_account_is_told_by_what_is_another_and_who_sees_it_and_not_by_its_na
         "no longer for user u-1",
         "for user u-2",
         "for user u-3 acting for organisation o-3",
+        "not for user u-4 acting for organisation o-3",
     ]
+    back = told(Change(before.customer_id, after, replace(after, barred=())))
+    assert back.endswith(": also for user u-4 acting for organisation o-3")
     assert "Ada" not in said
     assert told(Change(before.customer_id, None, after)) == f"add {before.customer_id}"
 

@@ -76,10 +76,31 @@ def test_account_has_the_users_and_organisations_that_are_assigned_to_it() -> No
             Assignment(C2, user=U2, organisation=O1),
         )
     )
+    excepted = Exceptional(O1, U2)
     assert members_by(mapping) == {
-        C1: Members((O1,), (U1,)),
-        C2: Members((O2,), (), (Exceptional(O1, U2),)),
+        C1: Members((O1,), (U1,), (), (excepted,)),
+        C2: Members((O2,), (), (excepted,)),
     }
+
+
+@pytest.mark.rule("WA-2c", "WA-8", "TL-3")
+def test_exception_bars_its_user_from_the_organisations_account_usable_or_not() -> None:
+    company = Assignment(C1, organisation=O1)
+    one, other = (Assignment(each, user=U2, organisation=O1) for each in (C1, C2))
+    mine = Members((O1,), (), (), (Exceptional(O1, U2),))
+    refused = RefusedAssignment("reason", "remedy", user=U2, organisation=O1)
+    for mapping in (
+        a_mapping(assignments=(company, replace(other, customer_id=RETAIL))),
+        a_mapping(assignments=(company, replace(one, origin="a:1"), replace(other, origin="a:2"))),
+        a_mapping(assignments=(company,), refused=(refused,)),
+    ):
+        assert members_by(mapping) == {C1: mine}
+    assert members_by(a_mapping(assignments=(company, one))) == {
+        C1: Members((O1,), (), (Exceptional(O1, U2),))
+    }
+    unread = a_mapping(assignments=(company, other), precedence=(Source.STORE_ATTRIBUTE,))
+    by_staff = a.an_organisation(organisation=O1, staff_customer_id="C-1")
+    assert members_by(unread, by_staff) == {C1: Members((O1,))}
 
 
 @pytest.mark.rule("WA-2")
@@ -186,6 +207,11 @@ def test_a_profile_that_somebody_is_missing_from_hides_and_one_with_more_people_
     assert changed(few, replace(few, organisations=(O2,)))
     assert changed(few, replace(few, users=()))
     assert changed(few, replace(few, exceptions=()))
+    barred = replace(few, barred=(Exceptional(O1, U2),))
+    assert changed(few, barred)
+    assert not changed(barred, few)
+    # Nobody loses what was never theirs.
+    assert not changed(few, replace(more, barred=(Exceptional(O2, U2),)))
 
 
 def entitled(*accounts: Account, retail: bool = True) -> Entitled:
