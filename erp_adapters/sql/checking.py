@@ -227,7 +227,7 @@ class _Checking:
                 subject,
                 level,
                 f"{len(bad)} of {len(bad) + len(seen)} rows cannot be read; the first,"
-                f" {first.key}: {first.column} {first.message}",
+                f" {first.key}: {first.told}",
                 remedy,
             )
         if query.name == "clock":

@@ -495,9 +495,56 @@ def test_two_balances_of_one_account_and_currency_are_neither(made: Made, run: R
     assert [(each.sold_to, each.balance) for each in told] == [(CustomerId("C-2"), a.money("9.00"))]
     [record] = erp.take_unreadable()
     assert (record.customer, record.key) == (CustomerId("C-1001"), "C-1001/EUR")
-    assert "two rows that differ" in record.message
+    assert "two rows that differ in balance" in record.message
     [finding] = [each for each in erp.check() if each.subject == "statement balances"]
     assert "more than one row for C-1001/EUR" in finding.message
+
+
+JOINED = """\
+  accounts: |
+    SELECT no AS customer_id, name, words AS terms FROM customers
+      LEFT JOIN notes USING (no) WHERE no IN :customer_ids
+  ship_tos: |
+    SELECT no AS customer_id, 'S1' AS ship_to_id, name, 'Quay 1' AS line1, 'Hull' AS city,
+           'GB' AS country, words AS region
+      FROM customers LEFT JOIN notes USING (no) WHERE no IN :customer_ids
+  restricted_items: SELECT no AS sku FROM customers
+  items: |
+    SELECT no AS sku, 'EA' AS stock_unit, words AS description
+      FROM customers LEFT JOIN notes USING (no) WHERE no IN :skus
+  invoices: |
+    SELECT '7' AS invoice_number, no AS customer_id, '2026-03-01' AS invoiced_on, 5 AS total,
+           words AS po_number
+      FROM customers LEFT JOIN notes USING (no) WHERE no IN :customer_ids
+"""
+
+
+@pytest.mark.rule("MI-1", "WA-8")
+@pytest.mark.parametrize(
+    "statement, column, told",
+    [
+        ("accounts", "terms", lambda erp, ids: erp.accounts(ids)),
+        ("ship_tos", "region", lambda erp, ids: [e.sold_to for e in erp.ship_tos(ids)]),
+        ("invoices", "po_number", lambda erp, ids: [e.sold_to for e in erp.invoices(ids)]),
+        ("items", "description", lambda erp, ids: erp.items([Sku(e.value) for e in ids])),
+    ],
+)
+def test_of_a_record_with_two_rows_that_differ_none_is_believed(
+    made: Made, run: Run, statement: str, column: str, told: Callable[[Any, Any], Any]
+) -> None:
+    run("CREATE TABLE notes (no TEXT, words TEXT)")
+    run("INSERT INTO notes VALUES ('C-1001', 'one'), ('C-1001', 'two'), ('C-2', 'a'), ('C-2', 'a')")
+    header = HEADER[: HEADER.index("  accounts:")]
+    erp = made(header, JOINED)
+
+    found = [each.value for each in told(erp, [CustomerId("C-1001"), CustomerId("C-2")])]
+
+    assert found == ["C-2"]
+    [record] = erp.take_unreadable()
+    assert record.source == statement
+    assert f"two rows that differ in {column}" in record.message
+    [finding] = [each for each in erp.check() if each.subject == f"statement {statement}"]
+    assert "more than one row for" in finding.message
 
 
 @pytest.mark.rule("MI-6")
