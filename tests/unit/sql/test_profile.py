@@ -139,7 +139,8 @@ def test_a_profile_with_orders_is_read(tmp_path: Path) -> None:
         (("currency: USD", "currency: *c"), 8, "aliases"),
         (("currency: USD", "currency: !!str USD"), 8, "tags"),
         (("currency: USD", "currency: [USD]"), 8, "must be text"),
-        (("name: acme", "name: acme\n\t- bad"), 2, "not YAML"),
+        (("name: acme", "name: acme\n\t- bad"), 2, "not YAML: a tab"),
+        (("name: acme", "name: @acme"), 1, "not YAML: found character"),
     ],
 )
 def test_a_slip_is_told_with_its_line_and_what_was_meant(
