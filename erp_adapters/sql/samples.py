@@ -50,6 +50,7 @@ _SINGLE = frozenset(
     {
         *("accounts", "locations", "ship_tos", "bill_tos", "items", "invoices", "balances"),
         *("account_orders", "customer_parts", "documents", "availability"),
+        *("invoice_lines", "account_order_lines"),
     }
 )
 """Statements that tell each record once."""

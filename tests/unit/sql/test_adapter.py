@@ -892,6 +892,21 @@ def test_a_sound_profile_has_no_findings_but_what_it_cannot_keep(made: Made, run
     assert run("SELECT count(*) FROM orders") == [(0,)]
 
 
+@pytest.mark.rule("WA-8")
+def test_a_check_finds_lines_of_an_invoice_that_a_join_doubles(made: Made, run: Run) -> None:
+    run("INSERT INTO invoices VALUES ('8', 'C-1001', '2026-03-01', 5)")
+    run("INSERT INTO invoice_lines VALUES ('8', 1, 1, 5), ('8', 2, 1, 5), ('8', 2, 1, 6)")
+
+    [finding] = [
+        f for f in made(HEADER, INVOICES).check() if f.subject == "statement invoice_lines"
+    ]
+
+    assert (finding.level, finding.message) == (
+        FindingLevel.WARNING,
+        "answers more than one row for 8/2",
+    )
+
+
 @pytest.mark.parametrize(
     "break_it, subject, complaint",
     [

@@ -226,6 +226,7 @@ def test_what_yaml_would_turn_into_something_else_stays_as_typed(tmp_path: Path)
         (("cust: order.sold_to", "cust: line.sku"), "only there in a step for_each"),
         (("name: lines", "name: header"), "is there twice"),
         ((CAPTURED, "capture: {number: no}"), "nothing is bound to :order_number"),
+        ((CAPTURED, "capture: {order_number: nr}"), "captures 'nr', which RETURNING does not"),
         ((CAPTURED, "capture: {order_number: last_insert_id}"), "postgresql has no last_insert_id"),
         (("item: line.sku, ", "item: line.note, "), "no step binds line.sku"),
         (("steps:", "not_kept: [line.colour]\n    steps:"), "no field 'line.colour'"),
