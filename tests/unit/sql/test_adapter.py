@@ -825,6 +825,27 @@ def test_a_step_that_wrote_nothing_refuses_the_order_with_the_profiles_words(
     assert run("SELECT count(*) FROM orders") == [(0,)]
 
 
+def test_a_code_that_the_erp_lacks_is_named_with_the_step_that_looks_it_up(
+    made: Made, run: Run
+) -> None:
+    step = """\
+      - name: taxes
+        for_each: taxes
+        sql: UPDATE customers SET terms = :amount WHERE no = :code
+        bind: {code: tax.code, amount: tax.amount}
+        expect_rows: 1
+"""
+    taxed = dataclasses.replace(
+        order(), taxes=(CodedAmount("V6", a.money("1.00")),), total=a.money("100.90")
+    )
+
+    with pytest.raises(Rejected, match=r"step taxes, tax 1, V6: 0 rows where 1") as caught:
+        made(HEADER, ORDERS, step).submit_order(taxed, a.KEY)
+
+    assert "codes.yaml" in str(caught.value.remedy)
+    assert "acme.yaml:" in str(caught.value.remedy)
+
+
 def test_the_erps_own_rule_refuses_the_order_in_its_own_words(made: Made, run: Run) -> None:
     run(
         "CREATE TRIGGER rule BEFORE INSERT ON order_lines"
