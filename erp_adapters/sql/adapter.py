@@ -90,7 +90,8 @@ class _ReadsAccounts(SqlErpBase):
 
             broken = frozenset[str]().union(*(each.broken for each in parts))
             whole = [row for row in rows if row["customer_id"] not in broken]
-            found = list(reading.build(self.queries["accounts"], whole, make))
+            query = self.queries["accounts"]
+            found = list(reading.build(query, _single(reading, query, whole), make))
         return {account.customer_id: account for account in found}
 
     def customer_ids(self) -> Iterator[CustomerId]:
@@ -114,9 +115,10 @@ class _ReadsAccounts(SqlErpBase):
             return []
         wanted = {each.value for each in customer_ids}
         with self._read(name) as reading:
+            query = self.queries[name]
             rows = reading.rows(name, customer_ids=wanted).rows
             own = [row for row in rows if row["customer_id"] in wanted]
-            return list(reading.build(self.queries[name], own, make))
+            return list(reading.build(query, _single(reading, query, own), make))
 
 
 class _FindsContacts(SqlErpBase):
@@ -136,7 +138,7 @@ class _FindsContacts(SqlErpBase):
             for bad in reading.bad:
                 if (bad.known.get("email") or email).casefold() == wanted:
                     reading.bad.clear()
-                    raise unreadable("contacts_by_email", bad.key, f"{bad.column} {bad.message}")
+                    raise unreadable("contacts_by_email", bad.key, bad.told)
         return list(dict.fromkeys(found))
 
 
@@ -155,7 +157,7 @@ class _FindsContactsTogether(_FindsContacts):
                     # It may be of any of them; of which, only single questions tell.
                     return {}
                 if answers.concern(address):
-                    why = f"{bad.column} {bad.message}"
+                    why = bad.told
                     answers.refuse(address, unreadable(query.name, bad.key, why))
                 else:
                     reading.bad.append(bad)
@@ -213,7 +215,8 @@ class _ReadsItems(SqlErpBase):
             def make(row: Row) -> Item:
                 return translate.item(row, *(each.of(row["sku"]) for each in parts))
 
-            found = list(reading.build(self.queries["items"], whole, make))
+            query = self.queries["items"]
+            found = list(reading.build(query, _single(reading, query, whole), make))
         return {item.sku: item for item in found}
 
 
@@ -273,8 +276,10 @@ class _ReadsInvoices(SqlErpBase):
     def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
         wanted = {each.value for each in customer_ids}
         with self._read("invoices") as reading:
+            query = self.queries["invoices"]
             answer = reading.rows("invoices", customer_ids=wanted)
-            rows = [row for row in answer.rows if row["customer_id"] in wanted]
+            own = [row for row in answer.rows if row["customer_id"] in wanted]
+            rows = _single(reading, query, own)
             asked = {
                 "customer_ids": {row["customer_id"] for row in rows},
                 "invoice_numbers": {row["invoice_number"] for row in rows},
@@ -296,7 +301,6 @@ class _ReadsInvoices(SqlErpBase):
                 return translate.invoice(row, own_lines, own_dues)
 
             broken = lines.broken | dues.broken
-            query = self.queries["invoices"]
             for row in rows:
                 if row["invoice_number"] in broken & shared:
                     why = "a line of it, or of another account's of this number, is unreadable"
@@ -401,13 +405,18 @@ _TWICE = "has two rows that differ: which of them is right?"
 
 def _single(reading: Reading, query: Query, rows: Collection[Row]) -> list[Row]:
     """One row for each record; of a record with two rows that differ none can be believed."""
-    found: dict[str, list[Row]] = defaultdict(list)
+    found: dict[tuple[str, object], list[Row]] = defaultdict(list)
     for row in rows:
-        found[query.key_of(row)].append(row)
-    for key, (first, *more) in found.items():
-        if any(row != first for row in more):
-            reading.bad.append(BadRow(query.name, first, "", _TWICE, key))
-    return [each[0] for each in found.values() if all(row == each[0] for row in each)]
+        found[query.key_of(row), row.get("customer_id")].append(row)
+    single = []
+    for (key, _), (first, *more) in found.items():
+        apart = [name for name in first if any(row[name] != first[name] for row in more)]
+        if apart:
+            told = _TWICE.replace(":", f" in {', '.join(apart)}:")
+            reading.bad.append(BadRow(query.name, first, "", told, key))
+        else:
+            single.append(first)
+    return single
 
 
 class _TellsChanges(SqlErpBase):

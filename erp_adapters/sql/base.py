@@ -167,7 +167,7 @@ class SqlErpBase:
         if answer.bad:
             bad = answer.bad[0]
             reading.bad.clear()
-            raise unreadable(name, bad.key, f"{bad.column} {bad.message}")
+            raise unreadable(name, bad.key, bad.told)
         if len(answer.rows) > 1:
             raise Rejected(
                 f"{name} answers {len(answer.rows)} rows where there can be one",

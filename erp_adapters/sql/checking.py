@@ -8,18 +8,20 @@ column and right that they name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.catalogue import Kind
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.errors import translated
 from erp_adapters.sql.losses import Keeper, unbound
+from erp_adapters.sql.postgresql_rights import ungranted_sequences, unseen_schemas
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
 from erp_adapters.sql.queries import BadRow, Query, Row
@@ -62,6 +64,11 @@ _OPENINGS: Mapping[str, str] = {
     " here and the ERP can read and change everything",
     "insecure_no_encryption": "passwords and orders travel in the clear",
 }
+_GRANT_READER = "let the account of url do it: a read needs SELECT on every table that it names"
+_GRANT_WRITER = (
+    "let the account of write_url do it: beside INSERT, UPDATE, DELETE or EXECUTE a step needs"
+    " SELECT on what it looks up, compares or returns"
+)
 _EXPLAINABLE = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "MERGE", "VALUES", "REPLACE")
 
 
@@ -92,16 +99,39 @@ class _Checking:
         if wrong is not None:
             remedy = "correct that option, or put the file there"
             return Finding("connection", FindingLevel.ERROR, wrong, remedy)
-        found = self._try("connection", "correct url and password", self._connect)
-        told = f"{self._profile.name} answers ({self._database.dialect})"
-        return found or Finding("connection", FindingLevel.OK, told)
+        schema = self._database.settings.schema
+        unseen: list[tuple[str, str, Sequence[str]]] = []
 
-    def _connect(self) -> None:
-        with self._database.reader.connect():
-            pass
+        def connect() -> None:
+            for option, engine in self._engines():
+                with engine.connect() as connection:
+                    if schema is not None:
+                        names = unseen_schemas(connection, schema)
+                        unseen.append((option, _role(connection), names))
+
+        found = self._try("connection", "correct url and password", connect)
+        told = f"{self._profile.name} answers ({self._database.dialect})"
+        return found or self._unseen(unseen) or Finding("connection", FindingLevel.OK, told)
+
+    def _engines(self) -> Iterator[tuple[str, Engine]]:
+        yield "url", self._database.reader
         if self._profile.writes:
-            with self._database.writer.connect():
-                pass
+            yield "write_url", self._database.writer
+
+    def _unseen(self, unseen: Sequence[tuple[str, str, Sequence[str]]]) -> Finding | None:
+        """Schemas that are passed over: every table in them would not be there."""
+        path = (self._database.settings.schema or "").count(",") + 1
+        for option, role, names in unseen:
+            if names:
+                # Others of the path may hold all that the profile names.
+                level = FindingLevel.ERROR if len(names) == path else FindingLevel.WARNING
+                told = f"the account of {option} sees no schema {', '.join(names)}"
+                remedy = (
+                    f"GRANT USAGE ON SCHEMA {', '.join(names)} TO {role}, or correct the option"
+                    " schema"
+                )
+                return Finding("connection", level, told, remedy)
+        return None
 
     def openings(self) -> Iterator[Finding]:
         """Options that let somebody between here and the ERP in, said again each time."""
@@ -165,11 +195,22 @@ class _Checking:
                 )
                 continue
 
-            def explain(step: Step = step, sql: Statement = sql) -> None:
-                self._explain(step, sql)
+            closed: list[Finding] = []
 
-            found = self._try(subject, f"correct step {step.name} in {step.place}", explain, sql)
-            yield found or Finding(subject, FindingLevel.OK, "names what the database has")
+            def explain(
+                step: Step = step,
+                sql: Statement = sql,
+                subject: str = subject,
+                closed: list[Finding] = closed,
+            ) -> None:
+                closed.extend(self._explain(step, sql, subject))
+
+            remedy = f"correct step {step.name} in {step.place}"
+            found = self._try(subject, remedy, explain, sql, _GRANT_WRITER)
+            if found is not None or closed:
+                yield from (found,) if found is not None else closed
+                continue
+            yield Finding(subject, FindingLevel.OK, "names what the database has")
         yield from unique_keys(self._profile, self._database)
         if self._profile.steps:
             yield losses_finding(self._profile, self._profile.steps)
@@ -227,7 +268,7 @@ class _Checking:
                 subject,
                 level,
                 f"{len(bad)} of {len(bad) + len(seen)} rows cannot be read; the first,"
-                f" {first.key}: {first.column} {first.message}",
+                f" {first.key}: {first.told}",
                 remedy,
             )
         if query.name == "clock":
@@ -279,8 +320,9 @@ class _Checking:
             )
         return Finding(subject, FindingLevel.OK, "tells the time")
 
-    def _explain(self, step: Step, sql: Statement) -> None:
-        dialect = self._database.dialect
+    def _explain(self, step: Step, sql: Statement, subject: str) -> Sequence[Finding]:
+        """What an explained step would still lack when it is run."""
+        dialect, lacking = self._database.dialect, list[Finding]()
         with self._database.writer.connect() as connection, connection.begin() as transaction:
             if dialect == "mssql":
                 _compile_on_mssql(connection, sql)
@@ -288,7 +330,14 @@ class _Checking:
                 explained = scan(f"EXPLAIN {sql.source}", sql.lists)
                 parameters = self._examples(step, explained)
                 connection.execute(explained.ready(explained.parameters), parameters).close()
+            if dialect == "postgresql":
+                role = _role(connection)
+                for name in ungranted_sequences(connection, sql.source):
+                    told = f"the account of write_url may not take numbers from sequence {name}"
+                    grant = f"GRANT USAGE ON SEQUENCE {name} TO {role}"
+                    lacking.append(Finding(subject, FindingLevel.ERROR, told, grant))
             transaction.rollback()
+        return lacking
 
     def _examples(self, step: Step, sql: Statement) -> dict[str, Any]:
         facts, dialect = self._profile.capabilities, self._database.dialect
@@ -305,18 +354,24 @@ class _Checking:
         return examples
 
     def _try(
-        self, subject: str, remedy: str, work: Callable[[], None], sql: Statement | None = None
+        self,
+        subject: str,
+        remedy: str,
+        work: Callable[[], None],
+        sql: Statement | None = None,
+        grant: str = _GRANT_READER,
     ) -> Finding | None:
         """None when it went well, otherwise what went wrong.
 
         ``sql``: it was run with made-up values only, which a message may repeat.
+        ``grant``: the way out where a right is missing.
         """
         try:
             attempt = self._database.attempt(subject)
             with translated(attempt, self._database.dialect):
                 work()
         except RightMissing as error:
-            return Finding(subject, FindingLevel.ERROR, str(error), "grant the right it names")
+            return Finding(subject, FindingLevel.ERROR, str(error), grant)
         except (AccessDenied, NobodyAnswers) as error:
             told, _, way_out = str(error).partition("; ")
             return Finding(subject, FindingLevel.ERROR, told, way_out)
@@ -326,23 +381,34 @@ class _Checking:
             told = str(error)
             if sql is not None:
                 told = sql.naming_parameters(self._in_its_words(told, error.__cause__))
+                remedy = "; ".join((*_type_hint(told, sql), remedy))
             return Finding(subject, FindingLevel.ERROR, told, remedy)
         except DBAPIError as error:
             if error.orig is None:
                 raise
             words = read_error(error.orig, self._database.dialect)
-            return Finding(
-                subject,
-                FindingLevel.ERROR,
-                f"{type(error.orig).__name__} ({words.code}) {words.text}".strip(),
-                remedy,
-            )
+            told = f"{type(error.orig).__name__} ({words.code}) {words.text}".strip()
+            return Finding(subject, FindingLevel.ERROR, told, remedy)
         return None
 
     def _in_its_words(self, told: str, cause: BaseException | None) -> str:
         """The message with the database's own sentence, where it lacks that."""
         own = "" if cause is None else read_error(cause, self._database.dialect).text
         return f"{told}: {own}" if own and own not in told else told
+
+
+def _type_hint(told: str, sql: Statement) -> Iterator[str]:
+    """How to say a type that PostgreSQL could not find or that our example is not of."""
+    named = re.search(r"parameter :(\w+)", told)
+    if named is not None:
+        yield f"say its type, such as CAST(:{named[1]} AS text)"
+    if f'"{NOBODY}"' in told:
+        names = ", ".join(f"{name}: integer" for name in sorted(sql.parameters))
+        yield f"where the column is a number, say types: {{{names}}}"
+
+
+def _role(connection: Connection) -> str:
+    return str(connection.exec_driver_sql("SELECT current_user").scalar_one())
 
 
 def _is_uuid(stored: StoredAs | None) -> bool:

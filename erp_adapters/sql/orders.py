@@ -66,7 +66,7 @@ class SubmitsOrdersInSteps(FindsOrdersByKey):
         if answer.bad:
             bad = answer.bad[0]
             reading.bad.clear()
-            raise unreadable("find_orders", bad.key, f"{bad.column} {bad.message}")
+            raise unreadable("find_orders", bad.key, bad.told)
         found: dict[IdempotencyKey, FoundOrder] = {}
         for row in answer.rows:
             key = wanted.get(row["external_key"])

@@ -75,7 +75,7 @@ class ReadsPriceFeeds(SqlErpBase):
             if told + len(reading.bad) >= TOO_MANY:
                 raise Misconfigured(
                     f"{query.name} has {TOO_MANY:,} rows that cannot be read, and perhaps more",
-                    (f"{bad.key}: {bad.column} {bad.message}",),
+                    (f"{bad.key}: {bad.told}",),
                 )
 
         facts, cut_floats = self.profile.capabilities, self.database.cut_floats

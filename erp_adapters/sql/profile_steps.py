@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from erp_adapters.sql.catalogue import Kind
@@ -25,6 +26,7 @@ from erp_adapters.sql.profile_model import (
     dialect_name,
 )
 from erp_adapters.sql.profile_parts import read_variants
+from erp_adapters.sql.statement import Statement
 from erp_adapters.sql.yaml_nodes import Node, is_name, nearest
 from sync.ports.erp import ErpCapabilities
 
@@ -249,6 +251,11 @@ class _Reading:
         for shadowed in sorted(bind.keys() & self.captured):
             keys["bind"].complain(f"{what}: {shadowed!r} is a captured name already")
         capture = self._capture(keys.get("capture"), what)
+        for dialect in self.dialects:
+            for column in _unanswered(sql.of(dialect), capture, dialect):
+                keys["capture"].complain(
+                    f"{what} captures {column!r}, which RETURNING does not answer"
+                )
         if for_each is not None and capture:
             keys["capture"].complain(f"{what} runs for each of several and cannot capture")
         self.captured |= capture.keys()
@@ -294,6 +301,22 @@ class _Reading:
                     )
             found[name] = columns
         return found
+
+
+_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+
+
+def _unanswered(
+    sql: Statement | None, capture: Mapping[str, Mapping[str, str]], dialect: str
+) -> Iterator[str]:
+    """Captured columns of which the text after RETURNING says nothing at all."""
+    _, *answered = _RETURNING.split(sql.source) if sql is not None else ("",)
+    if not answered or "*" in answered[-1]:
+        return
+    for columns in capture.values():
+        column = columns.get(dialect) or columns.get(DEFAULT)
+        if column and column != LAST_INSERT_ID and column.lower() not in answered[-1].lower():
+            yield column
 
 
 def _look_over(

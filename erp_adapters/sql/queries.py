@@ -48,6 +48,10 @@ class BadRow:
     message: str
     key: str
 
+    @property
+    def told(self) -> str:
+        return f"{self.column} {self.message}" if self.column else self.message
+
 
 @dataclass(slots=True)
 class Answer:

@@ -7,7 +7,7 @@ before the first run. The keys come from the statements read before it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from erp_adapters.sql.queries import Query, Row
@@ -34,10 +34,6 @@ _TELLS: Mapping[str, tuple[str, str]] = {
 }
 """Statement -> the parameter of others that one of its columns has keys for."""
 
-_SINGLE = frozenset(
-    {"accounts", "items", "balances", "account_orders", "customer_parts", "availability"}
-)
-
 _SCOPES: Mapping[str, str] = {
     "account": "priced_accounts",
     "group": "group_codes",
@@ -51,7 +47,11 @@ def in_order(queries: Iterable[Query]) -> Sequence[Query]:
 
 
 _SINGLE = frozenset(
-    {"accounts", "items", "balances", "customer_parts", "documents", "availability"}
+    {
+        *("accounts", "locations", "ship_tos", "bill_tos", "items", "invoices", "balances"),
+        *("account_orders", "customer_parts", "documents", "availability"),
+        *("invoice_lines", "account_order_lines"),
+    }
 )
 """Statements that tell each record once."""
 
@@ -94,5 +94,5 @@ def twice(query: Query, rows: Sequence[Row]) -> str | None:
     """The first record of which there can be one and that has two rows."""
     if query.name not in _SINGLE:
         return None
-    keys = [query.key_of(row) for row in rows]
-    return next((key for key in keys if keys.count(key) > 1), None)
+    counted = Counter((query.key_of(row), row.get("customer_id")) for row in rows)
+    return next((key for (key, _), times in counted.items() if times > 1), None)

@@ -96,7 +96,10 @@ def unique_key_finding(profile: Profile, database: Database) -> Finding:
     )
 
 
-_FIX = "add a unique index, or say unique_external_key: false"
+_FIX = (
+    "add a unique index on that column alone, where need be of the rows of one company, or say"
+    " unique_external_key: false"
+)
 
 
 def _untold(claimed: bool, why: str) -> Finding:

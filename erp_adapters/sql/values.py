@@ -116,6 +116,8 @@ def as_text(value: Any) -> str:
         return f"{value:.0f}"
     if isinstance(value, Decimal):
         return f"{value:f}"
+    if isinstance(value, dict | list):
+        raise ValueError("is JSON, not text: let the statement take the text out of it")
     raise ValueError(f"{_kind_of(value)} is not text")
 
 

@@ -262,11 +262,13 @@ def _outcome(ready: _Ready, reply: Reply, doing: str) -> dict[str, Any]:
             )
         if count != step.expect_rows:
             what = step.otherwise or f"{count} rows where {step.expect_rows} were expected"
-            raise Rejected(
-                f"{doing}: {what}",
-                code="erp_step",
-                remedy="put right in the ERP what it names, then replay",
-            )
+            remedy = "put right in the ERP what it names, then replay"
+            if not count and not step.otherwise:
+                remedy = (
+                    "what the step looks up is not in the ERP: enter it there, or correct"
+                    f" codes.yaml or the step in {step.place}, then replay"
+                )
+            raise Rejected(f"{doing}: {what}", code="erp_step", remedy=remedy)
     found = {}
     for name, column in ready.capture.items():
         if column == LAST_INSERT_ID:
@@ -300,6 +302,7 @@ def _about(step: Step, values: Values) -> str:
         return f"step {step.name}"
     group = FOR_EACH[step.for_each]
     parts = [f"step {step.name}", f"{group} {values[f'{group}.number']}"]
-    if group == "line":
-        parts.append(str(values["line.sku"]))
+    name = "line.sku" if group == "line" else f"{group}.code"
+    if values.get(name) is not None:
+        parts.append(str(values[name]))
     return ", ".join(parts)

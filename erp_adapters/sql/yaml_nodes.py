@@ -168,7 +168,10 @@ def load(path: Path, problems: Problems) -> Node | None:
         raw = yaml.compose(text, Loader=_PARSER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problems.add((mark.line + 1) if mark else 1, f"not YAML: {error.problem or error.context}")
+        told = error.problem or error.context or ""
+        if mark is not None and _tab_before(text, mark.line):
+            told = "a tab before what the line says; write spaces"
+        problems.add((mark.line + 1) if mark else 1, f"not YAML: {told}")
         return None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -215,6 +218,11 @@ def _refuse_tricks(token: yaml.Token, problems: Problems) -> None:
     message = tricks.get(type(token))
     if message:
         problems.add(token.start_mark.line + 1, message)
+
+
+def _tab_before(text: str, number: int) -> bool:
+    line = "".join(text.splitlines()[number : number + 1])
+    return "\t" in line[: len(line) - len(line.lstrip())]
 
 
 def _refuse_duplicates(node: yaml.Node, problems: Problems) -> None:

@@ -269,6 +269,7 @@ _STATES: Mapping[str, Failure] = {
     "3F000": Failure.MISSING,
     "42601": Failure.SYNTAX,
     "42804": Failure.SYNTAX,
+    "42P08": Failure.SYNTAX,
     "42P18": Failure.SYNTAX,
     "23505": Failure.UNIQUE,
     "P0001": Failure.RULE,

@@ -315,7 +315,67 @@ def test_a_check_names_every_missing_right_without_writing(
 
     assert {"step header", "step lines", "step payments"} <= errors.keys()
     assert all("lacks a right" in message for message in errors.values())
+    ways = {f.subject: f.remedy for f in erp.check() if f.level is FindingLevel.ERROR}
+    assert "the account of write_url" in ways["step header"]
+    assert (
+        "the account of url"
+        in {f.subject: f.remedy for f in made(url=clerk).check()}["statement ship_tos"]
+    )
     assert world.order_rows() == NOTHING
+
+
+def test_a_check_names_the_sequence_that_an_insert_would_need(
+    ledger: Engine, world: HarbourWorld, made: Callable[..., Any], clerk: str
+) -> None:
+    name = make_url(clerk).username
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE order_lines ADD COLUMN id serial")
+        connection.exec_driver_sql(
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"
+        )
+
+    [error] = [f for f in made(write_url=clerk).check() if f.level is FindingLevel.ERROR]
+
+    assert error.subject == "step lines"
+    assert "public.order_lines_id_seq" in error.message
+    assert error.remedy == f"GRANT USAGE ON SEQUENCE public.order_lines_id_seq TO {name}"
+
+    with ledger.begin() as connection:
+        connection.exec_driver_sql(f"GRANT USAGE ON SEQUENCE order_lines_id_seq TO {name}")
+    assert not [f for f in made(write_url=clerk).check() if f.level is FindingLevel.ERROR]
+    assert world.order_rows() == NOTHING
+
+
+def test_a_check_names_a_schema_that_an_account_may_not_use_and_nothing_after_it(
+    ledger: Engine, made: Callable[..., Any], clerk: str
+) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql('CREATE SCHEMA "Books"')
+
+    [finding] = made(url=clerk, schema='"Books"').check()
+
+    assert finding.level is FindingLevel.ERROR
+    assert finding.message == "the account of url sees no schema Books"
+    assert f"GRANT USAGE ON SCHEMA Books TO {make_url(clerk).username}," in finding.remedy
+
+    found = made(schema='public, "Books", nowhere').check()
+    assert [each.message for each in found if "no schema" in each.message] == [
+        "the account of url sees no schema nowhere"
+    ]
+    assert len(found) > 2
+
+
+@pytest.mark.rule("OP-4")
+def test_a_check_says_how_to_bind_keys_that_are_numbers_in_the_erp(
+    ledger: Engine, made: Callable[..., Any]
+) -> None:
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE item_units DROP CONSTRAINT item_units_item_no_fkey")
+        connection.exec_driver_sql("ALTER TABLE item_units ALTER item_no TYPE integer USING 0")
+
+    [error] = [f for f in made().check() if f.subject == "statement item_units"]
+
+    assert "types: {skus: integer}" in error.remedy
 
 
 @pytest.mark.rule("OP-4")

@@ -23,5 +23,6 @@ GRANT INSERT ON ${schema}.{written_table} TO tradesync_writer;
 GRANT UPDATE (${cancel_column}) ON ${schema}.{cancelled_table} TO tradesync_writer;
 GRANT EXECUTE ON PROCEDURE ${schema}.{procedure} TO tradesync_writer;
 
--- A serial column, other than an identity column, takes its number from a sequence:
+-- A serial column, other than an identity column, takes its number from a sequence, which
+-- `tradesync check` names:
 -- GRANT USAGE ON SEQUENCE ${schema}.orders_order_no_seq TO tradesync_writer;

@@ -96,6 +96,9 @@ def _missing(engine: Engine) -> Iterator[tuple[str, str]]:
     with engine.connect() as connection:
         inspector = inspect(connection)
         tables = set(inspector.get_table_names())
+        if tables.isdisjoint(schema.metadata.tables):
+            yield f"every table of a store ({len(schema.metadata.tables)})", CREATE
+            return
         for table in schema.metadata.sorted_tables:
             if table.name not in tables:
                 yield f"table {table.name}", CREATE

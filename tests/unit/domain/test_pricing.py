@@ -177,6 +177,27 @@ def test_a_list_of_higher_priority_without_a_step_leaves_the_next_one() -> None:
     assert decided(entries, asking("10")) == "9.0000"
 
 
+@pytest.mark.rule("VE-12")
+@pytest.mark.parametrize("ranked, price", [(False, "9.0000"), (True, "8.0000")])
+def test_a_later_start_hides_a_step_unless_the_priority_carries_the_quantity(
+    ranked: bool, price: str
+) -> None:
+    """What the page about profiles advises for an ERP in which the quantity decides first."""
+    bulk = Decimal(100)
+    entries = [
+        a.a_price("9.0000", valid_from=date(2025, 2, 1), priority=0),
+        a.a_price(
+            "8.0000",
+            min_quantity=bulk,
+            valid_from=date(2025, 1, 1),
+            priority=int(bulk) if ranked else 0,
+        ),
+    ]
+
+    assert decided(entries, asking("100")) == price
+    assert decided(entries, asking("99")) == "9.0000"
+
+
 @pytest.mark.rule("WA-7")
 def test_among_equal_lists_the_lower_price_counts() -> None:
     entries = [a.a_price("9.0000", price_list="A"), a.a_price("8.0000", price_list="B")]

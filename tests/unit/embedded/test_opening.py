@@ -196,6 +196,17 @@ def test_the_check_names_every_table_and_column_that_is_missing(
     assert len(found) == 2
 
 
+def test_a_database_without_any_of_the_tables_is_told_in_one_line(
+    store: EmbeddedStore, shop: Shop
+) -> None:
+    shop(lambda connection: schema.metadata.drop_all(connection))
+
+    [finding] = store.check()
+
+    assert f"lacks every table of a store ({len(schema.metadata.tables)})" in finding.message
+    assert finding.remedy.endswith("tradesync store create")
+
+
 def test_a_table_that_is_missing_is_misconfiguration_not_an_empty_shop(
     store: EmbeddedStore, shop: Shop
 ) -> None:

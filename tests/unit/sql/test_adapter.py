@@ -495,9 +495,56 @@ def test_two_balances_of_one_account_and_currency_are_neither(made: Made, run: R
     assert [(each.sold_to, each.balance) for each in told] == [(CustomerId("C-2"), a.money("9.00"))]
     [record] = erp.take_unreadable()
     assert (record.customer, record.key) == (CustomerId("C-1001"), "C-1001/EUR")
-    assert "two rows that differ" in record.message
+    assert "two rows that differ in balance" in record.message
     [finding] = [each for each in erp.check() if each.subject == "statement balances"]
     assert "more than one row for C-1001/EUR" in finding.message
+
+
+JOINED = """\
+  accounts: |
+    SELECT no AS customer_id, name, words AS terms FROM customers
+      LEFT JOIN notes USING (no) WHERE no IN :customer_ids
+  ship_tos: |
+    SELECT no AS customer_id, 'S1' AS ship_to_id, name, 'Quay 1' AS line1, 'Hull' AS city,
+           'GB' AS country, words AS region
+      FROM customers LEFT JOIN notes USING (no) WHERE no IN :customer_ids
+  restricted_items: SELECT no AS sku FROM customers
+  items: |
+    SELECT no AS sku, 'EA' AS stock_unit, words AS description
+      FROM customers LEFT JOIN notes USING (no) WHERE no IN :skus
+  invoices: |
+    SELECT '7' AS invoice_number, no AS customer_id, '2026-03-01' AS invoiced_on, 5 AS total,
+           words AS po_number
+      FROM customers LEFT JOIN notes USING (no) WHERE no IN :customer_ids
+"""
+
+
+@pytest.mark.rule("MI-1", "WA-8")
+@pytest.mark.parametrize(
+    "statement, column, told",
+    [
+        ("accounts", "terms", lambda erp, ids: erp.accounts(ids)),
+        ("ship_tos", "region", lambda erp, ids: [e.sold_to for e in erp.ship_tos(ids)]),
+        ("invoices", "po_number", lambda erp, ids: [e.sold_to for e in erp.invoices(ids)]),
+        ("items", "description", lambda erp, ids: erp.items([Sku(e.value) for e in ids])),
+    ],
+)
+def test_of_a_record_with_two_rows_that_differ_none_is_believed(
+    made: Made, run: Run, statement: str, column: str, told: Callable[[Any, Any], Any]
+) -> None:
+    run("CREATE TABLE notes (no TEXT, words TEXT)")
+    run("INSERT INTO notes VALUES ('C-1001', 'one'), ('C-1001', 'two'), ('C-2', 'a'), ('C-2', 'a')")
+    header = HEADER[: HEADER.index("  accounts:")]
+    erp = made(header, JOINED)
+
+    found = [each.value for each in told(erp, [CustomerId("C-1001"), CustomerId("C-2")])]
+
+    assert found == ["C-2"]
+    [record] = erp.take_unreadable()
+    assert record.source == statement
+    assert f"two rows that differ in {column}" in record.message
+    [finding] = [each for each in erp.check() if each.subject == f"statement {statement}"]
+    assert "more than one row for" in finding.message
 
 
 @pytest.mark.rule("MI-6")
@@ -778,6 +825,27 @@ def test_a_step_that_wrote_nothing_refuses_the_order_with_the_profiles_words(
     assert run("SELECT count(*) FROM orders") == [(0,)]
 
 
+def test_a_code_that_the_erp_lacks_is_named_with_the_step_that_looks_it_up(
+    made: Made, run: Run
+) -> None:
+    step = """\
+      - name: taxes
+        for_each: taxes
+        sql: UPDATE customers SET terms = :amount WHERE no = :code
+        bind: {code: tax.code, amount: tax.amount}
+        expect_rows: 1
+"""
+    taxed = dataclasses.replace(
+        order(), taxes=(CodedAmount("V6", a.money("1.00")),), total=a.money("100.90")
+    )
+
+    with pytest.raises(Rejected, match=r"step taxes, tax 1, V6: 0 rows where 1") as caught:
+        made(HEADER, ORDERS, step).submit_order(taxed, a.KEY)
+
+    assert "codes.yaml" in str(caught.value.remedy)
+    assert "acme.yaml:" in str(caught.value.remedy)
+
+
 def test_the_erps_own_rule_refuses_the_order_in_its_own_words(made: Made, run: Run) -> None:
     run(
         "CREATE TRIGGER rule BEFORE INSERT ON order_lines"
@@ -843,6 +911,21 @@ def test_a_sound_profile_has_no_findings_but_what_it_cannot_keep(made: Made, run
         "fields of an order"
     }
     assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+@pytest.mark.rule("WA-8")
+def test_a_check_finds_lines_of_an_invoice_that_a_join_doubles(made: Made, run: Run) -> None:
+    run("INSERT INTO invoices VALUES ('8', 'C-1001', '2026-03-01', 5)")
+    run("INSERT INTO invoice_lines VALUES ('8', 1, 1, 5), ('8', 2, 1, 5), ('8', 2, 1, 6)")
+
+    [finding] = [
+        f for f in made(HEADER, INVOICES).check() if f.subject == "statement invoice_lines"
+    ]
+
+    assert (finding.level, finding.message) == (
+        FindingLevel.WARNING,
+        "answers more than one row for 8/2",
+    )
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,8 @@ def test_a_profile_with_orders_is_read(tmp_path: Path) -> None:
         (("currency: USD", "currency: *c"), 8, "aliases"),
         (("currency: USD", "currency: !!str USD"), 8, "tags"),
         (("currency: USD", "currency: [USD]"), 8, "must be text"),
-        (("name: acme", "name: acme\n\t- bad"), 2, "not YAML"),
+        (("name: acme", "name: acme\n\t- bad"), 2, "not YAML: a tab"),
+        (("name: acme", "name: @acme"), 1, "not YAML: found character"),
     ],
 )
 def test_a_slip_is_told_with_its_line_and_what_was_meant(
@@ -225,6 +226,7 @@ def test_what_yaml_would_turn_into_something_else_stays_as_typed(tmp_path: Path)
         (("cust: order.sold_to", "cust: line.sku"), "only there in a step for_each"),
         (("name: lines", "name: header"), "is there twice"),
         ((CAPTURED, "capture: {number: no}"), "nothing is bound to :order_number"),
+        ((CAPTURED, "capture: {order_number: nr}"), "captures 'nr', which RETURNING does not"),
         ((CAPTURED, "capture: {order_number: last_insert_id}"), "postgresql has no last_insert_id"),
         (("item: line.sku, ", "item: line.note, "), "no step binds line.sku"),
         (("steps:", "not_kept: [line.colour]\n    steps:"), "no field 'line.colour'"),

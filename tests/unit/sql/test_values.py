@@ -65,6 +65,12 @@ def test_what_is_no_text_is_no_key(value: Any) -> None:
         read(Kind.KEY, value)
 
 
+@pytest.mark.parametrize("value", [{"en": "Box"}, ["Box"]])
+def test_json_is_no_text_until_the_statement_takes_it_out(value: Any) -> None:
+    with pytest.raises(ValueError, match="is JSON, not text: let the statement"):
+        read(Kind.TEXT, value)
+
+
 @pytest.mark.rule("WA-7")
 @pytest.mark.parametrize(
     "kind, value, exact",
