@@ -23,7 +23,7 @@ from erp_adapters.sql.losses import Keeper, unbound
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
 from erp_adapters.sql.queries import BadRow, Query, Row
-from erp_adapters.sql.samples import SIZE, Samples, in_order, twice
+from erp_adapters.sql.samples import SIZE, Samples, in_order, rows_to_try, twice
 from erp_adapters.sql.statement import Statement, scan
 from erp_adapters.sql.unique_key import unique_keys
 from erp_adapters.sql.values import writer
@@ -208,12 +208,13 @@ class _Checking:
             return Finding(subject, FindingLevel.OK, "answers the columns that it should")
         bad: list[BadRow] = []
         seen: list[Row] = []
+        most = rows_to_try(query)
 
         def run() -> None:
             with self._database.reader.begin() as connection:
                 for row in query.stream(connection, asked, bad.append):
                     seen.append(row)
-                    if len(seen) + len(bad) >= SIZE:
+                    if len(seen) + len(bad) >= most:
                         return
 
         failed = self._try(subject, remedy, run)
@@ -237,7 +238,8 @@ class _Checking:
         doubled = twice(query, seen)
         if doubled is not None:
             told = f"answers more than one row for {doubled}"
-            return Finding(subject, FindingLevel.WARNING, told, "let a join add no rows")
+            way_out = "let a join add no rows, and name one company where the tables hold several"
+            return Finding(subject, FindingLevel.WARNING, told, way_out)
         if query.name == "accounts":
             absent = self._absent(asked["customer_ids"], seen, subject)
             if absent is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql import translate
-from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
+from erp_adapters.sql.base import Parts, Reading, SqlErpBase, single, unreadable
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.errors import Attempt, DuplicateKey, Moment, translated
 from erp_adapters.sql.profile_model import CREDIT_NUMBER, ORDER_NUMBER, Profile
@@ -200,8 +200,9 @@ class ReadsOrderStatusByKey(SqlErpBase):
                 status = translate.order_status(row, shipments.of(key), lines.of(key))
                 return IdempotencyKey(key), status
 
+            query = self.queries["order_status"]
             whole = [row for row in rows if row["external_key"] not in broken]
-            return dict(reading.build(self.queries["order_status"], whole, make))
+            return dict(reading.build(query, single(reading, query, whole), make))
 
 
 class CancelsOrdersInSteps(ReadsOrderStatusByKey):

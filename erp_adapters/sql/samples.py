@@ -13,7 +13,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from erp_adapters.sql.queries import Query, Row
 
 SIZE = 20
-"""Rows that are read of a statement, and keys that are kept of a kind."""
+"""Keys that are kept of a kind, and rows that are read of a statement that tells any."""
+MOST = 400
+"""Rows that are read of a statement that asks by these keys: a second row of the first
+of them may come after the first row of the last."""
 
 _FIRST = ("customer_ids", "price_scopes", "locations")
 _LAST = ("items", "item_units", "item_customers", "item_tags")
@@ -34,10 +37,6 @@ _TELLS: Mapping[str, tuple[str, str]] = {
 }
 """Statement -> the parameter of others that one of its columns has keys for."""
 
-_SINGLE = frozenset(
-    {"accounts", "items", "balances", "account_orders", "customer_parts", "availability"}
-)
-
 _SCOPES: Mapping[str, str] = {
     "account": "priced_accounts",
     "group": "group_codes",
@@ -50,10 +49,20 @@ def in_order(queries: Iterable[Query]) -> Sequence[Query]:
     return sorted(queries, key=lambda query: (query.name in _LAST, query.name not in _FIRST))
 
 
-_SINGLE = frozenset(
-    {"accounts", "items", "balances", "customer_parts", "documents", "availability"}
-)
-"""Statements that tell each record once."""
+_SINGLE: Mapping[str, tuple[str, ...]] = {
+    "accounts": (),
+    "locations": (),
+    "ship_tos": (),
+    "bill_tos": (),
+    "items": (),
+    "invoices": ("customer_id", "invoice_number"),
+    "balances": (),
+    "account_orders": (),
+    "customer_parts": (),
+    "documents": (),
+    "availability": (),
+}
+"""Statements that tell each record once, with its key where it is not what names a row."""
 
 
 class Samples:
@@ -90,9 +99,20 @@ class Samples:
             self._keys[kind][key] = None
 
 
+def rows_to_try(query: Query) -> int:
+    """So many rows of it are read at most."""
+    return MOST if query.name in _SINGLE and query.sql.always else SIZE
+
+
 def twice(query: Query, rows: Sequence[Row]) -> str | None:
     """The first record of which there can be one and that has two rows."""
     if query.name not in _SINGLE:
         return None
-    keys = [query.key_of(row) for row in rows]
-    return next((key for key in keys if keys.count(key) > 1), None)
+    identity = _SINGLE[query.name] or query.statement.read.identity
+    seen: set[tuple[object, ...]] = set()
+    for row in rows:
+        key = tuple(row[name] for name in identity)
+        if key in seen:
+            return query.key_of(row)
+        seen.add(key)
+    return None

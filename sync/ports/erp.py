@@ -145,7 +145,8 @@ class UnreadableRecord:
     customer: CustomerId | None = None
 
     def __str__(self) -> str:
-        return f"{self.source} {self.key}: {self.field} {self.message}"
+        what = f"{self.field} {self.message}" if self.field else self.message
+        return f"{self.source} {self.key}: {what}"
 
 
 @runtime_checkable

@@ -500,6 +500,98 @@ def test_two_balances_of_one_account_and_currency_are_neither(made: Made, run: R
     assert "more than one row for C-1001/EUR" in finding.message
 
 
+SHIP_TOS = """\
+  ship_tos: |
+    SELECT no AS customer_id, id AS ship_to_id, name, 'Quay 1' AS line1, city, 'DE' AS country
+      FROM addresses WHERE no IN :customer_ids
+"""
+TOLD_OF_ORDERS = """\
+  order_status: |
+    SELECT web_key AS external_key, refusal AS state, order_no AS order_number
+      FROM orders WHERE web_key IN :external_keys
+"""
+
+
+@pytest.mark.rule("MI-1")
+def test_two_rows_of_one_account_that_differ_are_neither(made: Made, run: Run) -> None:
+    run("INSERT INTO customers VALUES ('C-1001', 'The other company', 'NET90')")
+    run("INSERT INTO customers VALUES ('C-2', 'Quay Bolts', NULL)")
+    erp = made(HEADER)
+
+    told = erp.accounts([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert list(told) == [CustomerId("C-2")]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.customer) == ("accounts", CustomerId("C-1001"))
+    assert "two rows that differ" in record.message
+
+
+@pytest.mark.rule("MI-1")
+def test_two_rows_of_one_ship_to_that_differ_are_neither(made: Made, run: Run) -> None:
+    run("CREATE TABLE addresses (no TEXT, id TEXT, name TEXT, city TEXT)")
+    run("INSERT INTO addresses VALUES ('C-2', '1', 'Dock', 'Ulm'), ('C-2', '1', 'Dock', 'Kiel')")
+    run("INSERT INTO addresses VALUES ('C-2', '2', 'Yard', 'Ulm'), ('C-2', '2', 'Yard', 'Ulm')")
+    erp = made(HEADER, SHIP_TOS)
+
+    assert [each.ship_to_id.value for each in erp.ship_tos([CustomerId("C-2")])] == ["2"]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.key) == ("ship_tos", "C-2/1")
+
+
+@pytest.mark.rule("WA-8")
+def test_two_invoices_of_one_account_under_one_number_are_neither(made: Made, run: Run) -> None:
+    run("INSERT INTO invoices VALUES ('7', 'C-1001', '2025-03-03', 100)")
+    run("INSERT INTO invoices VALUES ('7', 'C-1001', '2025-03-04', 5)")
+    run("INSERT INTO invoices VALUES ('7', 'C-2', '2025-03-05', 6)")
+    lines = INVOICES.replace(
+        "SELECT inv AS invoice_number, line",
+        "SELECT inv AS invoice_number, 'C-2' AS customer_id, line",
+    )
+    erp = made(HEADER, lines)
+
+    told = erp.invoices([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert [each.sold_to for each in told] == [CustomerId("C-2")]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.customer) == ("invoices", CustomerId("C-1001"))
+
+
+def test_an_item_that_is_told_in_two_ways_is_not_known(made: Made, run: Run) -> None:
+    run("INSERT INTO items VALUES ('BOLT', 0), ('BOLT', 1), ('NUT', 0), ('NUT', 0)")
+    erp = made(HEADER, RESTRICTED)
+
+    assert list(erp.items([Sku("BOLT"), Sku("NUT")])) == [Sku("NUT")]
+    assert "two rows that differ" in erp.take_unreadable()[0].message
+
+
+@pytest.mark.rule("OI-1")
+def test_an_order_that_the_erp_answers_twice_has_no_status(made: Made, run: Run) -> None:
+    run("CREATE TABLE answers (key TEXT, number INTEGER)")
+    run("INSERT INTO answers VALUES ('shop-1', 7), ('shop-1', 8), ('shop-2', 9)")
+    told = TOLD_OF_ORDERS.replace("web_key AS", "key AS").replace("refusal AS", "'open' AS")
+    told = told.replace("order_no AS", "number AS").replace("FROM orders", "FROM answers")
+    erp = made(HEADER, told.replace("web_key IN", "key IN"))
+
+    found = erp.order_statuses([IdempotencyKey("shop-1"), IdempotencyKey("shop-2")])
+
+    assert list(found) == [IdempotencyKey("shop-2")]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.key) == ("order_status", "shop-1")
+
+
+def test_a_check_finds_the_second_row_of_the_first_customer_behind_all_others(
+    made: Made, run: Run
+) -> None:
+    run("DELETE FROM customers")
+    for number in range(40):
+        run("INSERT INTO customers VALUES (?, 'Harbour Hardware', NULL)", f"C-{number:03}")
+    run("INSERT INTO customers VALUES ('C-000', 'Another company', NULL)")
+
+    found = problems(made(HEADER).check())
+
+    assert found["statement accounts"] == "answers more than one row for C-000"
+
+
 @pytest.mark.rule("MI-6")
 @pytest.mark.parametrize(
     "ageing",
