@@ -387,6 +387,33 @@ def test_a_text_too_long_for_its_column_is_refused_and_never_cut(way: Way) -> No
     assert way.world.order_rows() == NOTHING
 
 
+@pytest.mark.rule("OI-1")
+@DRIVERS
+@pytest.mark.parametrize("backend", ["mariadb"])
+def test_what_a_column_has_no_letters_for_is_not_there_and_stops_nothing(way: Way) -> None:
+    way.run(
+        "ALTER TABLE orders MODIFY po_number TEXT CHARACTER SET latin1",
+        "ALTER TABLE contacts MODIFY email TEXT CHARACTER SET latin1",
+        f"INSERT INTO contacts VALUES ('{a.ACCOUNT}', 'C1', 'ada@harbour.example')",
+    )
+    erp = way.erp()
+    odd = ["\u03a9@harbour.example", "\U0001f529@harbour.example"]
+    try:
+        assert erp.purchase_order_used(a.ACCOUNT, "\u03a9-1", a.KEY) is None
+        assert list(erp.accounts_by_email(odd[0])) == []
+        told = erp.accounts_by_emails([*odd, "ada@harbour.example"])
+        assert {email: list(each) for email, each in told.items() if each} == {
+            "ada@harbour.example": [a.ACCOUNT]
+        }
+        assert not any(erp.accounts_by_emails(odd).values())
+    finally:
+        way.run(
+            "ALTER TABLE orders MODIFY po_number TEXT",
+            "ALTER TABLE contacts MODIFY email TEXT",
+            "DELETE FROM contacts",
+        )
+
+
 @DRIVERS
 @ON_A_SERVER
 def test_a_wrong_password_stops_the_flow(way: Way) -> None:
