@@ -318,7 +318,8 @@ class _Checking:
             with translated(attempt, self._database.dialect):
                 work()
         except RightMissing as error:
-            return Finding(subject, FindingLevel.ERROR, str(error), "grant the right it names")
+            way_out = f"grant the right it names, or {remedy}"
+            return Finding(subject, FindingLevel.ERROR, str(error), way_out)
         except (AccessDenied, NobodyAnswers) as error:
             told, _, way_out = str(error).partition("; ")
             return Finding(subject, FindingLevel.ERROR, told, way_out)
