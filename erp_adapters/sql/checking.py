@@ -25,6 +25,7 @@ from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
 from erp_adapters.sql.queries import BadRow, Query, Row
 from erp_adapters.sql.samples import SIZE, Samples, in_order, rows_to_try, twice
 from erp_adapters.sql.statement import Statement, scan
+from erp_adapters.sql.undoing import kept_after_all
 from erp_adapters.sql.unique_key import unique_keys
 from erp_adapters.sql.values import writer
 from sync.errors import AccessDenied, NobodyAnswers, RightMissing, SyncError, TryLater
@@ -171,6 +172,7 @@ class _Checking:
             found = self._try(subject, f"correct step {step.name} in {step.place}", explain, sql)
             yield found or Finding(subject, FindingLevel.OK, "names what the database has")
         yield from unique_keys(self._profile, self._database)
+        yield from kept_after_all(self._profile, self._database)
         if self._profile.steps:
             yield losses_finding(self._profile, self._profile.steps)
 
