@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from erp_adapters.sql.errors import translated
@@ -577,6 +578,37 @@ def test_an_order_that_the_erp_answers_twice_has_no_status(made: Made, run: Run)
     assert list(found) == [IdempotencyKey("shop-2")]
     [record] = erp.take_unreadable()
     assert (record.source, record.key) == ("order_status", "shop-1")
+
+
+@pytest.mark.rule("WA-14")
+def test_an_order_that_the_erps_import_leaves_lying_is_told_once(made: Made, run: Run) -> None:
+    run("CREATE TABLE staged (key TEXT, state TEXT, said TEXT, late TEXT)")
+    run(
+        "INSERT INTO staged VALUES ('shop-1', 'received', NULL, 1), ('shop-2', 'open', NULL, 1),"
+        " ('shop-3', 'received', 'the desk looks at it', 1), ('shop-4', 'received', NULL, 0)"
+    )
+    erp = made(
+        HEADER,
+        "  order_status: SELECT key AS external_key, state, said AS message, late AS overdue"
+        " FROM staged WHERE key IN :external_keys\n",
+    )
+    keys = [IdempotencyKey(f"shop-{number}") for number in range(1, 5)]
+
+    with capture_logs() as logs:
+        told = [erp.order_statuses(keys) for _ in range(2)]
+
+    silence = "The ERP's import has not answered to this order, and should have."
+    messages = {key.value: status.message for key, status in told[1].items()}
+    assert messages == {
+        "shop-1": silence,
+        "shop-2": None,
+        "shop-3": "the desk looks at it",
+        "shop-4": None,
+    }
+    assert sorted((each["event"], each["key"]) for each in logs) == [
+        ("order.answer_overdue", "shop-1"),
+        ("order.answer_overdue", "shop-3"),
+    ]
 
 
 def test_a_check_finds_the_second_row_of_the_first_customer_behind_all_others(
