@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from erp_adapters.sql import translate
-from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
+from erp_adapters.sql.base import TWICE, Parts, Reading, SqlErpBase, single, unreadable
 from erp_adapters.sql.customers import CreatesCustomersInSteps
 from erp_adapters.sql.database import Database, Settings
 from erp_adapters.sql.file_drop.adapter import SubmitsOrdersAsFiles
@@ -34,7 +34,7 @@ from erp_adapters.sql.price_states import STATES, ReadsPriceStates
 from erp_adapters.sql.price_sums import sums
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
-from erp_adapters.sql.queries import BadRow, Query, Row
+from erp_adapters.sql.queries import BadRow, Row
 from sync.domain import codec
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.account_order import AccountOrder
@@ -89,9 +89,9 @@ class _ReadsAccounts(SqlErpBase):
                 return translate.account(row, *(each.of(row["customer_id"]) for each in parts))
 
             broken = frozenset[str]().union(*(each.broken for each in parts))
-            whole = [row for row in rows if row["customer_id"] not in broken]
             query = self.queries["accounts"]
-            found = list(reading.build(query, _single(reading, query, whole), make))
+            whole = [row for row in rows if row["customer_id"] not in broken]
+            found = list(reading.build(query, single(reading, query, whole), make))
         return {account.customer_id: account for account in found}
 
     def customer_ids(self) -> Iterator[CustomerId]:
@@ -118,7 +118,7 @@ class _ReadsAccounts(SqlErpBase):
             query = self.queries[name]
             rows = reading.rows(name, customer_ids=wanted).rows
             own = [row for row in rows if row["customer_id"] in wanted]
-            return list(reading.build(query, _single(reading, query, own), make))
+            return list(reading.build(query, single(reading, query, own), make))
 
 
 class _FindsContacts(SqlErpBase):
@@ -216,7 +216,7 @@ class _ReadsItems(SqlErpBase):
                 return translate.item(row, *(each.of(row["sku"]) for each in parts))
 
             query = self.queries["items"]
-            found = list(reading.build(query, _single(reading, query, whole), make))
+            found = list(reading.build(query, single(reading, query, whole), make))
         return {item.sku: item for item in found}
 
 
@@ -279,7 +279,7 @@ class _ReadsInvoices(SqlErpBase):
             query = self.queries["invoices"]
             answer = reading.rows("invoices", customer_ids=wanted)
             own = [row for row in answer.rows if row["customer_id"] in wanted]
-            rows = _single(reading, query, own)
+            rows = single(reading, query, own, "customer_id", "invoice_number")
             asked = {
                 "customer_ids": {row["customer_id"] for row in rows},
                 "invoice_numbers": {row["invoice_number"] for row in rows},
@@ -331,7 +331,7 @@ class _ReadsBalances(SqlErpBase):
                 same = [part for part in parts if part["currency"] == row["currency"]]
                 return translate.balance(row, same)
 
-            return list(reading.build(query, _single(reading, query, own), make))
+            return list(reading.build(query, single(reading, query, own), make))
 
 
 class _ReadsAccountOrders(SqlErpBase):
@@ -341,7 +341,7 @@ class _ReadsAccountOrders(SqlErpBase):
         with self._read("account_orders") as reading:
             answer = reading.rows("account_orders", customer_ids=wanted)
             own = [row for row in answer.rows if row["customer_id"] in wanted]
-            rows = _single(reading, query, own)
+            rows = single(reading, query, own)
             asked = {
                 "customer_ids": {row["customer_id"] for row in rows},
                 "order_numbers": {row["order_number"] for row in rows},
@@ -363,8 +363,8 @@ class _ReadsCustomerParts(SqlErpBase):
         with self._read("customer_parts") as reading:
             rows = reading.rows("customer_parts", customer_ids=wanted).rows
             own = [row for row in rows if row["customer_id"] in wanted]
-            single = _single(reading, query, own)
-            return list(reading.build(query, single, translate.customer_part))
+            rows = single(reading, query, own)
+            return list(reading.build(query, rows, translate.customer_part))
 
 
 class _ReadsDocuments(SqlErpBase):
@@ -374,8 +374,8 @@ class _ReadsDocuments(SqlErpBase):
         with self._read("documents") as reading:
             rows = reading.rows("documents", customer_ids=wanted).rows
             own = [row for row in rows if row["customer_id"] in wanted]
-            single = _single(reading, query, own)
-            return list(reading.build(query, single, translate.document))
+            rows = single(reading, query, own)
+            return list(reading.build(query, rows, translate.document))
 
 
 class _ReadsAvailability(SqlErpBase):
@@ -392,31 +392,12 @@ class _ReadsAvailability(SqlErpBase):
             unclear = {key for key, bodies in shelf.several() if _differ(bodies)}
             for sku, warehouse in sorted(unclear):
                 row = {"sku": sku, "warehouse": warehouse}
-                reading.bad.append(BadRow(query.name, row, "", _TWICE, query.key_of(row)))
+                reading.bad.append(BadRow(query.name, row, "", TWICE, query.key_of(row)))
         return (codec.loads(Availability, body) for key, body in shelf if key not in unclear)
 
 
 def _differ(bodies: Collection[str]) -> bool:
     return len({codec.loads(Availability, body) for body in bodies}) > 1
-
-
-_TWICE = "has two rows that differ: which of them is right?"
-
-
-def _single(reading: Reading, query: Query, rows: Collection[Row]) -> list[Row]:
-    """One row for each record; of a record with two rows that differ none can be believed."""
-    found: dict[tuple[str, object], list[Row]] = defaultdict(list)
-    for row in rows:
-        found[query.key_of(row), row.get("customer_id")].append(row)
-    single = []
-    for (key, _), (first, *more) in found.items():
-        apart = [name for name in first if any(row[name] != first[name] for row in more)]
-        if apart:
-            told = _TWICE.replace(":", f" in {', '.join(apart)}:")
-            reading.bad.append(BadRow(query.name, first, "", told, key))
-        else:
-            single.append(first)
-    return single
 
 
 class _TellsChanges(SqlErpBase):

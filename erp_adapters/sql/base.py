@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -199,6 +199,30 @@ class Parts:
         if customer is None:
             return found
         return [row for row in found if row["customer_id"] in (None, customer)]
+
+
+TWICE = "has two rows that differ: which of them is right?"
+
+
+def single(reading: Reading, query: Query, rows: Collection[Row], *keys: str) -> list[Row]:
+    """One row for each record; of a record with two rows that differ none can be believed.
+
+    ``keys``: the columns that tell records apart, where what names a row in messages
+    does not.
+    """
+    identity = keys or query.statement.read.identity
+    found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[tuple(row[name] for name in identity)].append(row)
+    told = []
+    for first, *more in found.values():
+        apart = [name for name in first if any(row[name] != first[name] for row in more)]
+        if apart:
+            why = TWICE.replace(":", f" in {', '.join(apart)}:")
+            reading.bad.append(BadRow(query.name, first, "", why, query.key_of(first)))
+        else:
+            told.append(first)
+    return told
 
 
 def unreadable(name: str, key: str, why: str) -> Rejected:

@@ -523,6 +523,7 @@ _READS = (
             Column("state", Kind.WORD, required=True, words=ORDER_STATES),
             _may("order_number", Kind.KEY),
             _may("message", Kind.TEXT),
+            _may("overdue", Kind.BOOL),
         ),
         "external_key",
     ),

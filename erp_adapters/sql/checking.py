@@ -25,8 +25,9 @@ from erp_adapters.sql.postgresql_rights import ungranted_sequences, unseen_schem
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, Step, Storage, StoredAs
 from erp_adapters.sql.queries import BadRow, Query, Row
-from erp_adapters.sql.samples import SIZE, Samples, in_order, twice
+from erp_adapters.sql.samples import SIZE, Samples, in_order, rows_to_try, twice
 from erp_adapters.sql.statement import Statement, scan
+from erp_adapters.sql.undoing import kept_after_all
 from erp_adapters.sql.unique_key import unique_keys
 from erp_adapters.sql.values import writer
 from sync.errors import AccessDenied, NobodyAnswers, RightMissing, SyncError, TryLater
@@ -212,6 +213,7 @@ class _Checking:
                 continue
             yield Finding(subject, FindingLevel.OK, "names what the database has")
         yield from unique_keys(self._profile, self._database)
+        yield from kept_after_all(self._profile, self._database)
         if self._profile.steps:
             yield losses_finding(self._profile, self._profile.steps)
 
@@ -249,12 +251,13 @@ class _Checking:
             return Finding(subject, FindingLevel.OK, "answers the columns that it should")
         bad: list[BadRow] = []
         seen: list[Row] = []
+        most = rows_to_try(query)
 
         def run() -> None:
             with self._database.reader.begin() as connection:
                 for row in query.stream(connection, asked, bad.append):
                     seen.append(row)
-                    if len(seen) + len(bad) >= SIZE:
+                    if len(seen) + len(bad) >= most:
                         return
 
         failed = self._try(subject, remedy, run)
@@ -278,7 +281,8 @@ class _Checking:
         doubled = twice(query, seen)
         if doubled is not None:
             told = f"answers more than one row for {doubled}"
-            return Finding(subject, FindingLevel.WARNING, told, "let a join add no rows")
+            way_out = "let a join add no rows, and name one company where the tables hold several"
+            return Finding(subject, FindingLevel.WARNING, told, way_out)
         if query.name == "accounts":
             absent = self._absent(asked["customer_ids"], seen, subject)
             if absent is not None:
@@ -371,7 +375,7 @@ class _Checking:
             with translated(attempt, self._database.dialect):
                 work()
         except RightMissing as error:
-            return Finding(subject, FindingLevel.ERROR, str(error), grant)
+            return Finding(subject, FindingLevel.ERROR, str(error), f"{grant}; or {remedy}")
         except (AccessDenied, NobodyAnswers) as error:
             told, _, way_out = str(error).partition("; ")
             return Finding(subject, FindingLevel.ERROR, told, way_out)

@@ -9,6 +9,7 @@ next thing anybody does is to look with ``find_order``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,8 +133,10 @@ def _ours(
                 f" for this account ({told.code}); see to it there, or correct its name in url"
             )
         case Failure.PRIVILEGE:
+            # MySQL and MariaDB tell nobody that a table is not there who has no right to it.
+            perhaps = ", or it has no table of that name" if told.native == _NO_TABLE_RIGHT else ""
             return RightMissing(
-                f"{doing}: the database account lacks a right ({told.code}); {told.text}"
+                f"{doing}: the database account lacks a right{perhaps} ({told.code}); {told.text}"
             )
         case Failure.MISSING:
             return Misconfigured(
@@ -166,7 +169,18 @@ def _ours(
             )
         case Failure.VALUE:
             return Rejected(
-                f"{doing}: a value is too long or of the wrong kind for the ERP ({told.code})",
+                f"{doing}: a value is too long or of the wrong kind for {_place(told)}"
+                f" ({told.code})",
                 code="erp_value",
                 remedy="compare the order with the ERP's fields and the facts of the profile",
             )
+
+
+_NO_TABLE_RIGHT = 1142
+_MYSQL_COLUMN = re.compile(r" for column (?P<column>[\w`'.$]+) at row \d+$")
+
+
+def _place(told: DatabaseError) -> str:
+    """The column that a value does not fit; of the sentence no more, it may hold the value."""
+    named = _MYSQL_COLUMN.search(told.text) if told.family == "mysql" else None
+    return f"the ERP's column {named['column'].replace('`', '')}" if named else "the ERP"

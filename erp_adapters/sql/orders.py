@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql import translate
-from erp_adapters.sql.base import Parts, Reading, SqlErpBase, unreadable
+from erp_adapters.sql.base import Parts, Reading, SqlErpBase, single, unreadable
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.errors import Attempt, DuplicateKey, Moment, translated
 from erp_adapters.sql.profile_model import CREDIT_NUMBER, ORDER_NUMBER, Profile
@@ -28,6 +29,8 @@ from sync.domain.settlement import Credit, CreditRequest
 from sync.errors import Conflict, GroupRejected, Rejected
 from sync.kit.foreseeing import refusal_of
 from sync.kit.order_groups import refuse_what_is_no_group
+
+log = structlog.get_logger()
 
 
 class FindsOrdersByKey(SqlErpBase):
@@ -183,6 +186,10 @@ def _acknowledged(captured: Mapping[str, Any]) -> OrderAcknowledgement:
 
 
 class ReadsOrderStatusByKey(SqlErpBase):
+    def __init__(self, profile: Profile, database: Database) -> None:
+        super().__init__(profile, database)
+        self._overdue: set[str] = set()
+
     def order_statuses(
         self, keys: Collection[IdempotencyKey]
     ) -> Mapping[IdempotencyKey, OrderStatus]:
@@ -197,11 +204,20 @@ class ReadsOrderStatusByKey(SqlErpBase):
 
             def make(row: Row) -> tuple[IdempotencyKey, OrderStatus]:
                 key = row["external_key"]
+                if translate.is_overdue(row):
+                    self._tell_overdue(key)
                 status = translate.order_status(row, shipments.of(key), lines.of(key))
                 return IdempotencyKey(key), status
 
+            query = self.queries["order_status"]
             whole = [row for row in rows if row["external_key"] not in broken]
-            return dict(reading.build(self.queries["order_status"], whole, make))
+            return dict(reading.build(query, single(reading, query, whole), make))
+
+    def _tell_overdue(self, key: str) -> None:
+        """Once for each order as long as the process lives."""
+        if key not in self._overdue:
+            self._overdue.add(key)
+            log.warning("order.answer_overdue", erp=self.profile.name, key=key)
 
 
 class CancelsOrdersInSteps(ReadsOrderStatusByKey):

@@ -330,7 +330,10 @@ class _Loading:
             for column in read.columns:
                 there = column.name in constants or names_column(scanned.source, column.name)
                 if column.required and not there:
-                    own["sql"].complain(f"{read.name} must answer a column {column.name}")
+                    own["sql"].complain(
+                        f"{read.name} must answer a column {column.name}: write"
+                        f" `… AS {column.name}`, or a value for it under constants"
+                    )
         for column in read.columns:
             self._fits(column, statement, own, constants, facts)
 

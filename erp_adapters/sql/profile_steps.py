@@ -243,8 +243,12 @@ class _Reading:
         wanted: frozenset[str] = frozenset()
         for scanned in sql.by_dialect.values():
             for unknown in sorted(scanned.parameters - bind.keys() - self.captured):
-                hint = nearest(unknown, bind.keys() | self.captured)
-                keys["sql"].complain(f"{what}: nothing is bound to :{unknown}{hint}")
+                spare = bind.keys() - scanned.parameters
+                hint = nearest(unknown, spare) if spare else ""
+                keys["sql"].complain(
+                    f"{what}: nothing is bound to :{unknown}; name a field of the order for it"
+                    f" under bind, or capture it in an earlier step{hint}"
+                )
             wanted |= scanned.parameters
         for unused in sorted(bind.keys() - wanted):
             keys["bind"].complain(f"{what} binds {unused!r}, which its sql does not use")

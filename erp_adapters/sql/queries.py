@@ -13,12 +13,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import ResourceClosedError
+from sqlalchemy import Connection, CursorResult, TextClause
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
 
+from erp_adapters.sql.letters import BLANK_FINDS_NOTHING, is_beyond_ascii, without_letters
 from erp_adapters.sql.profile import PARAMETERS
 from erp_adapters.sql.profile_model import Profile, ReadStatement
-from erp_adapters.sql.running import lane
+from erp_adapters.sql.running import Lane, lane
 from erp_adapters.sql.statement import Statement
 from erp_adapters.sql.values import (
     Convert,
@@ -84,6 +85,7 @@ class Query:
         self.sql: Statement = sql
         self.name = statement.name
         self.doing = f"reading {statement.name}"
+        self._dialect = dialect
         self._limit = _LIST_LIMITS.get(dialect, _OTHER_LIST_LIMIT)
         facts = profile.capabilities
         self._zone = profile.zone
@@ -153,9 +155,7 @@ class Query:
         with lane(connection, [self.sql]) as running:
             sent = []
             for answer, given in zip(answers, asked, strict=True):
-                for parameters in self.executions(given):
-                    running.send(self.sql, {**dict.fromkeys(self.sql.parameters), **parameters})
-                    sent.append(answer)
+                sent += [answer for each in self.executions(given) if self._sent(running, each)]
             for reply in running.replies():
                 if reply.rows is None:
                     raise ResourceClosedError(f"{self.name} answers no rows")
@@ -176,9 +176,46 @@ class Query:
         clause = self.sql.ready(have)
         options = {"stream_results": True, "yield_per": _STREAMED_ROWS} if streamed else {}
         for parameters in self.executions(given):
-            with connection.execute(clause, parameters, execution_options=options) as result:
+            for result in self._results(connection, clause, parameters, options):
                 columns = self.columns(tuple(result.keys()))
                 yield from self._rows(result, columns, on_bad)
+
+    def _sent(self, running: Lane, parameters: Mapping[str, Any]) -> bool:
+        """Asks; False where the ERP has no letter for what is asked, so that there is no row."""
+        everything = {**dict.fromkeys(self.sql.parameters), **parameters}
+        try:
+            running.send(self.sql, everything)
+        except DBAPIError as error:
+            asked_otherwise = without_letters(error, self._dialect, everything, self.sql.lists)
+            if asked_otherwise is None:
+                raise
+            if self.name not in BLANK_FINDS_NOTHING:
+                return False
+            blanked = {
+                name: "" if is_beyond_ascii(value) else value for name, value in everything.items()
+            }
+            running.send(self.sql, blanked)
+        return True
+
+    def _results(
+        self,
+        connection: Connection,
+        clause: TextClause,
+        parameters: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> Iterator[CursorResult[Any]]:
+        """The answer; several, or none, where the ERP has no letter for some of what is asked."""
+        try:
+            result = connection.execute(clause, parameters, execution_options=options)
+        except DBAPIError as error:
+            asked_otherwise = without_letters(error, self._dialect, parameters, self.sql.lists)
+            if asked_otherwise is None:
+                raise
+            for each in asked_otherwise:
+                yield from self._results(connection, clause, each, options)
+            return
+        with result:
+            yield result
 
     def read_rows(
         self,

@@ -7,13 +7,16 @@ before the first run. The keys come from the statements read before it.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from erp_adapters.sql.queries import Query, Row
 
 SIZE = 20
-"""Rows that are read of a statement, and keys that are kept of a kind."""
+"""Keys that are kept of a kind, and rows that are read of a statement that tells any."""
+MOST = 400
+"""Rows that are read of a statement that asks by these keys: a second row of the first
+of them may come after the first row of the last."""
 
 _FIRST = ("customer_ids", "price_scopes", "locations")
 _LAST = ("items", "item_units", "item_customers", "item_tags")
@@ -46,14 +49,22 @@ def in_order(queries: Iterable[Query]) -> Sequence[Query]:
     return sorted(queries, key=lambda query: (query.name in _LAST, query.name not in _FIRST))
 
 
-_SINGLE = frozenset(
-    {
-        *("accounts", "locations", "ship_tos", "bill_tos", "items", "invoices", "balances"),
-        *("account_orders", "customer_parts", "documents", "availability"),
-        *("invoice_lines", "account_order_lines"),
-    }
-)
-"""Statements that tell each record once."""
+_SINGLE: Mapping[str, tuple[str, ...]] = {
+    "accounts": (),
+    "locations": (),
+    "ship_tos": (),
+    "bill_tos": (),
+    "items": (),
+    "invoices": ("customer_id", "invoice_number"),
+    "balances": (),
+    "account_orders": (),
+    "customer_parts": (),
+    "documents": (),
+    "availability": (),
+    "invoice_lines": ("customer_id", "invoice_number", "line_number"),
+    "account_order_lines": (),
+}
+"""Statements that tell each record once, with its key where it is not what names a row."""
 
 
 class Samples:
@@ -90,9 +101,20 @@ class Samples:
             self._keys[kind][key] = None
 
 
+def rows_to_try(query: Query) -> int:
+    """So many rows of it are read at most."""
+    return MOST if query.name in _SINGLE and query.sql.always else SIZE
+
+
 def twice(query: Query, rows: Sequence[Row]) -> str | None:
     """The first record of which there can be one and that has two rows."""
     if query.name not in _SINGLE:
         return None
-    counted = Counter((query.key_of(row), row.get("customer_id")) for row in rows)
-    return next((key for (key, _), times in counted.items() if times > 1), None)
+    identity = _SINGLE[query.name] or query.statement.read.identity
+    seen: set[tuple[object, ...]] = set()
+    for row in rows:
+        key = tuple(row[name] for name in identity)
+        if key in seen:
+            return query.key_of(row)
+        seen.add(key)
+    return None

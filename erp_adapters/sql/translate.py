@@ -329,6 +329,15 @@ def found_order(row: Row) -> FoundOrder:
     )
 
 
+def is_overdue(row: Row) -> bool:
+    """Whether the ERP says of an order's status that its import should have answered by now."""
+    return bool(row["overdue"]) and row["state"] == ErpOrderState.RECEIVED.value
+
+
+# No age in it: the status would be another one at every look.
+_OVERDUE = "The ERP's import has not answered to this order, and should have."
+
+
 def order_status(row: Row, shipments: Iterable[Row], lines: Iterable[Row]) -> OrderStatus:
     return OrderStatus(
         state=ErpOrderState(row["state"]),
@@ -347,7 +356,7 @@ def order_status(row: Row, shipments: Iterable[Row], lines: Iterable[Row]) -> Or
             )
             for each in sorted(lines, key=lambda each: int(each["line_number"]))
         ),
-        message=row["message"],
+        message=row["message"] or (_OVERDUE if is_overdue(row) else None),
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from erp_adapters.sql.database import Database
+from erp_adapters.sql.facts import SHORTEST_KEY
 from erp_adapters.sql.profile_model import Profile, Step
 from erp_adapters.sql.statement import Statement
 from sync.ports.erp import Finding, FindingLevel
@@ -82,8 +83,11 @@ def unique_key_finding(profile: Profile, database: Database) -> Finding:
     table, column = place
     try:
         unique = _is_unique(database.writer, table, column)
+        short = _too_short(database, table, column, profile.capabilities.external_key_length)
     except (NoSuchTableError, DBAPIError):
         return _untold(claimed, f"the indexes of {table} cannot be read")
+    if short is not None and (unique or not claimed):
+        return short
     if unique:
         return Finding(SUBJECT, FindingLevel.OK, f"{table}.{column} has a unique index")
     if not claimed:
@@ -94,6 +98,26 @@ def unique_key_finding(profile: Profile, database: Database) -> Finding:
         f"the profile claims unique_external_key, and {table}.{column} has no unique index",
         _FIX,
     )
+
+
+def _too_short(database: Database, table: str, column: str, needed: int) -> Finding | None:
+    """A column that does not hold the longest key, where the database refuses what is longer."""
+    if database.dialect != "mysql":
+        return None
+    before, _, name = table.rpartition(".")
+    for each in inspect(database.writer).get_columns(name, before or None):
+        length = getattr(each["type"], "length", None)
+        if each["name"].lower() == column.lower() and length is not None and length < needed:
+            return Finding(
+                SUBJECT,
+                FindingLevel.WARNING,
+                f"{table}.{column} holds {length} characters, and external_key_length is {needed}:"
+                " an order with a longer key is refused",
+                f"say external_key_length: {length} under facts before the first order"
+                if length >= SHORTEST_KEY
+                else f"make it {SHORTEST_KEY} characters or longer, and say so under facts",
+            )
+    return None
 
 
 _FIX = (

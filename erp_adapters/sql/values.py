@@ -10,6 +10,7 @@ them, and it is refused.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -28,6 +29,9 @@ FLOAT_DIGITS = 15
 _EXACT_FLOATS = 2.0**53
 _TRUE = frozenset({"1", "true", "t", "y", "yes"})
 _FALSE = frozenset({"0", "false", "f", "n", "no"})
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_NO_DAY = "0000-00-00"  # MySQL's own word for no date
+_MOST_SHOWN = 40
 
 
 class ImpossibleKey(ValueError):
@@ -55,7 +59,7 @@ def reader(
         return plain
 
     def translated(value: Any) -> Any:
-        word = None if value is None else (as_text(value) or None)
+        word = None if value is None else (_as_typed(value) or None)
         if word in table:
             return convert(table[word])
         if closed and word:
@@ -102,6 +106,13 @@ def scale(kind: Kind, facts: ErpCapabilities, stored: StoredAs | None) -> Roundi
     return facts.amount_rounding if kind is Kind.AMOUNT else None
 
 
+def _as_typed(value: Any) -> str:
+    """A value as the table of ``values`` spells it: days and times as ISO 8601 does."""
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else as_text(value)
+
+
 def as_text(value: Any) -> str:
     """Text without padding, for columns of text, numbers and UUIDs."""
     if isinstance(value, str):
@@ -145,7 +156,7 @@ def as_integer(value: Any) -> int | None:
     try:
         return int(word)
     except ValueError:
-        raise ValueError("not a whole number") from None
+        raise ValueError(f"{_quoted(word)} is not a whole number") from None
 
 
 def as_number(value: Any, rounding: Rounding | None) -> Decimal | None:
@@ -166,7 +177,9 @@ def as_number(value: Any, rounding: Rounding | None) -> Decimal | None:
     try:
         number = Decimal(word)
     except InvalidOperation:
-        raise ValueError("not a number") from None
+        comma = _COMMA.fullmatch(word) is not None
+        way_out = "; write a point in the statement: REPLACE(x, ',', '.')" if comma else ""
+        raise ValueError(f"{_quoted(word)} is not a number{way_out}") from None
     return as_number(number, None)
 
 
@@ -225,10 +238,16 @@ def as_date(value: Any, form: str | None, zone: ZoneInfo) -> date | None:
     except ValueError:
         if form is not None:
             raise ValueError(
-                f"{word!r} is not a date of the form {form}; what stands for no date,"
+                f"{_quoted(word)} is not a date of the form {form}; what stands for no date,"
                 " make NULL in the statement (NULLIF)"
             ) from None
-        raise ValueError("not a date; say its form under types, such as date(%Y%m%d)") from None
+        if word.startswith(_NO_DAY):
+            raise ValueError(
+                f"{word!r} is not a date; make it NULL in the statement: NULLIF(x, '{_NO_DAY}')"
+            ) from None
+        raise ValueError(
+            f"{_quoted(word)} is not a date; say its form under types, such as date(%Y%m%d)"
+        ) from None
     return _day_in(told, zone)
 
 
@@ -252,7 +271,7 @@ def as_moment(value: Any, form: str | None, zone: ZoneInfo) -> datetime | None:
         try:
             moment = datetime.strptime(word, form) if form else datetime.fromisoformat(word)  # noqa: DTZ007
         except ValueError:
-            raise ValueError("not a time; say its form under types") from None
+            raise ValueError(f"{_quoted(word)} is not a time; say its form under types") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
@@ -391,6 +410,11 @@ def before_clocks_go_back(moment: datetime, zone: ZoneInfo) -> datetime:
     second = local.replace(fold=1).utcoffset() or timedelta(0)
     repeated = first - second
     return moment - repeated if local.fold == 0 and repeated > timedelta(0) else moment
+
+
+def _quoted(word: str) -> str:
+    """What stands where something else belongs; the beginning of what may be a story."""
+    return repr(word if len(word) <= _MOST_SHOWN else f"{word[:_MOST_SHOWN]}…")
 
 
 def _kind_of(value: Any) -> str:

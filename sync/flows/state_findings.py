@@ -71,6 +71,8 @@ def _finding(
 
 
 def _miscounted(rows: ReadsPrices, states: Mapping[PriceScope, PriceState]) -> str:
+    if isinstance(rows, TellsUnreadable):
+        rows.take_unreadable()  # what was read before is none of these lists'
     for scope in sorted(states)[:COMPARED]:
         counted = len(list(rows.prices([scope])))
         if isinstance(rows, TellsUnreadable):

@@ -4,6 +4,8 @@ SQLAlchemy speaks ODBC to SQL Server and MySQL only, so PostgreSQL and SQLite ge
 small dialects here. The rest is the same for all of them, and each was seen with
 the drivers of Debian 12 (psqlODBC 13.02, MariaDB 3.1.15, SQLite ODBC 0.9998):
 
+- MariaDB's driver sends exact numbers as text, with which the server reckons in floating
+  point. They are written into the statement, as PyMySQL does it.
 - pyodbc sends a time without its zone, and cuts fractions of a second where the
   driver names no precision. Such times go as text, which the server reads whole.
 - A lost connection comes under many codes; by our own table of them it is told
@@ -14,8 +16,10 @@ the drivers of Debian 12 (psqlODBC 13.02, MariaDB 3.1.15, SQLite ODBC 0.9998):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import URL, Engine, event
@@ -123,6 +127,8 @@ def prepare(engine: Engine, family: str) -> Engine:
     ) -> tuple[str, Any]:
         if isinstance(parameters, tuple):
             parameters = tuple(_whole(value, times_as_text) for value in parameters)
+            if times_as_text:
+                return with_exact_numbers(statement, parameters)
         return statement, parameters
 
     def let_go(context: Any) -> None:
@@ -135,6 +141,29 @@ def prepare(engine: Engine, family: str) -> Engine:
     event.listen(engine, "before_cursor_execute", in_words, retval=True)
     event.listen(engine, "handle_error", let_go)
     return engine
+
+
+_PLACE = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|(?P<place>\?)", re.DOTALL
+)
+
+
+def with_exact_numbers(statement: str, parameters: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The statement with its exact numbers written out, and the parameters that are left.
+
+    MariaDB's driver sends them as text, with which the server reckons in floating point:
+    ``:price * 100 = ROUND(:price * 100, 2)`` would be false of 0.1738.
+    """
+    places = [found.span() for found in _PLACE.finditer(statement) if found["place"]]
+    if len(places) != len(parameters):
+        return statement, parameters
+    text, left, end = [], [], 0
+    for (start, after), value in zip(places, parameters, strict=True):
+        number = isinstance(value, Decimal) and value.is_finite()
+        text.append(statement[end:start] + (f"({value:f})" if number else "?"))
+        left += [] if number else [value]
+        end = after
+    return "".join(text) + statement[end:], tuple(left)
 
 
 def _whole(value: Any, times_as_text: bool) -> Any:

@@ -230,6 +230,7 @@ _NATIVE: Mapping[str, Mapping[int, Failure]] = {
         3819: Failure.CONSTRAINT,
         4025: Failure.CONSTRAINT,
         1264: Failure.VALUE,
+        1267: Failure.VALUE,  # compared with a column that has no such letter
         1265: Failure.VALUE,
         1292: Failure.VALUE,
         1366: Failure.VALUE,

@@ -387,6 +387,92 @@ def test_a_text_too_long_for_its_column_is_refused_and_never_cut(way: Way) -> No
     assert way.world.order_rows() == NOTHING
 
 
+IMPORT_DESK = """\
+name: import desk
+description: an ERP with an import table
+dialects: [mysql]
+facts:
+  unit_price_rounding: {places: 4, mode: half_up}
+  amount_rounding: {places: 2, mode: half_up}
+  number_follows: true
+  external_key_length: 64
+constants: {currency: EUR}
+reads:
+  customer_ids: SELECT customer_no AS customer_id FROM customers
+  accounts: |
+    SELECT customer_no AS customer_id, name FROM customers WHERE customer_no IN :customer_ids
+  find_order: SELECT NULL AS order_number FROM desk WHERE web_key = :external_key
+writes:
+  submit_order:
+    steps:
+      - name: header
+        sql: INSERT INTO desk (web_key, customer) VALUES (:key, :customer)
+        bind: {key: order.key, customer: order.sold_to}
+      - name: lines
+        for_each: lines
+        sql: UPDATE desk SET item = :item, quantity = :qty WHERE web_key = :key
+        bind: {key: order.key, item: line.sku, qty: line.quantity}
+"""
+
+
+@pytest.mark.rule("OI-1")
+@DRIVERS
+@pytest.mark.parametrize("backend", ["mariadb"])
+@pytest.mark.parametrize(
+    "column, engine, subject, told, way_out",
+    [
+        ("CHAR(64)", "MyISAM", "transactions", "MyISAM, which takes nothing back", "=InnoDB"),
+        ("CHAR(40)", "InnoDB", "unique external key", "desk.web_key holds 40", "length: 40"),
+        ("CHAR(64)", "InnoDB", "", "", ""),
+    ],
+)
+def test_a_check_finds_a_table_that_takes_nothing_back_and_a_column_too_short_for_keys(
+    way: Way, tmp_path: Path, column: str, engine: str, subject: str, told: str, way_out: str
+) -> None:
+    (tmp_path / "desk.yaml").write_text(IMPORT_DESK, encoding="utf-8")
+    way.run(
+        f"CREATE TABLE desk (web_key {column} PRIMARY KEY, customer CHAR(8), item CHAR(18),"
+        f" quantity DECIMAL(11,3)) ENGINE={engine}"
+    )
+    try:
+        found = {each.subject: each for each in way.erp(str(tmp_path / "desk.yaml")).check()}
+    finally:
+        way.run("DROP TABLE desk")
+
+    assert ("transactions" in found) is (engine == "MyISAM")
+    assert ("has a unique index" in found["unique external key"].message) is (column != "CHAR(40)")
+    if subject:
+        assert told in found[subject].message
+        assert way_out in found[subject].remedy
+
+
+@pytest.mark.rule("OI-1")
+@DRIVERS
+@pytest.mark.parametrize("backend", ["mariadb"])
+def test_what_a_column_has_no_letters_for_is_not_there_and_stops_nothing(way: Way) -> None:
+    way.run(
+        "ALTER TABLE orders MODIFY po_number TEXT CHARACTER SET latin1",
+        "ALTER TABLE contacts MODIFY email TEXT CHARACTER SET latin1",
+        f"INSERT INTO contacts VALUES ('{a.ACCOUNT}', 'C1', 'ada@harbour.example')",
+    )
+    erp = way.erp()
+    odd = ["\u03a9@harbour.example", "\U0001f529@harbour.example"]
+    try:
+        assert erp.purchase_order_used(a.ACCOUNT, "\u03a9-1", a.KEY) is None
+        assert list(erp.accounts_by_email(odd[0])) == []
+        told = erp.accounts_by_emails([*odd, "ada@harbour.example"])
+        assert {email: list(each) for email, each in told.items() if each} == {
+            "ada@harbour.example": [a.ACCOUNT]
+        }
+        assert not any(erp.accounts_by_emails(odd).values())
+    finally:
+        way.run(
+            "ALTER TABLE orders MODIFY po_number TEXT",
+            "ALTER TABLE contacts MODIFY email TEXT",
+            "DELETE FROM contacts",
+        )
+
+
 @DRIVERS
 @ON_A_SERVER
 def test_a_wrong_password_stops_the_flow(way: Way) -> None:

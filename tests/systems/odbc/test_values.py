@@ -131,6 +131,19 @@ NUMBERS = (
 
 
 @pytest.mark.rule("OI-1", "WA-7")
+@pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True)
+@pytest.mark.parametrize("number", ["0.1738", "-0.07", "4.35"])
+def test_a_bound_number_is_reckoned_with_exactly(through: Through, number: str) -> None:
+    bound = writer(Kind.PRICE, FACTS, through.dialect)(Decimal(number))
+    sum_of_it = "SELECT CASE WHEN CAST('?' AS CHAR(1)) = '?' AND {0} * 100 = {1} THEN 1 ELSE 0 END"
+    exact = "CAST(:v AS numeric)" if through.dialect == "postgresql" else ":v"
+    asked = text(sum_of_it.format(exact, f"ROUND({exact} * 100, 2)"))
+
+    with through.writing.begin() as connection:
+        assert connection.execute(asked, {"v": bound}).scalar_one() == 1
+
+
+@pytest.mark.rule("OI-1", "WA-7")
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_price_is_the_same_to_the_last_of_nineteen_digits(through: Through, number: str) -> None:
     stored = StoredAs(Storage.TEXT) if through.base.backend == "sqlite" else None

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from erp_adapters.sql.errors import translated
@@ -545,6 +546,129 @@ def test_of_a_record_with_two_rows_that_differ_none_is_believed(
     assert f"two rows that differ in {column}" in record.message
     [finding] = [each for each in erp.check() if each.subject == f"statement {statement}"]
     assert "more than one row for" in finding.message
+
+
+SHIP_TOS = """\
+  ship_tos: |
+    SELECT no AS customer_id, id AS ship_to_id, name, 'Quay 1' AS line1, city, 'DE' AS country
+      FROM addresses WHERE no IN :customer_ids
+"""
+TOLD_OF_ORDERS = """\
+  order_status: |
+    SELECT web_key AS external_key, refusal AS state, order_no AS order_number
+      FROM orders WHERE web_key IN :external_keys
+"""
+
+
+@pytest.mark.rule("MI-1")
+def test_two_rows_of_one_account_that_differ_are_neither(made: Made, run: Run) -> None:
+    run("INSERT INTO customers VALUES ('C-1001', 'The other company', 'NET90')")
+    run("INSERT INTO customers VALUES ('C-2', 'Quay Bolts', NULL)")
+    erp = made(HEADER)
+
+    told = erp.accounts([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert list(told) == [CustomerId("C-2")]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.customer) == ("accounts", CustomerId("C-1001"))
+    assert "two rows that differ" in record.message
+
+
+@pytest.mark.rule("MI-1")
+def test_two_rows_of_one_ship_to_that_differ_are_neither(made: Made, run: Run) -> None:
+    run("CREATE TABLE addresses (no TEXT, id TEXT, name TEXT, city TEXT)")
+    run("INSERT INTO addresses VALUES ('C-2', '1', 'Dock', 'Ulm'), ('C-2', '1', 'Dock', 'Kiel')")
+    run("INSERT INTO addresses VALUES ('C-2', '2', 'Yard', 'Ulm'), ('C-2', '2', 'Yard', 'Ulm')")
+    erp = made(HEADER, SHIP_TOS)
+
+    assert [each.ship_to_id.value for each in erp.ship_tos([CustomerId("C-2")])] == ["2"]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.key) == ("ship_tos", "C-2/1")
+
+
+@pytest.mark.rule("WA-8")
+def test_two_invoices_of_one_account_under_one_number_are_neither(made: Made, run: Run) -> None:
+    run("INSERT INTO invoices VALUES ('7', 'C-1001', '2025-03-03', 100)")
+    run("INSERT INTO invoices VALUES ('7', 'C-1001', '2025-03-04', 5)")
+    run("INSERT INTO invoices VALUES ('7', 'C-2', '2025-03-05', 6)")
+    lines = INVOICES.replace(
+        "SELECT inv AS invoice_number, line",
+        "SELECT inv AS invoice_number, 'C-2' AS customer_id, line",
+    )
+    erp = made(HEADER, lines)
+
+    told = erp.invoices([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert [each.sold_to for each in told] == [CustomerId("C-2")]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.customer) == ("invoices", CustomerId("C-1001"))
+
+
+def test_an_item_that_is_told_in_two_ways_is_not_known(made: Made, run: Run) -> None:
+    run("INSERT INTO items VALUES ('BOLT', 0), ('BOLT', 1), ('NUT', 0), ('NUT', 0)")
+    erp = made(HEADER, RESTRICTED)
+
+    assert list(erp.items([Sku("BOLT"), Sku("NUT")])) == [Sku("NUT")]
+    assert "two rows that differ" in erp.take_unreadable()[0].message
+
+
+@pytest.mark.rule("OI-1")
+def test_an_order_that_the_erp_answers_twice_has_no_status(made: Made, run: Run) -> None:
+    run("CREATE TABLE answers (key TEXT, number INTEGER)")
+    run("INSERT INTO answers VALUES ('shop-1', 7), ('shop-1', 8), ('shop-2', 9)")
+    told = TOLD_OF_ORDERS.replace("web_key AS", "key AS").replace("refusal AS", "'open' AS")
+    told = told.replace("order_no AS", "number AS").replace("FROM orders", "FROM answers")
+    erp = made(HEADER, told.replace("web_key IN", "key IN"))
+
+    found = erp.order_statuses([IdempotencyKey("shop-1"), IdempotencyKey("shop-2")])
+
+    assert list(found) == [IdempotencyKey("shop-2")]
+    [record] = erp.take_unreadable()
+    assert (record.source, record.key) == ("order_status", "shop-1")
+
+
+@pytest.mark.rule("WA-14")
+def test_an_order_that_the_erps_import_leaves_lying_is_told_once(made: Made, run: Run) -> None:
+    run("CREATE TABLE staged (key TEXT, state TEXT, said TEXT, late TEXT)")
+    run(
+        "INSERT INTO staged VALUES ('shop-1', 'received', NULL, 1), ('shop-2', 'open', NULL, 1),"
+        " ('shop-3', 'received', 'the desk looks at it', 1), ('shop-4', 'received', NULL, 0)"
+    )
+    erp = made(
+        HEADER,
+        "  order_status: SELECT key AS external_key, state, said AS message, late AS overdue"
+        " FROM staged WHERE key IN :external_keys\n",
+    )
+    keys = [IdempotencyKey(f"shop-{number}") for number in range(1, 5)]
+
+    with capture_logs() as logs:
+        told = [erp.order_statuses(keys) for _ in range(2)]
+
+    silence = "The ERP's import has not answered to this order, and should have."
+    messages = {key.value: status.message for key, status in told[1].items()}
+    assert messages == {
+        "shop-1": silence,
+        "shop-2": None,
+        "shop-3": "the desk looks at it",
+        "shop-4": None,
+    }
+    assert sorted((each["event"], each["key"]) for each in logs) == [
+        ("order.answer_overdue", "shop-1"),
+        ("order.answer_overdue", "shop-3"),
+    ]
+
+
+def test_a_check_finds_the_second_row_of_the_first_customer_behind_all_others(
+    made: Made, run: Run
+) -> None:
+    run("DELETE FROM customers")
+    for number in range(40):
+        run("INSERT INTO customers VALUES (?, 'Harbour Hardware', NULL)", f"C-{number:03}")
+    run("INSERT INTO customers VALUES ('C-000', 'Another company', NULL)")
+
+    found = problems(made(HEADER).check())
+
+    assert found["statement accounts"] == "answers more than one row for C-000"
 
 
 @pytest.mark.rule("MI-6")

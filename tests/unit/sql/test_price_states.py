@@ -17,7 +17,8 @@ from sync.columnar.vectors import vector_of
 from sync.domain.ids import CustomerId
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
-from sync.ports.erp import PriceState, TellsPriceStates
+from sync.flows.feed_findings import feed_findings
+from sync.ports.erp import FindingLevel, PriceState, TellsPriceStates
 
 C1, C2 = PriceScope.account(CustomerId("C-1")), PriceScope.account(CustomerId("c-1"))
 
@@ -107,6 +108,19 @@ def test_states_are_claimed_by_the_levels_that_have_a_statement(desk: Desk) -> N
     assert set(erp.stated_levels) == {PriceLevel.ACCOUNT, PriceLevel.DEFAULT}
     with pytest.raises(ValueError, match="no statement price_state_item"):
         erp.price_states(PriceLevel.ITEM)
+
+
+def test_a_check_counts_entries_that_cannot_be_read_where_they_are(desk: Desk) -> None:
+    for number in range(1, 4):
+        no = f"C-{number}"
+        desk.run(f"INSERT INTO customers VALUES ('{no}')", f"DELETE FROM prices WHERE no = '{no}'")
+        desk.run(f"INSERT INTO prices VALUES ('{no}', 'BOLT', '5.0000', '')")
+        desk.run(f"INSERT INTO prices VALUES ('{no}', 'NUT', 'as agreed', '')")
+    desk.run("DELETE FROM prices WHERE no = 'c-1'")
+
+    found = {each.subject: each for each in feed_findings(desk.erp(HASHED))}
+
+    assert found["price state account"].level is FindingLevel.OK, found
 
 
 def test_statement_without_its_feed_is_refused(desk: Desk) -> None:

@@ -129,7 +129,7 @@ def test_a_profile_with_orders_is_read(tmp_path: Path) -> None:
         (("facts:", "facts:\n  name_length: 0"), 5, "cannot be 0"),
         (("currency: USD", "curency: USD"), 8, "did you mean 'currency'?"),
         (("customer_ids: SEL", "customer_id: SEL"), 10, "did you mean 'customer_ids'?"),
-        (("cust_name AS name", "cust_name"), 11, "must answer a column name"),
+        (("cust_name AS name", "cust_name"), 11, "a column name: write `… AS name`, or"),
         (("IN :customer_ids", "IN (:customer_ids)"), 14, "without parentheses"),
         (("IN :customer_ids", "= :customer"), 11, "no parameter :customer"),
         ((" WHERE cust_no IN :customer_ids", ""), 11, "must use :customer_ids"),
@@ -220,7 +220,8 @@ def test_what_yaml_would_turn_into_something_else_stays_as_typed(tmp_path: Path)
     "change, complaint",
     [
         (("bind: {key: order.key,", "bind: {key: order.kye,"), "did you mean 'order.key'?"),
-        (("key: order.key, ", ""), "nothing is bound to :key"),
+        (("key: order.key, ", ""), "nothing is bound to :key; name a field of the order for it"),
+        (("key: order.key, ", "kye: order.key, "), "earlier step; did you mean 'kye'?"),
         (("key: order.key,", "key: order.key, more: order.total,"), "does not use"),
         (("for_each: lines", "for_each: rows"), "no for_each 'rows'"),
         (("cust: order.sold_to", "cust: line.sku"), "only there in a step for_each"),
@@ -253,6 +254,13 @@ def test_a_step_that_could_not_run_is_refused(
     found = complaints(tmp_path, text)
 
     assert any(complaint in each for each in found), found
+
+
+def test_a_parameter_that_is_bound_is_not_proposed_for_another(tmp_path: Path) -> None:
+    found = complaints(tmp_path, (SMALLEST + ORDERS).replace("key: order.key, ", "", 1))
+
+    [told] = [each for each in found if "nothing is bound to :key" in each]
+    assert told.endswith("or capture it in an earlier step")
 
 
 @pytest.mark.rule("OI-4")

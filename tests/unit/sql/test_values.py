@@ -99,9 +99,11 @@ def test_a_number_is_exact(kind: Kind, value: Any, exact: str) -> None:
         (Kind.AMOUNT, float("nan"), "finite"),
         (Kind.AMOUNT, float("inf"), "finite"),
         (Kind.AMOUNT, Decimal("NaN"), "finite"),
-        (Kind.AMOUNT, "12,50", "not a number"),
+        (Kind.AMOUNT, "12,50", r"'12,50' is not a number; write a point .*REPLACE"),
+        (Kind.AMOUNT, "1.234,50", r"'1.234,50' is not a number$"),
+        (Kind.AMOUNT, "as agreed " * 9, r"'as agreed as agreed as agreed as agreed …' is not"),
         (Kind.AMOUNT, True, "truth value"),
-        (Kind.INTEGER, "1.5", "whole number"),
+        (Kind.INTEGER, "1.5", "'1.5' is not a whole number"),
     ],
 )
 def test_a_number_that_is_not_exact_is_refused(kind: Kind, value: Any, why: str) -> None:
@@ -136,6 +138,19 @@ def test_a_price_in_a_floating_point_column_is_what_was_entered(price: Decimal) 
 )
 def test_a_date_is_a_day_of_the_erp(value: Any, stored: str, day: date | None) -> None:
     assert read(Kind.DATE, value, stored) == day
+
+
+def test_a_day_that_stands_for_none_is_translated_whatever_type_its_column_has() -> None:
+    none: Table = {"0000-00-00": "", "1900-01-01": "", "1900-01-01 00:00:00": ""}
+
+    for nobody in ("0000-00-00", date(1900, 1, 1), datetime.fromisoformat("1900-01-01")):
+        assert read(Kind.DATE, nobody, table=none) is None
+    assert read(Kind.DATE, date(2025, 3, 3), table=none) == date(2025, 3, 3)
+
+
+def test_a_zero_date_is_told_with_the_way_to_make_it_none() -> None:
+    with pytest.raises(ValueError, match=r"NULLIF\(x, '0000-00-00'\)"):
+        read(Kind.DATE, "0000-00-00")
 
 
 @pytest.mark.parametrize("value", ["03/04/2025", "0000-00-00", "20251341", "2025-03-03 about"])
