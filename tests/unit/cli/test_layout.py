@@ -205,7 +205,7 @@ def test_a_code_that_an_order_has_twice_is_named_once() -> None:
         ({"misconfigured", "refused"}, set(), Exit.MISCONFIGURED),
         ({"failed", "misconfigured"}, set(), Exit.FAILED),
     ],
-    ids=str,
+    ids=lambda given: "+".join(sorted(given)) if isinstance(given, set) else given.name,
 )
 def test_several_flows_end_a_command_as_the_worst_of_them(
     ends: set[str], counts: set[str], code: Exit
