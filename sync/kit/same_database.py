@@ -44,7 +44,7 @@ class _Database:
     def note_log(self, now: Identity | None) -> None:
         """While the file before is still open: later its log's number could be another one's."""
         owner, log = self.used
-        if owner != now and log is not None and identity(self.log) == log:
+        if owner != now and log is not None and _seen(self.log) == log:
             self.left_behind = owner, _untouched(self.log)
 
     def let_go(self, now: Identity) -> None:
@@ -100,7 +100,7 @@ class _Watch:
     def before_connecting(self, _dialect: object, entry: ConnectionPoolEntry, *_: object) -> None:
         # Noted before it is opened: of two files that change places just then the
         # connection is taken for one to the first, and made anew at the next use.
-        now = identity(self._database.file)
+        now = _seen(self._database.file)
         with self._database.guard:
             if now is not None:
                 self._database.let_go(now)
@@ -108,7 +108,7 @@ class _Watch:
             self._database.entries.add(entry)
 
     def before_use(self, _raw: object, entry: ConnectionPoolEntry, _fairy: object) -> None:
-        now = identity(self._database.file)
+        now = _seen(self._database.file)
         with self._database.guard:
             if entry.dbapi_connection is not None:
                 if entry.info.get(_OPENED) == now:
@@ -118,10 +118,22 @@ class _Watch:
         raise DisconnectionError("the database's file is another one")
 
     def after_use(self, raw: object, entry: ConnectionPoolEntry) -> None:
-        now = identity(self._database.file)
+        now = _seen(self._database.file)
         if raw is not None and entry.info.get(_OPENED) == now:
             # Before it is used a database need have no log.
-            self._database.used = now, identity(self._database.log)
+            self._database.used = now, _seen(self._database.log)
+
+
+def _seen(file: Path) -> Identity | None:
+    """None also where nobody can look, as on a share that is away.
+
+    SQLite itself then tells what is wrong, in codes that are known; and a connection that
+    is given back while it lasts is not lost to its pool.
+    """
+    try:
+        return identity(file)
+    except OSError:
+        return None
 
 
 def _untouched(log: Path) -> tuple[Identity, int] | None:

@@ -73,6 +73,42 @@ def test_nothing_is_written_into_a_file_that_was_moved_away(
 
 
 @pytest.mark.rule("OI-2")
+def test_of_a_file_that_nobody_can_look_at_sqlite_says_so_itself(
+    opened: Open, tmp_path: Path
+) -> None:
+    file = made(tmp_path / "erp.db", "first")
+    engine, away = opened(), tmp_path / "away.db"
+    write(engine, "second")
+    file.rename(away)
+    # It cannot be looked at, as a share that is away, or a folder without the right to it.
+    file.symlink_to(file)
+
+    for each in (engine, opened(read_only=True)):
+        with pytest.raises(OperationalError, match="unable to open"):
+            words(each)
+
+    away.replace(file)
+    assert words(engine) == ["first", "second"]
+
+
+def test_a_file_that_nobody_can_look_at_for_a_while_takes_no_connection_away(
+    opened: Open, tmp_path: Path
+) -> None:
+    file = made(tmp_path / "erp.db", "first")
+    engine, away = opened(), tmp_path / "away.db"
+
+    for _ in range(11):  # one more than there may be at once
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO t VALUES ('more')"))
+            connection.commit()
+            file.rename(away)
+            file.symlink_to(file)
+        away.replace(file)
+
+    assert words(engine) == ["first", *["more"] * 11]
+
+
+@pytest.mark.rule("OI-2")
 def test_a_file_in_the_place_of_another_is_the_one_that_is_read_and_written(
     opened: Open, tmp_path: Path
 ) -> None:
