@@ -4,7 +4,8 @@ A file that is moved away, or that a backup is put in the place of, goes on bein
 and written by whoever has it open: orders would go where nobody will ever look again,
 and what is mirrored would come from yesterday. SQLite notices neither. So before each
 use the file is compared with the one that was opened: a connection to another one is
-closed, and a new one opened.
+closed, and a new one opened. It is compared again before a commit, and what was written
+into another one is taken back.
 
 That one must not be opened too early. SQLite finds a database's write-ahead log by the
 name alone: beside the log of the file before it, the new one would be ruined. And this
@@ -18,7 +19,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -77,11 +78,12 @@ _databases: weakref.WeakValueDictionary[Path, _Database] = weakref.WeakValueDict
 _guard = threading.Lock()
 
 
-def keep_to_its_name(engine: Engine, file: Path) -> None:
+def keep_to_its_name(engine: Engine, file: Path, *, writes: bool) -> None:
     """From now on the engine's connections are those of the file that has this name.
 
     Where another one has taken its place, a connection raises TryLater until nobody
-    reads the old one any more, and Misconfigured as long as its log lies beside it.
+    reads the old one any more, and Misconfigured as long as its log lies beside it. One
+    that ``writes`` raises TryLater instead of a commit into a file that is there no more.
     """
     with _guard:
         database = _databases.get(file.absolute())
@@ -91,6 +93,8 @@ def keep_to_its_name(engine: Engine, file: Path) -> None:
     event.listen(engine, "do_connect", watch.before_connecting)
     event.listen(engine, "checkout", watch.before_use)
     event.listen(engine, "checkin", watch.after_use)
+    if writes:
+        event.listen(engine, "commit", watch.before_commit)
 
 
 class _Watch:
@@ -116,6 +120,14 @@ class _Watch:
                 self._database.note_log(now)
         # The pool closes this connection and makes another one.
         raise DisconnectionError("the database's file is another one")
+
+    def before_commit(self, connection: Connection) -> None:
+        now = _seen(self._database.file)
+        if now is None or connection.info.get(_OPENED) != now:
+            raise TryLater(
+                f"{self._database.file} is another file than before, or cannot be reached, and"
+                " what was being written into it is taken back"
+            )
 
     def after_use(self, raw: object, entry: ConnectionPoolEntry) -> None:
         now = _seen(self._database.file)

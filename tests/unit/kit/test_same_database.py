@@ -44,9 +44,10 @@ def words(engine: Engine) -> list[str]:
         return sorted(connection.scalars(text("SELECT word FROM t")))
 
 
-def write(engine: Engine, word: str) -> None:
+def write(engine: Engine, word: str, meanwhile: Callable[[], object] = lambda: None) -> None:
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO t VALUES (:word)"), {"word": word})
+        meanwhile()
 
 
 def inside(file: Path) -> list[str]:
@@ -121,6 +122,31 @@ def test_a_file_in_the_place_of_another_is_the_one_that_is_read_and_written(
     write(writer, "order")
 
     assert inside(file) == ["new", "order"]
+
+
+@pytest.mark.rule("OI-1", "OI-2")
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "moved away"])
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_what_is_being_written_while_the_file_goes_is_not_told_as_written(
+    opened: Open, tmp_path: Path, journal: str, replaced: bool
+) -> None:
+    file = made(tmp_path / "erp.db", "first", journal=journal)
+    new, engine = made(tmp_path / "new.db", "new"), opened()
+
+    def go() -> None:
+        file.rename(tmp_path / "away.db")
+        if replaced:
+            for each in tmp_path.glob("erp.db-*"):
+                each.rename(tmp_path / each.name.replace("erp", "away"))
+            new.rename(file)
+
+    with pytest.raises(TryLater, match=r"erp\.db is another file than before"):
+        write(engine, "lost", meanwhile=go)
+
+    if not replaced:
+        (tmp_path / "away.db").rename(file)
+    write(engine, "order")
+    assert inside(file) == ["new" if replaced else "first", "order"]
 
 
 def test_a_new_file_is_opened_once_nobody_reads_the_one_before_it(
