@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 
@@ -38,5 +37,5 @@ def run(site: str | None) -> None:
         # A wrong password is a wrong setting: starting again would lock the account.
         raise Misconfigured(str(error)) from error
     if not ended:
-        sys.stderr.flush()
+        # Every line was flushed; and a stderr that is gone must not keep the process alive.
         os._exit(Exit.DONE)

@@ -7,7 +7,7 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -60,7 +60,7 @@ def guarded(command: Decorated) -> Decorated:
             return command(*args, **kwargs)
         except SyncError as error:
             code = code_of(error)
-            click.echo(f"tradesync: {said(error)}", err=True)
+            tell(f"tradesync: {said(error)}")
             if kwargs.get("as_json"):
                 refuse_as_json(str(error), way_out(error), code)
             raise click.exceptions.Exit(code) from error
@@ -70,13 +70,19 @@ def guarded(command: Decorated) -> Decorated:
             if reader_is_gone(error):
                 raise click.exceptions.Exit(READER_GONE) from None
             # Nobody foresaw it: a traceback for whoever repairs it, secrets taken out.
-            click.echo(_traced(error), err=True)
+            tell(_traced(error))
             if kwargs.get("as_json"):
                 told = f"{type(error).__name__}: {error}"
                 refuse_as_json(told, "Report it with the traceback on stderr.", Exit.FAILED)
             raise click.exceptions.Exit(Exit.FAILED) from error
 
     return call  # type: ignore[return-value]
+
+
+def tell(said: str) -> None:
+    """On stderr. Where that cannot be written the command ends as it would all the same."""
+    with suppress(OSError):
+        click.echo(said, err=True)
 
 
 def code_of(error: SyncError) -> Exit:
@@ -166,10 +172,9 @@ class _Beside:
         folder = str(event.get("folder"))
         if folder not in self._said:
             self._said.add(folder)
-            click.echo(
+            tell(
                 f"The mapping files in {folder} are refused; the last good version"
-                f" {event.get('in_force')} is in force. `tradesync check mappings` tells why.",
-                err=True,
+                f" {event.get('in_force')} is in force. `tradesync check mappings` tells why."
             )
         raise DropEvent
 

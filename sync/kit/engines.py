@@ -162,7 +162,7 @@ def _sqlite(url: URL, options: EngineOptions) -> Engine:
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", open_transaction)
-    keep_to_its_name(engine, path)
+    keep_to_its_name(engine, path, writes=not options.read_only)
     return engine
 
 
@@ -188,7 +188,7 @@ def _sqlite_odbc(url: URL, options: EngineOptions) -> Engine:
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", open_transaction)
-    keep_to_its_name(engine, Path(url.database or ""))
+    keep_to_its_name(engine, Path(url.database or ""), writes=not options.read_only)
     return odbc.prepare(engine, "sqlite")
 
 

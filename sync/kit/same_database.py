@@ -4,7 +4,8 @@ A file that is moved away, or that a backup is put in the place of, goes on bein
 and written by whoever has it open: orders would go where nobody will ever look again,
 and what is mirrored would come from yesterday. SQLite notices neither. So before each
 use the file is compared with the one that was opened: a connection to another one is
-closed, and a new one opened.
+closed, and a new one opened. It is compared again before a commit, and what was written
+into another one is taken back.
 
 That one must not be opened too early. SQLite finds a database's write-ahead log by the
 name alone: beside the log of the file before it, the new one would be ruined. And this
@@ -18,7 +19,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -44,7 +45,7 @@ class _Database:
     def note_log(self, now: Identity | None) -> None:
         """While the file before is still open: later its log's number could be another one's."""
         owner, log = self.used
-        if owner != now and log is not None and identity(self.log) == log:
+        if owner != now and log is not None and _seen(self.log) == log:
             self.left_behind = owner, _untouched(self.log)
 
     def let_go(self, now: Identity) -> None:
@@ -77,11 +78,12 @@ _databases: weakref.WeakValueDictionary[Path, _Database] = weakref.WeakValueDict
 _guard = threading.Lock()
 
 
-def keep_to_its_name(engine: Engine, file: Path) -> None:
+def keep_to_its_name(engine: Engine, file: Path, *, writes: bool) -> None:
     """From now on the engine's connections are those of the file that has this name.
 
     Where another one has taken its place, a connection raises TryLater until nobody
-    reads the old one any more, and Misconfigured as long as its log lies beside it.
+    reads the old one any more, and Misconfigured as long as its log lies beside it. One
+    that ``writes`` raises TryLater instead of a commit into a file that is there no more.
     """
     with _guard:
         database = _databases.get(file.absolute())
@@ -91,6 +93,8 @@ def keep_to_its_name(engine: Engine, file: Path) -> None:
     event.listen(engine, "do_connect", watch.before_connecting)
     event.listen(engine, "checkout", watch.before_use)
     event.listen(engine, "checkin", watch.after_use)
+    if writes:
+        event.listen(engine, "commit", watch.before_commit)
 
 
 class _Watch:
@@ -100,7 +104,7 @@ class _Watch:
     def before_connecting(self, _dialect: object, entry: ConnectionPoolEntry, *_: object) -> None:
         # Noted before it is opened: of two files that change places just then the
         # connection is taken for one to the first, and made anew at the next use.
-        now = identity(self._database.file)
+        now = _seen(self._database.file)
         with self._database.guard:
             if now is not None:
                 self._database.let_go(now)
@@ -108,7 +112,7 @@ class _Watch:
             self._database.entries.add(entry)
 
     def before_use(self, _raw: object, entry: ConnectionPoolEntry, _fairy: object) -> None:
-        now = identity(self._database.file)
+        now = _seen(self._database.file)
         with self._database.guard:
             if entry.dbapi_connection is not None:
                 if entry.info.get(_OPENED) == now:
@@ -117,11 +121,31 @@ class _Watch:
         # The pool closes this connection and makes another one.
         raise DisconnectionError("the database's file is another one")
 
+    def before_commit(self, connection: Connection) -> None:
+        now = _seen(self._database.file)
+        if now is None or connection.info.get(_OPENED) != now:
+            raise TryLater(
+                f"{self._database.file} is another file than before, or cannot be reached, and"
+                " what was being written into it is taken back"
+            )
+
     def after_use(self, raw: object, entry: ConnectionPoolEntry) -> None:
-        now = identity(self._database.file)
+        now = _seen(self._database.file)
         if raw is not None and entry.info.get(_OPENED) == now:
             # Before it is used a database need have no log.
-            self._database.used = now, identity(self._database.log)
+            self._database.used = now, _seen(self._database.log)
+
+
+def _seen(file: Path) -> Identity | None:
+    """None also where nobody can look, as on a share that is away.
+
+    SQLite itself then tells what is wrong, in codes that are known; and a connection that
+    is given back while it lasts is not lost to its pool.
+    """
+    try:
+        return identity(file)
+    except OSError:
+        return None
 
 
 def _untouched(log: Path) -> tuple[Identity, int] | None:

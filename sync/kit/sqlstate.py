@@ -87,6 +87,7 @@ _SQLITE: Mapping[int, Failure] = {
     23: Failure.PRIVILEGE,  # AUTH
     26: Failure.DAMAGED,  # NOTADB
 }
+_SQLITE_MOVED = 1032  # READONLY_DBMOVED: the file was moved away under a write
 _SQLITE_CONSTRAINTS: Mapping[int, Failure] = {
     2067: Failure.UNIQUE,
     1555: Failure.UNIQUE,  # primary key
@@ -315,6 +316,8 @@ def classify(error: DatabaseError) -> Failure | None:
 
 def _sqlite(error: DatabaseError) -> Failure | None:
     assert error.native is not None  # noqa: S101 - the caller looked
+    if error.native == _SQLITE_MOVED:
+        return Failure.LOST
     primary = error.native & 0xFF
     if primary == 19:
         return _SQLITE_CONSTRAINTS.get(error.native) or _sqlite_constraint(error)

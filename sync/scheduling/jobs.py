@@ -18,6 +18,7 @@ from apscheduler.events import (
     JobExecutionEvent,
 )
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -164,9 +165,16 @@ def clock_went_back(scheduler: BackgroundScheduler, back: timedelta, now: dateti
     for job in scheduler.get_jobs():
         if job.next_run_time is None:
             continue
-        at_set_times = isinstance(job.trigger, CronTrigger)
-        due = job.trigger.get_next_fire_time(None, now) if at_set_times else None
+        due = job.trigger.get_next_fire_time(None, now) if _at_a_set_time(job) else None
         job.modify(next_run_time=due or job.next_run_time - back)
+
+
+def _at_a_set_time(job: Job) -> bool:
+    """Whether the next start is one of the schedule's own, not one that is made up for."""
+    if not isinstance(job.trigger, CronTrigger):
+        return False
+    planned = job.next_run_time
+    return bool(job.trigger.get_next_fire_time(None, planned) == planned)
 
 
 def _add_flows(

@@ -101,7 +101,8 @@ def prepare_folder(file: Path) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise AccessDenied(
-            f"the state's folder {file.parent} cannot be made: {error.strerror}"
+            f"the state's folder {file.parent} cannot be made: {error.strerror}; as a system"
+            " service, start it once: systemd makes the folder. Otherwise make it, for this user"
         ) from error
 
 

@@ -31,7 +31,7 @@ def holder_in(descriptor: int) -> str:
 
 def note_opened(file: Path) -> None:
     """This process has opened the state. Nothing where it is not the writer."""
-    # Without room for it the note is missing, and nobody is warned.
+    # Without room for it the note is missing: who comes beside it examines the state.
     with contextlib.suppress(OSError):
         descriptor = os.open(lock_of(file), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
@@ -44,9 +44,11 @@ def note_opened(file: Path) -> None:
 
 
 def writer_has(file: Path) -> bool:
-    """Whether somebody is the state's writer now.
+    """Whether somebody is the state's writer now, and has it open.
 
-    Raises TryLater where that one has another file open than the one of this name.
+    False of who holds the lock for another end: to restore the state, or to see whether
+    anybody holds it. Raises TryLater where the writer has another file open than the one
+    of this name.
     """
     try:
         descriptor = os.open(lock_of(file), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -55,13 +57,13 @@ def writer_has(file: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        noted = _lines(descriptor)[1:2]
-        if noted and noted[0] not in ("", _spelled(file)):
+        noted = "".join(_lines(descriptor)[1:2])
+        if noted and noted != _spelled(file):
             raise TryLater(
                 f"the state {file} was replaced by another file while it was in use; stop the"
                 " service and bring a backup in with: tradesync state restore FILE"
             ) from None
-        return True
+        return noted != ""
     finally:
         os.close(descriptor)
     return False

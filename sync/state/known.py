@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL
 from sync.errors import Misconfigured
 from sync.state.engine import make_engine, sqlite_file, state_url
 from sync.state.errors import translated
+from sync.state.owner import require_owner
 
 log = structlog.get_logger()
 
@@ -86,7 +87,13 @@ def is_there(url: str | URL) -> bool:
     target = state_url(url)
     if target.get_backend_name() == "sqlite":
         file = sqlite_file(target)
-        return file is None or (file.exists() and file.stat().st_size > 0)
+        if file is None:
+            return True
+        try:
+            return file.exists() and file.stat().st_size > 0
+        except PermissionError:
+            require_owner(file)
+            raise
     engine = make_engine(target, wait_for_lock_s=0)
     try:
         with translated(), engine.connect() as connection:

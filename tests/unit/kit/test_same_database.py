@@ -44,9 +44,10 @@ def words(engine: Engine) -> list[str]:
         return sorted(connection.scalars(text("SELECT word FROM t")))
 
 
-def write(engine: Engine, word: str) -> None:
+def write(engine: Engine, word: str, meanwhile: Callable[[], object] = lambda: None) -> None:
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO t VALUES (:word)"), {"word": word})
+        meanwhile()
 
 
 def inside(file: Path) -> list[str]:
@@ -73,6 +74,42 @@ def test_nothing_is_written_into_a_file_that_was_moved_away(
 
 
 @pytest.mark.rule("OI-2")
+def test_of_a_file_that_nobody_can_look_at_sqlite_says_so_itself(
+    opened: Open, tmp_path: Path
+) -> None:
+    file = made(tmp_path / "erp.db", "first")
+    engine, away = opened(), tmp_path / "away.db"
+    write(engine, "second")
+    file.rename(away)
+    # It cannot be looked at, as a share that is away, or a folder without the right to it.
+    file.symlink_to(file)
+
+    for each in (engine, opened(read_only=True)):
+        with pytest.raises(OperationalError, match="unable to open"):
+            words(each)
+
+    away.replace(file)
+    assert words(engine) == ["first", "second"]
+
+
+def test_a_file_that_nobody_can_look_at_for_a_while_takes_no_connection_away(
+    opened: Open, tmp_path: Path
+) -> None:
+    file = made(tmp_path / "erp.db", "first")
+    engine, away = opened(), tmp_path / "away.db"
+
+    for _ in range(11):  # one more than there may be at once
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO t VALUES ('more')"))
+            connection.commit()
+            file.rename(away)
+            file.symlink_to(file)
+        away.replace(file)
+
+    assert words(engine) == ["first", *["more"] * 11]
+
+
+@pytest.mark.rule("OI-2")
 def test_a_file_in_the_place_of_another_is_the_one_that_is_read_and_written(
     opened: Open, tmp_path: Path
 ) -> None:
@@ -85,6 +122,31 @@ def test_a_file_in_the_place_of_another_is_the_one_that_is_read_and_written(
     write(writer, "order")
 
     assert inside(file) == ["new", "order"]
+
+
+@pytest.mark.rule("OI-1", "OI-2")
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "moved away"])
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_what_is_being_written_while_the_file_goes_is_not_told_as_written(
+    opened: Open, tmp_path: Path, journal: str, replaced: bool
+) -> None:
+    file = made(tmp_path / "erp.db", "first", journal=journal)
+    new, engine = made(tmp_path / "new.db", "new"), opened()
+
+    def go() -> None:
+        file.rename(tmp_path / "away.db")
+        if replaced:
+            for each in tmp_path.glob("erp.db-*"):
+                each.rename(tmp_path / each.name.replace("erp", "away"))
+            new.rename(file)
+
+    with pytest.raises(TryLater, match=r"erp\.db is another file than before"):
+        write(engine, "lost", meanwhile=go)
+
+    if not replaced:
+        (tmp_path / "away.db").rename(file)
+    write(engine, "order")
+    assert inside(file) == ["new" if replaced else "first", "order"]
 
 
 def test_a_new_file_is_opened_once_nobody_reads_the_one_before_it(

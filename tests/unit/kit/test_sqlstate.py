@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +137,18 @@ def test_sqlite_is_understood_by_its_codes(script: str, meaning: Failure) -> Non
     connection.close()
 
     assert classify(read_error(caught.value, "sqlite")) is meaning
+
+
+def test_a_file_that_was_moved_away_under_a_write_is_a_lost_connection(tmp_path: Path) -> None:
+    """SQLite calls it read-only; nobody has anything to correct."""
+    file = tmp_path / "erp.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (n INTEGER)")
+        file.rename(tmp_path / "away.db")
+        with pytest.raises(sqlite3.OperationalError, match="readonly") as caught:
+            connection.execute("INSERT INTO t VALUES (1)")
+
+    assert classify(read_error(caught.value, "sqlite")) is Failure.LOST
 
 
 def test_the_sentence_of_an_odbc_error_loses_its_technical_wrapping() -> None:

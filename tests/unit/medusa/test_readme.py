@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args, get_type_hints
 
+from sync.domain.ids import OrganisationId, WebUserId
+from sync.domain.views import AccountProfile, Exceptional
 from sync.kit.signatures import SHORTEST_SECRET
 from sync.settings.loading import load_settings
 from sync.stores.medusa import settings as stated
@@ -49,6 +52,18 @@ def test_the_page_names_what_is_there() -> None:
         assert (
             f"{route}:" in (FOLDER / "module/src/api/store/tradesync/[kind]/route.js").read_text()
         )
+
+
+def test_the_module_tells_no_buyer_who_else_acts_for_the_account() -> None:
+    route = FOLDER / "module/src/api/store/tradesync/[kind]/route.js"
+    [hidden] = re.findall(r"^const HIDDEN = \[(.*)\]$", route.read_text(), re.MULTILINE)
+    people = {OrganisationId, WebUserId, Exceptional}
+    fields = get_type_hints(AccountProfile).items()
+
+    named = {name for name, kind in fields if people.intersection(get_args(kind))}
+
+    assert {"users", "exceptions"} < named
+    assert named <= set(re.findall(r'"(\w+)"', hidden))
 
 
 def test_the_example_names_only_known_tables() -> None:

@@ -335,6 +335,22 @@ def test_a_clock_that_is_set_back_holds_up_nothing(
                 assert job.next_run_time == due[job.id] - back
 
 
+def test_a_clock_that_is_set_back_takes_no_start_away_that_was_to_come_at_once(
+    runner: Runner, line_of: Callable[..., Line]
+) -> None:
+    """What a start makes up for, or an edit of the mapping calls for, keeps to no set time."""
+    line = line_of(prices_cron="15 3 * * *")
+    scheduler = scheduler_for([line.pipeline], runner, SystemClock(), threads=1)
+    with started(scheduler):
+        soon = datetime.now(UTC) + timedelta(minutes=1, microseconds=1)
+        scheduler.get_job("main/prices").modify(next_run_time=soon)
+        back = timedelta(minutes=30)
+
+        clock_went_back(scheduler, back, datetime.now(UTC) - back)
+
+        assert scheduler.get_job("main/prices").next_run_time == soon - back
+
+
 def test_only_a_clock_that_is_set_back_is_told_as_such(clock: ManualClock) -> None:
     set_back = SetBack(clock)
     clock.advance(3600)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from sync.errors import Misconfigured
+from sync.errors import AccessDenied, Misconfigured
 from sync.state import open_state
 from sync.state.known import NOTE, KnownStates, is_there
 
@@ -86,3 +87,25 @@ def test_a_note_that_cannot_be_written_or_read_stops_nothing(tmp_path: Path, url
 def test_a_state_in_memory_is_never_lost(tmp_path: Path) -> None:
     started(tmp_path, "sqlite://")
     started(tmp_path, "sqlite://")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_whoever_may_not_see_the_state_is_told_so(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    folder.mkdir(mode=0o700)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(AccessDenied, match="run as the user of the service"):
+            is_there(f"sqlite:///{folder / 'state.sqlite'}")
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_where_the_folder_cannot_be_made_the_way_out_is_told() -> None:
+    os.seteuid(65534)
+    try:
+        with pytest.raises(AccessDenied, match="start it once: systemd makes the folder"):
+            open_state("sqlite:////tradesync-not-there/state.sqlite")
+    finally:
+        os.seteuid(0)

@@ -10,7 +10,7 @@ const SHOWN = {
   documents: "document",
 }
 // Who else acts for the account is no buyer's business.
-const HIDDEN = ["is", "users", "organisations", "exceptions"]
+const HIDDEN = ["is", "users", "organisations", "exceptions", "barred"]
 
 /**
  * What is mirrored for the accounts that the signed-in buyer acts for, and for no
