@@ -285,7 +285,8 @@ class _ReadsInvoices(SqlErpBase):
                 "invoice_numbers": {row["invoice_number"] for row in rows},
             }
             owner = {row["invoice_number"]: row["customer_id"] for row in rows}
-            shared = _of_several(rows)
+            # Of two accounts also where one's cannot be believed: its lines are there.
+            shared = _of_several([*answer.rows, *(bad.known for bad in answer.bad)])
             lines = Parts(reading.rows("invoice_lines", **asked), "invoice_number", owner)
             dues = Parts(reading.rows("invoice_dues", **asked), "invoice_number", owner)
 
@@ -310,10 +311,14 @@ class _ReadsInvoices(SqlErpBase):
 
 
 def _of_several(rows: Collection[Row]) -> set[str]:
-    """Invoice numbers that stand for documents of more than one account."""
-    owners: dict[str, set[str]] = defaultdict(set)
+    """Invoice numbers that stand for documents of more than one account.
+
+    ``rows`` may lack what could not be read of them.
+    """
+    owners: dict[str, set[str | None]] = defaultdict(set)
     for row in rows:
-        owners[row["invoice_number"]].add(row["customer_id"])
+        if row.get("invoice_number") is not None:
+            owners[row["invoice_number"]].add(row.get("customer_id"))
     return {number for number, customers in owners.items() if len(customers) > 1}
 
 

@@ -202,26 +202,36 @@ class Parts:
 
 
 TWICE = "has two rows that differ: which of them is right?"
+BESIDE_UNREADABLE = "has two rows, one of which cannot be read: which of them is right?"
 
 
 def single(reading: Reading, query: Query, rows: Collection[Row], *keys: str) -> list[Row]:
     """One row for each record; of a record with two rows that differ none can be believed.
 
-    ``keys``: the columns that tell records apart, where what names a row in messages
-    does not.
+    A row that cannot be read differs from any other. ``keys``: the columns that tell
+    records apart, where what names a row in messages does not.
     """
     identity = keys or query.statement.read.identity
     found: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         found[tuple(row[name] for name in identity)].append(row)
+    named: dict[tuple[Any, ...], set[str | None]] = defaultdict(set)
+    for bad in reading.bad:
+        if bad.statement == query.name:
+            key = tuple(bad.known.get(name) for name in identity)
+            named[key].add(bad.known.get("customer_id"))
     told = []
-    for first, *more in found.values():
+    for key, (first, *more) in found.items():
         apart = [name for name in first if any(row[name] != first[name] for row in more)]
-        if apart:
-            why = TWICE.replace(":", f" in {', '.join(apart)}:")
-            reading.bad.append(BadRow(query.name, first, "", why, query.key_of(first)))
-        else:
+        if not apart and key not in named:
             told.append(first)
+            continue
+        why = TWICE.replace(":", f" in {', '.join(apart)}:") if apart else BESIDE_UNREADABLE
+        # Two accounts may have an order of one number: what is shown of both stays.
+        owners = {row.get("customer_id"): row for row in (first, *more)}
+        for owner, row in owners.items():
+            if owner not in named[key]:
+                reading.bad.append(BadRow(query.name, row, "", why, query.key_of(row)))
     return told
 
 

@@ -451,6 +451,22 @@ def test_lines_of_two_accounts_invoices_of_one_number_are_never_mixed(made: Made
 
 
 @pytest.mark.rule("WA-8", "MI-6")
+@pytest.mark.parametrize("day", ["2025-03-05", "soon"])
+def test_lines_of_an_invoice_that_is_left_out_are_not_told_to_another_account(
+    made: Made, run: Run, day: str
+) -> None:
+    run(TWO_OF_A_NUMBER)
+    run("INSERT INTO invoices VALUES ('7', 'C-1001', ?, 99)", day)
+    run("INSERT INTO invoice_lines VALUES ('7', 1, 10, 100), ('7', 1, 1, 5)")
+    erp = made(HEADER, INVOICES)
+
+    assert not erp.invoices([CustomerId("C-1001"), CustomerId("C-2")])
+
+    owners = {record.customer for record in erp.take_unreadable()}
+    assert owners == {CustomerId("C-1001"), CustomerId("C-2")}
+
+
+@pytest.mark.rule("WA-8", "MI-6")
 @pytest.mark.parametrize("asked", [["C-1001", "C-2"], ["C-1001"], ["C-2"]])
 def test_lines_that_say_whose_they_are_go_to_their_own_account(
     made: Made, run: Run, asked: list[str]
@@ -553,6 +569,12 @@ SHIP_TOS = """\
     SELECT no AS customer_id, id AS ship_to_id, name, 'Quay 1' AS line1, city, 'DE' AS country
       FROM addresses WHERE no IN :customer_ids
 """
+DESK = """\
+  account_orders: |
+    SELECT number AS order_number, no AS customer_id, 'open' AS state, day AS ordered_on,
+           5 AS total
+      FROM desk WHERE no IN :customer_ids
+"""
 TOLD_OF_ORDERS = """\
   order_status: |
     SELECT web_key AS external_key, refusal AS state, order_no AS order_number
@@ -572,6 +594,36 @@ def test_two_rows_of_one_account_that_differ_are_neither(made: Made, run: Run) -
     [record] = erp.take_unreadable()
     assert (record.source, record.customer) == ("accounts", CustomerId("C-1001"))
     assert "two rows that differ" in record.message
+
+
+@pytest.mark.rule("MI-1", "WA-2c")
+def test_an_account_with_a_second_row_that_cannot_be_read_is_not_believed(
+    made: Made, run: Run
+) -> None:
+    run("INSERT INTO customers VALUES ('C-1001', NULL, 'NET90')")
+    erp = made(HEADER)
+
+    told = erp.accounts([CustomerId("C-1001"), CustomerId("C-2")])
+
+    assert list(told) == [CustomerId("C-2")]
+    [record] = erp.take_unreadable()
+    assert (record.key, record.field) == ("C-1001", "name")
+
+
+@pytest.mark.rule("MI-1", "MI-5")
+@pytest.mark.parametrize("day", ["2025-03-04", "soon"])
+def test_an_order_number_that_two_accounts_have_is_left_out_of_both(
+    made: Made, run: Run, day: str
+) -> None:
+    run("CREATE TABLE desk (number TEXT, no TEXT, day TEXT)")
+    run("INSERT INTO desk VALUES ('9', 'C-1001', '2025-03-03'), ('9', 'C-2', ?)", day)
+    erp = made(HEADER, DESK)
+
+    assert not erp.account_orders([CustomerId("C-1001"), CustomerId("C-2")])
+
+    told = erp.take_unreadable()
+    assert {record.customer for record in told} == {CustomerId("C-1001"), CustomerId("C-2")}
+    assert len(told) == 2
 
 
 @pytest.mark.rule("MI-1")
