@@ -193,6 +193,12 @@ class ReadsOrderStatusByKey(SqlErpBase):
     def order_statuses(
         self, keys: Collection[IdempotencyKey]
     ) -> Mapping[IdempotencyKey, OrderStatus]:
+        return self._statuses(keys)[0]
+
+    def _statuses(
+        self, keys: Collection[IdempotencyKey]
+    ) -> tuple[dict[IdempotencyKey, OrderStatus], Collection[IdempotencyKey]]:
+        """What the ERP says of these orders, and of which it says what nobody can read."""
         wanted = {each.value for each in keys}
         with self._read("order_status") as reading:
             asked = {"external_keys": wanted}
@@ -211,7 +217,9 @@ class ReadsOrderStatusByKey(SqlErpBase):
 
             query = self.queries["order_status"]
             whole = [row for row in rows if row["external_key"] not in broken]
-            return dict(reading.build(query, single(reading, query, whole), make))
+            told = dict(reading.build(query, single(reading, query, whole), make))
+            unread = {bad.known.get("external_key") for bad in reading.bad}
+        return told, [key for key in keys if key not in told and key.value in unread]
 
     def _tell_overdue(self, key: str) -> None:
         """Once for each order as long as the process lives."""

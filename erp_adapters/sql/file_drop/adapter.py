@@ -77,8 +77,10 @@ class SubmitsOrdersAsFiles(FindsOrdersByKey, ReadsOrderStatusByKey):
     def order_statuses(
         self, keys: Collection[IdempotencyKey]
     ) -> Mapping[IdempotencyKey, OrderStatus]:
-        told = dict(super().order_statuses(keys)) if "order_status" in self.queries else {}
-        unnumbered = [key for key in keys if key not in told or told[key].number is None]
+        told, unread = self._statuses(keys) if "order_status" in self.queries else ({}, ())
+        # What the database says wins over any file, also where nobody can read it.
+        open_keys = [key for key in keys if key not in unread]
+        unnumbered = [key for key in open_keys if key not in told or told[key].number is None]
         for key, status in self._outbox.statuses(unnumbered):
             if key not in told:
                 told[key] = status

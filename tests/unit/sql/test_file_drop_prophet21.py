@@ -214,6 +214,24 @@ def test_the_number_comes_from_the_database_and_the_reason_from_the_answer(
     assert erp.submit_order(order(), a.KEY).number == ErpOrderNumber("1000456")
 
 
+@pytest.mark.rule("WA-14", "OI-3")
+def test_no_file_says_what_the_database_says_in_two_ways(
+    erp: Any, share: Path, tmp_path: Path
+) -> None:
+    erp.submit_order(order(), a.KEY)
+    [header] = (share / "Import").glob("SOH_*.txt")
+    answer = share / "Answers" / header.with_suffix(".log").name
+    answer.write_text("Error: Customer PO number is required\n")
+    for number in ("1000456", "1000457"):
+        told = f"('{number}', 100123, '{a.KEY}', 'N', 'N', 'N', 'Y', NULL)"
+        run(tmp_path, f"INSERT INTO oe_hdr VALUES {told}")
+
+    assert erp.order_statuses([a.KEY]) == {}
+
+    [record] = erp.take_unreadable()
+    assert (record.source, record.key) == ("order_status", a.KEY.value)
+
+
 def test_its_statements_answer_what_they_should(erp: Any) -> None:
     errors = [each for each in erp.check() if each.level is FindingLevel.ERROR]
 
