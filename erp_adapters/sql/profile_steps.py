@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +25,7 @@ from erp_adapters.sql.profile_model import (
     dialect_name,
 )
 from erp_adapters.sql.profile_parts import read_variants
-from erp_adapters.sql.statement import Statement
+from erp_adapters.sql.statement import Statement, after_returning
 from erp_adapters.sql.yaml_nodes import Node, is_name, nearest
 from sync.ports.erp import ErpCapabilities
 
@@ -307,19 +306,16 @@ class _Reading:
         return found
 
 
-_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
-
-
 def _unanswered(
     sql: Statement | None, capture: Mapping[str, Mapping[str, str]], dialect: str
 ) -> Iterator[str]:
     """Captured columns of which the text after RETURNING says nothing at all."""
-    _, *answered = _RETURNING.split(sql.source) if sql is not None else ("",)
-    if not answered or "*" in answered[-1]:
+    answered = None if sql is None else after_returning(sql.source)
+    if answered is None or "*" in answered:
         return
     for columns in capture.values():
         column = columns.get(dialect) or columns.get(DEFAULT)
-        if column and column != LAST_INSERT_ID and column.lower() not in answered[-1].lower():
+        if column and column != LAST_INSERT_ID and column.lower() not in answered.lower():
             yield column
 
 

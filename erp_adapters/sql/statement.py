@@ -247,6 +247,18 @@ def _bare(sql: str) -> str:
     return _TOKEN.sub(lambda found: " " * len(found[0]), sql)
 
 
+_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+
+
+def after_returning(sql: str) -> str | None:
+    """What the text answers by its last RETURNING; None where it has none of its own.
+
+    The word in quotes and comments is none.
+    """
+    found = [each.end() for each in _RETURNING.finditer(_bare(sql))]
+    return sql[found[-1] :] if found else None
+
+
 _ORDERING = re.compile(
     r"[()]|\b(?:(?P<order>ORDER\s+BY)|LIMIT|OFFSET|FETCH|FOR|DISTINCT\s+ON)\b", re.IGNORECASE
 )

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp_adapters.sql.statement import StatementError, is_one, names_column, scan, without_order
+from erp_adapters.sql.statement import (
+    StatementError,
+    after_returning,
+    is_one,
+    names_column,
+    scan,
+    without_order,
+)
 
 LISTS = {"skus", "customer_ids"}
 
@@ -152,3 +159,18 @@ def test_order_is_left_out_where_it_decides_nothing_else(sql: str, without: str 
 def test_semicolon_in_a_quote_or_a_comment_parts_no_statements() -> None:
     assert is_one("SELECT ';' FROM t -- ; so it is")
     assert not is_one("SELECT 1; SELECT 2")
+
+
+@pytest.mark.parametrize(
+    "sql, answered",
+    [
+        ("INSERT INTO o (key) VALUES (:key) RETURNING no", " no"),
+        ("INSERT INTO o (key) VALUES (:key) RETURNING no -- RETURNING it", " no -- RETURNING it"),
+        ("INSERT INTO o (key) VALUES (:key) RETURNING \"No\", 'RETURNING'", " \"No\", 'RETURNING'"),
+        ("WITH n AS (INSERT INTO o RETURNING a) INSERT INTO p RETURNING b", " b"),
+        ("EXEC web.take_order @note = 'RETURNING goods'", None),
+        ("INSERT INTO o (key) OUTPUT INSERTED.no /* not RETURNING */ VALUES (:key)", None),
+    ],
+)
+def test_a_word_in_quotes_and_comments_answers_nothing(sql: str, answered: str | None) -> None:
+    assert after_returning(sql) == answered
