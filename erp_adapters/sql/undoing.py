@@ -15,13 +15,15 @@ from sqlalchemy import Connection, bindparam, text
 
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.profile_model import Profile, Step
-from erp_adapters.sql.statement import Statement
 from sync.ports.erp import Finding, FindingLevel
 
 SUBJECT = "transactions"
 
 _WRITTEN = re.compile(
-    r"(?:INSERT\s+(?:IGNORE\s+)?INTO|REPLACE\s+INTO|UPDATE|DELETE\s+FROM)\s+(?P<table>[\w.$`]+)",
+    r"(?:(?:INSERT|REPLACE)(?:\s+(?:LOW_PRIORITY|HIGH_PRIORITY|DELAYED|IGNORE))*(?:\s+INTO)?"
+    r"|UPDATE(?:\s+(?:LOW_PRIORITY|IGNORE))*"
+    r"|DELETE(?:\s+(?:LOW_PRIORITY|QUICK|IGNORE))*\s+FROM)"
+    r"\s+(?P<table>(?:`[^`]+`|[\w$]+)(?:\.(?:`[^`]+`|[\w$]+))?)",
     re.IGNORECASE,
 )
 _ENGINES = text(
@@ -51,12 +53,14 @@ def kept_after_all(profile: Profile, database: Database) -> Iterator[Finding]:
 def _written(profile: Profile, dialect: str) -> Iterable[str]:
     steps: list[Step] = [*profile.steps, *profile.cancel_steps]
     steps += [*profile.customer_steps, *profile.credit_steps]
-    found = (_table(step.sql.of(dialect)) for step in steps)
+    told = (step.sql.of(dialect) for step in steps)
+    found = (written_table(sql.source) for sql in told if sql is not None)
     return dict.fromkeys(each for each in found if each is not None)
 
 
-def _table(sql: Statement | None) -> str | None:
-    match = None if sql is None else _WRITTEN.match(sql.source)
+def written_table(sql: str) -> str | None:
+    """The table that the statement writes to, as far as its beginning tells."""
+    match = _WRITTEN.match(sql)
     return None if match is None else match["table"].replace("`", "")
 
 
