@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -60,6 +60,8 @@ def reader(
 
     def translated(value: Any) -> Any:
         word = None if value is None else (_as_typed(value) or None)
+        if word not in table and isinstance(value, datetime) and value.time() == time.min:
+            word = value.date().isoformat()  # a day, in a column of times
         if word in table:
             return convert(table[word])
         if closed and word:

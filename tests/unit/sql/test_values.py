@@ -141,11 +141,16 @@ def test_a_date_is_a_day_of_the_erp(value: Any, stored: str, day: date | None) -
 
 
 def test_a_day_that_stands_for_none_is_translated_whatever_type_its_column_has() -> None:
-    none: Table = {"0000-00-00": "", "1900-01-01": "", "1900-01-01 00:00:00": ""}
+    none: Table = {"0000-00-00": "", "1900-01-01": ""}
 
-    for nobody in ("0000-00-00", date(1900, 1, 1), datetime.fromisoformat("1900-01-01")):
+    midnight = datetime.fromisoformat("1900-01-01")
+    for nobody in ("0000-00-00", date(1900, 1, 1), midnight):
         assert read(Kind.DATE, nobody, table=none) is None
-    assert read(Kind.DATE, date(2025, 3, 3), table=none) == date(2025, 3, 3)
+    assert read(Kind.DATE, midnight, table={"1900-01-01 00:00:00": ""}) is None
+    for day in (date(2025, 3, 3), datetime.fromisoformat("2025-03-03")):
+        assert read(Kind.DATE, day, table=none) == date(2025, 3, 3)
+    noon = datetime.fromisoformat("1900-01-01 12:00")
+    assert read(Kind.DATE, noon, table=none) == date(1900, 1, 1)
 
 
 def test_a_zero_date_is_told_with_the_way_to_make_it_none() -> None:
