@@ -254,7 +254,10 @@ class _ReadsInvoices(_Base):
 
         def make(row: Row) -> Invoice:
             number = row["invoice_number"] or ""
-            return translate.invoice(row, lines.get(number, ()), dues.get(number, ()))
+            own_lines, own_dues = lines.get(number, ()), dues.get(number, ())
+            if own_lines or own_dues:
+                translate.refuse_shared(table.by("invoice_number").get(number, ()))
+            return translate.invoice(row, own_lines, own_dues)
 
         rows = table.of("customer_id", [each.value for each in customer_ids])
         return list(self._unreadable.build(table.sheet, rows, make))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from erp_adapters.csv_folder import translate
 from erp_adapters.csv_folder.tables import Row, Table, Tables
@@ -26,6 +27,22 @@ def _contact(row: Row) -> object:
 
 def _invoice(row: Row) -> object:
     return translate.invoice(row, (), ())
+
+
+def _invoice_among_all(tables: Tables) -> Callable[[Row], object]:
+    """The same, and whether its lines could be another account's."""
+    invoices, parts = tables.get("invoices").by("invoice_number"), set[str]()
+    for name in ("invoice_lines", "invoice_dues"):
+        with suppress(SyncError):  # told of that file
+            parts |= tables.get(name).by("invoice_number").keys()
+
+    def understood(row: Row) -> object:
+        number = row["invoice_number"] or ""
+        if number in parts:
+            translate.refuse_shared(invoices.get(number, ()))
+        return _invoice(row)
+
+    return understood
 
 
 def _order_status(row: Row) -> object:
@@ -93,6 +110,8 @@ def _wrong(tables: Tables, table: Table) -> Iterator[str]:
 
 
 def _understanding(tables: Tables, name: str) -> Callable[[Row], object]:
+    if name == "invoices":
+        return _invoice_among_all(tables)
     if name in _ALONE:
         return _ALONE[name]
     of, column, together = _PARTS[name]

@@ -143,6 +143,15 @@ def price(row: Row) -> Price:
     return Price(key, value)
 
 
+def refuse_shared(rows: Collection[Row]) -> None:
+    """Raise where invoices of one number, which has lines or dues, are of several accounts."""
+    if len({row["customer_id"] for row in rows}) > 1:
+        raise ValueError(
+            "invoice_number: several accounts have an invoice of this number, and its lines do"
+            " not say whose they are"
+        )
+
+
 def invoice(row: Row, lines: Collection[Row], dues: Collection[Row]) -> Invoice:
     currency = _text(row, "currency")
 

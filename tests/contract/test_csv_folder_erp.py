@@ -177,6 +177,24 @@ def test_a_row_that_cannot_be_read_is_left_out_and_told(
     assert erp.take_unreadable() == ()
 
 
+@pytest.mark.rule("WA-8", "MI-6")
+def test_lines_of_two_accounts_invoices_of_one_number_are_never_mixed(
+    tmp_path: Path, world: CsvWorld
+) -> None:
+    other = CustomerId("C-2")
+    arrange_customer(world, a.an_account(customer_id=other, contacts=()))
+    for owner in (a.ACCOUNT, other):
+        world.add_invoice(a.an_invoice(sold_to=owner))
+    erp = adapter(tmp_path)
+
+    assert not erp.invoices([a.ACCOUNT, other])
+    assert {each.customer for each in erp.take_unreadable()} == {a.ACCOUNT, other}
+    assert not erp.invoices([other])
+    [wrong] = [each for each in erp.check() if each.subject == "file invoices.csv"]
+    assert "2 of 2 rows cannot be understood" in wrong.message
+    assert "several accounts have an invoice of this number" in wrong.message
+
+
 @pytest.mark.rule("WA-2", "WA-2c")
 def test_a_contact_without_a_readable_account_is_not_taken_for_nobodys(
     tmp_path: Path, world: CsvWorld
