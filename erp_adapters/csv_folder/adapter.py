@@ -155,7 +155,8 @@ class _ReadsAccounts(_Base):
             people: list[Contact] = [translate.contact(each) for each in own]
             return translate.account(row, people)
 
-        rows = table.of("customer_id", [each.value for each in customer_ids])
+        every = table.of("customer_id", [each.value for each in customer_ids])
+        rows = self._unreadable.single(table.sheet, every)
         made = self._unreadable.build(table.sheet, rows, make)
         return {account.customer_id: account for account in made}
 
@@ -168,7 +169,8 @@ class _ReadsAccounts(_Base):
 
     def locations(self, customer_ids: Collection[CustomerId]) -> Sequence[Location]:
         table = self._tables.get("locations")
-        rows = table.of("customer_id", [each.value for each in customer_ids])
+        every = table.of("customer_id", [each.value for each in customer_ids])
+        rows = self._unreadable.single(table.sheet, every)
         return list(self._unreadable.build(table.sheet, rows, translate.location))
 
 
@@ -206,19 +208,22 @@ def _customer_of_contact(table: Table, row: Row) -> CustomerId:
 class _ReadsShipTos(_Base):
     def ship_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[ShipTo]:
         table = self._tables.get("ship_tos")
-        rows = table.of("customer_id", [each.value for each in customer_ids])
+        every = table.of("customer_id", [each.value for each in customer_ids])
+        rows = self._unreadable.single(table.sheet, every)
         return list(self._unreadable.build(table.sheet, rows, translate.ship_to))
 
     def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
         table = self._tables.get("bill_tos")
-        rows = table.of("customer_id", [each.value for each in customer_ids])
+        every = table.of("customer_id", [each.value for each in customer_ids])
+        rows = self._unreadable.single(table.sheet, every)
         return list(self._unreadable.build(table.sheet, rows, translate.bill_to))
 
 
 class _ReadsItems(_Base):
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
         table = self._tables.get("items")
-        rows = table.of("sku", [each.value for each in skus])
+        every = table.of("sku", [each.value for each in skus])
+        rows = self._unreadable.single(table.sheet, every)
         made = self._unreadable.build(table.sheet, rows, translate.item)
         return {item.sku: item for item in made}
 
@@ -259,7 +264,8 @@ class _ReadsInvoices(_Base):
                 translate.refuse_shared(table.by("invoice_number").get(number, ()))
             return translate.invoice(row, own_lines, own_dues)
 
-        rows = table.of("customer_id", [each.value for each in customer_ids])
+        every = table.of("customer_id", [each.value for each in customer_ids])
+        rows = self._unreadable.single(table.sheet, every)
         return list(self._unreadable.build(table.sheet, rows, make))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from erp_adapters.csv_folder import translate
-from erp_adapters.csv_folder.tables import Row, Table, Tables
+from erp_adapters.csv_folder.tables import Row, Table, Tables, key_of_record, told_twice
 from sync.errors import SyncError
 from sync.ports.erp import Finding, FindingLevel
 
@@ -101,9 +101,12 @@ def rows_finding(tables: Tables, name: str, subject: str) -> Finding:
 def _wrong(tables: Tables, table: Table) -> Iterator[str]:
     """Each such row: where it stands in the file, which it is, and what is wrong with it."""
     understood = _understanding(tables, table.sheet.name)
+    apart = told_twice(table.sheet, table.rows)
     for line, row in zip(table.lines, table.rows, strict=True):
         try:
             understood(row)
+            if apart and (why := apart.get(key_of_record(table.sheet, row))):
+                raise ValueError(why)
         except ValueError as error:
             key = "/".join(row[name] or "?" for name in table.sheet.identity)
             yield f"line {line} ({key}), {error}"

@@ -158,6 +158,40 @@ def _check_head(sheet: Sheet, head: list[str], path: Path) -> None:
         raise Misconfigured(f"{sheet.file_name} is not as the layout says:", tuple(problems))
 
 
+_SINGLE: Mapping[str, tuple[str, ...]] = {
+    "customers": ("customer_id",),
+    "locations": ("customer_id", "location_id"),
+    "ship_tos": ("customer_id", "ship_to_id"),
+    "bill_tos": ("customer_id", "bill_to_id"),
+    "items": ("sku",),
+    "invoices": ("customer_id", "invoice_number"),
+}
+"""Sheets that tell each record in one row, and what tells records apart."""
+
+Key = tuple[str | None, ...]
+
+
+def key_of_record(sheet: Sheet, row: Row) -> Key:
+    return tuple(row[name] for name in _SINGLE[sheet.name])
+
+
+def told_twice(sheet: Sheet, rows: Collection[Row]) -> Mapping[Key, str]:
+    """Records with two rows that differ, of a sheet that has one for each: what is said of them."""
+    if sheet.name not in _SINGLE:
+        return {}
+    first: dict[Key, Row] = {}
+    apart: dict[Key, dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        key = key_of_record(sheet, row)
+        one = first.setdefault(key, row)
+        if row != one:
+            apart[key].update(dict.fromkeys(name for name in one if row[name] != one[name]))
+    return {
+        key: f"has two rows that differ in {', '.join(names)}: which of them is right?"
+        for key, names in apart.items()
+    }
+
+
 class Unreadable:
     """What reads of this thread had to leave out, each once."""
 
@@ -185,9 +219,23 @@ class Unreadable:
             else:
                 yield made
 
+    def single(self, sheet: Sheet, rows: Collection[Row]) -> list[Row]:
+        """One row for each record; of one with two rows that differ none can be believed."""
+        apart = told_twice(sheet, rows)
+        told: dict[Key, Row] = {}
+        for row in rows:
+            told.setdefault(key_of_record(sheet, row), row)
+        for key, why in apart.items():
+            row = told.pop(key)
+            self._keep(sheet, row, "", why, row.get("customer_id"))
+        return list(told.values())
+
     def _note(self, sheet: Sheet, row: Row, why: str, owner: str | None) -> None:
-        key = "/".join(row[name] or "?" for name in sheet.identity)
         column, _, message = why.partition(": ") if ": " in why else ("", "", why)
+        self._keep(sheet, row, column, message, owner)
+
+    def _keep(self, sheet: Sheet, row: Row, column: str, message: str, owner: str | None) -> None:
+        key = "/".join(row[name] or "?" for name in sheet.identity)
         record = UnreadableRecord(sheet.file_name, key, column, message, _customer(owner))
         held: dict[UnreadableRecord, None] = getattr(self._held, "records", {})
         self._held.records = {**held, record: None}

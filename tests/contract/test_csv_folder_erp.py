@@ -177,6 +177,28 @@ def test_a_row_that_cannot_be_read_is_left_out_and_told(
     assert erp.take_unreadable() == ()
 
 
+@pytest.mark.rule("MI-1", "WA-2c")
+def test_of_a_customer_with_two_rows_that_differ_none_is_believed(
+    tmp_path: Path, world: CsvWorld
+) -> None:
+    for key, name in (("C-7", "Ada"), ("C-7", "Of another company"), ("C-8", "Bo"), ("C-8", "Bo")):
+        world.add("customers", customer_id=key, name=name, currencies="EUR")
+    erp = adapter(tmp_path)
+
+    assert list(erp.accounts([CustomerId("C-7"), CustomerId("C-8")])) == [CustomerId("C-8")]
+
+    [record] = erp.take_unreadable()
+    assert (record.source, record.key, record.customer) == (
+        *("customers.csv", "C-7"),
+        CustomerId("C-7"),
+    )
+    assert record.message == "has two rows that differ in name: which of them is right?"
+    [found] = [each for each in erp.check() if each.subject == "file customers.csv"]
+    assert "2 of 5 rows cannot be understood: line 3 (C-7), has two rows that differ" in (
+        found.message
+    )
+
+
 @pytest.mark.rule("WA-8", "MI-6")
 def test_lines_of_two_accounts_invoices_of_one_number_are_never_mixed(
     tmp_path: Path, world: CsvWorld
