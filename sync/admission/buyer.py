@@ -16,6 +16,14 @@ def check_account(order: WebOrder, facts: AdmissionFacts, notebook: Notebook) ->
     routed, account = facts.routed, facts.account
     if routed is None:
         return
+    unread = facts.unread.get(routed.customer_id)
+    if account is None and unread is not None:
+        notebook.forbid(
+            "customer_unknown",
+            f"The ERP's customer {routed.customer_id} cannot be read: {unread}.",
+            "Correct the record in the ERP, or the way it is read, then replay.",
+        )
+        return
     if account is None:
         notebook.forbid(
             "customer_unknown",

@@ -36,7 +36,8 @@ class AdmissionFacts:
     ``account`` is None where routing found no customer ID or the ERP does not
     have it. ``ship_tos``, ``bill_tos`` and ``locations`` are the account's.
     ``prices`` is by line ID; a line is absent where the ERP cannot be asked.
-    ``erp_tax`` is the ERP's own tax for this order, where it can tell.
+    ``erp_tax`` is the ERP's own tax for this order, where it can tell. ``unread`` says
+    of an account or an item that is not here what the ERP has of it and nobody can read.
     """
 
     channel: Channel
@@ -54,6 +55,7 @@ class AdmissionFacts:
     po_used: ErpOrderNumber | None = None
     erp_tax: Money | None = None
     store_organisations: bool = True
+    unread: Mapping[CustomerId | Sku, str] = field(default_factory=dict)
 
     @property
     def routed(self) -> Routed | None:

@@ -81,7 +81,14 @@ def _kit_of(part: OrderLine, by_id: dict[str, OrderLine]) -> OrderLine | None:
 def _plan_line(
     number: int, line: OrderLine, facts: AdmissionFacts, notebook: Notebook
 ) -> SalesOrderLine | None:
-    item = facts.items.get(line.sku)
+    item, unread = facts.items.get(line.sku), facts.unread.get(line.sku)
+    if item is None and unread is not None:
+        notebook.forbid(
+            "item_unknown",
+            f"The ERP's item {line.sku} (line {line.line_id}) cannot be read: {unread}.",
+            "Correct the record in the ERP, or the way it is read, then replay.",
+        )
+        return None
     if item is None or not item.active:
         notebook.forbid(
             "item_unknown",

@@ -66,6 +66,7 @@ from sync.ports.erp import (
     ReadsPrices,
     ReadsShipTos,
     TaxQuestion,
+    TellsUnreadable,
 )
 from sync.ports.store import ReadsBuyers
 from sync.routing import RoutingFacts, route
@@ -116,12 +117,28 @@ class Lookups:
         self._answers_prices = erp if isinstance(erp, AnswersPriceQuestions) else None
         self._checks_purchase_orders = erp if isinstance(erp, ChecksPurchaseOrders) else None
         self._quotes_tax = erp if isinstance(erp, QuotesTax) else None
+        self._tells_unreadable = erp if isinstance(erp, TellsUnreadable) else None
+        self._unread: dict[CustomerId | Sku, str] = {}
 
     def forget(self) -> None:
         """Read everything anew from here on."""
         self._items.clear()
         self._prices.clear()
+        self._unread.clear()
         self.forget_people()
+
+    def _note_unread(self, asked: Collection[CustomerId] | Collection[Sku]) -> None:
+        """Why some of what was just asked for is not among the answers."""
+        if self._tells_unreadable is None:
+            return
+        of = {each.value: each for each in asked}
+        for record in self._tells_unreadable.take_unreadable():
+            # Its key begins with that of what it is a part of, and keys have slashes, too.
+            names = list(itertools.accumulate(record.key.split("/"), "{}/{}".format))
+            names += [record.customer.value] if record.customer else []
+            for name in names:
+                if name in of:
+                    self._unread.setdefault(of[name], str(record))
 
     def forget_people(self) -> None:
         """Read buyers, accounts, their addresses and PO numbers anew from here on."""
@@ -169,6 +186,7 @@ class Lookups:
         now: dict[CustomerId, Account] = {}
         for found in self._apart.read(sorted(ids), lambda some: self._retrying(erp.accounts, some)):
             now.update(found)
+        self._note_unread(ids)
         unread = {each for each in ids if each in self._apart.unread}
         changed = {each for each in ids if now.get(each) != self._ahead.accounts.get(each)}
         self._ahead.accounts.update({each: now.get(each) for each in changed})
@@ -190,10 +208,13 @@ class Lookups:
     ) -> tuple[Mapping[CustomerId, Account], Mapping[CustomerId, Places]]:
         """These accounts with their addresses and sites."""
         if isinstance(self.context.erp, ReadsAccountFiles):
-            return _parted(self._retrying(self.context.erp.account_files, ids))
+            files = self._retrying(self.context.erp.account_files, ids)
+            self._note_unread(ids)
+            return _parted(files)
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
         addresses = needs(self.context.erp, ReadsShipTos, "the ERP")
         accounts = self._retrying(erp.accounts, ids)
+        self._note_unread(ids)
         places: dict[CustomerId, Places] = {each: ([], [], []) for each in ids}
         for ship_to in self._retrying(addresses.ship_tos, ids):
             places[ship_to.sold_to][0].append(ship_to)
@@ -308,6 +329,7 @@ class Lookups:
             po_used=po_used,
             erp_tax=self._erp_tax(order, account),
             store_organisations=context.store.capabilities.organisations,
+            unread=dict(self._unread),
         )
 
     def buyer(self, order: WebOrder) -> BuyerRecord:
@@ -337,6 +359,7 @@ class Lookups:
             return self._ahead.accounts[customer_id]
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
         found = self._single(customer_id, lambda some: self._retrying(erp.accounts, some))
+        self._note_unread([customer_id])
         return found.get(customer_id)
 
     def entries(
@@ -444,6 +467,7 @@ class Lookups:
         if missing:
             erp = needs(self.context.erp, ReadsItems, "the ERP")
             found = self._retrying(erp.items, missing)
+            self._note_unread(missing)
             for sku in missing:
                 self._items[sku] = found.get(sku)
         return {sku: item for sku in skus if (item := self._items[sku]) is not None}

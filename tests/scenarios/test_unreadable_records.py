@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import pytest
 
-from sync.domain.account import Account, Location, ShipTo
+from sync.domain.account import Account, Item, Location, ShipTo
 from sync.domain.ids import (
     CustomerId,
     IdempotencyKey,
@@ -71,6 +71,14 @@ class ErpWithOddRows(MemoryErp):
         found = super().ship_tos(customer_ids)
         return [e for e in found if self._readable("ship_tos", e.ship_to_id.value, e.sold_to)]
 
+    def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
+        found = super().items(skus)
+        return {
+            sku: item
+            for sku, item in found.items()
+            if "ITEM" not in self.odd or self._left_out_item(sku)
+        }
+
     def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
         found = super().invoices(customer_ids)
         return [e for e in found if self._readable("invoices", e.number.value, e.sold_to)]
@@ -93,6 +101,10 @@ class ErpWithOddRows(MemoryErp):
             for key, status in found.items()
             if self._readable("order_status", key.value, None)
         }
+
+    def _left_out_item(self, sku: Sku) -> bool:
+        self._left_out.append(UnreadableRecord("items", sku.value, "amount", "is no number"))
+        return False
 
     def _readable(self, source: str, key: str, customer: CustomerId | None) -> bool:
         if key not in self.odd:
@@ -143,6 +155,32 @@ def test_what_cannot_be_read_stays_shown_as_it_is(
     assert {result.outcome for result in results} == {"ok"}
     assert sum(result.counts.get("unreadable", 0) for result in results) > 0
     assert any(key in remark for result in results for remark in result.remarks)
+
+
+@pytest.mark.rule("OI-2", "WA-2c")
+@pytest.mark.parametrize(
+    "odd, code, said",
+    [
+        ("C-1001", "customer_unknown", "The ERP's customer C-1001 cannot be read: accounts C-1001"),
+        ("ITEM", "item_unknown", "The ERP's item BOLT-M8 (line 1) cannot be read: items BOLT-M8"),
+    ],
+)
+def test_order_of_what_cannot_be_read_is_held_and_says_so_until_it_can(
+    odd_world: World, odd: str, code: str, said: str
+) -> None:
+    erp_of(odd_world).odd.add(odd)
+    odd_world.store.place_order(harbour_order())
+    odd_world.import_orders()
+
+    [problem] = odd_world.entry().problems
+    assert problem.code == code
+    assert problem.sentence == f"{said}: amount is no number."
+    assert odd_world.in_erp() == []
+
+    erp_of(odd_world).odd.clear()
+    odd_world.replay()
+    odd_world.import_orders()
+    assert len(odd_world.in_erp()) == 1
 
 
 @pytest.mark.rule("MI-1")
