@@ -289,7 +289,7 @@ def _unclosed(file: str, line: int, text: str, separator: str, columns: list[str
     name = columns[index] if index < len(columns) else f"cell {index + 1}"
     if opens:
         message = "begins with a quotation mark that is not closed"
-        remedy = "end the cell with another one, in the same line, or take this one out"
+        remedy = "close it with another one, in the same line, or take this one out"
     else:
         message = "has a quotation mark within it"
         remedy = 'take it out; or put the whole cell in quotes, and write "" for the one within'

@@ -27,6 +27,10 @@ log = structlog.get_logger()
 
 # A command that asks whether the service runs holds the writer's lock for a moment.
 LOCK_WAIT_S = 2.0
+
+SIGNAL_S = 0.5
+"""A signal that arrives just before the wait for the next word, or at another thread, is handled
+when that wait ends: so long at most."""
 STOP, RELOAD, TICK = "stop", "reload", "tick"
 
 
@@ -101,10 +105,13 @@ class Daemon:
             self._clock.sleep(0.1)
 
     def _next_word(self) -> str:
-        try:
-            return self._words.get(timeout=self._tick_s())
-        except Empty:
-            return TICK
+        left = self._tick_s()
+        while left > 0:
+            try:
+                return self._words.get(timeout=min(left, SIGNAL_S))
+            except Empty:
+                left -= SIGNAL_S
+        return TICK
 
     def _wind_down(self, scheduler: BackgroundScheduler) -> bool:
         """Let running flows finish the change in hand; whether all did so in time."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -102,6 +105,14 @@ class Daemon:
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    def send_to_another_thread(self, number: signal.Signals) -> None:
+        """As the system may do: the main one, which alone handles signals, sleeps on."""
+        others = {int(each.name) for each in Path(f"/proc/{self.process.pid}/task").iterdir()}
+        others.discard(self.process.pid)
+        libc = ctypes.CDLL(None, use_errno=True)
+        sent = libc.tgkill(self.process.pid, min(others), number)
+        assert sent == 0, os.strerror(ctypes.get_errno())
 
     def end(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 30.0) -> int:
         """Send the signal and wait; the exit status."""

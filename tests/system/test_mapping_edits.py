@@ -42,6 +42,17 @@ def test_sighup_takes_a_good_edit_up_without_a_restart(site: SampleSite) -> None
         assert daemon.end() == 0
 
 
+def test_a_signal_is_heard_whichever_thread_the_system_gives_it_to(site: SampleSite) -> None:
+    site.schedule(order_status=3600)
+    site.service(mapping_poll_s=3600)
+    with Daemon(site) as daemon:
+        daemon.wait_for_notice("READY=1")
+        daemon.send_to_another_thread(signal.SIGHUP)
+        daemon.wait_for_notice("READY=1", times=2)
+        daemon.send_to_another_thread(signal.SIGTERM)
+        assert daemon.ended() == 0
+
+
 @pytest.mark.rule("WA-2", "OI-2")
 def test_a_good_edit_is_noticed_by_itself_and_orders_follow_it(site: SampleSite) -> None:
     site.schedule(order_status=3600)
