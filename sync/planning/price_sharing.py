@@ -22,7 +22,7 @@ member shows a row of a list that it is not to show, whenever a run ends.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -51,6 +51,9 @@ CANDIDATES = 4
 
 AT_HAND = 16
 """Lists, and changes, that are held in memory at a time."""
+
+TRIED = 50
+"""So many members of a list, from all over it, are looked at before all the others are."""
 
 _KEYS = list(KEY_COLUMNS)
 
@@ -357,17 +360,19 @@ class _Planning:
         if common == UNCHANGED:
             return
         adjusted = self._adjusted(held, changes, common)
-        delta = facts.delta(common)
-        cost = len(delta.removed) + len(self._put(common))
-        cost += sum(self._costs(member, each) for member, each in adjusted.items())
-        if cost >= sum(self._costs_alone(*each) for each in changes.items()):
-            return
-        self._take_over(held, common, adjusted)
+        if adjusted is not None:
+            self._take_over(held, common, adjusted)
 
     def _adjusted(
         self, held: ShownList, changes: Mapping[Partition, Change], common: Change
-    ) -> dict[Partition, _Adjustment]:
+    ) -> dict[Partition, _Adjustment] | None:
+        """What each member needs once the list changes so; None where that is no cheaper.
+
+        To know what one needs takes a look at the whole list, so it is given up as soon
+        as it cannot be cheaper, or was not for the first so many.
+        """
         facts = self._facts
+        alone = {each: self._costs_alone(each, change) for each, change in changes.items()}
         rows = facts.list_rows(held.list_id)
         delta, put = facts.delta(common), self._put(common)
         items = set(items_of(delta.removed)) | set(items_of(put))
@@ -376,7 +381,9 @@ class _Planning:
         adjusted: dict[Partition, _Adjustment] = {}
         # Who has no row of its own there and changes the same is adjusted the same.
         alike: dict[Change, _Adjustment] = {}
-        for member, change in changes.items():
+        cost, most, instead = len(delta.removed) + len(put), sum(alone.values()), 0
+        for number, member in enumerate(_some_first(list(changes)), 1):
+            change = changes[member]
             mine = own.get(member)
             if member not in facts.known or not self.may_share(member):
                 adjusted[member] = self._leaving(change)
@@ -386,7 +393,11 @@ class _Planning:
                 if change not in alike:
                     alike[change] = self._adjust(rows, delta, put, change, NOTHING)
                 adjusted[member] = alike[change]
-        return adjusted
+            cost += self._costs(member, adjusted[member])
+            instead += alone[member]
+            if cost >= most or (number == TRIED and cost >= instead):
+                return None
+        return {member: adjusted[member] for member in changes}
 
     def _adjust(
         self, rows: pa.Table, delta: Delta, put: pa.Table, change: Change, own: pa.Table
@@ -725,6 +736,13 @@ class _Joining:
 
 
 _NONE = Delta(NOTHING, NOTHING, NOTHING, NOTHING)
+
+
+def _some_first(members: Sequence[Partition]) -> Iterator[Partition]:
+    """All of them, every n-th first."""
+    step = -(-len(members) // TRIED)
+    yield from members[::step]
+    yield from (each for number, each in enumerate(members) if number % step)
 
 
 def _put_of(delta: Delta) -> pa.Table:

@@ -20,6 +20,7 @@ from sync.planning import price_sharing
 from sync.planning.price_sharing import Facts, SharingPlan, plan_sharing
 from sync.planning.price_spool import Kept, KeptDelta
 from sync.planning.price_vectors import NOTHING, Delta
+from sync.ports.price_lists import ShownList
 from sync.ports.price_memory import Partition
 from sync.ports.store import ListLimits
 from sync.testing import builders as a
@@ -142,3 +143,61 @@ def test_nothing_is_shared_by_one() -> None:
     same = ((0, 1), (1, 1), (2, 1))
     assert not first_load({1: same}, ListLimits(2))
     assert first_load(dict.fromkeys(range(9), same), ListLimits(2)).told()["joining"] == 9
+
+
+LISTED: Told = tuple((item, 1) for item in range(20))
+
+
+def night(dearer: Mapping[int, int], members: int) -> tuple[SharingPlan, int]:
+    """What is planned for a list of so many members, each of whom one item is dearer, if any.
+
+    Second, how often somebody asked what changes.
+    """
+    shelf, asked = Shelf(), Counter[str]()
+    rows = vector_of(_prices(LISTED))
+    one = {item: vector_of(_prices(((item, 2),))) for item in set(dearer.values())}
+    names = {item: b"%d" % item for item in one}
+
+    def delta(change: bytes) -> Delta:
+        asked["delta"] += 1
+        after = one[int(change)]
+        return Delta(NOTHING, after, after, NOTHING)
+
+    partitions = [partition(number) for number in range(members)]
+    facts = Facts(
+        lists=[ShownList("L", "stamp", len(rows), frozenset(partitions))],
+        changes={partitions[number]: names[item] for number, item in dearer.items()},
+        known=dict.fromkeys(partitions, (b"rows", b"rules")),
+        gone=(),
+        kept=lambda change: KeptDelta(None, None, shelf.keep(one[int(change)]), None, 0),
+        delta=delta,
+        rows=lambda content: rows,
+        near=lambda content: None,
+        list_rows=lambda list_id: rows,
+        own_rows=lambda list_id, items: [],
+        keep=shelf.keep,
+    )
+    return plan_sharing(facts, ListLimits(1000), 1000), asked["delta"]
+
+
+@pytest.mark.rule("MI-2")
+def test_of_a_list_whose_members_all_change_apart_some_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(price_sharing, "TRIED", 5)
+    dearer = {number: number % 20 for number in range(90)}
+    plan, asked = night(dearer, 90)
+    assert not plan
+    assert asked < 30
+
+
+@pytest.mark.rule("MI-2")
+def test_a_list_changes_for_nearly_all_though_the_first_of_them_change_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(price_sharing, "TRIED", 5)
+    dearer = {number: number if number < 8 else 19 for number in range(90)}
+    plan, _ = night(dearer, 90)
+    [change] = plan.changes
+    assert (change.list_id, len(change.carried)) == ("L", 82)
+    assert len(plan.own) == 8
