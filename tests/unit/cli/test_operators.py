@@ -190,6 +190,44 @@ def test_status_tells_the_last_runs_of_every_flow_however_many_hints_came_since(
     assert "ok        for a part: " in shown
 
 
+@pytest.mark.rule("OP-6")
+def test_a_flow_whose_last_whole_run_failed_waits_for_a_person(fresh: Operator) -> None:
+    def told() -> tuple[int, list[str]]:
+        said = fresh("status", "--json")
+        return said.code, said.json["pipelines"][0]["failing"]
+
+    def last(outcome: str) -> None:
+        newest = "started_at = (SELECT max(started_at) FROM runs WHERE narrow = 0)"
+        how = f"outcome = '{outcome}', counts = '{{}}', message = 'odd'"
+        fresh.site.change(fresh.site.state, f"UPDATE runs SET {how} WHERE {newest}")
+
+    assert fresh("resync", "ship_tos").code == Exit.DONE
+    assert told() == (Exit.DONE, [])
+    for outcome in ("try_later", "cancelled"):
+        last(outcome)
+        assert told() == (Exit.DONE, [])
+    last("failed")
+    assert told() == (Exit.NEEDS_PERSON, ["ship_tos"])
+    shown = fresh("status").out
+    assert "failing  ship_tos" in shown
+    assert re.search(r"(?m) ship_tos +failed$", shown), "nobody knows whether there was nothing"
+    assert fresh("resync", "ship_tos", "--customer", "000101").code == Exit.DONE
+    assert told() == (Exit.NEEDS_PERSON, ["ship_tos"]), "the whole has not run since"
+    assert fresh("resync", "ship_tos").code == Exit.DONE
+    last("running")
+    assert told() == (Exit.NEEDS_PERSON, ["ship_tos"]), "it has not come to an end yet"
+    fresh.site.schedule(accounts=900)
+    assert told() == (Exit.DONE, []), "it is off"
+
+
+@pytest.mark.rule("OP-6")
+def test_a_system_that_was_not_asked_yet_is_not_said_to_be_up(fresh: Operator) -> None:
+    assert fresh("resync", "accounts").code == Exit.DONE
+    shown = fresh("status").out
+    assert re.search(r"(?m)^files +papers was not asked for anything yet$", shown), shown
+    assert re.search(r"(?m)^erp +erp is up, last answer 20", shown)
+
+
 @pytest.mark.rule("OI-10", "OP-3")
 def test_captures_and_credits_of_the_sample_are_asked_for_and_told(fresh: Operator) -> None:
     site = fresh.site
