@@ -21,6 +21,7 @@ from sync.domain.mapping import SyncMapping
 from sync.errors import Misconfigured, StateInUse, TryLater
 from sync.flows.context import Context, Limits, OrderLimits, Progress, Uploads, silent
 from sync.flows.retrying import Patience
+from sync.flows.serving import given_up
 from sync.mapping.assigning import MappingFiles
 from sync.mapping.keeper import MappingKeeper
 from sync.mapping.source import MappingSource
@@ -84,6 +85,11 @@ class Pipeline:
     def mapping_files(self) -> MappingFiles:
         """The files behind the mapping, for programs that edit them."""
         return MappingFiles(self.mapping.folder, self.state, self.clock)
+
+    @property
+    def given_up(self) -> list[str]:
+        """The flows that its systems cannot serve, and that the settings turn off."""
+        return given_up(self.erp, self.store, self.settings.schedule.off)
 
     def context(self, progress: Progress = silent) -> Context:
         """A context on the mapping version that is in force now.

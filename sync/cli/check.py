@@ -154,7 +154,8 @@ def _findings(line: Pipeline, settings: Settings, progress: Progress) -> list[tu
             found.extend((where, each) for each in system.check())
         except SyncError as error:
             found.append((where, _error("its check", str(error), way_out(error))))
-    found.extend(("flows", each) for each in serving_findings(line.erp, line.store))
+    off = line.settings.schedule.off
+    found.extend(("flows", each) for each in serving_findings(line.erp, line.store, off))
     calendars = calendar_findings(line.erp, line.store, line.clock.now())
     found.extend(("store", each) for each in calendars)
     found.extend(("erp", each) for each in _feeds(line, found))

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.group(epilog="\b\nExample:\n  tradesync explain order W-10482")
 def explain() -> None:
-    """Tell why: which rule routed a user or an order, where a price or record comes from."""
+    """Tell why: account, document, invoice, order, price, user.
+
+    Which rule routed a user or an order, where a price or record comes from, and to whom
+    the store shows it.
+    """
 
 
 class Exact(click.ParamType[Decimal]):

@@ -34,7 +34,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "check": CommandEntry("sync.cli.check:check", "Check settings, mapping, ERP and store."),
     "demo": CommandEntry("sync.cli.demo:demo", "Run a whole cycle on a made-up distributor."),
     "erase": CommandEntry("sync.cli.erase:erase", "Take a person's data out of the state."),
-    "explain": CommandEntry("sync.cli.explain:explain", "Tell why: user, order, price, invoice."),
+    "explain": CommandEntry(
+        "sync.cli.explain:explain", "Tell why: account, document, invoice, order, price, user."
+    ),
     "init": CommandEntry("sync.cli.init:init", "Make a new site from the templates."),
     "map": CommandEntry("sync.cli.map:assign", "Assign a buyer to an ERP account."),
     "mappings": CommandEntry(

@@ -37,7 +37,7 @@ EXIT_CODES: Mapping[Exit, str] = {
     Exit.DONE: "done",
     Exit.FAILED: "something failed, or what was named is nowhere; the details are printed",
     Exit.USAGE: "wrong usage",
-    Exit.NEEDS_PERSON: "done, but something waits for a person (orders, a plan, a mapping)",
+    Exit.NEEDS_PERSON: "done, but something waits for a person (orders, a plan, a mapping, a flow)",
     Exit.STATE_IN_USE: "the daemon's state is in use by another process",
     Exit.TRY_LATER: "try later: a system is down",
     Exit.MISCONFIGURED: "bad settings, or no usable mapping",

@@ -11,7 +11,14 @@ import click
 
 from sync.cli.output import json_option
 from sync.cli.price_changes import PRICES, PriceChanges, echo_plans
-from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
+from sync.cli.scope import (
+    FLOW_NAMES,
+    NamedChoice,
+    flows_within,
+    refuse_wider,
+    scope_from,
+    scope_options,
+)
 from sync.cli.shown import end, show_result
 from sync.cli.site import opened, site_options
 
@@ -54,7 +61,8 @@ def plan(
     account_orders, all of these with `all`, or mappings.
 
     Of prices it tells what each was and would be: some of them here, all with --json.
-    A plan that cannot be made, or that a run would refuse, ends as the run would.
+    A plan that cannot be made, or that a run would refuse, ends as the run would. With
+    `all` every flow is planned, and the worst decides how the command ends.
 
     `plan mappings` tells what edited mapping files would do: who moves between
     accounts, who sees which account's invoices and prices from then on, and
@@ -76,8 +84,9 @@ def plan(
     if on is not None and flow != "prices":
         raise click.UsageError("--on goes with plan prices only: prices alone have a calendar")
     wanted = scope_from(scope)
-    flows = flows_within(flow, wanted)
+    refuse_wider(flow, wanted)
     with opened(site, pipeline) as line, PriceChanges() as changes:
+        flows = flows_within(flow, wanted, line)
         context = replace(
             line.context(),
             as_of=on.date() if on is not None else None,

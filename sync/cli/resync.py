@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.output import Exit, emit, fail, json_option
-from sync.cli.scope import FLOW_NAMES, NamedChoice, flows_within, scope_from, scope_options
+from sync.cli.scope import (
+    FLOW_NAMES,
+    NamedChoice,
+    flows_within,
+    refuse_wider,
+    scope_from,
+    scope_options,
+)
 from sync.cli.shown import as_record, counts_text, end, show_result, worst_of
 from sync.cli.site import actor, daemon_runs, opened, settings_of, site_options
 from sync.errors import StateInUse
@@ -86,10 +93,11 @@ def resync(
         with opened(site, pipeline, writes=True) as line:
             _cancel(line, cancel, reason, as_json)
     elif flow is not None and dry_run:
+        refuse_wider(flow, wanted)
         with opened(site, pipeline) as line:
             _here(line, flow, wanted, as_json, dry_run=True)
     elif flow is not None:
-        flows_within(flow, wanted)
+        refuse_wider(flow, wanted)
         _run_or_ask(site, pipeline, flow, wanted, reason, as_json, no_wait)
 
 
@@ -192,7 +200,7 @@ def _here(line: Pipeline, flow: str, scope: ResyncScope, as_json: bool, *, dry_r
 
     if not dry_run:
         resume(line)
-    flows = flows_within(flow, scope)
+    flows = flows_within(flow, scope, line)
     results = []
     with terminal_progress(enabled=not as_json) as progress:
         for each in flows:
@@ -225,6 +233,7 @@ def _ask(
     as_json: bool,
     no_wait: bool,
 ) -> None:
+    flows_within(flow, scope, line)  # tells which are left out
     with line.state.transaction() as state:
         request_id = state.requests.ask(flow, scope, actor(), line.clock.now())
         _note(line, state, "resync.asked", flow, scope, reason, request_id)

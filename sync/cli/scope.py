@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from sync.bootstrap import Pipeline
     from sync.ports.state import ResyncScope
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -166,20 +167,33 @@ def scope_from(options: dict[str, Any], confirm: str | None = None) -> ResyncSco
     )
 
 
-def flows_within(flow: str, scope: ResyncScope) -> list[str]:
-    """FLOW, or of all flows those that know every restriction; the others are named.
-
-    Raises UsageError where it, or each of all, would run for more than was asked for.
-    """
+def refuse_wider(flow: str, scope: ResyncScope) -> None:
+    """Raises UsageError where FLOW, or each of all, would run for more than was asked for."""
     from sync.errors import Misconfigured
     from sync.flows.narrowing import flows_of
 
     try:
-        flows = flows_of(flow, FLOW_NAMES, scope)
+        flows_of(flow, FLOW_NAMES, scope)
     except Misconfigured as error:
         raise click.UsageError(f"{error}.") from error
-    left_out = [each for each in FLOW_NAMES if each not in flows] if flow == "all" else []
-    if left_out:
+
+
+def flows_within(flow: str, scope: ResyncScope, line: Pipeline) -> list[str]:
+    """FLOW, or of all flows those that know every restriction; the others are named.
+
+    So are those that the systems cannot serve and that are off. Raises Misconfigured
+    where none is left.
+    """
+    from sync.flows.narrowing import flows_of, takes
+
+    flows = flows_of(flow, FLOW_NAMES, scope, without=line.given_up)
+    if flow != "all":
+        return flows
+    wide = [each for each in FLOW_NAMES if not takes(each, scope)]
+    if wide:
         given = " and ".join(f"--{part}" for part in scope.parts)
-        click.echo(f"Left out, not narrowed by {given}: {', '.join(left_out)}.", err=True)
+        click.echo(f"Left out, not narrowed by {given}: {', '.join(wide)}.", err=True)
+    gone = [each for each in FLOW_NAMES if each not in (*flows, *wide)]
+    if gone:
+        click.echo(f"Left out, off and cannot be served: {', '.join(gone)}.", err=True)
     return flows

@@ -13,6 +13,7 @@ from sync.cli.shown import counts_text
 from sync.cli.site import daemon_runs, settings_of, site_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sync.bootstrap import Pipeline
@@ -26,7 +27,9 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
     """Show the daemon, the mapping in force, the orders by state and the last runs.
 
     Ends with 3 when something waits for a person: an order, a refused plan or
-    mapping, a system that refused the login or is misconfigured, or a clock that is off.
+    mapping, a flow whose last whole run failed (unless it is off), a system that refused
+    the login or is misconfigured, or a clock that is off. A system that is away is asked
+    again by itself: it is told, and ends nothing.
     """
     from sync.bootstrap import open_installation
     from sync.scheduling.clock import SystemClock
@@ -53,6 +56,7 @@ def status(as_json: bool, site: str | None, pipeline: str | None) -> None:
         or each["orders"].get("review")
         or each["held_plans"]
         or each["mapping_refused"]
+        or each["failing"]
         for each in lines
     ) or any(each["way_out"] or each["clock_is_off"] for each in told["systems"])
     raise click.exceptions.Exit(Exit.NEEDS_PERSON if waits else Exit.DONE)
@@ -109,6 +113,22 @@ def _last_runs(runs: Runs) -> list[RunRecord]:
     return sorted(found.values(), key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 
+def _failing(line: Pipeline, runs: Sequence[RunRecord]) -> list[str]:
+    """The flows whose last whole run that came to an end failed; ``runs``: newest first.
+
+    One that is off may never run again, and whoever asked for it was told.
+    """
+    ended: dict[str, str] = {}
+    for run in runs:
+        if not run.narrow and run.outcome in _ENDED:
+            ended.setdefault(run.flow, run.outcome)
+    off = line.settings.schedule.off
+    return sorted(flow for flow, how in ended.items() if how == "failed" and flow not in off)
+
+
+_ENDED = frozenset({"ok", "failed", "refused", "try_later"})
+
+
 def _pipeline(line: Pipeline) -> dict[str, Any]:
     with line.state.transaction() as state:
         counts = state.ledger.counts()
@@ -142,6 +162,7 @@ def _pipeline(line: Pipeline) -> dict[str, Any]:
             {"plan": each.plan_id, "reason": each.reason, "counts": dict(each.counts)}
             for each in plans
         ],
+        "failing": _failing(line, runs),
         "running_requests": [
             {"request": each.request_id, "flow": each.flow, "done": each.done, "of": each.total}
             for each in requests
@@ -207,6 +228,9 @@ def _show_mapping(line: dict[str, Any]) -> None:
 def _show(told: dict[str, Any]) -> None:
     click.echo(f"Daemon {told['daemon']}, site {told['site']}")
     for system in told["systems"]:
+        if not (system["last_success_at"] or system["last_failure_at"]):
+            click.echo(f"{system['kind']:6} {system['system']} was not asked for anything yet")
+            continue
         said = f", last answer {system['last_success_at'] or 'never'}"
         if system["next_try_at"]:
             said = f", asked again at {system['next_try_at']}{said}"
@@ -237,6 +261,8 @@ def _show(told: dict[str, Any]) -> None:
             click.echo(f"  held     {plan['plan']}: {plan['reason']}")
             click.echo(f"           tradesync resync {plan['plan'].rsplit('-', 1)[0]}", nl=False)
             click.echo(f" --confirm {plan['plan']} --reason WHY")
+        if line["failing"]:
+            click.echo(f"  failing  {', '.join(line['failing'])}: see the last runs")
         for request in line["running_requests"]:
             of = f" of {request['of']}" if request["of"] else ""
             click.echo(
@@ -244,10 +270,11 @@ def _show(told: dict[str, Any]) -> None:
             )
         for run in line["runs"]:
             part = "for a part: " if run["narrow"] else ""
-            click.echo(
-                f"  {run['started_at']}  {run['flow']:15} {run['outcome']:9} "
-                f"{part}{counts_text(run['counts'])}"
-            )
+            # Of a flow that did not get that far nobody knows whether there is something to do.
+            known = run["outcome"] == "ok" or any(run["counts"].values())
+            said = counts_text(run["counts"]) if known else ""
+            head = f"  {run['started_at']}  {run['flow']:15} {run['outcome']:9} "
+            click.echo(f"{head}{part}{said}".rstrip(" :"))
             if run["progress"]:
                 click.echo(f"    {run['progress']}")
             if run["message"]:

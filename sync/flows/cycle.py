@@ -64,8 +64,8 @@ def run_flow(
 ) -> FlowResult:
     """Run one flow and record how it went. A dry run records nothing.
 
-    Errors that the engine knows become an outcome: ``try_later`` (a system is
-    away), ``refused`` (the guard rails hold the plan), ``failed``. Anything else
+    Errors that the engine knows become an outcome, of a dry run too: ``try_later`` (a
+    system is away), ``refused`` (the guard rails hold the plan), ``failed``. Anything else
     is recorded as failed and raised. A scope that the flow does not know, or a name
     in it that stands for nothing, fails: it must not look as if all were well.
     """
@@ -76,14 +76,14 @@ def run_flow(
     ):
         result = FlowResult(flow)
         if dry_run:
-            _carry_out(context, result, scope, dry_run=True)
+            _answer(context, result, scope, dry_run=True)
             result.scrub()
             return result
         with context.state.transaction() as state:
             state.runs.start(run_id, flow, context.clock.now(), narrow=scope.narrow)
         telling = Telling(context, run_id)
         try:
-            _answer(replace(context, progress=telling), result, scope)
+            _answer(replace(context, progress=telling), result, scope, dry_run=False)
         except BaseException as error:
             result.outcome, result.message = "failed", f"{type(error).__name__}: see the log"
             raise
@@ -103,11 +103,11 @@ def _carry_out(context: Context, result: FlowResult, scope: ResyncScope, *, dry_
             result.remarks.extend(nothing_of_its_own(result.flow, scope))
 
 
-def _answer(context: Context, result: FlowResult, scope: ResyncScope) -> None:
+def _answer(context: Context, result: FlowResult, scope: ResyncScope, *, dry_run: bool) -> None:
     if isinstance(context.erp, TellsUnreadable):
         context.erp.take_unreadable()  # what an earlier run in this thread left is not ours
     try:
-        _carry_out(context, result, scope, dry_run=False)
+        _carry_out(context, result, scope, dry_run=dry_run)
     except SuspiciousPlan as error:
         result.outcome, result.message, result.plan_id = "refused", str(error), error.plan_id
     except (TryLater, OutcomeUnknown, Conflict) as error:

@@ -7,7 +7,7 @@ Neither may pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sync.domain.ids import CustomerId, Sku, well_formed
 from sync.errors import Misconfigured
@@ -55,10 +55,13 @@ def refuse_unknown_parts(flow: str, scope: ResyncScope) -> None:
             raise Misconfigured(f"{value!r} can be no {part}; nothing was done")
 
 
-def flows_of(name: str, flows: Sequence[str], scope: ResyncScope) -> list[str]:
+def flows_of(
+    name: str, flows: Sequence[str], scope: ResyncScope, *, without: Collection[str] = ()
+) -> list[str]:
     """The flows that a request for ``name``, or for all, is about, in their order.
 
-    Of all flows those that know every restriction. Raises Misconfigured for none.
+    Of all flows those that know every restriction, but none of ``without``. Raises
+    Misconfigured for none.
     """
     if name != "all":
         refuse_unknown_parts(name, scope)
@@ -66,7 +69,10 @@ def flows_of(name: str, flows: Sequence[str], scope: ResyncScope) -> list[str]:
     found = [each for each in flows if takes(each, scope)]
     if not found:
         raise Misconfigured(f"no flow can be narrowed by {' and '.join(scope.parts)} together")
-    return found
+    kept = [each for each in found if each not in without]
+    if not kept:
+        raise Misconfigured(f"nothing is left: {', '.join(found)} cannot be served, and is off")
+    return kept
 
 
 def unknown_names(context: Context, scope: ResyncScope) -> list[str]:

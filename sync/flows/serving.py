@@ -1,12 +1,13 @@
 """Which flows two systems can serve, by what both are able to do.
 
 A flow that is optional does nothing where one of them cannot serve it; a run of any other
-fails. ``check`` tells of both beforehand.
+fails. ``check`` tells of both beforehand. One that the settings name under ``off`` as well
+is nobody's mistake: it fails only for whoever asks for it by its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sync.ports import erp as erp_port
@@ -63,15 +64,30 @@ NEEDS: Mapping[str, Needs] = {
 }
 
 
-def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
-    """One for each flow that would fail, and one that names all that do nothing here."""
+def given_up(erp: Erp, store: Store, off: Collection[str]) -> list[str]:
+    """The flows that would fail and that the settings turn off: none of "all flows"."""
+    return [
+        flow
+        for flow, needs in NEEDS.items()
+        if flow in off and not needs.optional and _lacked(erp, store, needs) != ([], [])
+    ]
+
+
+def serving_findings(erp: Erp, store: Store, off: Collection[str] = ()) -> Iterator[Finding]:
+    """One for each flow that would fail, and one that names all that do nothing here.
+
+    ``off``: the flows that the settings turn off.
+    """
     idle: list[str] = []
     for flow, needs in NEEDS.items():
-        of_erp, of_store = _lacking(erp, needs.erp, "ERP"), _lacking(store, needs.store, "store")
+        of_erp, of_store = _lacked(erp, store, needs)
         lacking = [*of_erp, *of_store]
         if not lacking:
             continue
         told = " and ".join(lacking)
+        if flow in off and not needs.optional:
+            yield Finding(flow, FindingLevel.OK, f"is off, and cannot be served: {told}")
+            continue
         if needs.optional:
             idle.append(f"{flow} ({told})")
             continue
@@ -85,6 +101,10 @@ def serving_findings(erp: Erp, store: Store) -> Iterator[Finding]:
         yield Finding(
             "optional flows", FindingLevel.OK, f"these do nothing here: {', '.join(idle)}"
         )
+
+
+def _lacked(erp: Erp, store: Store, needs: Needs) -> tuple[list[str], list[str]]:
+    return _lacking(erp, needs.erp, "ERP"), _lacking(store, needs.store, "store")
 
 
 def _lacking(system: Erp | Store, wanted: tuple[type, ...], name: str) -> list[str]:

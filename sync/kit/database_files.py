@@ -32,7 +32,7 @@ def misplaced(option: str, file: Path) -> str | None:
             begins = opened.read(len(HEADER))
     except OSError as error:
         if error.errno in _NOT_THERE:
-            lacking = "file" if _is_there(file.parent) else f"folder as {file.parent}"
+            lacking = "file" if folder_is_there(file) else f"folder as {file.parent}"
             return f"{option} names {file}, and there is no such {lacking}"
         if error.errno in _FOR_GOOD:
             return f"{option} names {file}, which cannot be read: {error.strerror}"
@@ -42,9 +42,10 @@ def misplaced(option: str, file: Path) -> str | None:
     return None
 
 
-def _is_there(folder: Path) -> bool:
+def folder_is_there(file: Path) -> bool:
+    """Whether the folder of the file is there, also where it cannot be looked at."""
     try:
-        return stat.S_ISDIR(folder.stat().st_mode)
+        return stat.S_ISDIR(file.parent.stat().st_mode)
     except OSError as error:
         return error.errno not in _NOT_THERE
 

@@ -104,7 +104,7 @@ class Runner:
 
     def _requested(self, pipeline: Pipeline, request: ResyncRequest) -> None:
         try:
-            flows = flows_of(request.flow, list(FLOWS), request.scope)
+            flows = flows_of(request.flow, list(FLOWS), request.scope, without=pipeline.given_up)
         except Misconfigured as error:
             told = FlowResult(request.flow, "failed", message=str(error), misconfigured=True)
             self._answer(pipeline, request, [told])

@@ -17,7 +17,7 @@ from sync.kit.signatures import SHORTEST_SECRET
 from sync.ports.erp import Finding, FindingLevel
 from sync.stores.embedded import schema
 from sync.stores.embedded.engine import store_url
-from sync.stores.embedded.errors import CREATE, translated
+from sync.stores.embedded.errors import CREATE, translated, way_to_create
 
 OPTIONS = frozenset({"url", "store_id", "overlap_s", "page_size", "price_lists"})
 SECRETS = frozenset({"password", "hints"})
@@ -72,7 +72,11 @@ def findings(engine: Engine, database: str, file: Path | None = None) -> list[Fi
     """
     wrong = misplaced("url", file) if file is not None else None
     if wrong is not None:
-        return [Finding("store database", FindingLevel.ERROR, f"{database}: {wrong}", CREATE)]
+        return [
+            Finding(
+                "store database", FindingLevel.ERROR, f"{database}: {wrong}", way_to_create(file)
+            )
+        ]
     try:
         with translated(database, engine.dialect.name, address_of(engine.url), file):
             missing = list(_missing(engine))

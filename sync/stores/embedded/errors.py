@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sync.errors import AccessDenied, Misconfigured, Rejected, RightMissing, SyncError, TryLater
-from sync.kit.database_files import misplaced
+from sync.kit.database_files import folder_is_there, misplaced
 from sync.kit.driver_errors import read_error
 from sync.kit.sqlstate import Failure, classify, never_connected
 
@@ -27,7 +27,17 @@ _MAY_BE_THE_FILE = frozenset({Failure.LOST, Failure.DAMAGED})
 _RIGHT_MISSING = frozenset({Failure.PRIVILEGE, Failure.READ_ONLY})
 
 CREATE = "correct url, or create the schema: tradesync store create"
+FOLDER = (
+    "correct url, or make that folder as the user that the service runs as, then create the"
+    " schema: tradesync store create"
+)
+"""The way out where not even the folder is there: the command makes none, see creating.py."""
 _REJECTED = frozenset({Failure.UNIQUE, Failure.CONSTRAINT, Failure.VALUE, Failure.RULE})
+
+
+def way_to_create(file: Path | None) -> str:
+    """What to do where the database is not there, in the order that it has to be done."""
+    return CREATE if file is None or folder_is_there(file) else FOLDER
 
 
 @contextmanager
@@ -65,7 +75,7 @@ def translate(
         )
     wrong = misplaced("url", file) if file is not None and failure in _MAY_BE_THE_FILE else None
     if wrong is not None:
-        return Misconfigured(f"{database}: {wrong}; {CREATE}")
+        return Misconfigured(f"{database}: {wrong}; {way_to_create(file)}")
     if failure in _TRY_LATER or error.connection_invalidated:
         return TryLater(f"{database} cannot answer now ({read.code})")
     if failure is Failure.LOGIN:

@@ -49,6 +49,14 @@ def test_every_command_says_what_it_does_and_gives_an_example(words: tuple[str, 
     assert [each.name for each in options if not each.help] == [], "an option without help"
 
 
+@pytest.mark.rule("OP-3")
+def test_help_names_everything_that_can_be_explained() -> None:
+    told = f"Tell why: {', '.join(words[1] for words in ALL if words[0] == 'explain')}."
+    assert told == COMMANDS["explain"].summary
+    assert " ".join(told.split()) in " ".join(call("explain", "--help").out.split())
+    assert told in call("--help").out
+
+
 def test_the_readme_lists_every_command_and_no_other() -> None:
     if not README.is_file():
         pytest.skip("there is no README.md yet")

@@ -16,6 +16,7 @@ import pytest
 import structlog
 
 from sync.cli.output import Exit
+from sync.cli.scope import FLOW_NAMES
 from sync.cli.site import at_terminal
 from sync.errors import TryLater
 from sync.flows.context import FlowResult
@@ -24,6 +25,7 @@ from tests.system.site import FLOWS, GOOD_ORDERS, WRONG_ORDERS, SampleSite
 from tests.unit.cli.conftest import Operator
 
 QUARANTINED = "W-50273"
+PROFILES = Path(__file__).resolve().parents[3] / "erp_adapters/sql/profiles"
 
 
 def test_check_names_what_the_mapping_says_and_the_erp_does_not_have(operator: Operator) -> None:
@@ -186,6 +188,44 @@ def test_status_tells_the_last_runs_of_every_flow_however_many_hints_came_since(
     shown = fresh("status").out
     assert shown.count("no answer") == 2
     assert "ok        for a part: " in shown
+
+
+@pytest.mark.rule("OP-6")
+def test_a_flow_whose_last_whole_run_failed_waits_for_a_person(fresh: Operator) -> None:
+    def told() -> tuple[int, list[str]]:
+        said = fresh("status", "--json")
+        return said.code, said.json["pipelines"][0]["failing"]
+
+    def last(outcome: str) -> None:
+        newest = "started_at = (SELECT max(started_at) FROM runs WHERE narrow = 0)"
+        how = f"outcome = '{outcome}', counts = '{{}}', message = 'odd'"
+        fresh.site.change(fresh.site.state, f"UPDATE runs SET {how} WHERE {newest}")
+
+    assert fresh("resync", "ship_tos").code == Exit.DONE
+    assert told() == (Exit.DONE, [])
+    for outcome in ("try_later", "cancelled"):
+        last(outcome)
+        assert told() == (Exit.DONE, [])
+    last("failed")
+    assert told() == (Exit.NEEDS_PERSON, ["ship_tos"])
+    shown = fresh("status").out
+    assert "failing  ship_tos" in shown
+    assert re.search(r"(?m) ship_tos +failed$", shown), "nobody knows whether there was nothing"
+    assert fresh("resync", "ship_tos", "--customer", "000101").code == Exit.DONE
+    assert told() == (Exit.NEEDS_PERSON, ["ship_tos"]), "the whole has not run since"
+    assert fresh("resync", "ship_tos").code == Exit.DONE
+    last("running")
+    assert told() == (Exit.NEEDS_PERSON, ["ship_tos"]), "it has not come to an end yet"
+    fresh.site.schedule(accounts=900)
+    assert told() == (Exit.DONE, []), "it is off"
+
+
+@pytest.mark.rule("OP-6")
+def test_a_system_that_was_not_asked_yet_is_not_said_to_be_up(fresh: Operator) -> None:
+    assert fresh("resync", "accounts").code == Exit.DONE
+    shown = fresh("status").out
+    assert re.search(r"(?m)^files +papers was not asked for anything yet$", shown), shown
+    assert re.search(r"(?m)^erp +erp is up, last answer 20", shown)
 
 
 @pytest.mark.rule("OI-10", "OP-3")
@@ -693,6 +733,67 @@ def test_a_plan_that_cannot_be_made_ends_as_the_run_would(
     assert planned.code == told.code == run.code == Exit.FAILED
     assert words[-1] in planned.out
     assert words[-1] in told.json[0]["message"]
+
+
+LACKS_INVOICES = "the ERP's profile lacks the statement invoices"
+
+
+def without_invoices(site: SampleSite) -> None:
+    """Somebody has let the sample's profile forget them."""
+    text = (PROFILES / "sample.yaml").read_text()
+    profile = re.sub(r"(?m)^  (changed_)?invoice\w*: .*\n((    .*)?\n)+", "", text)
+    assert profile != text
+    (site.root / "ours.yaml").write_text(profile)
+    settings = site.settings
+    settings.write_text(settings.read_text().replace('profile = "sample"', 'profile = "ours.yaml"'))
+
+
+@pytest.mark.rule("OP-2", "OP-3")
+def test_a_plan_of_all_flows_tells_of_each_that_cannot_be_planned_and_goes_on(
+    fresh: Operator,
+) -> None:
+    without_invoices(fresh.site)
+
+    planned = fresh("plan", "all")
+    told = fresh("plan", "all", "--json")
+    assert planned.code == told.code == Exit.MISCONFIGURED, planned
+    assert [each["flow"] for each in told.json] == list(FLOW_NAMES)
+    failed = {each["flow"]: each["message"] for each in told.json if each["outcome"] != "ok"}
+    assert failed.keys() == {"invoices"}
+    assert LACKS_INVOICES in failed["invoices"]
+    lines = planned.out.splitlines()
+    at = lines.index(f"{'invoices':15} [failed]")
+    assert LACKS_INVOICES in lines[at + 1]
+    assert any(line.startswith("account_orders ") for line in lines[at:])
+    run = fresh("resync", "all", "--json")
+    assert run.code == Exit.MISCONFIGURED
+    assert {each["flow"] for each in run.json if each["outcome"] != "ok"} == failed.keys()
+
+
+@pytest.mark.rule("OP-2", "OP-3")
+def test_what_cannot_be_served_and_is_off_is_neither_planned_nor_run_nor_warned_of(
+    fresh: Operator,
+) -> None:
+    without_invoices(fresh.site)
+    warned = [row for row in fresh("check", "--json").json if row["subject"] == "invoices"]
+    assert [(row["level"], 'off = ["invoices"]' in row["remedy"]) for row in warned] == [
+        ("warning", True)
+    ]
+    fresh.site.schedule(**{flow: 900 for flow in FLOWS if flow not in ("invoices", "prices")})
+
+    told = [row for row in fresh("check", "--json").json if row["subject"] == "invoices"]
+    assert [row["level"] for row in told] == ["ok"]
+    assert "is off, and cannot be served" in told[0]["message"]
+    for words in (("plan", "all"), ("resync", "all", "--dry-run"), ("resync", "all")):
+        ended = fresh(*words, "--json")
+        assert ended.code in (Exit.DONE, Exit.NEEDS_PERSON), ended
+        assert [each["flow"] for each in ended.json] == [
+            each for each in FLOW_NAMES if each != "invoices"
+        ], "what is off and can be served runs on request"
+        assert ended.err.count("Left out, off and cannot be served: invoices.") == 1
+    named = fresh("plan", "invoices")
+    assert named.code == Exit.MISCONFIGURED
+    assert LACKS_INVOICES in named.out
 
 
 @pytest.mark.rule("OP-3")

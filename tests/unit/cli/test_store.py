@@ -293,6 +293,10 @@ def test_a_folder_that_is_not_there_is_not_made(fresh: Operator) -> None:
     refused = fresh("store", "create", "--yes")
     assert refused.code == Exit.MISCONFIGURED
     assert f"there is no such folder as {fresh.site.root / 'mnt' / 'shop'}" in refused.err
+    make_it = "make that folder as the user that the service runs as, then create the schema"
+    said = [row for row in fresh("check", "--json").json if row["subject"] == "store database"]
+    assert [make_it in row["remedy"] for row in said] == [True]
+    assert make_it in fresh("plan", "accounts").out
     assert not (fresh.site.root / "mnt").exists()
     assert file.exists()
 

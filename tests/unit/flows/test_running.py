@@ -92,6 +92,9 @@ def test_each_kind_of_error_ends_the_run_in_its_own_way(
     result = run_flow(context, "accounts")
     assert (result.outcome, result.message) == (outcome, str(error))
     assert (last_run(context).outcome, last_run(context).message) == (outcome, str(error))
+    planned = run_flow(context, "accounts", dry_run=True)
+    assert (planned.outcome, planned.message) == (outcome, str(error))
+    assert planned.misconfigured is result.misconfigured is isinstance(error, Misconfigured)
 
 
 @pytest.mark.rule("OP-1", "OP-7")

@@ -10,9 +10,11 @@ from sync.domain.ids import StoreId
 from sync.errors import Misconfigured
 from sync.flows.context import needs
 from sync.flows.cycle import FLOWS
-from sync.flows.serving import NEEDS, serving_findings
+from sync.flows.narrowing import flows_of
+from sync.flows.serving import NEEDS, given_up, serving_findings
 from sync.ports import erp as erp_port
 from sync.ports.erp import FindingLevel
+from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsInvoices
 from sync.testing.clock import ManualClock
 from sync.testing.erp import MEMORY_CAPABILITIES, MemoryErp
@@ -99,3 +101,30 @@ def test_the_way_out_is_that_of_the_system_which_lacks_something() -> None:
         assert "take a store" in of_both[flow]
         for told in (of_erp[flow], of_store[flow], of_both[flow]):
             assert f'off = ["{flow}"]' in told
+
+
+@pytest.mark.rule("OP-3")
+def test_what_is_off_is_given_up_only_where_it_would_fail() -> None:
+    bare: Any = Bare()
+    erp: Any = MemoryErp(ManualClock(), MEMORY_CAPABILITIES)
+    store: Any = MemoryStore(clock=ManualClock())
+    off = ["prices", "invoices", "documents"]
+    assert given_up(bare, store, off) == ["prices", "invoices"]
+    assert given_up(bare, store, ()) == []
+    assert given_up(erp, store, off) == []
+    found = {each.subject: each for each in serving_findings(bare, store, off)}
+    levels = {flow: found[flow].level for flow in ("prices", "invoices", "ship_tos")}
+    ok, warning = FindingLevel.OK, FindingLevel.WARNING
+    assert levels == {"prices": ok, "invoices": ok, "ship_tos": warning}
+    assert not found["prices"].remedy
+    assert "documents" in found["optional flows"].message
+
+
+@pytest.mark.rule("OP-2")
+def test_nothing_that_is_left_of_all_flows_is_no_run_of_everything() -> None:
+    flows = ["prices", "invoices"]
+    scope = ResyncScope(customer="000101")
+    assert flows_of("all", flows, scope, without=["invoices"]) == ["prices"]
+    assert flows_of("invoices", flows, scope, without=["invoices"]) == ["invoices"]
+    with pytest.raises(Misconfigured, match="prices, invoices cannot be served, and is off"):
+        flows_of("all", flows, scope, without=flows)

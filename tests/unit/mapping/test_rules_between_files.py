@@ -47,6 +47,16 @@ def channel(body: str) -> str:
 
 
 class TestRetailGroupsBelongToNobody:
+    @pytest.mark.rule("WA-2b", "OP-4")
+    @pytest.mark.parametrize("old, new", [("channels:", "channels: ["), ("retail_g", "retailg")])
+    def test_an_assignment_to_one_comes_to_light_once_it_is_known(self, old: str, new: str) -> None:
+        """As mappings/README.md says; nothing of such an edit counts, all the same."""
+        text = "customer_id,user\nRETAIL-US,u-1\n"
+        broken = problems(customers_csv=text, channels_yaml=SHOP.replace(old, new))
+        assert {each.partition(":")[0] for each in broken} == {"channels.yaml"}
+        (told,) = problems(customers_csv=text)
+        assert told.startswith("customers.csv:2:1: customer_id is a retail group")
+
     @pytest.mark.rule("WA-2b")
     @pytest.mark.parametrize("who", ["user: u-1", "organisation: org-1"])
     def test_yaml_assignment_to_a_retail_group_is_refused_with_file_line_and_reason(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
@@ -55,6 +58,20 @@ def test_other_flows_and_other_pipelines_run_meanwhile(
     runner.scheduled(line.pipeline, "accounts")
     assert sorted(line.flows()) == ["accounts", "invoices"]
     assert other.flows() == ["accounts"]
+
+
+@pytest.mark.rule("OP-2")
+def test_a_request_for_all_flows_leaves_out_what_is_off_and_cannot_be_served(
+    runner: Runner, line_of: Callable[..., Line]
+) -> None:
+    line = line_of(off=["invoices", "registrations"])
+    request = line.ask("all")
+    # An ERP that is there and can do nothing.
+    bare: Any = SimpleNamespace(capabilities=line.erp.capabilities)
+    runner.requests(replace(line.pipeline, erp=bare))
+    assert sorted(line.flows()) == sorted(set(FLOWS) - {"invoices"})
+    assert "does not read prices" in line.request(request).message
+    assert "invoices" not in line.request(request).message
 
 
 def test_nothing_new_begins_while_the_daemon_stops(
