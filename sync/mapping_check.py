@@ -16,6 +16,7 @@ from sync.channel_check import channel_findings
 from sync.domain.account import Account, AccountStatus
 from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
 from sync.domain.mapping import Assignment, Source, SyncMapping
+from sync.errors import Rejected, SyncError
 from sync.flows.context import Context, needs
 from sync.flows.everybody import by_our_word
 from sync.flows.mirroring import chunks, members_of_accounts
@@ -33,6 +34,7 @@ from sync.ports.erp import (
 )
 from sync.ports.state import ResyncScope
 from sync.ports.store import ReadsBuyers
+from sync.secrecy import scrubbed
 
 _STOPPED = frozenset({AccountStatus.SUSPENDED, AccountStatus.CLOSED})
 
@@ -44,6 +46,7 @@ _NO_USER = "Correct the user's ID as the store has it, or take the line out."
 _NO_ORGANISATION = "Correct the organisation's ID as the store has it, or take the line out."
 _NO_MEMBER = "Take the line out, or add the user to the organisation in the store."
 _NO_CONTACT = "Correct the contact, or leave it empty."
+_INSIST = "correct it, or say --anyway if they are still to come"
 _NO_SHIP_TO = "Correct the ship-to, or take the line out: the account's default is sent then."
 
 
@@ -104,11 +107,45 @@ class Doubts:
     """What is to be said about one assignment before it is written.
 
     ``lacking``: the ERP or the store does not have whom it names; ``others`` let it
-    count, or at least name somebody who is there.
+    count, or at least name somebody who is there. ``unread`` is why the ERP and the store
+    could not be asked; then nothing is known.
     """
 
     lacking: tuple[Finding, ...] = ()
     others: tuple[Finding, ...] = ()
+    unread: str = ""
+
+    @property
+    def told(self) -> list[str]:
+        """In sentences for people."""
+        return [sentence(each) for each in (*self.lacking, *self.others)]
+
+    def refuse_nobody(self, what: str, *, dry_run: bool) -> None:
+        """Raise Rejected where it names somebody who is not there.
+
+        ``what`` is the assignment in words. For whoever does not insist on it.
+        """
+        if self.lacking:
+            written = "this would be refused" if dry_run else "nothing was written"
+            told = "".join(f"\n  {sentence(each)}" for each in self.lacking)
+            raise Rejected(f"{what}: {written}.{told}", code="names_nobody", remedy=_INSIST)
+
+
+def sentence(finding: Finding) -> str:
+    """What was found and the way out, for people."""
+    return scrubbed(f"{finding.said}. {finding.remedy}")
+
+
+def doubts_if_told(context: Context, assignment: Assignment) -> Doubts:
+    """``doubts_about``, which says itself where a system is away.
+
+    The assignment may go on then, as one that a person writes into the files would: its
+    orders wait in quarantine if it names nobody (WA-2c).
+    """
+    try:
+        return doubts_about(context, assignment)
+    except SyncError as error:
+        return Doubts(unread=scrubbed(" ".join(str(error).split())))
 
 
 def doubts_about(context: Context, assignment: Assignment) -> Doubts:

@@ -8,7 +8,7 @@ flow ``registrations``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sync.domain.account import AccountStatus
 from sync.domain.candidates import Candidate, candidates, search_for
@@ -20,7 +20,8 @@ from sync.domain.registration import (
     why_unusable,
 )
 from sync.errors import Conflict, Rejected
-from sync.flows.context import Context, needs
+from sync.flows.context import Context, files_of, needs
+from sync.mapping_check import Doubts, doubts_if_told
 from sync.planning.registrations import (
     approved,
     in_review,
@@ -33,6 +34,7 @@ from sync.ports.audit import AuditRecord, RecordKind
 from sync.ports.erp import CreatesCustomers, FindsCustomers, ReadsAccounts
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.state import LedgerEvent
+from sync.remapping import with_mapping
 
 Step = Callable[[RegistrationEntry], RegistrationEntry]
 
@@ -48,6 +50,17 @@ class Detail:
     entry: RegistrationEntry
     history: Sequence[LedgerEvent]
     candidates: Sequence[Candidate] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What was approved, and what is doubtful about the line that the mapping files get of it.
+
+    There are none of a customer that is still to be made.
+    """
+
+    entry: RegistrationEntry
+    doubts: Doubts = field(default_factory=Doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +130,27 @@ class RegistrationDesk:
         reason: str,
         *,
         despite_missing: bool = False,
+        anyway: bool = False,
         seen: int | None = None,
-    ) -> RegistrationEntry:
+    ) -> Approved:
         """Approve it as a customer that the ERP has, or as one to be made.
 
-        Raises Rejected for a customer that nobody may be linked to, Misconfigured
-        where the ERP makes none.
+        Raises Rejected for a customer that nobody may be linked to, and for one that the
+        ERP does not have, unless ``anyway``: then it waits until the ERP has it. So it is
+        with an organisation that the store does not have. Raises Misconfigured where the
+        ERP makes no customers, or the mapping files are refused.
         """
+        before, seen = self._as_seen(application_id, seen)
         what = self._possible(approval)
+        doubts = self._doubts(before, approval, anyway=anyway)
+        if doubts.lacking:
+            what += f", although {'; '.join(each.said for each in doubts.lacking)}"
 
         def step(entry: RegistrationEntry) -> RegistrationEntry:
             return approved(entry, approval, self.actor, reason, despite_missing=despite_missing)
 
-        return self._take(application_id, step, "approved", what, reason, seen)
+        entry = self._take(application_id, step, "approved", what, reason, seen)
+        return Approved(entry, doubts)
 
     def reject(
         self,
@@ -140,10 +161,7 @@ class RegistrationDesk:
         seen: int | None = None,
     ) -> RegistrationEntry:
         """Reject it; it may be handed in again. ``message`` is for the applicant."""
-        with self.context.state.transaction() as state:
-            before = state.registrations.entry(application_id)
-        if seen is None and before is not None:
-            seen = before.version  # the files are read after it: what moved since is not rejected
+        before, seen = self._as_seen(application_id, seen)
         files = self.context.assignments
         organisation = before.organisation if before is not None else None
         unmapped = organisation is None or (
@@ -154,6 +172,38 @@ class RegistrationDesk:
             return rejected(entry, message, unmapped=unmapped)
 
         return self._take(application_id, step, "rejected", "", reason, seen)
+
+    def _as_seen(
+        self, application_id: ApplicationId, seen: int | None
+    ) -> tuple[RegistrationEntry | None, int | None]:
+        """The entry before files and systems are read about it, and the version to be decided.
+
+        What moves while they are read is not decided by what they said.
+        """
+        with self.context.state.transaction() as state:
+            before = state.registrations.entry(application_id)
+        if seen is None and before is not None:
+            seen = before.version
+        return before, seen
+
+    def _doubts(
+        self, entry: RegistrationEntry | None, approval: ApprovedAs, *, anyway: bool
+    ) -> Doubts:
+        """As ``tradesync map`` has them. Raises Rejected where it names nobody, as that does."""
+        if entry is None or entry.organisation is None or not isinstance(approval, LinkCustomer):
+            return Doubts()
+        organisation, customer_id = entry.organisation, approval.customer_id
+        wanted = files_of(self.context).with_assignment(organisation, customer_id)
+        assignment = next(
+            each
+            for each in wanted.assignments
+            if each.organisation == organisation and each.user is None
+        )
+        doubts = doubts_if_told(with_mapping(self.context, wanted), assignment)
+        if not anyway:
+            what = f"organisation {organisation} -> {customer_id}"
+            doubts.refuse_nobody(what, dry_run=self.dry_run)
+        return doubts
 
     def _possible(self, approval: ApprovedAs) -> str:
         """What it comes to, in words. Raises where it cannot come to anything."""
@@ -170,11 +220,7 @@ class RegistrationDesk:
         erp = needs(self.context.erp, ReadsAccounts, "the ERP")
         account = self.context.retrying()(erp.accounts, [customer_id]).get(customer_id)
         if account is None:
-            raise Rejected(
-                f"the ERP has no customer {customer_id}",
-                code="customer_unknown",
-                remedy="correct the ID, spelled as the ERP spells it; or approve with --create",
-            )
+            return f"customer {customer_id}"
         why = why_unusable(account)
         told = f"customer {customer_id} ({account.name})"
         return f"{told}, which {why} in the ERP" if why is not None else told

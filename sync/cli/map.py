@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sync.cli.doubts import ANYWAY, tell_doubts, tell_unread
 from sync.cli.output import Exit, fail, json_option
 from sync.cli.scope import REASON, Named
 from sync.cli.site import actor, opened, site_options
-from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sync.bootstrap import Pipeline
     from sync.domain.mapping import SyncMapping
     from sync.mapping.editing import Edit
-    from sync.ports.erp import Finding
+    from sync.mapping_check import Doubts
 
 
 def _or_empty(_context: click.Context, _param: click.Parameter, given: str | None) -> str:
@@ -46,9 +46,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only tell what would ch
     "--contact", type=Named(), metavar="ID", default=None, help="The ERP contact to name on orders."
 )
 @REASON
-@click.option(
-    "--anyway", is_flag=True, help="Also for whom the ERP or the store does not have (yet)."
-)
+@ANYWAY
 @_DRY_RUN
 @json_option
 @site_options
@@ -106,7 +104,7 @@ def withdraw(
     edit = Edit(user, organisation, None)
     with opened(site, pipeline, writes=not dry_run, begins=True) as line:
         _refuse_nothing(line, edit)
-        _carry_out(line, edit, "unmap", reason, [], dry_run=dry_run, as_json=as_json)
+        _carry_out(line, edit, "unmap", reason, None, dry_run=dry_run, as_json=as_json)
 
 
 def _refuse_nothing(line: Pipeline, edit: Edit) -> None:
@@ -133,42 +131,25 @@ def _refuse_nothing(line: Pipeline, edit: Edit) -> None:
     fail(told)
 
 
-def _doubts(line: Pipeline, edit: Edit, *, anyway: bool, dry_run: bool) -> list[Finding]:
-    """What to say of the new assignment. Ends the command where it names nobody.
+def _doubts(line: Pipeline, edit: Edit, *, anyway: bool, dry_run: bool) -> Doubts | None:
+    """What to say of the new assignment. Raises Rejected where it names nobody.
 
-    Where a system is away that is told, and the edit goes on as one of the files
-    by hand would: its orders wait in quarantine if it names nobody (WA-2c).
-    A dry run ends as the edit would.
+    Where a system is away that is told. A dry run ends as the edit would.
     """
     from sync.mapping import mapping_from_texts, read_texts
     from sync.mapping.editing import assignment_of, edited
-    from sync.mapping_check import doubts_about
+    from sync.mapping_check import doubts_if_told
 
     wanted = mapping_from_texts(edited(read_texts(line.mapping.folder), edit))
     assignment = assignment_of(wanted, edit)
     if assignment is None:
-        return []
-    try:
-        doubts = doubts_about(line.context_on(wanted), assignment)
-    except SyncError as error:
-        if not dry_run:  # the plan tells it
-            told = _one_line(str(error))
-            click.echo(f"Not compared with the ERP and the store: {told}", err=True)
-        return []
-    if doubts.lacking and not anyway:
-        told = "\n".join(f"  {_told(each)}" for each in doubts.lacking)
-        written = "this would be refused" if dry_run else "nothing was written"
-        fail(
-            f"{edit.who} -> {edit.customer_id}: {written}.\n{told}\n"
-            "Correct it, or say --anyway if they are still to come."
-        )
-    return [*doubts.lacking, *doubts.others]
-
-
-def _told(finding: Finding) -> str:
-    from sync.secrecy import scrubbed
-
-    return scrubbed(f"{finding.said}. {finding.remedy}")
+        return None
+    doubts = doubts_if_told(line.context_on(wanted), assignment)
+    if not dry_run:  # the plan tells it
+        tell_unread(doubts)
+    if not anyway:
+        doubts.refuse_nobody(f"{edit.who} -> {edit.customer_id}", dry_run=dry_run)
+    return doubts
 
 
 def _carry_out(
@@ -176,7 +157,7 @@ def _carry_out(
     edit: Edit,
     action: str,
     reason: str,
-    doubts: list[Finding],
+    doubts: Doubts | None,
     *,
     dry_run: bool,
     as_json: bool,
@@ -204,7 +185,7 @@ def _carry_out(
             "customer_id": edit.customer_id,
             "before": before,
             "after": after_version,
-            "doubts": [_told(each) for each in doubts],
+            "doubts": doubts.told if doubts else [],
         }
         click.echo(json.dumps(told, indent=2))
     elif before == after_version:
@@ -214,20 +195,20 @@ def _carry_out(
             f"{what}: mapping {before} becomes {after_version};"
             " the service, where it runs, takes it up within seconds."
         )
-        for each in doubts:
-            click.echo(f"Look at this: {_told(each)}")
+        if doubts:
+            tell_doubts(doubts)
     raise click.exceptions.Exit(Exit.DONE)
 
 
 def _tell_of_organisations(line: Pipeline, edit: Edit, wanted: SyncMapping) -> None:
     """For whom the user acts as well, which the plan of one line cannot show."""
     from sync.mapping.editing import assignment_of
-    from sync.mapping_check import organisations_beside
+    from sync.mapping_check import Doubts, organisations_beside
 
     assignment = assignment_of(wanted, edit)
     if assignment is not None:
-        for each in organisations_beside(line.context_on(wanted), assignment):
-            click.echo(f"Look at this: {_told(each)}")
+        beside = organisations_beside(line.context_on(wanted), assignment)
+        tell_doubts(Doubts(others=tuple(beside)))
 
 
 def _one_line(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sync.cli.doubts import ANYWAY, tell_doubts, tell_unread
 from sync.cli.output import Exit, emit, json_option
 from sync.cli.scope import REASON, Named, NamedChoice
 from sync.cli.site import actor, opened, site_options
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from sync.domain.registration import LookedAt
     from sync.ports.registrations import RegistrationEntry
-    from sync.registration import Detail, RegistrationDesk
+    from sync.registration import Approved, Detail, RegistrationDesk
 
 REVIEWS = ("under-review", "verification-1", "verification-2", "verification-3", "verification-4")
 
@@ -153,17 +154,25 @@ def review(application: str, status: str, **given: Any) -> None:
 @click.option("--link", type=Named(), metavar="CUSTOMER_ID", help="It is this ERP customer.")
 @click.option("--create", is_flag=True, help="The ERP is to make a customer of it.")
 @click.option("--despite-missing", is_flag=True, help="Although documents are missing.")
+@ANYWAY
 @REASON
 @_DRY_RUN
 @json_option
 @site_options
 def approve(
-    application: str, link: str | None, create: bool, despite_missing: bool, **given: Any
+    application: str,
+    link: str | None,
+    create: bool,
+    despite_missing: bool,
+    anyway: bool,
+    **given: Any,
 ) -> None:
     """Approve APPLICATION, as a customer that the ERP has or as a new one.
 
     The daemon links or creates the customer, writes the mapping, and lets the
-    company order as soon as the ERP calls the account usable.
+    company order as soon as the ERP calls the account usable. Who has the account of
+    --link already, and what else is doubtful about it, is told as tradesync map tells
+    it; a customer that the ERP does not have is refused. --dry-run tells the same.
     """
     from sync.domain.ids import CustomerId
     from sync.domain.registration import ApprovedAs, CreateCustomer, LinkCustomer
@@ -172,8 +181,10 @@ def approve(
         raise click.UsageError("Say --link CUSTOMER_ID or --create: nobody is linked by a guess.")
     approval: ApprovedAs = CreateCustomer() if link is None else LinkCustomer(CustomerId(link))
 
-    def decide(desk: RegistrationDesk, application_id: Any, reason: str) -> RegistrationEntry:
-        return desk.approve(application_id, approval, reason, despite_missing=despite_missing)
+    def decide(desk: RegistrationDesk, application_id: Any, reason: str) -> Approved:
+        return desk.approve(
+            application_id, approval, reason, despite_missing=despite_missing, anyway=anyway
+        )
 
     what = "a new customer" if link is None else f"customer {link}"
     first = "makes the customer and writes" if link is None else "writes"
@@ -207,7 +218,7 @@ def reject(application: str, message: str | None, **given: Any) -> None:
 
 def _decide(
     application: str,
-    decide: Callable[[RegistrationDesk, Any, str], RegistrationEntry],
+    decide: Callable[[RegistrationDesk, Any, str], RegistrationEntry | Approved],
     what: str,
     then: str = _TOLD,
     *,
@@ -220,13 +231,23 @@ def _decide(
     from sync.domain.ids import ApplicationId
 
     with opened(site, pipeline, writes=not dry_run) as line:
-        from sync.registration import RegistrationDesk
+        from sync.registration import Approved, RegistrationDesk
 
         desk = RegistrationDesk(line.context(), actor(), dry_run=dry_run)
-        entry = decide(desk, ApplicationId(application), reason)
+        decided = decide(desk, ApplicationId(application), reason)
+    if isinstance(decided, Approved):
+        entry, doubts = decided.entry, decided.doubts
+        tell_unread(doubts)
+    else:
+        entry, doubts = decided, None
     if as_json:
-        click.echo(json.dumps(_row(entry) | {"dry_run": dry_run}, indent=2, ensure_ascii=False))
-    elif dry_run:
+        told = _row(entry) | {"dry_run": dry_run}
+        told |= {"doubts": doubts.told} if doubts is not None else {}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        raise click.exceptions.Exit(Exit.DONE)
+    if doubts is not None:
+        tell_doubts(doubts)
+    if dry_run:
         click.echo(f"Application {application} would be {what}.")
     else:
         click.echo(f"Application {application} is {what}; {then}.")

@@ -164,6 +164,13 @@ class Context:
         return self.clock.now().astimezone(zone).date()
 
 
+def files_of(context: Context) -> AssignsCustomers:
+    """The mapping files, to be written into. Raises Misconfigured where they cannot be."""
+    if context.assignments is None:
+        raise Misconfigured("the mapping files cannot be written from here")
+    return context.assignments
+
+
 def needs(system: object, capability: type[T], name: str) -> T:
     """The system as that capability. Raises Misconfigured naming what it lacks."""
     if not isinstance(system, capability):

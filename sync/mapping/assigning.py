@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sync.domain.ids import CustomerId, OrganisationId
+from sync.domain.mapping import SyncMapping
 from sync.errors import Rejected
 from sync.mapping.editing import Edit, accounts_in, edited, sound_mapping
 from sync.mapping.recorded import Deed, RecordedEdit, recorded
@@ -95,23 +96,36 @@ class MappingFiles:
         held = _held(read_texts(self.folder), organisation)
         return CustomerId(held) if held is not None else None
 
+    def with_assignment(self, organisation: OrganisationId, customer_id: CustomerId) -> SyncMapping:
+        return sound_mapping(_assigned(read_texts(self.folder), organisation, customer_id))
+
     def put_assignment(
         self, organisation: OrganisationId, customer_id: CustomerId, actor: str, reason: str
     ) -> tuple[str, str]:
         note = " ".join(reason.split())
-        edit = Edit("", organisation.value, customer_id.value, note=note)
 
         def change(texts: Mapping[str, str]) -> Mapping[str, str]:
-            held = _held(texts, organisation)
-            if held not in (None, customer_id.value):
-                raise Rejected(
-                    f"organisation {organisation} stands for customer {held} in the mapping files",
-                    code="mapped_otherwise",
-                    remedy="correct the mapping files (tradesync map), or approve it anew",
-                )
-            return edited(texts, edit)
+            return _assigned(texts, organisation, customer_id, note)
 
-        return self.edit(actor, "map", f"{edit.who} -> {customer_id}", reason, change)
+        what = f"organisation {organisation} -> {customer_id}"
+        return self.edit(actor, "map", what, reason, change)
+
+
+def _assigned(
+    texts: Mapping[str, str],
+    organisation: OrganisationId,
+    customer_id: CustomerId,
+    note: str = "",
+) -> Mapping[str, str]:
+    """The files with this line. Raises Rejected where they name another customer for it."""
+    held = _held(texts, organisation)
+    if held not in (None, customer_id.value):
+        raise Rejected(
+            f"organisation {organisation} stands for customer {held} in the mapping files",
+            code="mapped_otherwise",
+            remedy="correct the mapping files (tradesync map), or approve it anew",
+        )
+    return edited(texts, Edit("", organisation.value, customer_id.value, note=note))
 
 
 def _held(texts: Mapping[str, str], organisation: OrganisationId) -> str | None:

@@ -26,6 +26,7 @@ from sync.domain.registration import (
 )
 
 if TYPE_CHECKING:
+    from sync.domain.mapping import SyncMapping
     from sync.ports.state import LedgerEvent
 
 
@@ -139,6 +140,13 @@ class AssignsCustomers(Protocol):
 
     def assignment_of(self, organisation: OrganisationId) -> CustomerId | None:
         """Whom the files say that the organisation orders for. Raises Misconfigured, TryLater."""
+        ...
+
+    def with_assignment(self, organisation: OrganisationId, customer_id: CustomerId) -> SyncMapping:
+        """What the files would be if they said so too; nothing is written.
+
+        Raises what ``put_assignment`` would raise of them.
+        """
         ...
 
     def put_assignment(

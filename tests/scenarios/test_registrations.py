@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from sync.domain.account import Account, AccountStatus
 from sync.domain.channel import CommerceMode, Registration
 from sync.domain.ids import ApplicationId, ChannelId, CustomerId, OrganisationId, WebUserId
+from sync.domain.mapping import SyncMapping
 from sync.domain.order import Buyer, Membership, Role
 from sync.domain.registration import (
     AccountKind,
@@ -23,15 +24,16 @@ from sync.domain.registration import (
     RequiredDocuments,
     UnreadableApplication,
 )
-from sync.errors import Conflict, Misconfigured, Rejected
+from sync.errors import Conflict, Misconfigured, Rejected, TryLater
 from sync.flows.cycle import run_flow
 from sync.ports.audit import AuditFilter, RecordKind
 from sync.ports.registrations import RegistrationEntry, Stage
-from sync.registration import RegistrationDesk
+from sync.registration import Approved, RegistrationDesk
 from sync.testing import builders as a
 from sync.testing.assignments import MemoryAssignments
 from sync.testing.erp import MemoryErp
 from sync.testing.faults import Crash, Script
+from sync.testing.store import MemoryStore
 from tests.scenarios.world import (
     HARBOUR,
     HARBOUR_BUYER,
@@ -83,7 +85,7 @@ def is_open(world: World, user: WebUserId = USER) -> bool:
     return found.open_application
 
 
-def approve(world: World, approval: ApprovedAs, **given: Any) -> RegistrationEntry:
+def approve(world: World, approval: ApprovedAs, **given: Any) -> Approved:
     return staff(world).approve(NEW, approval, "references checked", **given)
 
 
@@ -321,7 +323,7 @@ def test_a_customer_that_becomes_a_retail_group_never_becomes_active(shop: World
 def test_a_customer_that_the_erp_lacks_is_never_mapped(shop: World) -> None:
     shop.store.hand_in(a.an_application())
     shop.run("registrations")
-    with pytest.raises(Rejected, match="no customer C-9"):
+    with pytest.raises(Rejected, match="customer C-9: the ERP has no such customer"):
         approve(shop, LinkCustomer(CustomerId("C-9")))
     approve(shop, LinkCustomer(MILL))
     shop.erp.remove_account(MILL)
@@ -333,12 +335,91 @@ def test_a_customer_that_the_erp_lacks_is_never_mapped(shop: World) -> None:
     assert shop.assignments.written == {ORG: HARBOUR}
 
 
+@pytest.mark.rule("VE-9", "WA-2c", "WA-8")
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_approval_tells_what_is_doubtful_about_the_account_before_it_acts(
+    shop: World, dry_run: bool
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    shop.erp.change_account(MILL, active=False)
+    done = staff(shop, dry_run=dry_run).approve(NEW, LinkCustomer(MILL), "known")
+    inactive, shared = done.doubts.others
+    assert inactive.said == "customer C-2002 is inactive in the ERP"
+    assert shared.said.startswith(
+        "organisation org-app-1 has the account C-2002, which organisation org-34 has too"
+        " (customers.csv:3): each sees the invoices and ship-tos of the other"
+    )
+    assert (done.doubts.lacking, done.doubts.unread) == ((), "")
+    assert entry_of(shop).stage is (Stage.OPEN if dry_run else Stage.APPROVED)
+
+
+@pytest.mark.rule("VE-9", "WA-2c")
+def test_an_approval_of_whom_the_systems_lack_must_be_insisted_on_and_waits_for_them(
+    shop: World,
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    coming = CustomerId("C-9")
+    for dry_run, ended in ((False, "nothing was written"), (True, "this would be refused")):
+        with pytest.raises(Rejected, match=f"org-app-1 -> C-9: {ended}") as refused:
+            staff(shop, dry_run=dry_run).approve(NEW, LinkCustomer(coming), "known")
+        assert "say --anyway" in refused.value.remedy
+    assert entry_of(shop).stage is Stage.OPEN
+    approve(shop, LinkCustomer(coming), anyway=True)
+    told_why = staff(shop).show(NEW).history[-1].detail
+    assert "customer C-9, although customer C-9: the ERP has no such customer" in told_why
+    shop.run("registrations")
+    assert shop.assignments.written == {}
+    shop.erp.add_account(a.an_account(customer_id=coming))
+    shop.run("registrations")
+    assert shop.assignments.written == {ORG: coming}
+
+
+@pytest.mark.rule("VE-9", "OP-1")
+def test_an_approval_that_no_store_can_be_asked_about_says_so_and_goes_on(
+    shop: World,
+) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+
+    class Away(MemoryStore):
+        def organisations(self) -> Iterator[OrganisationId]:
+            raise TryLater("the shop is away")
+
+    shop.store.__class__ = Away
+    done = approve(shop, LinkCustomer(MILL))
+    assert done.doubts.told == []
+    assert "the shop is away" in done.doubts.unread
+    assert entry_of(shop).stage is Stage.APPROVED
+
+
+@pytest.mark.rule("VE-9", "WA-2c")
+def test_what_moves_while_an_approval_is_compared_is_not_approved_by_that(shop: World) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+
+    class Meanwhile(MemoryAssignments):
+        def with_assignment(
+            self, organisation: OrganisationId, customer_id: CustomerId
+        ) -> SyncMapping:
+            staff(shop).review(NEW, AccountStatus.UNDER_REVIEW, "looks odd")
+            return super().with_assignment(organisation, customer_id)
+
+    shop.assignments = Meanwhile()
+    with pytest.raises(Conflict, match="has changed"):
+        approve(shop, LinkCustomer(MILL))
+    assert entry_of(shop).stage is Stage.OPEN
+
+
 @pytest.mark.rule("VE-9")
 def test_an_organisation_that_somebody_mapped_otherwise_waits_for_a_person(shop: World) -> None:
     shop.store.hand_in(a.an_application())
     shop.run("registrations")
-    shop.assignments.put_assignment(ORG, HARBOUR, "bo", "by hand")
     approve(shop, LinkCustomer(MILL))
+    shop.assignments.put_assignment(ORG, HARBOUR, "bo", "by hand")
+    with pytest.raises(Rejected, match="stands for customer C-1001 in the mapping files"):
+        approve(shop, LinkCustomer(MILL))
     shop.run("registrations")
     assert shop.assignments.written == {ORG: HARBOUR}
     problem = entry_of(shop).problem
@@ -540,10 +621,10 @@ def test_a_rehearsal_changes_nothing_on_either_side(shop: World) -> None:
     assert list(shop.store.shown_registrations([NEW])) == []
     shop.run("registrations")
     before = entry_of(shop)
-    after = staff(shop, dry_run=True).approve(
+    done = staff(shop, dry_run=True).approve(
         NEW, LinkCustomer(MILL), "why not", despite_missing=True
     )
-    assert after.stage is Stage.APPROVED
+    assert done.entry.stage is Stage.APPROVED
     assert entry_of(shop) == before
 
 

@@ -239,7 +239,7 @@ class World:
     progress: Progress = silent
     erp_seen: Erp | None = None
     kept: State | None = None
-    assignments: MemoryAssignments = field(default_factory=MemoryAssignments)
+    assignments: MemoryAssignments = field(default_factory=lambda: MemoryAssignments(a_mapping()))
     files: MemoryFiles = field(default_factory=lambda: fill_files())
     uploads: Uploads | None = None
 

@@ -23,8 +23,8 @@ from sync.domain.registration import (
     new_customer,
     why_unusable,
 )
-from sync.errors import Conflict, Misconfigured, OutcomeUnknown, Rejected, TryLater
-from sync.flows.context import Context, FlowResult, needs
+from sync.errors import Conflict, OutcomeUnknown, Rejected, TryLater
+from sync.flows.context import Context, FlowResult, files_of, needs
 from sync.flows.mirroring import individual, take_unreadable
 from sync.flows.orders.records import look_again_after_s
 from sync.flows.registrations.uploads import with_files
@@ -280,9 +280,7 @@ class Desk:
 
     @property
     def _files(self) -> AssignsCustomers:
-        if self._context.assignments is None:
-            raise Misconfigured("the mapping files cannot be written from here")
-        return self._context.assignments
+        return files_of(self._context)
 
     # --- Mapped: active, once both sides say so ---
 

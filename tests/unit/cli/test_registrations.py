@@ -19,6 +19,7 @@ NEW, KNOWN, BARE = NEW_COMPANY.value, KNOWN_COMPANY.value, NO_PAPERS.value
 WHY = ("--reason", "checked")
 SLEEPING = "000112"
 """A customer that the sample's ERP has inactive."""
+SUSPENDED = "000127"
 
 
 @pytest.fixture
@@ -137,7 +138,9 @@ def test_nobody_is_linked_by_a_guess(operator: Operator, words: tuple[str, ...],
     "words, told",
     [
         (("approve", NEW, "--link", "RETAIL-US"), "retail group"),
-        (("approve", NEW, "--link", "000999"), "no customer 000999"),
+        (("approve", NEW, "--link", "000999"), "customer 000999: the ERP has no such customer."),
+        (("approve", NEW, "--link", "131"), "it lost its leading zeros: 000131 is known."),
+        (("approve", NEW, "--link", "000999"), "say --anyway if they are still to come"),
         (("approve", BARE, "--create"), "lacks sellers_permit"),
         (("reject", "app-9"), "no application app-9"),
         (("reject", "app-9"), "way out: see which there are: tradesync registrations list"),
@@ -164,6 +167,52 @@ def test_a_dry_run_decides_nothing(site: Operator) -> None:
         assert "would be" in said.out
         assert site("registrations", *words, *WHY, "--dry-run", "--json").json["dry_run"] is True
     assert standing(site, KNOWN) == "applied (status 1)"
+
+
+@pytest.mark.rule("VE-9", "WA-2c", "WA-8")
+@pytest.mark.parametrize(
+    "customer, told",
+    [
+        (
+            "000102",
+            f"organisation org-{KNOWN} has the account 000102, which organisation org-102 has too",
+        ),
+        (SLEEPING, f"customer {SLEEPING} is inactive in the ERP. Reactivate it"),
+        (SUSPENDED, f"customer {SUSPENDED} is inactive in the ERP. Reactivate it"),
+    ],
+)
+def test_an_approval_tells_what_an_assignment_by_hand_would(
+    site: Operator, customer: str, told: str
+) -> None:
+    suspended = f"UPDATE customer SET status = 'S' WHERE customer_no = '{SUSPENDED}'"
+    site.site.change(site.site.database("erp"), suspended)
+    words = ("registrations", "approve", KNOWN, "--link", customer, *WHY)
+    by_hand = ("map", "--organisation", f"org-{KNOWN}", customer, *WHY, "--json")
+    foreseen = site(*words, "--dry-run")
+    assert (foreseen.code, told in foreseen.out) == (Exit.DONE, True), foreseen
+    assert f"Application {KNOWN} would be approved" in foreseen.out
+    as_json = site(*words, "--dry-run", "--json").json
+    assert as_json["doubts"]
+    said = site(*words)
+    assert said.code == Exit.DONE, said
+    assert [each for each in said.out.splitlines() if each.startswith("Look at this: ")] == [
+        f"Look at this: {each}" for each in as_json["doubts"]
+    ]
+    assert site(*by_hand).json["doubts"] == as_json["doubts"]
+
+
+@pytest.mark.rule("VE-9", "WA-2c")
+def test_whom_the_erp_does_not_have_is_approved_only_where_that_is_said(site: Operator) -> None:
+    words = ("registrations", "approve", KNOWN, "--link", "000999", *WHY)
+    for how, ended in (((), "nothing was written"), (("--dry-run",), "this would be refused")):
+        said = site(*words, *how)
+        assert (said.code, ended in said.err) == (Exit.FAILED, True), said
+    assert "the ERP has no such customer" in site(*words, "--json").json["error"]
+    assert standing(site, KNOWN) == "applied (status 1)"
+    said = site(*words, "--anyway")
+    assert said.code == Exit.DONE, said
+    assert "Look at this: customer 000999: the ERP has no such customer." in said.out
+    assert standing(site, KNOWN) == "approved (status 8)"
 
 
 def test_staff_ask_for_a_document_and_reject_with_a_word_to_the_applicant(site: Operator) -> None:

@@ -59,9 +59,21 @@ def test_an_assignment_is_one_line_more_and_is_written_once(files: MappingFiles)
     assert files.assignment_of(OrganisationId("org-9")) is None
 
 
+def test_what_the_files_would_be_is_told_without_writing_them(files: MappingFiles) -> None:
+    for _ in range(2):
+        wanted = files.with_assignment(NEW, CUSTOMER)
+        told = {each.organisation: (each.customer_id, each.origin) for each in wanted.assignments}
+        assert told[NEW] == (CUSTOMER, "customers.csv:4")
+        assert told[FIRST][0] == CustomerId("000101")
+        files.put_assignment(NEW, CUSTOMER, "ann", "checked")
+    assert len(noted(files)) == 1
+
+
 def test_what_a_person_assigned_is_never_moved(files: MappingFiles) -> None:
     with pytest.raises(Rejected, match="stands for customer 000101"):
         files.put_assignment(FIRST, CUSTOMER, "ann", "checked")
+    with pytest.raises(Rejected, match="stands for customer 000101"):
+        files.with_assignment(FIRST, CUSTOMER)
     assert (table(files), noted(files)) == (TABLE, [])
 
 
