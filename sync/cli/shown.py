@@ -22,6 +22,8 @@ COUNTS_NAMES = {
     "not_in_erp": "not in the ERP",
     "status_shown": "order statuses shown",
     "shown": "notices shown",
+    "mappings_written": "mappings written",
+    "made_active": "accounts made active",
     "accounts_touched": "accounts touched in the ERP",
     "missed_by_feed": "accounts with changes that the ERP's feed missed",
     "groups": "groups written as one",
@@ -43,6 +45,8 @@ COUNTS_NAMES = {
 ONE_OF_THEM = {
     "status_shown": "order status shown",
     "shown": "notice shown",
+    "mappings_written": "mapping written",
+    "made_active": "account made active",
     "accounts_touched": "account touched in the ERP",
     "missed_by_feed": "account with changes that the ERP's feed missed",
     "groups": "group written as one",

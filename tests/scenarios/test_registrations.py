@@ -21,6 +21,7 @@ from sync.domain.registration import (
     Document,
     LinkCustomer,
     RegistrationNotice,
+    RegistrationView,
     RequiredDocuments,
     UnreadableApplication,
 )
@@ -933,6 +934,72 @@ def test_active_waits_while_the_mapping_in_force_names_another_customer(shop: Wo
     shop.take_up_assignments()
     assert shop.run("registrations").counts == {"waiting_for_mapping": 1}
     assert status_in_store(shop) is AccountStatus.APPROVED
+
+
+@pytest.mark.rule("VE-9", "OP-2")
+@pytest.mark.parametrize("approval", [CreateCustomer(), LinkCustomer(MILL)])
+def test_a_run_counts_and_names_what_it_did_about_an_approval(
+    shop: World, approval: ApprovedAs
+) -> None:
+    shop.store.hand_in(a.an_application())
+    assert shop.run("registrations").samples == [
+        "app-1: made in the store: user u-app-1, manager of organisation org-app-1"
+    ]
+    approve(shop, approval)
+    before = shop.assignments.version = shop.mapping.version
+    result = shop.run("registrations")
+    customer = entry_of(shop).customer_id
+    assert customer is not None
+    made = isinstance(approval, CreateCustomer)
+    assert result.counts == {
+        **({"customers_created": 1} if made else {}),
+        "mappings_written": 1,
+        "made_active": 1,
+        "shown": 1,
+    }
+    assert result.samples == [
+        *([f"app-1: customer {customer} made in the ERP"] if made else []),
+        f"app-1: organisation org-app-1 -> {customer}: mapping {before} becomes {before}+",
+        "app-1: approved -> active",
+    ]
+    idle = shop.run("registrations")
+    assert (idle.counts, idle.samples) == ({}, [])
+
+
+@pytest.mark.rule("VE-9", "OP-2")
+def test_a_run_that_only_finds_its_line_in_the_files_names_the_state_and_no_line(
+    make_world: MakeWorld,
+) -> None:
+    script = Script().crash_after("mapping.put_assignment")
+    shop = make_world(script=script)
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    with pytest.raises(Crash):
+        shop.run("registrations")
+    script.restart()
+    result = shop.run("registrations")
+    assert "mappings_written" not in result.counts
+    assert result.samples == ["app-1: mapping -> mapped"]
+
+
+@pytest.mark.rule("VE-9", "OP-2")
+def test_a_run_that_breaks_off_has_named_what_it_did_before(shop: World) -> None:
+    shop.store.hand_in(a.an_application())
+    shop.run("registrations")
+    approve(shop, LinkCustomer(MILL))
+    shop.assignments.version = shop.mapping.version
+
+    class Full(MemoryStore):
+        def show_registration(self, application_id: ApplicationId, view: RegistrationView) -> None:
+            raise Rejected("the shop is full", code="full", remedy="empty it")
+
+    shop.store.__class__ = Full
+    result = shop.run("registrations")
+    assert result.outcome != "ok"
+    assert result.counts["mappings_written"] == 1
+    assert "made_active" not in result.counts
+    assert result.samples[-1] == "app-1: approved -> mapped"
 
 
 @pytest.mark.rule("VE-9", "OP-4")

@@ -74,6 +74,7 @@ class Desk:
         self._context, self._result, self._store = context, result, store
         self._retrying = context.retrying()
         self._told: dict[ApplicationId, RegistrationNotice] = {}
+        self._reached = Stage.OPEN
 
     def shown(
         self, application_ids: Collection[ApplicationId]
@@ -101,6 +102,14 @@ class Desk:
     def go_on(self, application_id: ApplicationId) -> None:
         """Step by step, as far as it goes. Raises Moved, and what the systems raise."""
         entry = self._entry(application_id)
+        began = self._reached = entry.stage
+        try:
+            self._walk(entry)
+        finally:
+            if self._reached is not began:
+                self._name(entry, f"{words(began)} -> {words(self._reached)}")
+
+    def _walk(self, entry: RegistrationEntry) -> None:
         steps = {
             Stage.OPEN: self._judge,
             Stage.APPROVED: self._carry_out,
@@ -138,6 +147,7 @@ class Desk:
             told += f", manager of organisation {made.organisation}"
         if made != entry.registrant:
             self._result.count("added")
+            self._name(entry, f"made in the store: {told}")
         entry = replace(entry, registrant=made, problem=None)
         if kind is AccountKind.PERSONAL:
             entry = replace(entry, stage=Stage.PERSONAL)
@@ -206,6 +216,7 @@ class Desk:
             self._save(replace(entry, look_again_at=context.clock.now()), "customer_not_made", "")
             raise
         self._result.count("customers_created")
+        self._name(entry, f"customer {made} made in the ERP")
         return self._save(with_customer(entry, made), "customer_created", str(made))
 
     def _look_for_customer(self, entry: RegistrationEntry) -> RegistrationEntry:
@@ -259,12 +270,21 @@ class Desk:
     def _written_into_files(self, entry: RegistrationEntry) -> tuple[str, str] | Problem:
         """Let the files say so; their versions before and after, or why they refuse it."""
         reason = f"application {entry.application_id}: {entry.approval_reason or 'approved'}"
+        organisation, customer_id = _pair(entry)
         try:
-            return self._files.put_assignment(
-                *_pair(entry), entry.approved_by or self._context.state.actor, reason
+            before, after = self._files.put_assignment(
+                organisation,
+                customer_id,
+                entry.approved_by or self._context.state.actor,
+                reason,
             )
         except Rejected as error:
             return Problem(error.code, str(error), error.remedy, "VE-9")
+        if before != after:
+            self._result.count("mappings_written")
+            what = f"organisation {organisation} -> {customer_id}"
+            self._name(entry, f"{what}: mapping {before} becomes {after}")
+        return before, after
 
     def _take_up(self, before: str, after: str) -> None:
         """Go on by the files with the new line, where they held nothing else that is new.
@@ -294,7 +314,9 @@ class Desk:
         notice = notice_of(after)
         assert notice is not None  # noqa: S101 - an active one is always shown
         self._show(entry, RegistrationView(notice, usable))
-        return self._save(after, "active", str(entry.customer_id))
+        kept = self._save(after, "active", str(entry.customer_id))
+        self._result.count("made_active")
+        return kept
 
     def _in_force(self, entry: RegistrationEntry) -> bool:
         """Whether an order of the organisation would go to this customer now."""
@@ -394,6 +416,7 @@ class Desk:
         except Conflict as error:
             raise Moved(str(error)) from error
         log.info(f"registration.{event}", application=entry.application_id.value)
+        self._reached = kept.stage
         return kept
 
     def _stop(
@@ -412,6 +435,9 @@ class Desk:
     def _wait(self, entry: RegistrationEntry, count: str, why: str) -> None:
         self._result.count(count)
         self._remark(entry, why)
+
+    def _name(self, entry: RegistrationEntry, did: str) -> None:
+        self._result.sample(f"{entry.application_id}: {did}")
 
     def _remark(self, entry: RegistrationEntry, why: str) -> None:
         self._result.remarks.append(f"Application {entry.application_id}: {why}")

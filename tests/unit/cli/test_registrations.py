@@ -72,7 +72,13 @@ def test_an_approval_is_carried_out_up_to_an_active_account(site: Operator) -> N
     said = site("registrations", "approve", NEW, "--create", *WHY)
     assert said.code == Exit.DONE, said
     assert standing(site, NEW) == "approved (status 8)"
-    assert site("resync", "registrations").code == Exit.DONE
+    ran = site("resync", "registrations")
+    assert ran.code == Exit.DONE
+    counted = "1 customer created, 1 mapping written, 1 notice shown, 1 account made active"
+    assert counted in ran.out
+    assert f"{NEW}: customer W00001 made in the ERP\n" in ran.out
+    assert f"{NEW}: organisation org-{NEW} -> W00001: mapping " in ran.out
+    assert f"{NEW}: approved -> active\n" in ran.out
     table = (site.site.root / "mappings" / "customers.csv").read_text()
     assert table.endswith(f"W00001,org-{NEW},,,application {NEW}: checked\n")
     assert standing(site, NEW) == "active (status 9)"
