@@ -207,6 +207,13 @@ def test_an_approval_tells_what_an_assignment_by_hand_would(
     assert site(*by_hand).json["doubts"] == as_json["doubts"]
 
 
+@pytest.mark.rule("VE-9", "OP-4")
+def test_an_approval_knows_of_lines_that_do_not_count_yet(site: Operator) -> None:
+    assert site("map", "--organisation", "org-102", "000131", *WHY).code == Exit.DONE
+    words = ("registrations", "approve", KNOWN, "--link", "000131", *WHY, "--dry-run")
+    assert "has the account 000131, which organisation org-102 has too" in site(*words).out
+
+
 @pytest.mark.rule("VE-9", "WA-2c")
 def test_whom_the_erp_does_not_have_is_approved_only_where_that_is_said(site: Operator) -> None:
     words = ("registrations", "approve", KNOWN, "--link", "000999", *WHY)
