@@ -26,7 +26,7 @@ PYTEST := tests/in-memory $(BIN)/python -m pytest
 # by the hundred thousand, contracts on a second kind of database, whatever happens to lists,
 # and every single fault on the rarer ways of prices.
 THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
-  $(wildcard tests/contract/test_*_postgresql.py) \
+  $(wildcard tests/contract/test_*_postgresql.py) tests/contract/test_sql_erp_failures.py \
   tests/faults/test_mutants.py tests/faults/test_ways_of_prices.py \
   tests/scenarios/test_any_price_lists.py \
   tests/scenarios/test_anything_may_happen.py \
@@ -36,7 +36,7 @@ THOROUGH := tests/canaries tests/bad_inputs tests/realdata tests/system \
   tests/unit/admission/test_adding_up.py tests/unit/admission/test_whole_table.py \
   tests/unit/benchmarks tests/unit/cli/test_bulk.py tests/unit/cli/test_demo.py \
   tests/unit/cli/test_operators.py tests/unit/cli/test_reader_gone.py \
-  tests/unit/medusa/test_shared_lists.py \
+  tests/unit/medusa/test_broken_off.py tests/unit/medusa/test_shared_lists.py \
   tests/unit/mapping/test_every_field.py tests/unit/sample \
   tests/unit/settings/test_every_option.py tests/unit/settings/test_every_setting.py \
   tests/unit/sql/test_every_key.py tests/unit/sql/test_file_drop_faults.py \
