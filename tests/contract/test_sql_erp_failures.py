@@ -104,12 +104,15 @@ NOTHING = OrderRows(headers=0, lines=0)
 ONE = OrderRows(headers=1, lines=1)
 
 
-@pytest.mark.rule("OI-1")
-@pytest.mark.parametrize(
+HOWEVER_IT_IS_LOST = pytest.mark.parametrize(
     "action, at_commit, patience_s",
     [(KILL, False, PATIENT_S), (KILL, True, PATIENT_S), (SLEEP, False, IMPATIENT_S)],
     ids=["lost at a line", "lost at the commit", "too slow at a line"],
 )
+
+
+@pytest.mark.rule("OI-1")
+@HOWEVER_IT_IS_LOST
 def test_an_answer_lost_while_writing_leaves_the_outcome_unknown(
     ledger: Engine,
     world: HarbourWorld,
@@ -188,11 +191,7 @@ def test_a_lost_connection_is_replaced_at_the_next_read(
 
 
 @pytest.mark.rule("OI-1")
-@pytest.mark.parametrize(
-    "action, at_commit, patience_s",
-    [(KILL, False, PATIENT_S), (KILL, True, PATIENT_S), (SLEEP, False, IMPATIENT_S)],
-    ids=["lost at a line", "lost at the commit", "too slow at a line"],
-)
+@HOWEVER_IT_IS_LOST
 def test_an_answer_lost_while_writing_a_group_leaves_all_or_nothing_of_it(
     ledger: Engine,
     world: HarbourWorld,

@@ -183,14 +183,19 @@ def test_a_quantity_that_the_import_would_round_is_refused(erp: Any, share: Path
     assert line["Unit_Quantity"] == "1.25"
 
 
-@pytest.mark.rule("WA-14", "WA-13")
-def test_the_number_comes_from_the_database_and_the_reason_from_the_answer(
-    erp: Any, share: Path, tmp_path: Path
-) -> None:
+def refuse_in_a_file(erp: Any, share: Path) -> None:
+    """The order goes out, and the import answers that it refuses it."""
     erp.submit_order(order(), a.KEY)
     [header] = (share / "Import").glob("SOH_*.txt")
     answer = share / "Answers" / header.with_suffix(".log").name
     answer.write_text("Error: Customer PO number is required\n")
+
+
+@pytest.mark.rule("WA-14", "WA-13")
+def test_the_number_comes_from_the_database_and_the_reason_from_the_answer(
+    erp: Any, share: Path, tmp_path: Path
+) -> None:
+    refuse_in_a_file(erp, share)
     told = erp.order_statuses([a.KEY])[a.KEY]
     assert (told.state, told.message) == (
         ErpOrderState.REFUSED,
@@ -218,10 +223,7 @@ def test_the_number_comes_from_the_database_and_the_reason_from_the_answer(
 def test_no_file_says_what_the_database_says_in_two_ways(
     erp: Any, share: Path, tmp_path: Path
 ) -> None:
-    erp.submit_order(order(), a.KEY)
-    [header] = (share / "Import").glob("SOH_*.txt")
-    answer = share / "Answers" / header.with_suffix(".log").name
-    answer.write_text("Error: Customer PO number is required\n")
+    refuse_in_a_file(erp, share)
     for number in ("1000456", "1000457"):
         told = f"('{number}', 100123, '{a.KEY}', 'N', 'N', 'N', 'Y', NULL)"
         run(tmp_path, f"INSERT INTO oe_hdr VALUES {told}")
