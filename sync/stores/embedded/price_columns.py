@@ -6,14 +6,14 @@ how far one was written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from sync.columnar.vectors import AMOUNT, SCHEMA
+from sync.columnar.vectors import AMOUNT, SCHEMA, canonical
 from sync.domain.money import currency_code, plain
 from sync.ports.store import PriceRows
 from sync.stores.embedded import schema, translate
@@ -76,6 +76,20 @@ def list_pieces(list_id: str, rows: pa.Table) -> Iterator[list[dict[str, Any]]]:
             for name in names
         ]
         yield pa.table(columns, names=names).to_pylist()
+
+
+def vector_of_texts(rows: Iterable[Sequence[Any]]) -> pa.Table:
+    """Rows as the tables spell them, columns in the order of ``SCHEMA``, as a canonical vector."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(SCHEMA)
+    arrays = [_read(column, field) for column, field in zip(columns, SCHEMA, strict=True)]
+    return canonical(pa.Table.from_arrays(arrays, schema=SCHEMA))
+
+
+def _read(texts: Sequence[Any], field: pa.Field[Any]) -> Array:
+    if field.type == pa.int32():
+        return pa.array(texts, pa.int32())
+    bare = [each or None for each in texts] if field.name in _NEVER_NULL else texts
+    return pa.array(bare, pa.string()).cast(field.type)
 
 
 def key_texts(rows: pa.Table) -> set[tuple[Any, ...]]:

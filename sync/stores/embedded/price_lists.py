@@ -56,11 +56,11 @@ def shown(connection: Connection) -> list[ShownList]:
 
 
 def rows_of(connection: Connection, list_id: str) -> pa.Table:
-    from sync.columnar.vectors import vector_of
+    from sync.columnar.vectors import SCHEMA
+    from sync.stores.embedded.price_columns import vector_of_texts
 
-    scope = translate.scope_row(DEFAULT_LIST)
-    held = queries.rows(connection, select(_ROWS).where(_ROWS.c.list_id == list_id))
-    return vector_of(_price({**row, **scope}) for row in held)
+    columns = [_ROWS.c[name] for name in SCHEMA.names]
+    return vector_of_texts(connection.execute(select(*columns).where(_ROWS.c.list_id == list_id)))
 
 
 def own_rows(connection: Connection, list_id: str, items: Collection[Sku]) -> list[PriceRows]:

@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL, event, make_url, select, text
 
-from sync.columnar.vectors import AMOUNT
+from sync.columnar.vectors import AMOUNT, canonical
 from sync.domain.ids import CustomerId, Sku, StoreId
 from sync.domain.money import plain
 from sync.domain.pricing import Price, PriceScope
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured, Rejected
+from sync.ports.price_lists import ListRows, SharedChange
 from sync.stores.embedded import engine, price_columns, queries, schema
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.price_batches import STRAIGHT_FROM
@@ -111,6 +112,15 @@ def test_more_rows_than_are_spelled_at_once_come_whole(
     shown = any_store.shown_prices(a.account_audience(), other.key.scope)
     assert len(shown) == len(MANY) - 10 + held
     assert all(shown[price.key] == price.value for price in MANY[:-10])
+
+
+@pytest.mark.rule("WA-7")
+def test_rows_of_a_shared_list_are_read_as_they_were_put(any_store: EmbeddedStore) -> None:
+    [told] = in_rows(tricky_prices())
+    rows = canonical(told.rows)
+    any_store.apply_shared_prices(SharedChange("a", {"L": None}, put=[ListRows("L", rows)]))
+    assert any_store.shown_list_rows("L").equals(rows)
+    assert any_store.shown_list_rows("M").equals(rows.slice(0, 0))
 
 
 def test_a_key_put_twice_is_refused_where_nothing_was_and_where_something_was(
