@@ -12,7 +12,8 @@ change is never touched, so that lists are not shuffled from night to night.
 
 Where a store lets no member have rows of its own, only those share a list that show the
 very same. Whoever else is a member leaves, which costs the rows of the list: the store
-writes them once more, as that member's own.
+writes them once more, as that member's own. So does, in a store without gaps, a member
+that loses a row of its list.
 
 Pins and leaving come before everything else and show nothing new. Then goes what goes.
 Rows of lists are put after the own rows of their members, joining comes last. So no
@@ -407,15 +408,16 @@ class _Planning:
         my_put = self._put(change) if change != UNCHANGED else NOTHING
         # What the list loses and the member keeps, what it gets and the member does not.
         kept = _only(_only(delta.removed, mine.removed), own)
-        odd = _only(_only(_rows_not_in(put, my_put), own), my_put)
+        odd = _only(_only(_only(_rows_not_in(put, my_put), own), my_put), mine.removed)
         pinned = _common(rows, _union(kept, odd))
         strange = _only(odd, rows)
         carried_away = _only(_common(mine.removed, delta.removed), own)
         removed = _only(mine.removed, carried_away)
-        stays_in_list = _only(_common(removed, rows), delta.removed)
-        # A row of its own goes, and the list would be seen through the gap.
-        comes_in_list = _common(removed, put)
-        if len(strange) or len(stays_in_list) or len(comes_in_list):
+        # A row of its own goes, and the list is seen where it was, or will be. What the list
+        # has by then can be a gap; what it gets later cannot be one yet.
+        in_list = _only(_common(removed, rows), delta.removed)
+        comes_in_list = _only(_common(removed, put), in_list)
+        if len(strange) or len(comes_in_list) or (len(in_list) and not self._limits.gaps):
             return self._leaving(change)
         carried = _only(_rows_in(put, my_put), own)
         added = len(_common(carried, mine.added))
@@ -567,7 +569,7 @@ class _Joining:
         self, facts: Facts, limits: ListLimits, plan: SharingPlan, planning: _Planning
     ) -> None:
         self._facts, self._plan, self._planning = facts, plan, planning
-        self._entries = limits.entries
+        self._entries, self._gaps = limits.entries, limits.gaps
         there = sum(1 for each in facts.lists if each.members)
         self._free = limits.lists - there if limits.lists is not None else 2**62
         self._leaving = set(plan.leaves)
@@ -629,9 +631,9 @@ class _Joining:
         """
         moving = {each for group in groups for each in group.partitions}
         moving.update(self._leaving, self._plan.quits)
-        # The store lets a member leave that loses a row of its list.
+        # Without gaps the store lets a member leave that loses a row of its list.
         for each, own in self._plan.own.items():
-            if own.removed is not None or not self._planning.overrides:
+            if not self._planning.overrides or (own.removed is not None and not self._gaps):
                 moving.add(each)
         by_size = sorted(self._facts.lists, key=lambda each: (-len(each.members), each.list_id))
         return [each.list_id for each in by_size if each.members - moving]

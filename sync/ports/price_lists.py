@@ -3,9 +3,11 @@
 A *shared list* is a set of price rows under an ID that means nothing to anybody. A
 partition (an account's own prices, or a site's) is a *member* of at most one. What a
 member shows are the list's rows, and over them rows of its own: of two with one key its
-own is shown. No row of its own can hide one of the list's, so a list is only for
-partitions that have every key of it. In a store without ``ListLimits.overrides`` a member
-has no rows of its own, so that a list is only for those who show all of it and no more.
+own is shown. No row of its own can hide one of the list's, so whoever joins has every key
+of it. In a store without ``ListLimits.overrides`` a member has no rows of its own, so that
+a list is only for those who show all of it and no more. In one with ``ListLimits.gaps`` a
+member can lose a row of the list and stay on it: that key is then a *gap* of the member,
+which shows no row of the list with it, now or later, for as long as it is on that list.
 
 Shoppers, and whatever else many people see, never share a list: the types leave no room
 for it, so that no account's price can come into a shop window by a wrong assignment.
@@ -133,9 +135,10 @@ class SharesPriceLists(Protocol):
 
     All other methods for prices keep their meaning: ``shown_prices`` and the like tell
     what a member shows, wherever it comes from. What is put for a member becomes its own
-    row. What is removed is shown no more: where the list has it, the member leaves the
-    list first and keeps all the rest. With its last member a list goes, but for one that
-    never had any.
+    row. What is removed is shown no more: where the list has it, it becomes a gap of the
+    member, and without ``ListLimits.gaps`` the member leaves the list first and keeps all
+    the rest. In one call with changes of the list, what the list has after them counts.
+    With its last member a list goes, but for one that never had any.
 
     Without ``ListLimits.overrides`` whoever has anything put or removed, be it in another
     partition of the same audience, leaves its list first and keeps what it showed; and
@@ -151,7 +154,10 @@ class SharesPriceLists(Protocol):
         ...
 
     def shown_own_rows(self, list_id: str, items: Collection[Sku]) -> Sequence[PriceRows]:
-        """The own rows of its members for these items, of each member one table at most."""
+        """The own rows of its members for these items, of each member one table at most.
+
+        A gap without an own row counts as one that has no price.
+        """
         ...
 
     def apply_shared_prices(self, change: SharedChange) -> None:

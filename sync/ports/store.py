@@ -80,7 +80,8 @@ class ListLimits:
     ``overrides``: a member may have rows of its own over those of its list. Where it may
     not, its buyers are shown the list and nothing else that is for them alone: whoever is
     told a price of its own leaves the list first, which makes the store write all of its
-    rows once more. ``sites``: a site may be a member, too.
+    rows once more. ``sites``: a site may be a member, too. ``gaps``: a member that loses a
+    row of its list stays one, and is not shown that row; of use with ``overrides`` only.
     """
 
     entries: int
@@ -88,6 +89,7 @@ class ListLimits:
     members: int | None = None
     overrides: bool = True
     sites: bool = True
+    gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

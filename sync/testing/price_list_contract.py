@@ -176,17 +176,111 @@ class PriceListContract:
         assert _own(MEMBERS[0]) in lists.shown_price_lists()[0].members
 
         for number, left in (("2", "1 3"), ("1", "3")):
+            before = _stamp(lists, "L")
             _remove(lists, MEMBERS[0], number, in_columns=in_columns)
             assert _shown(lists, MEMBERS[0]) == _amounts(left)
             assert _shown(lists, MEMBERS[1]) == _amounts("1 2=7 3 9")
-        assert lists.shown_price_lists()[0].members == {_own(MEMBERS[1])}
+            assert number == "1" or _stamp(lists, "L") != before
+        gaps = _limits(lists).gaps
+        members = {_own(each) for each in MEMBERS[:2]} if gaps else {_own(MEMBERS[1])}
+        assert lists.shown_price_lists()[0].members == members
 
         change = SharedChange(
             "z", {"L": _stamp(lists, "L")}, remove_own=[_price_rows(MEMBERS[1], "3")]
         )
+        for _ in range(2):
+            lists.apply_shared_prices(change)
+            assert _shown(lists, MEMBERS[1]) == _amounts("1 2=7 9")
+            assert set(_kept(lists)) == ({"L"} if gaps else set())
+
+    @pytest.mark.rule("WA-7", "VE-7")
+    @pytest.mark.parametrize("in_columns", [False, True])
+    def test_what_a_member_lost_of_its_list_stays_hidden_whatever_becomes_of_the_list(
+        self, store: Store, store_world: StoreWorld, in_columns: bool
+    ) -> None:
+        lists = _with_gaps(store)
+        _share(lists, "L", _vector("1 2 3"), {MEMBERS[0]: "2=7", MEMBERS[1]: ""})
+        for number in "12":
+            _remove(lists, MEMBERS[0], number, in_columns=in_columns)
+        [own] = lists.shown_own_rows("L", ITEMS)
+        assert (own.audience, own.scope) == _own(MEMBERS[0])
+        assert own.rows.column("sku").to_pylist() == ["ITEM-1", "ITEM-2"]
+        assert set(own.rows.column("unit_price").to_pylist()) == {None}
+
+        for stamp, gone, put in (("c", "3=1", "1=5 4"), ("d", "1 2", "3=6"), ("e", "4", "1 2=8")):
+            change = SharedChange(
+                stamp,
+                {"L": _stamp(lists, "L")},
+                remove=[_rows("L", gone)],
+                put=[_rows("L", put)],
+            )
+            for _ in range(2):
+                lists.apply_shared_prices(change)
+        assert _shown(lists, MEMBERS[1]) == _amounts("1 2=8 3=6")
+        assert _shown(lists, MEMBERS[0]) == _amounts("3=6")
+
+        # A row of its own is shown over a gap as over any row, and the gap when it goes.
+        change = SharedChange("f", {"L": "e"}, put_own=[_price_rows(MEMBERS[0], "2=9")])
         lists.apply_shared_prices(change)
-        assert _shown(lists, MEMBERS[1]) == _amounts("1 2=7 9")
-        assert lists.shown_price_lists() == []
+        assert _shown(lists, MEMBERS[0]) == _amounts("2=9 3=6")
+        [own] = lists.shown_own_rows("L", [Sku("ITEM-2")])
+        assert own.rows.equals(_vector("2=9"))
+        _remove(lists, MEMBERS[0], "2", in_columns=in_columns)
+        assert _shown(lists, MEMBERS[0]) == _amounts("3=6")
+
+    @pytest.mark.rule("WA-7", "WA-8", "VE-7")
+    @pytest.mark.parametrize("way", ["leave", "quit", "withdraw", "join"])
+    def test_gaps_go_with_the_membership(
+        self, store: Store, store_world: StoreWorld, way: str
+    ) -> None:
+        lists = _with_gaps(store)
+        _share(lists, "L", _vector("1 2 3"), dict.fromkeys(MEMBERS[:2], ""))
+        change = SharedChange("b", {"L": "a"}, remove_own=[_price_rows(MEMBERS[0], "1 4")])
+        lists.apply_shared_prices(change)
+        assert _shown(lists, MEMBERS[0]) == _amounts("2 3")
+
+        if way == "leave":
+            lists.apply_shared_prices(SharedChange("c", {"L": "b"}, leave=[_own(MEMBERS[0])]))
+            assert _shown(lists, MEMBERS[0]) == _amounts("2 3")
+        elif way == "quit":
+            lists.apply_shared_prices(SharedChange("c", {"L": "b"}, quit=[_own(MEMBERS[0])]))
+            assert _shown(lists, MEMBERS[0]) == {}
+        elif way == "withdraw":
+            if not isinstance(store, MirrorsAccounts):
+                pytest.skip(f"{store.capabilities.name} mirrors no accounts")
+            store.withdraw_account(MEMBERS[0])
+            assert _shown(lists, MEMBERS[0]) == {}
+        # What goes in the call in which it joins is gone before it does.
+        change = SharedChange(
+            "z",
+            {"L": _stamp(lists, "L")},
+            remove_own=[_price_rows(MEMBERS[0], "2")],
+            join=[Joining("L", _price_rows(MEMBERS[0], ""))],
+        )
+        lists.apply_shared_prices(change)
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2 3") == _shown(lists, MEMBERS[1])
+        assert list(lists.shown_own_rows("L", ITEMS)) == []
+
+    @pytest.mark.rule("WA-7")
+    def test_what_goes_in_the_call_in_which_the_list_gets_it_is_not_shown(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _with_gaps(store)
+        _share(lists, "L", _vector("1 2"), {MEMBERS[0]: "4=7", MEMBERS[1]: ""})
+        change = SharedChange(
+            "b",
+            {"L": "a"},
+            remove=[_rows("L", "1")],
+            remove_own=[_price_rows(MEMBERS[0], "1 4")],
+            put=[_rows("L", "4 5")],
+        )
+        for _ in range(2):
+            lists.apply_shared_prices(change)
+            assert _shown(lists, MEMBERS[0]) == _amounts("2 5")
+            assert _shown(lists, MEMBERS[1]) == _amounts("2 4 5")
+        # Of what the list had no more there was nothing to hide.
+        lists.apply_shared_prices(SharedChange("c", {"L": "b"}, put=[_rows("L", "1=3")]))
+        assert _shown(lists, MEMBERS[0]) == _amounts("1=3 2 5")
 
     @pytest.mark.rule("WA-7")
     @pytest.mark.parametrize("in_columns", [False, True])
@@ -450,6 +544,13 @@ def _overriding(store: Store) -> ListsStore:
     lists = _sharing(store)
     if not _limits(lists).overrides:
         pytest.skip(f"{store.capabilities.name} shows nothing over a price list")
+    return lists
+
+
+def _with_gaps(store: Store) -> ListsStore:
+    lists = _overriding(store)
+    if not _limits(lists).gaps:
+        pytest.skip(f"{store.capabilities.name} shows members all rows of a price list")
     return lists
 
 

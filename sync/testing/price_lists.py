@@ -44,6 +44,8 @@ class MemoryPrices:
         self._own: dict[PublishedPriceKey, PriceValue] = {}
         self._lists: dict[str, _List] = {}
         self._member_of: dict[Partition, str] = {}
+        # Keys that a member is not shown of its list, with the scope of the list's rows.
+        self._gaps: dict[Partition, set[PriceKey]] = {}
         self._stamps = 0
 
     # What is shown.
@@ -52,19 +54,24 @@ class MemoryPrices:
         """Every price shown, to anybody."""
         found = {
             _of(partition, key): value
-            for partition, list_id in self._member_of.items()
-            for key, value in self._lists[list_id].rows.items()
+            for partition in self._member_of
+            for key, value in self._listed(partition).items()
         }
         return found | self._own
 
     def of(self, audience: Audience, scope: PriceScope) -> dict[PriceKey, PriceValue]:
-        list_id = self._member_of.get((audience, scope))
-        rows = self._lists[list_id].rows if list_id is not None else {}
+        rows = self._listed((audience, scope))
         found = {dataclasses.replace(key, scope=scope): value for key, value in rows.items()}
         for key, value in self._own.items():
             if key.audience == audience and key.key.scope == scope:
                 found[key.key] = value
         return found
+
+    def _listed(self, partition: Partition) -> Mapping[PriceKey, PriceValue]:
+        """What a member is shown of its list, if nothing of its own is over it."""
+        list_id, gaps = self._member_of.get(partition), self._gaps.get(partition, ())
+        rows = self._lists[list_id].rows if list_id is not None else {}
+        return {key: value for key, value in rows.items() if key not in gaps}
 
     def partitions(self) -> set[Partition]:
         found = {(key.audience, key.key.scope) for key in self._own}
@@ -80,6 +87,7 @@ class MemoryPrices:
         self._let_leave({key.audience for key in (*put, *gone)})
         self._remove_own(gone)
         self._own.update(put)
+        self._hide(gone)
         touched = {(key.audience, key.key.scope) for key in (*put, *gone)}
         for list_id in {self._member_of[each] for each in touched & self._member_of.keys()}:
             self._lists[list_id].stamp = self._new_stamp()
@@ -120,7 +128,12 @@ class MemoryPrices:
 
         found: dict[Partition, list[Price]] = {}
         wanted = set(items)
-        for key, value in self._own.items():
+        gaps = {
+            _of(partition, key): PriceValue(None)
+            for partition, keys in self._gaps.items()
+            for key in keys
+        }
+        for key, value in (gaps | self._own).items():
             partition = (key.audience, key.key.scope)
             if key.key.sku in wanted and self._member_of.get(partition) == list_id:
                 found.setdefault(partition, []).append(Price(key.key, value))
@@ -143,13 +156,16 @@ class MemoryPrices:
             held = self._lists.get(rows.list_id)
             for key, _ in list_entries(rows.rows) if held else ():
                 held.rows.pop(key, None)  # type: ignore[union-attr]
-        self._remove_own([key for rows in change.remove_own for key, _ in entries(rows)])
+        gone = [key for rows in change.remove_own for key, _ in entries(rows)]
+        self._remove_own(gone)
         self._own.update(pair for rows in change.put_own for pair in entries(rows))
         for rows in change.put:
             held = self._lists.setdefault(rows.list_id, _List(change.stamp))
             held.rows.update(list_entries(rows.rows))
+        self._hide(gone)
         for joining in change.join:
             self._remove_all_own(joining.partition)
+            self._gaps.pop(joining.partition, None)
             self._own.update(entries(joining.own))
             self._member_of[joining.partition] = joining.list_id
         self._drop_deserted(before)
@@ -217,12 +233,22 @@ class MemoryPrices:
 
     def _remove_own(self, keys: Collection[PublishedPriceKey]) -> None:
         for key in keys:
-            partition = (key.audience, key.key.scope)
-            list_id = self._member_of.get(partition)
-            if list_id is not None and _bare(key.key) in self._lists[list_id].rows:
-                self._leave(partition)
+            if not self._limits.gaps and self._has(key):
+                self._leave((key.audience, key.key.scope))
         for key in keys:
             self._own.pop(key, None)
+
+    def _hide(self, keys: Iterable[PublishedPriceKey]) -> None:
+        """After all else: members do not show these rows of their lists."""
+        for key in keys:
+            if self._limits.gaps and self._has(key):
+                gaps = self._gaps.setdefault((key.audience, key.key.scope), set())
+                gaps.add(_bare(key.key))
+
+    def _has(self, key: PublishedPriceKey) -> bool:
+        """Whether the list has it that this partition is on."""
+        list_id = self._member_of.get((key.audience, key.key.scope))
+        return list_id is not None and _bare(key.key) in self._lists[list_id].rows
 
     def _leave(self, partition: Partition) -> None:
         """It goes on showing what it shows."""
@@ -233,6 +259,7 @@ class MemoryPrices:
 
     def _forget(self, partition: Partition) -> None:
         before = self._members()
+        self._gaps.pop(partition, None)
         list_id = self._member_of.pop(partition)
         self._lists[list_id].stamp = self._new_stamp()
         self._drop_deserted(before)

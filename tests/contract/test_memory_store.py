@@ -186,6 +186,13 @@ class TestMemoryStoreWithPriceLists(TestMemoryStore):
         return MemoryStore(page_size=3, capabilities=limits)
 
 
+class TestMemoryStoreWithPriceListsThatHaveGaps(TestMemoryStore):
+    @pytest.fixture
+    def store(self) -> MemoryStore:
+        limits = StoreCapabilities("listing", price_lists=ListLimits(1000, gaps=True))
+        return MemoryStore(page_size=3, capabilities=limits)
+
+
 class TestMemoryStoreWithPriceListsThatNothingGoesOver(TestMemoryStore):
     @pytest.fixture
     def store(self) -> MemoryStore:

@@ -100,6 +100,7 @@ limits = st.builds(
     st.sampled_from([None, 1, 2]),
     st.sampled_from([None, 2, 5]),
     st.booleans(),
+    st.booleans(),
 )
 
 
@@ -215,7 +216,10 @@ swings = st.builds(
 
 @pytest.mark.rule("WA-6", "WA-7", "WA-8", "VE-7", "OP-1")
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
-@given(st.lists(swings, min_size=3, max_size=6), st.one_of(st.just(listing(20)), limits))
+@given(
+    st.lists(swings, min_size=3, max_size=6),
+    st.one_of(st.just(listing(20)), st.just(listing(20, gaps=True)), limits),
+)
 def test_member_that_has_what_others_lack_is_shown_its_own_prices_alone(
     nights: list[Swing], capabilities: StoreCapabilities
 ) -> None:

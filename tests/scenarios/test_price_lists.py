@@ -138,9 +138,13 @@ class ListSite(Site):
 
 
 def listing(
-    entries: int, lists: int | None = None, members: int | None = None, overrides: bool = True
+    entries: int,
+    lists: int | None = None,
+    members: int | None = None,
+    overrides: bool = True,
+    gaps: bool = False,
 ) -> Any:
-    limits = ListLimits(entries, lists, members, overrides)
+    limits = ListLimits(entries, lists, members, overrides, gaps=gaps)
     return StoreCapabilities("listing", price_batch=entries, price_lists=limits)
 
 
@@ -232,6 +236,32 @@ def test_account_without_a_price_of_the_list_is_on_it_no_more(site: ListSite) ->
         site.price(account, 3, "9")
     site.no_price(ACCOUNTS[5], 3)
     site.night()
+    site.night(everything=True)
+
+
+@pytest.mark.rule("WA-7", "WA-10")
+def test_account_without_a_price_of_the_list_stays_where_a_store_has_gaps() -> None:
+    site = ListSite(store_capabilities=listing(20, gaps=True))
+    site.price_all()
+    site.night()
+    for number, account in enumerate(ACCOUNTS):
+        site.no_price(account, number)
+    entries = site.lists.entries
+    assert site.night().counts["removed"] == 8
+    # Nobody is told more than what it lost, and the store writes nobody a list anew.
+    assert (site.members(), site.lists.entries) == ([8], entries + 8)
+    for account in ACCOUNTS[1:]:
+        site.price(account, 0, "9")
+    site.price(ACCOUNTS[1], 1, "4")
+    site.no_price(ACCOUNTS[2], 0)
+    entries = site.lists.entries
+    site.night()
+    # Two of them lack item 0 and are hidden the list's; one has what it lacked again.
+    assert (site.members(), site.lists.entries) == ([8], entries + 3)
+    for account in ACCOUNTS:
+        site.price(account, 3, "7")
+    site.night()
+    assert site.members() == [8]
     site.night(everything=True)
 
 

@@ -141,7 +141,7 @@ class EmbeddedStore:
         self._capabilities = StoreCapabilities(
             name="embedded",
             overlap_s=overlap_s,
-            price_lists=ListLimits(LIST_ENTRIES) if price_lists else None,
+            price_lists=ListLimits(LIST_ENTRIES, gaps=True) if price_lists else None,
         )
         self._page_size = page_size
         self._hints_secret, self._now = hints_secret, now
@@ -682,9 +682,10 @@ class EmbeddedStore:
             gone.setdefault((key.audience, key.key.scope), set()).add(entry)
         touched = {(key.audience, key.key.scope) for key, _ in put}
         with self._writing() as connection:
-            price_lists.release_keys(connection, touched, gone)
+            price_lists.touch(connection, touched | gone.keys())
             queries.delete_rows(connection, schema.prices, names, removed)
             _replace(connection, schema.prices, rows)
+            price_lists.hide_keys(connection, gone)
         self.mirror_writes += len(put) + len(remove)
 
     def apply_price_rows(self, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:

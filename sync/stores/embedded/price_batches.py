@@ -34,9 +34,17 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
+from sync.ports.price_memory import Partition
 from sync.ports.store import PriceRows
 from sync.stores.embedded import price_lists, queries, schema, translate
-from sync.stores.embedded.price_columns import NAMES, csv_of, pieces, refuse_impossible, tuples
+from sync.stores.embedded.price_columns import (
+    NAMES,
+    csv_of,
+    key_texts,
+    pieces,
+    refuse_impossible,
+    tuples,
+)
 
 STRAIGHT_FROM = 500
 """Of fewer rows in a call nobody asks whether they come where nothing is yet."""
@@ -85,10 +93,14 @@ def apply(connection: Connection, put: Sequence[PriceRows], remove: Sequence[Pri
 
     Raises ValueError for rows that no prices could be, and what the driver raises.
     """
-    if _with_rows(put) or _with_rows(remove):
-        apply_between(
-            connection, put, remove, lambda: price_lists.release(connection, put, remove), _nothing
-        )
+    if not _with_rows(put) and not _with_rows(remove):
+        return
+    touched = {(each.audience, each.scope) for each in (*put, *remove)}
+
+    def before() -> None:
+        price_lists.touch(connection, touched)
+
+    apply_between(connection, put, remove, before, lambda: hide(connection, remove))
 
 
 def apply_between(
@@ -106,8 +118,17 @@ def apply_between(
     way(connection, _with_rows(put), _with_rows(remove), before, after)
 
 
-def _nothing() -> None:
-    """No step."""
+def hide(connection: Connection, remove: Sequence[PriceRows]) -> None:
+    """After ``apply_between`` removed these: of lists that they are in they are seen no more."""
+    if not _with_rows(remove):
+        return
+    if (connection.dialect.name, connection.dialect.driver) in _WAYS:
+        price_lists.hide_staged(connection, _CHANGES)
+        return
+    gone: dict[Partition, set[tuple[Any, ...]]] = {}
+    for each in remove:
+        gone.setdefault((each.audience, each.scope), set()).update(key_texts(each.rows))
+    price_lists.hide_keys(connection, gone)
 
 
 def _with_rows(several: Iterable[PriceRows]) -> list[PriceRows]:

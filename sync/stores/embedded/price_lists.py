@@ -1,8 +1,9 @@
 """Price lists that accounts share (``sync.ports.price_lists``) in the tables of the store.
 
 What a member is shown is made by ``queries.price_rows``: rows of its own in ``prices``,
-and what they leave of the list. Whatever is written in ``prices`` passes ``release``
-first, so that no row of a list stays in sight which somebody took away.
+and what they and its gaps leave of the list. Whatever is removed from ``prices`` passes
+``hide_staged`` or ``hide_keys``, so that no row of a list stays in sight which somebody
+took away. A gap costs one row; to leave the list would cost a row for each of the list's.
 
 Needs INSERT and DELETE, as all that is mirrored: a stamp is changed by removing its row
 where it still is the expected one, and putting it anew.
@@ -11,13 +12,13 @@ where it still is the expected one, and putting it anew.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, delete, func, insert, select
+from sqlalchemy import Connection, Table, and_, delete, func, insert, select
 
 from sync.domain.ids import Sku
-from sync.domain.pricing import DEFAULT_LIST, Price
+from sync.domain.pricing import DEFAULT_LIST, Price, PriceKey
 from sync.errors import Conflict
 from sync.ports.price_lists import ShownList
 from sync.ports.price_memory import Partition
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
 
 Keys = Mapping[Partition, Collection[tuple[Any, ...]]]
 
-_LISTS, _ROWS, _MEMBERS = (
+_LISTS, _ROWS, _MEMBERS, _GAPS = (
     schema.shared_price_lists,
     schema.shared_price_rows,
     schema.shared_price_members,
+    schema.shared_price_gaps,
 )
+_GAP = (*PARTITION, *PRICE)
 
 
 # --- What is there ---
@@ -67,40 +70,54 @@ def own_rows(connection: Connection, list_id: str, items: Collection[Sku]) -> li
     from sync.columnar.vectors import vector_of
     from sync.ports.store import PriceRows
 
-    prices = schema.prices
-    same = [prices.c[name] == _MEMBERS.c[name] for name in PARTITION]
-    found: dict[Partition, list[Price]] = {}
-    for chunk in queries.chunks(sorted({each.value for each in items})):
-        wanted = select(prices).join(_MEMBERS, and_(_MEMBERS.c.list_id == list_id, *same))
-        for row in queries.rows(connection, wanted.where(prices.c.sku.in_(chunk))):
-            found.setdefault(_partition(row), []).append(_price(row))
-    return [PriceRows(*each, vector_of(entries)) for each, entries in found.items()]
+    found: dict[Partition, dict[PriceKey, Price]] = {}
+    # A row of its own is told before a gap that it covers.
+    for table in (schema.prices, _GAPS):
+        same = [table.c[name] == _MEMBERS.c[name] for name in PARTITION]
+        wanted = select(table).join(_MEMBERS, and_(_MEMBERS.c.list_id == list_id, *same))
+        for chunk in queries.chunks(sorted({each.value for each in items})):
+            for row in queries.rows(connection, wanted.where(table.c.sku.in_(chunk))):
+                price = _price({"unit_price": None, "valid_until": None, **row})
+                found.setdefault(_partition(row), {}).setdefault(price.key, price)
+    return [PriceRows(*each, vector_of(prices.values())) for each, prices in found.items()]
 
 
 # --- What is changed, within the transaction of the caller ---
 
 
-def release(connection: Connection, put: Sequence[PriceRows], remove: Sequence[PriceRows]) -> None:
-    """Before rows of partitions change: see that what goes is in no list of theirs."""
+def touch(connection: Connection, partitions: Collection[Partition]) -> None:
+    """What these own changes: the lists that they are on get another stamp."""
     if not _any_lists(connection):
         return
-    from sync.stores.embedded.price_columns import key_texts
-
-    touched = {(each.audience, each.scope) for each in (*put, *remove)}
-    gone: dict[Partition, set[tuple[Any, ...]]] = {}
-    for each in remove:
-        gone.setdefault((each.audience, each.scope), set()).update(key_texts(each.rows))
-    release_keys(connection, touched, gone)
-
-
-def release_keys(connection: Connection, touched: Collection[Partition], gone: Keys) -> None:
-    """The same of keys as ``queries.PRICE`` names them; the lists get another stamp."""
-    if not _any_lists(connection):
-        return
-    lists = _lists_of(connection, {*touched, *gone})
-    _leave_those_with(connection, lists, gone)
-    for list_id in sorted(set(lists.values())):
+    for list_id in sorted(set(_lists_of(connection, partitions).values())):
         _stamped(connection, list_id, uuid.uuid4().hex)
+
+
+def hide_staged(connection: Connection, changes: Table) -> None:
+    """What is laid down to go only, and a list of theirs has, is shown to them no more.
+
+    One statement, whatever their number. ``put`` of ``changes`` is 0 for what only goes.
+    """
+    of_list = [_ROWS.c[name] == changes.c[name] for name in PRICE]
+    found = (
+        select(*(changes.c[name] for name in _GAP))
+        .distinct()
+        .join(_MEMBERS, and_(*(_MEMBERS.c[name] == changes.c[name] for name in PARTITION)))
+        .join(_ROWS, and_(_ROWS.c.list_id == _MEMBERS.c.list_id, *of_list))
+    )
+    there = select(_GAPS.c.sku).where(*(_GAPS.c[name] == changes.c[name] for name in _GAP))
+    hidden = found.where(changes.c.put == 0, ~there.exists())
+    connection.execute(insert(_GAPS).from_select(list(_GAP), hidden))
+
+
+def hide_keys(connection: Connection, gone: Keys) -> None:
+    """The same of keys as ``queries.PRICE`` names them."""
+    for partition, list_id in _lists_of(connection, gone.keys()).items():
+        whose = tuple(_row(partition)[name] for name in PARTITION)
+        gaps = [(*whose, *key) for key in _listed(connection, list_id, gone[partition])]
+        queries.delete_rows(connection, _GAPS, _GAP, gaps)
+        new = [dict(zip(_GAP, each, strict=True)) for each in gaps]
+        queries.insert_rows(connection, _GAPS, new)
 
 
 def deserted_by(connection: Connection, lists: Collection[str]) -> None:
@@ -142,6 +159,8 @@ def apply(connection: Connection, change: SharedChange) -> None:
     def after() -> None:
         for rows in change.put:
             _put(connection, rows)
+        # Whoever joins is on no list now: it has no gaps, but what it is told it is shown.
+        price_batches.hide(connection, change.remove_own)
         _join(connection, change)
         _drop_deserted(connection, lists)
         held = {list_id for list_id, _ in _stamps(connection, change.expected)}
@@ -161,20 +180,12 @@ def _before(connection: Connection, change: SharedChange) -> Collection[str]:
     _refuse_moved(connection, change, set(lists.values()))
     _drop(connection, change.drop)
     _leave(connection, [each for each in change.leave if each in lists])
-    for partition in change.quit:
-        _remove(connection, schema.prices, partition)
-        _remove(connection, _MEMBERS, partition)
     for rows in change.remove:
         keys = [(rows.list_id, *key) for key in key_texts(rows.rows)]
         queries.delete_rows(connection, _ROWS, ["list_id", *PRICE], keys)
-    gone: dict[Partition, set[tuple[Any, ...]]] = {}
-    for each in change.remove_own:
-        gone.setdefault((each.audience, each.scope), set()).update(key_texts(each.rows))
-    staying = {each: lists[each] for each in lists if each not in (*change.leave, *change.quit)}
-    _leave_those_with(connection, staying, gone)
-    for joining in change.join:
-        _remove(connection, schema.prices, joining.partition)
-        _remove(connection, _MEMBERS, joining.partition)
+    for partition in (*change.quit, *(each.partition for each in change.join)):
+        for table in (schema.prices, _MEMBERS, _GAPS):
+            _remove(connection, table, partition)
     return set(lists.values())
 
 
@@ -228,25 +239,17 @@ def _refuse_impossible(rows: ListRows) -> None:
     refuse_impossible(PriceRows(nobody, DEFAULT_LIST, rows.rows))
 
 
-def _leave_those_with(connection: Connection, lists: Mapping[Partition, str], gone: Keys) -> None:
-    """Members leave whose list has one of these keys."""
-    leaving = [
-        partition
-        for partition, keys in gone.items()
-        if partition in lists and _has(connection, lists[partition], keys)
-    ]
-    _leave(connection, leaving)
-    _drop_deserted(connection, {lists[each] for each in leaving})
-
-
-def _has(connection: Connection, list_id: str, keys: Collection[tuple[Any, ...]]) -> bool:
+def _listed(
+    connection: Connection, list_id: str, keys: Collection[tuple[Any, ...]]
+) -> set[tuple[Any, ...]]:
+    """Those of the keys that the list has."""
     sku = PRICE.index("sku")
     columns = [_ROWS.c[name] for name in PRICE]
+    found: set[tuple[Any, ...]] = set()
     for chunk in queries.chunks(sorted({key[sku] for key in keys})):
         of_items = select(*columns).where(_ROWS.c.list_id == list_id, _ROWS.c.sku.in_(chunk))
-        if not {tuple(row) for row in connection.execute(of_items)}.isdisjoint(keys):
-            return True
-    return False
+        found.update(tuple(row) for row in connection.execute(of_items))
+    return found.intersection(keys)
 
 
 def _leave(connection: Connection, partitions: Collection[Partition]) -> None:
@@ -256,6 +259,7 @@ def _leave(connection: Connection, partitions: Collection[Partition]) -> None:
         rows = queries.listed_rows(_row(partition))
         connection.execute(insert(schema.prices).from_select(names, rows))
         _remove(connection, _MEMBERS, partition)
+        _remove(connection, _GAPS, partition)
 
 
 def _remove(connection: Connection, table: Any, partition: Partition) -> None:

@@ -260,20 +260,24 @@ def price_rows(connection: Connection, partition: Row) -> list[Row]:
 def listed_rows(partition: Row | None = None) -> Select[Any]:
     """Rows of shared lists for each of their members, with the columns of ``prices``.
 
-    Without those that the member has a row of its own instead of.
+    Without those that the member has a row of its own instead of, and without its gaps.
     """
-    prices, listed, members = (
+    prices, listed, members, gaps = (
         schema.prices,
         schema.shared_price_rows,
         schema.shared_price_members,
+        schema.shared_price_gaps,
     )
     columns = {name: members.c[name] for name in PARTITION}
     columns |= {name: listed.c[name] for name in (*PRICE, "unit_price", "valid_until")}
-    instead = [prices.c[name] == columns[name] for name in (*PARTITION, *PRICE)]
+    key = (*PARTITION, *PRICE)
+    instead = [prices.c[name] == columns[name] for name in key]
+    without = [gaps.c[name] == columns[name] for name in key]
     found = (
         select(*(columns[column.name] for column in prices.columns))
         .select_from(members.join(listed, members.c.list_id == listed.c.list_id))
         .where(~select(prices.c.sku).where(*instead).exists())
+        .where(~select(gaps.c.sku).where(*without).exists())
     )
     return found.where(*(columns[name] == value for name, value in (partition or {}).items()))
 
@@ -287,7 +291,7 @@ def withdraw(connection: Connection, customer_id: str) -> int:
     own = select(sites.c.location).where(sites.c.customer_id == customer_id)
     others = select(sites.c.location).where(sites.c.customer_id != customer_id)
     removed = 0
-    for table in (schema.prices, schema.shared_price_members):
+    for table in (schema.prices, schema.shared_price_members, schema.shared_price_gaps):
         of_account = and_(table.c.audience == "account", table.c.audience_key == customer_id)
         of_site = and_(
             table.c.audience == "location",

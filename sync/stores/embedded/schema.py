@@ -593,16 +593,19 @@ document_pieces = Table(
 )
 
 
-def _price_columns() -> list[Column[Any]]:
-    """A row of prices without whose it is: its key within one scope, and its value."""
+def _price_key() -> list[Column[Any]]:
+    """What tells a row of prices from the next within one scope."""
     return [
         *(_key(name) for name in ("price_list", "sku", "unit", "currency")),
         *(_key(name) for name in ("min_quantity", "valid_from")),
         Column("priority", Integer, primary_key=True, autoincrement=False),
         _key("warehouse"),
-        _text("unit_price"),
-        _text("valid_until"),
     ]
+
+
+def _price_columns() -> list[Column[Any]]:
+    """A row of prices without whose it is: its key within one scope, and its value."""
+    return [*_price_key(), _text("unit_price"), _text("valid_until")]
 
 
 # An empty text stands for "none" in the columns of this key: NULL has no place
@@ -622,11 +625,11 @@ prices = Table(
 )
 
 # Price lists that accounts share. ``stamp`` is another one after every change of the list,
-# of its members and of their own rows in ``prices``.
+# of its members, and of their own rows in ``prices`` and their gaps.
 shared_price_lists = Table("shared_price_lists", metadata, _key("list_id"), _needed("stamp"))
 
 # What every member of the list is shown, but where it has a row of its own in ``prices``
-# with this key. Spelled as there.
+# with this key, or a gap. Spelled as there.
 shared_price_rows = Table(
     "shared_price_rows",
     metadata,
@@ -653,6 +656,19 @@ shared_price_members = Table(
     _needed("list_id"),
     CheckConstraint("audience_key = owner", name="members_share_their_own_prices"),
     Index("shared_price_members_by_list", "list_id"),
+    sqlite_with_rowid=False,
+)
+
+# Rows that a member is not shown, though its list has them. Columns as in ``prices``.
+shared_price_gaps = Table(
+    "shared_price_gaps",
+    metadata,
+    _key("audience"),
+    _key("audience_key"),
+    _key("audience_channel"),
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    _key("owner"),
+    *_price_key(),
     sqlite_with_rowid=False,
 )
 
@@ -714,6 +730,7 @@ MIRRORED: tuple[Table, ...] = (
     shared_price_lists,
     shared_price_rows,
     shared_price_members,
+    shared_price_gaps,
     availability,
     restricted_items,
     item_audiences,

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from sync.domain.money import plain
 from sync.domain.pricing import Price, PriceScope
 from sync.domain.views import PublishedPriceKey
 from sync.errors import Misconfigured, Rejected
-from sync.ports.price_lists import ListRows, SharedChange
+from sync.ports.price_lists import Joining, ListRows, SharedChange
+from sync.ports.store import PriceRows
 from sync.stores.embedded import engine, price_columns, queries, schema
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.price_batches import STRAIGHT_FROM
@@ -121,6 +123,27 @@ def test_rows_of_a_shared_list_are_read_as_they_were_put(any_store: EmbeddedStor
     any_store.apply_shared_prices(SharedChange("a", {"L": None}, put=[ListRows("L", rows)]))
     assert any_store.shown_list_rows("L").equals(rows)
     assert any_store.shown_list_rows("M").equals(rows.slice(0, 0))
+
+
+@pytest.mark.rule("WA-7", "VE-7")
+def test_what_goes_of_a_shared_list_is_hidden_by_every_driver(any_store: EmbeddedStore) -> None:
+    [told] = in_rows(tricky_prices())
+    rows, whose = canonical(told.rows), PriceScope.account(a.ACCOUNT)
+    mine = PriceRows(told.audience, whose, rows.slice(0, 0))
+    change = SharedChange("a", {"L": None}, put=[ListRows("L", rows)], join=[Joining("L", mine)])
+    any_store.apply_shared_prices(change)
+
+    for at in range(len(rows)):
+        assert len(any_store.shown_prices(told.audience, whose)) == len(rows) - at
+        gone = replace(mine, rows=rows.slice(at, 1))
+        if at % 2:
+            any_store.apply_price_rows([], [gone])
+        else:
+            [held] = any_store.shown_price_lists()
+            change = SharedChange(f"b{at}", {"L": held.stamp}, remove_own=[gone])
+            any_store.apply_shared_prices(change)
+    assert any_store.shown_prices(told.audience, whose) == {}
+    assert any_store.shown_list_rows("L").equals(rows)
 
 
 def test_a_key_put_twice_is_refused_where_nothing_was_and_where_something_was(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 
 from sync.domain.channel import CommerceMode
@@ -19,10 +19,10 @@ from sync.domain.order import Membership, Role
 from sync.domain.pricing import AudienceKind, PriceQuestion, PriceScope
 from sync.errors import Misconfigured
 from sync.flows.cycle import run_flow
-from sync.ports.price_lists import Joining
+from sync.ports.price_lists import Joining, ListRows, SharedChange
 from sync.ports.store import ListLimits, PriceRows
 from sync.stores import embedded
-from sync.stores.embedded import buyer_view, schema, writing
+from sync.stores.embedded import buyer_view, queries, schema, writing
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.checking import settings_from
 from sync.testing import builders as a
@@ -118,8 +118,76 @@ def test_shop_reads_lists_and_own_rows_as_if_all_stood_in_one_table(
     assert amounts == ["5"] * 5 + ["4.5"]
 
 
-def _with_lists(limits: Any, entries: int) -> Any:
-    return replace(limits, price_batch=entries, price_lists=ListLimits(entries))
+@pytest.mark.rule("WA-7", "WA-10", "VE-7")
+def test_shop_does_not_show_what_an_account_lost_of_its_list(
+    store: EmbeddedStore, shop: Shop, seen: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.flows.price_writing.ROWS_PER_CALL", 4)
+    limits = _with_lists(store.capabilities, 4, gaps=True)
+    monkeypatch.setattr(store, "_capabilities", limits)
+    site = ListedShop(store, shop)
+    site.run()
+    lost = PriceScope.account(ACCOUNTS[1])
+    for each in list(site.erp.prices([lost], [ITEMS[2]])):
+        site.erp.remove_price(each.key)
+    site.run()
+
+    assert [len(each.members) for each in store.shown_price_lists()] == [6]
+    assert seen(queries.count, schema.shared_price_gaps) == 1
+    rows = seen(lambda connection: connection.execute(text(_by_the_readme())).mappings().all())
+    told = {(row["owner"], row["sku"]) for row in rows if row["level"] == 3}
+    everything = {(account.value, sku.value) for account in ACCOUNTS for sku in ITEMS}
+    assert everything - told == {(ACCOUNTS[1].value, ITEMS[2].value)}
+    shop(writing.add_channel, a.CHANNEL, CommerceMode.HYBRID)
+    shown = seen(buyer_view.prices, buyer_view.Visitor(a.CHANNEL, *_user_of(1)))
+    assert {each.key.sku for each in shown if each.key.scope == lost} == {*ITEMS} - {ITEMS[2]}
+
+
+def _user_of(number: int) -> tuple[WebUserId, OrganisationId]:
+    return WebUserId(f"u-{number}"), OrganisationId(f"org-{number}")
+
+
+@pytest.mark.rule("MI-2")
+def test_what_members_lose_takes_a_row_each_and_no_statement_more(store: EmbeddedStore) -> None:
+    told = [_losing(store, list_id, members) for list_id, members in (("L", 2), ("M", 40))]
+    assert [rows for rows, _ in told] == [2, 40]
+    few, many = (statements for _, statements in told)
+    assert many == few
+
+
+def _losing(store: EmbeddedStore, list_id: str, members: int) -> tuple[int, int]:
+    """How many rows more the store has once each of so many has lost one of 200, and by how
+    many statements."""
+    prices = [a.a_price("5", sku=Sku(f"ITEM-{number}")) for number in range(200)]
+    whose = [CustomerId(f"{list_id}-{number}") for number in range(members)]
+    mine = [in_rows(prices, a.account_audience(each))[0] for each in whose]
+    own = [replace(each, scope=PriceScope.account(w)) for each, w in zip(mine, whose, strict=True)]
+    joining = [Joining(list_id, replace(each, rows=each.rows.slice(0, 0))) for each in own]
+    listed = ListRows(list_id, own[0].rows)
+    store.apply_shared_prices(SharedChange("a", {list_id: None}, put=[listed], join=joining))
+    before, statements = _rows(store), list[str]()
+
+    def count(connection: Any, cursor: Any, statement: str, *given: Any) -> None:
+        statements.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", count)
+    store.apply_price_rows(
+        [], [replace(each, rows=each.rows.slice(at, 1)) for at, each in enumerate(own)]
+    )
+    event.remove(store.engine, "before_cursor_execute", count)
+    [held] = [each for each in store.shown_price_lists() if each.list_id == list_id]
+    assert len(held.members) == members
+    assert len(store.shown_prices(own[0].audience, own[0].scope)) == 199
+    return _rows(store) - before, len(statements)
+
+
+def _rows(store: EmbeddedStore) -> int:
+    with store.engine.connect() as connection:
+        return sum(queries.count(connection, table) for table in schema.metadata.sorted_tables)
+
+
+def _with_lists(limits: Any, entries: int, *, gaps: bool = False) -> Any:
+    return replace(limits, price_batch=entries, price_lists=ListLimits(entries, gaps=gaps))
 
 
 @pytest.mark.rule("VE-8", "VE-7")
