@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sync.columnar.differences import difference, without
 from sync.columnar.vectors import KEY_COLUMNS, canonical
@@ -54,7 +55,8 @@ AT_HAND = 16
 """Lists, and changes, that are held in memory at a time."""
 
 TRIED = 50
-"""So many members of a list, from all over it, are looked at before all the others are."""
+"""So many members of a list, from all over it, are looked at before all the others are.
+So many, too, are tried to be put into a list before as many others are not, which gain less."""
 
 _KEYS = list(KEY_COLUMNS)
 
@@ -305,6 +307,7 @@ class _Planning:
         self._list_of = {member: each for each in self._held for member in each.members}
         self._ids = {each.list_id for each in facts.lists}
         self._common: dict[str, Change] = {}
+        self._listed: OrderedDict[str, pa.Table] = OrderedDict()
         self._targets: OrderedDict[str, pa.Table] = OrderedDict()
         self._room = {each.list_id: self.most - len(each.members) for each in self._held}
         self._puts: dict[Change, pa.Table] = {}
@@ -374,9 +377,12 @@ class _Planning:
         """
         facts = self._facts
         alone = {each: self._costs_alone(each, change) for each, change in changes.items()}
-        rows = facts.list_rows(held.list_id)
+        rows = self._rows_of_list(held.list_id)
         delta, put = facts.delta(common), self._put(common)
         items = set(items_of(delta.removed)) | set(items_of(put))
+        # Of the rest somebody loses a row at most, which matters only where it must leave then.
+        if self._limits.gaps:
+            rows = _of_items(rows, items)
         found = facts.own_rows(held.list_id, sorted(items))
         own = {(each.audience, each.scope): canonical(each.rows) for each in found}
         adjusted: dict[Partition, _Adjustment] = {}
@@ -469,10 +475,20 @@ class _Planning:
 
     # What is asked for more than once.
 
+    def _rows_of_list(self, list_id: str) -> pa.Table:
+        """The rows of a list as it is."""
+        if list_id not in self._listed:
+            self._listed[list_id] = self._facts.list_rows(list_id)
+            if len(self._listed) > AT_HAND:
+                self._listed.popitem(last=False)
+        return self._listed[list_id]
+
     def target(self, list_id: str) -> pa.Table:
         """The rows of a list when the run is over."""
         if list_id not in self._targets:
-            rows, common = self._facts.list_rows(list_id), self._common.get(list_id)
+            rows, common = self._rows_of_list(list_id), self._common.get(list_id)
+            # By then it is decided how it changes: nobody asks for them again.
+            del self._listed[list_id]
             if common is not None:
                 delta, put = self._facts.delta(common), self._put(common)
                 rows = _union(_only(_only(rows, delta.removed), put), put)
@@ -562,6 +578,24 @@ class _Group:
     extra: int = 0
 
 
+class _Chances:
+    """Whether it is worth it to try one more, where so many of the same size did not take.
+
+    Those of one size come one after the other, and first those that have the most to gain.
+    """
+
+    def __init__(self) -> None:
+        self._size = self._missed = 0
+
+    def of(self, size: int) -> bool:
+        if size != self._size:
+            self._size, self._missed = size, 0
+        return self._missed < TRIED
+
+    def took(self, it: bool) -> None:
+        self._missed = 0 if it else self._missed + 1
+
+
 class _Joining:
     """Who becomes a member of which list."""
 
@@ -593,9 +627,11 @@ class _Joining:
             root = self._facts.near(group.content) or group.content
             clusters.setdefault(root, []).append(group)
         sizes = {root: sum(len(g.partitions) for g in found) for root, found in clusters.items()}
-        for root in sorted(clusters, key=lambda each: (-sizes[each], each)):
-            groups = sorted(clusters[root], key=lambda g: (-len(g.partitions), g.content))
-            self._place(root, groups)
+        plain = {root: sum(group.plain for group in found) for root, found in clusters.items()}
+        chances = _Chances()
+        for root in sorted(clusters, key=lambda each: (-sizes[each], -plain[each], each)):
+            if chances.of(sizes[root]):
+                chances.took(self._place(root, sorted(clusters[root], key=_largest_first)))
 
     def _groups(self) -> list[_Group]:
         """Of partitions that rows would cost more than to join a list; each fits into one."""
@@ -646,8 +682,11 @@ class _Joining:
         goes = own.removed is not None and not self._planning.overrides
         return goes or list_id in self._changing
 
-    def _place(self, root: Content, groups: Sequence[_Group]) -> None:
-        """Groups that are near each other, into lists that are there or new ones."""
+    def _place(self, root: Content, groups: Sequence[_Group]) -> bool:
+        """Groups that are near each other, into lists that are there or new ones.
+
+        Whether anybody joins one.
+        """
         told = sum(len(each.partitions) for each in groups)
         there = [
             _Open(self._planning.target(each), each)
@@ -656,11 +695,15 @@ class _Joining:
         there += [_Open(rows, list_id) for list_id, rows in self._made.items()]
         opened: list[_Open] = []
         chosen: list[_Choice] = []
+        chances = _Chances()
         for group in groups:
+            count = len(group.partitions)
+            if not chances.of(count):
+                continue
+            # To look at all that one shows takes as long, whatever little of it has changed.
             rows = self._facts.rows(group.content)
             if rows is None or not len(rows):
                 continue
-            count = len(group.partitions)
             # The first ones are those of the most.
             into, own, cost = self._cheapest([*there, *opened[:CANDIDATES]], group, rows)
             alone = len(rows) + group.extra + count
@@ -676,7 +719,10 @@ class _Joining:
             if into is not None:
                 into.members += count
                 chosen.append(_Choice(group, into, self._facts.keep(own)))
+            chances.took(into is not None)
+        joined = len(self._plan.joins)
         self._settle(chosen)
+        return len(self._plan.joins) > joined
 
     def _cheapest(
         self, lists: Iterable[_Open], group: _Group, rows: pa.Table
@@ -740,6 +786,10 @@ class _Joining:
 _NONE = Delta(NOTHING, NOTHING, NOTHING, NOTHING)
 
 
+def _largest_first(group: _Group) -> tuple[object, ...]:
+    return (-len(group.partitions), -group.plain, group.content)
+
+
 def _some_first(members: Sequence[Partition]) -> Iterator[Partition]:
     """All of them, every n-th first."""
     step = -(-len(members) // TRIED)
@@ -756,6 +806,11 @@ def _union(one: pa.Table, other: pa.Table) -> pa.Table:
     if not len(one) or not len(other):
         return (one if len(one) else other).combine_chunks()
     return canonical(pa.concat_tables([one, other]))
+
+
+def _of_items(rows: pa.Table, items: Collection[Sku]) -> pa.Table:
+    wanted = pa.array(sorted({each.value for each in items}), pa.string())
+    return rows.filter(pc.is_in(rows.column("sku"), value_set=wanted)).combine_chunks()
 
 
 def _only(rows: pa.Table, others: pa.Table) -> pa.Table:

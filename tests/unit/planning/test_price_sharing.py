@@ -201,3 +201,66 @@ def test_a_list_changes_for_nearly_all_though_the_first_of_them_change_otherwise
     [change] = plan.changes
     assert (change.list_id, len(change.carried)) == ("L", 82)
     assert len(plan.own) == 8
+
+
+def apart(members: int, near: bytes | None, moves: bool) -> tuple[SharingPlan, int]:
+    """What is planned for members of a list of whom each changes three prices, as nobody else.
+
+    With ``moves`` one of them shows from now on what another list shows. Second, how often
+    somebody asked for all that an account is to show.
+    """
+    shelf, asked = Shelf(), Counter[str]()
+    other: Told = tuple((item, 3) for item, _ in LISTED)
+    told = {
+        number: dict(LISTED) | dict.fromkeys((1, 5, 9), number + 10) for number in range(members)
+    }
+    if moves:
+        told[members - 1] = dict(other)
+    names = {number: b"%d" % number for number in told}
+    after = {
+        names[number]: vector_of(
+            _prices(tuple((item, amount) for item, amount in rows.items() if amount != 1))
+        )
+        for number, rows in told.items()
+    }
+    rows = {names[number]: vector_of(_prices(tuple(its.items()))) for number, its in told.items()}
+
+    def content(wanted: tuple[bytes, bytes]) -> pa.Table:
+        asked["rows"] += 1
+        return rows[wanted[0]]
+
+    lists = {"L": vector_of(_prices(LISTED)), "M": vector_of(_prices(other))}
+    staying = {"L": partition(98), "M": partition(99)}
+    facts = Facts(
+        lists=[
+            ShownList("L", "a", 20, frozenset({staying["L"], *map(partition, told)})),
+            ShownList("M", "a", 20, frozenset({staying["M"]})),
+        ],
+        changes={partition(number): name for number, name in names.items()},
+        known={partition(number): (name, b"rules") for number, name in names.items()}
+        | {each: (list_id.encode(), b"rules") for list_id, each in staying.items()},
+        gone=(),
+        kept=lambda change: KeptDelta(None, None, shelf.keep(after[change]), None, 0),
+        delta=lambda change: Delta(NOTHING, after[change], after[change], NOTHING),
+        rows=content,
+        near=lambda content: (near, b"rules") if near is not None else None,
+        list_rows=lists.__getitem__,
+        own_rows=lambda list_id, items: [],
+        keep=shelf.keep,
+    )
+    return plan_sharing(facts, ListLimits(1000), 1000), asked["rows"]
+
+
+@pytest.mark.rule("MI-2")
+@pytest.mark.parametrize("near", [None, b"L"])
+@pytest.mark.parametrize("moves", [False, True])
+def test_of_accounts_that_all_change_apart_some_are_tried_to_be_put_into_a_list(
+    monkeypatch: pytest.MonkeyPatch, near: bytes | None, moves: bool
+) -> None:
+    monkeypatch.setattr(price_sharing, "TRIED", 5)
+    plan, asked = apart(90, near, moves)
+    assert asked == 5 + moves
+    # Who has the most to gain is tried first.
+    assert [(each.partition, each.list_id) for each in plan.joins] == (
+        [(partition(89), "M")] if moves else []
+    )
