@@ -207,6 +207,7 @@ class _Call:
     drop: list[str] = field(default_factory=list)
     leave: list[Partition] = field(default_factory=list)
     quit: list[Partition] = field(default_factory=list)
+    hide: list[PriceRows] = field(default_factory=list)
     remove: list[ListRows] = field(default_factory=list)
     remove_own: list[PriceRows] = field(default_factory=list)
     put_own: list[PriceRows] = field(default_factory=list)
@@ -302,7 +303,8 @@ class ListWriting:
             self._call.leave.append(partition)
             self._call.entries += entries
         for partition, rows in plan.own.items():
-            yield from self._own_rows(_put_own, partition, rows.pins, pins=True)
+            yield from self._own_rows(_put_own, partition, rows.pins, silent=True)
+            yield from self._own_rows(_hide, partition, rows.hidden, silent=True)
 
     def _coming(self) -> Iterator[None]:
         plan = self._plan
@@ -359,9 +361,9 @@ class ListWriting:
         partition: Partition,
         kept: Kept | None,
         *,
-        pins: bool = False,
+        silent: bool = False,
     ) -> Iterator[None]:
-        mine = () if pins else (partition,)
+        mine = () if silent else (partition,)
         for rows, last in self._pieces(kept):
             yield
             to(self._call).append(PriceRows(*partition, rows))
@@ -429,6 +431,7 @@ class ListWriting:
             drop=call.drop,
             leave=call.leave,
             quit=call.quit,
+            hide=call.hide,
             remove=call.remove,
             remove_own=call.remove_own,
             put_own=call.put_own,
@@ -455,6 +458,10 @@ def _remove(call: _Call) -> list[ListRows]:
 
 def _put(call: _Call) -> list[ListRows]:
     return call.put
+
+
+def _hide(call: _Call) -> list[PriceRows]:
+    return call.hide
 
 
 def _remove_own(call: _Call) -> list[PriceRows]:

@@ -6,16 +6,17 @@ A call carries so many of them, so fewer entries are never more calls.
 
 Two things are tried. Where most members of a list change alike, the list changes, and who
 does not change with it is given a row of its own first (a *pin*, which shows what was
-shown). And partitions that show the same, or nearly, become members of one list, with what
-differs as rows of their own. Whatever is not cheaper so is told row by row. What does not
-change is never touched, so that lists are not shuffled from night to night.
+shown), or a gap where it shows nothing and the store has gaps. And partitions that show the
+same, or nearly, become members of one list, with what differs as rows of their own. Whatever
+is not cheaper so is told row by row. What does not change is never touched, so that lists are
+not shuffled from night to night.
 
 Where a store lets no member have rows of its own, only those share a list that show the
 very same. Whoever else is a member leaves, which costs the rows of the list: the store
 writes them once more, as that member's own. So does, in a store without gaps, a member
 that loses a row of its list.
 
-Pins and leaving come before everything else and show nothing new. Then goes what goes.
+Pins, gaps and leaving come before everything else and show nothing new. Then goes what goes.
 Rows of lists are put after the own rows of their members, joining comes last. So no
 member shows a row of a list that it is not to show, whenever a run ends.
 """
@@ -89,9 +90,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class OwnRows:
-    """What a partition is told by rows of its own, in their order."""
+    """What a partition is told by rows of its own, in their order.
+
+    ``hidden`` are gaps of a member where its list gets rows that are not for it.
+    """
 
     pins: Kept | None = None
+    hidden: Kept | None = None
     removed: Kept | None = None
     put: tuple[Kept, ...] = ()
 
@@ -101,7 +106,12 @@ class OwnRows:
 
     @property
     def entries(self) -> int:
-        return _rows(self.pins) + _rows(self.removed) + self.comes
+        return self.silent + _rows(self.removed) + self.comes
+
+    @property
+    def silent(self) -> int:
+        """What is told before all else, since it changes nothing that is shown."""
+        return _rows(self.pins) + _rows(self.hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +191,7 @@ class SharingPlan:
     def count(self, entries_per_call: int) -> None:
         """Set ``entries`` and ``calls`` to what carrying it out takes."""
         copied = sum(self.copied.values())
-        pins = sum(_rows(each.pins) for each in self.own.values())
+        pins = sum(each.silent for each in self.own.values())
         goes = len(self.quits) + sum(_rows(each.removed) for each in self.own.values())
         goes += sum(_rows(each.removed) for each in self.changes)
         comes = sum(_rows(each.put) for each in self.changes)
@@ -419,11 +429,11 @@ class _Planning:
         strange = _only(odd, rows)
         carried_away = _only(_common(mine.removed, delta.removed), own)
         removed = _only(mine.removed, carried_away)
-        # A row of its own goes, and the list is seen where it was, or will be. What the list
-        # has by then can be a gap; what it gets later cannot be one yet.
+        # A row of its own goes, and the list is seen where it was, or will be. The store hides
+        # what the list has by then; what it gets later must be told.
         in_list = _only(_common(removed, rows), delta.removed)
-        comes_in_list = _only(_common(removed, put), in_list)
-        if len(strange) or len(comes_in_list) or (len(in_list) and not self._limits.gaps):
+        hidden = _union(strange, _only(_common(removed, put), in_list))
+        if not self._limits.gaps and (len(hidden) or len(in_list)):
             return self._leaving(change)
         carried = _only(_rows_in(put, my_put), own)
         added = len(_common(carried, mine.added))
@@ -436,7 +446,8 @@ class _Planning:
         if not self.overrides and (len(pinned) or len(removed) or len(apart)):
             return self._leaving(change)
         rest = keep(apart)
-        told = OwnRows(keep(pinned), keep(removed), (rest,) if rest is not None else ())
+        put_own = (rest,) if rest is not None else ()
+        told = OwnRows(keep(pinned), keep(hidden), keep(removed), put_own)
         return _Adjustment(told, {kind: count for kind, count in counts.items() if count})
 
     def _leaving(self, change: Change) -> _Adjustment:
@@ -519,7 +530,7 @@ class _Planning:
             return OwnRows()
         kept = self._facts.kept(change)
         put = tuple(each for each in (kept.after, kept.added) if each is not None)
-        return OwnRows(None, kept.removed, put)
+        return OwnRows(removed=kept.removed, put=put)
 
     def _entries(self, change: Change) -> int:
         return self._facts.kept(change).writes if change != UNCHANGED else 0

@@ -88,7 +88,8 @@ class SharedChange:
     ``stamp`` is the one that every list named here has afterwards, ``expected`` the one
     that it has before, None for a list that is not there yet. ``leave``: partitions that
     are no members any more, and go on showing what they show; ``quit``: those that show
-    nothing any more. Of removed rows only the keys count.
+    nothing any more. ``hide``, where the store has gaps: what becomes a gap of these members
+    before the list gets it. Of removed and hidden rows only the keys count.
     """
 
     stamp: str
@@ -96,6 +97,7 @@ class SharedChange:
     drop: Sequence[str] = ()
     leave: Sequence[Partition] = ()
     quit: Sequence[Partition] = ()
+    hide: Sequence[PriceRows] = ()
     remove: Sequence[ListRows] = ()
     remove_own: Sequence[PriceRows] = ()
     put_own: Sequence[PriceRows] = ()
@@ -106,7 +108,8 @@ class SharedChange:
     def entries(self) -> int:
         """Rows, members and lists that the call carries."""
         own = [each.own for each in self.join]
-        counts = [len(each.rows) for each in (*self.remove_own, *self.put_own, *own)]
+        told = (*self.hide, *self.remove_own, *self.put_own, *own)
+        counts = [len(each.rows) for each in told]
         counts += [len(each.rows) for each in (*self.remove, *self.put)]
         partitions = len(self.leave) + len(self.quit) + len(self.join)
         return len(self.drop) + partitions + sum(counts)
@@ -125,7 +128,8 @@ class SharedChange:
     @property
     def partitions(self) -> frozenset[Partition]:
         """Those that it changes by themselves."""
-        own = {(each.audience, each.scope) for each in (*self.remove_own, *self.put_own)}
+        told = (*self.hide, *self.remove_own, *self.put_own)
+        own = {(each.audience, each.scope) for each in told}
         return frozenset(own.union(self.leave, self.quit, (each.partition for each in self.join)))
 
 

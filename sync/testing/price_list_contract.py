@@ -228,6 +228,40 @@ class PriceListContract:
         _remove(lists, MEMBERS[0], "2", in_columns=in_columns)
         assert _shown(lists, MEMBERS[0]) == _amounts("3=6")
 
+    @pytest.mark.rule("WA-7", "VE-7")
+    def test_what_is_hidden_of_a_member_is_not_shown_once_its_list_gets_it(
+        self, store: Store, store_world: StoreWorld
+    ) -> None:
+        lists = _with_gaps(store)
+        members = {MEMBERS[0]: "4=7", MEMBERS[1]: "", MEMBERS[2]: "", MEMBERS[3]: ""}
+        _share(lists, "L", _vector("1 2"), members)
+        before = _stamp(lists, "L")
+        # Of whoever leaves or joins in the same call nothing is hidden.
+        change = SharedChange(
+            "b",
+            {"L": before},
+            leave=[_own(MEMBERS[2])],
+            hide=[_price_rows(each, "4 5") for each in (*MEMBERS[:1], *MEMBERS[2:])],
+            join=[Joining("L", _price_rows(MEMBERS[3], ""))],
+        )
+        for _ in range(2):
+            lists.apply_shared_prices(change)
+            assert _shown(lists, MEMBERS[0]) == _amounts("1 2 4=7")
+            assert _shown(lists, MEMBERS[2]) == _amounts("1 2")
+        [own] = lists.shown_own_rows("L", [Sku("ITEM-4"), Sku("ITEM-5")])
+        assert own.rows.column("unit_price").to_pylist() == [Decimal(7), None]
+        unnamed = SharedChange("x", {}, hide=[_price_rows(MEMBERS[1], "2")])
+        with pytest.raises(Conflict):
+            lists.apply_shared_prices(unnamed)
+
+        put = SharedChange("c", {"L": "b"}, put=[_rows("L", "4=6 5=6")])
+        lists.apply_shared_prices(put)
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2 4=7")
+        _remove(lists, MEMBERS[0], "4", in_columns=False)
+        assert _shown(lists, MEMBERS[0]) == _amounts("1 2") == _shown(lists, MEMBERS[2])
+        for each in (MEMBERS[1], MEMBERS[3]):
+            assert _shown(lists, each) == _amounts("1 2 4=6 5=6")
+
     @pytest.mark.rule("WA-7", "WA-8", "VE-7")
     @pytest.mark.parametrize("way", ["leave", "quit", "withdraw", "join"])
     def test_gaps_go_with_the_membership(
@@ -490,12 +524,15 @@ def _any_change(chance: random.Random, model: MemoryStore, stamp: str) -> Any:
             chosen = chance.choice(there)
             parts = rows.split()
             quitting = chance.choice([None, None, *sorted({*MEMBERS} - {member, other})])
+            hidden = [_price_rows(other, parts[2]), _price_rows(member, parts[0])]
+            gaps = _limits(model).gaps and chance.random() < 0.5
             return lambda store: store.apply_shared_prices(
                 SharedChange(
                     stamp,
                     _expected(store),
                     leave=[_own(other)],
                     quit=[_own(quitting)] if quitting is not None else [],
+                    hide=hidden if gaps else [],
                     remove=[_rows(chosen.list_id, parts[0])],
                     remove_own=[_price_rows(member, parts[1])],
                     put=[_rows(chosen.list_id, parts[2])] if len(chosen.members) > 1 else [],

@@ -152,6 +152,8 @@ class MemoryPrices:
             self._remove_all_own(partition)
             if partition in self._member_of:
                 self._forget(partition)
+        for each in change.hide:
+            self._hide_whatever_comes(each)
         for rows in change.remove:
             held = self._lists.get(rows.list_id)
             for key, _ in list_entries(rows.rows) if held else ():
@@ -244,6 +246,14 @@ class MemoryPrices:
             if self._limits.gaps and self._has(key):
                 gaps = self._gaps.setdefault((key.audience, key.key.scope), set())
                 gaps.add(_bare(key.key))
+
+    def _hide_whatever_comes(self, rows: PriceRows) -> None:
+        if not self._limits.gaps:
+            raise AssertionError("members of these price lists have no gaps")
+        partition = (rows.audience, rows.scope)
+        if partition in self._member_of:
+            gaps = self._gaps.setdefault(partition, set())
+            gaps.update(_bare(key.key) for key, _ in entries(rows))
 
     def _has(self, key: PublishedPriceKey) -> bool:
         """Whether the list has it that this partition is on."""

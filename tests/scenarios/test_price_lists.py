@@ -265,6 +265,28 @@ def test_account_without_a_price_of_the_list_stays_where_a_store_has_gaps() -> N
     site.night(everything=True)
 
 
+@pytest.mark.rule("WA-7", "VE-7")
+def test_list_gets_a_price_that_one_of_its_members_lacks_or_loses_where_a_store_has_gaps() -> None:
+    site = ListSite(store_capabilities=listing(20, gaps=True))
+    site.price_all()
+    for account in ACCOUNTS:
+        site.no_price(account, 4)
+        site.no_price(account, 5)
+    site.night()
+    site.price(ACCOUNTS[2], 4, "6")
+    site.night()
+    for account in ACCOUNTS:
+        site.price(account, 4, "5")
+        site.price(account, 5, "5")
+    site.no_price(ACCOUNTS[2], 4)
+    site.no_price(ACCOUNTS[6], 5)
+    entries = site.lists.entries
+    site.night()
+    # Two rows of the list, two gaps, and the row that one of them loses.
+    assert (site.members(), site.lists.entries) == ([8], entries + 5)
+    site.night(everything=True)
+
+
 @pytest.mark.rule("WA-6", "VE-7")
 def test_account_moves_to_the_list_that_shows_what_it_is_to_show(site: ListSite) -> None:
     site.price_all("7", ACCOUNTS[:4])

@@ -34,13 +34,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
-from sync.ports.price_memory import Partition
 from sync.ports.store import PriceRows
 from sync.stores.embedded import price_lists, queries, schema, translate
 from sync.stores.embedded.price_columns import (
     NAMES,
     csv_of,
-    key_texts,
+    keys_of,
     pieces,
     refuse_impossible,
     tuples,
@@ -125,10 +124,7 @@ def hide(connection: Connection, remove: Sequence[PriceRows]) -> None:
     if (connection.dialect.name, connection.dialect.driver) in _WAYS:
         price_lists.hide_staged(connection, _CHANGES)
         return
-    gone: dict[Partition, set[tuple[Any, ...]]] = {}
-    for each in remove:
-        gone.setdefault((each.audience, each.scope), set()).update(key_texts(each.rows))
-    price_lists.hide_keys(connection, gone)
+    price_lists.hide_keys(connection, keys_of(remove))
 
 
 def _with_rows(several: Iterable[PriceRows]) -> list[PriceRows]:

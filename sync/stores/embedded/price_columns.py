@@ -15,6 +15,7 @@ from pyarrow import csv
 
 from sync.columnar.vectors import AMOUNT, SCHEMA, canonical
 from sync.domain.money import currency_code, plain
+from sync.ports.price_memory import Partition
 from sync.ports.store import PriceRows
 from sync.stores.embedded import schema, translate
 from sync.stores.embedded.queries import PRICE
@@ -96,6 +97,14 @@ def key_texts(rows: pa.Table) -> set[tuple[Any, ...]]:
     """The keys of the rows, as ``queries.PRICE`` and the tables have them."""
     bare = rows.combine_chunks()
     return set(zip(*(_spelled(bare.column(name), name).to_pylist() for name in PRICE), strict=True))
+
+
+def keys_of(several: Iterable[PriceRows]) -> dict[Partition, set[tuple[Any, ...]]]:
+    """The same of each partition."""
+    found: dict[Partition, set[tuple[Any, ...]]] = {}
+    for each in several:
+        found.setdefault((each.audience, each.scope), set()).update(key_texts(each.rows))
+    return found
 
 
 def csv_of(table: pa.Table) -> memoryview:

@@ -112,12 +112,18 @@ def hide_staged(connection: Connection, changes: Table) -> None:
 
 def hide_keys(connection: Connection, gone: Keys) -> None:
     """The same of keys as ``queries.PRICE`` names them."""
-    for partition, list_id in _lists_of(connection, gone.keys()).items():
-        whose = tuple(_row(partition)[name] for name in PARTITION)
-        gaps = [(*whose, *key) for key in _listed(connection, list_id, gone[partition])]
-        queries.delete_rows(connection, _GAPS, _GAP, gaps)
-        new = [dict(zip(_GAP, each, strict=True)) for each in gaps]
-        queries.insert_rows(connection, _GAPS, new)
+    lists = _lists_of(connection, gone.keys())
+    _hide(connection, {p: _listed(connection, lists[p], gone[p]) for p in lists})
+
+
+def _hide(connection: Connection, keys: Keys) -> None:
+    gaps = [
+        (*(_row(partition)[name] for name in PARTITION), *key)
+        for partition, some in keys.items()
+        for key in sorted(some)
+    ]
+    queries.delete_rows(connection, _GAPS, _GAP, gaps)
+    queries.insert_rows(connection, _GAPS, [dict(zip(_GAP, each, strict=True)) for each in gaps])
 
 
 def deserted_by(connection: Connection, lists: Collection[str]) -> None:
@@ -174,12 +180,15 @@ def apply(connection: Connection, change: SharedChange) -> None:
 
 def _before(connection: Connection, change: SharedChange) -> Collection[str]:
     """All but what is put; gives the lists that lost members."""
-    from sync.stores.embedded.price_columns import key_texts
+    from sync.stores.embedded.price_columns import key_texts, keys_of
 
     lists = _lists_of(connection, change.partitions)
     _refuse_moved(connection, change, set(lists.values()))
     _drop(connection, change.drop)
     _leave(connection, [each for each in change.leave if each in lists])
+    hidden = keys_of(change.hide)
+    staying = lists.keys() - {*change.leave, *change.quit}
+    _hide(connection, {each: hidden[each] for each in hidden if each in staying})
     for rows in change.remove:
         keys = [(rows.list_id, *key) for key in key_texts(rows.rows)]
         queries.delete_rows(connection, _ROWS, ["list_id", *PRICE], keys)
