@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import product
 from typing import Any
 
 from sync.domain.channel import LoginWall
@@ -458,17 +459,19 @@ def what_came_half_way() -> str | None:
 
 def lists_in_calls_of_every_size() -> str | None:
     """Lists change, members join and go: between no two calls anybody sees another price."""
-    for entries in range(1, 9):
-        trial = price_lists(first=False, entries=entries)
+    for entries, gaps in product(range(1, 9), (False, True)):
+        trial = price_lists(first=False, entries=entries, gaps=gaps)
         trial.run()
         if found := trial.violations():
             return f"{entries} entries a call: {found[0]}"
     return None
 
 
-def faults_about_lists(*, first: bool, stop_at: int | None = None) -> Enumeration:
+def faults_about_lists(
+    *, first: bool, gaps: bool = False, stop_at: int | None = None
+) -> Enumeration:
     """Each fault at each call about prices to a store with lists, and where the state is told."""
-    make = partial(price_lists, first=first)
+    make = partial(price_lists, first=first, gaps=gaps)
     about = ("shared_prices", "shown_price_lists", "list_rows", "own_rows", "transaction.exit")
     cases = (
         [each]

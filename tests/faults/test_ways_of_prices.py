@@ -42,12 +42,18 @@ def test_prices_that_need_not_be_read_are_shown_whatever_fails(
 
 @pytest.mark.timeout(600)
 @pytest.mark.rule("WA-6", "WA-7", "WA-8", "WA-10", "VE-7", "OP-1")
-@pytest.mark.parametrize("first", [True, False], ids=["into an empty store", "with news"])
-def test_nobody_sees_another_price_for_a_moment_whatever_fails_with_lists(first: bool) -> None:
-    trial = price_lists(first=first)
+@pytest.mark.parametrize(
+    "first, gaps",
+    [(True, False), (False, False), (False, True)],
+    ids=["into an empty store", "with news", "with news and gaps"],
+)
+def test_nobody_sees_another_price_for_a_moment_whatever_fails_with_lists(
+    first: bool, gaps: bool
+) -> None:
+    trial = price_lists(first=first, gaps=gaps)
     trial.run()
     calls = [each.point for each in trial.script.log]
     assert calls.count("store.apply_shared_prices") > 3
-    done = faults_about_lists(first=first)
+    done = faults_about_lists(first=first, gaps=gaps)
     assert done.cases > 70
     assert not done.found, told(done)

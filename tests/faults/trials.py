@@ -190,11 +190,10 @@ class ListTrial(FlowTrial):
                     yield f"{key.audience} is shown {value.unit_price} for {key.key.sku}"
 
 
-def price_lists(*, first: bool, entries: int = 4) -> ListTrial:
+def price_lists(*, first: bool, entries: int = 4, gaps: bool = False) -> ListTrial:
     """A dozen accounts on two lists: into an empty store, or with news of every kind."""
-    limits = StoreCapabilities(
-        "listing", batch=1, price_batch=entries, price_lists=ListLimits(entries)
-    )
+    lists = ListLimits(entries, gaps=gaps)
+    limits = StoreCapabilities("listing", batch=1, price_batch=entries, price_lists=lists)
     site = MirrorSite(flows=("prices",), store_kind=WatchedLists, store_capabilities=limits)
     for member in MEMBERS:
         organisation = OrganisationId(f"org-{member}")
