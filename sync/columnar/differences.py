@@ -48,6 +48,8 @@ def difference(old: pa.Table, new: pa.Table) -> Difference:
 
 def changed(old: pa.Table, gone: pa.Array[Any], rows: pa.Table, at: pa.Array[Any]) -> pa.Table:
     """The old table without what is gone, and with ``rows`` at these places of the result."""
+    if len(gone) + len(at) <= FEW:
+        return _laid_together(old, gone, rows, at)
     kept = without(old, gone)
     if not len(rows):
         return kept.combine_chunks()
@@ -62,6 +64,9 @@ def without(rows: pa.Table, positions: pa.Array[Any]) -> pa.Table:
     """The rows that are at none of these positions."""
     if not len(positions):
         return rows
+    if len(positions) <= FEW:
+        stretches = _stretches(len(rows), positions)
+        return pa.concat_tables([rows.slice(*each) for each in stretches] or [rows.slice(0, 0)])
     return rows.filter(pc.invert(pc.is_in(_places(0, len(rows)), value_set=positions)))
 
 
@@ -92,6 +97,35 @@ def same_rows(some: pa.Table, others: pa.Table) -> pa.Array[Any]:
     """Of each row whether the other table has the same at the same place."""
     pairs = [(_one_piece(some, name), _one_piece(others, name)) for name in some.column_names]
     return _all_of([_equal(one, other) for one, other in pairs])
+
+
+def _laid_together(
+    old: pa.Table, gone: pa.Array[Any], rows: pa.Table, at: pa.Array[Any]
+) -> pa.Table:
+    """What ``changed`` gives, by stretches: where they are few, no row is looked at."""
+    pieces: list[pa.Table] = []
+    new, taken, length = at.to_pylist(), 0, 0
+    for start, count in _stretches(len(old), gone):
+        end = start + count
+        while taken < len(new) and new[taken] < length + end - start:
+            behind = start + new[taken] - length
+            pieces += [old.slice(start, behind - start), rows.slice(taken, 1)]
+            start, length, taken = behind, new[taken] + 1, taken + 1
+        pieces.append(old.slice(start, end - start))
+        length += end - start
+    pieces.append(rows.slice(taken))
+    return pa.concat_tables(pieces).combine_chunks()
+
+
+def _stretches(length: int, positions: pa.Array[Any]) -> list[tuple[int, int]]:
+    """Start and length of what lies between these positions, which are ascending."""
+    starts, ends = [0], []
+    for each in positions.to_pylist():
+        ends.append(each)
+        starts.append(each + 1)
+    ends.append(length)
+    pairs = zip(starts, ends, strict=True)
+    return [(start, end - start) for start, end in pairs if start < end]
 
 
 def _of_few(old: pa.Table, new: pa.Table) -> Difference:
@@ -136,7 +170,7 @@ class _Walk:
         while at < last and to < end:
             length = min(stretch, last - at, end - to)
             same = self._same(self._keys, at, to, length)
-            found = pc.index(same, pa.scalar(value=False)).as_py()
+            found = pc.index(same, pa.scalar(value=False)).as_py() if same is not None else -1
             run = length if found < 0 else found
             self._compare_values(at, to, run)
             at, to = at + run, to + run
@@ -148,18 +182,23 @@ class _Walk:
         self.gone.append(_places(at, last))
         self.come.append(_places(to, end))
 
-    def _same(self, columns: list[int], at: int, to: int, length: int) -> pa.Array[Any]:
-        return _all_of(
-            [
-                _equal(self._old[each].slice(at, length), self._new[each].slice(to, length))
-                for each in columns
-            ]
-        )
+    def _same(self, columns: list[int], at: int, to: int, length: int) -> pa.Array[Any] | None:
+        """Of each row whether these columns have the same; None: of all rows."""
+        pairs = [
+            (self._old[each].slice(at, length), self._new[each].slice(to, length))
+            for each in columns
+        ]
+        # Most columns are alike as a whole, which is seen at once.
+        other = [_equal(one, other) for one, other in pairs if not one.equals(other)]
+        return _all_of(other) if other else None
 
     def _compare_values(self, at: int, to: int, length: int) -> None:
         if not length or not self._values:
             return
-        other: Any = pc.indices_nonzero(pc.invert(self._same(self._values, at, to, length)))
+        same = self._same(self._values, at, to, length)
+        if same is None:
+            return
+        other: Any = pc.indices_nonzero(pc.invert(same))
         if len(other):
             other = other.cast(pa.int64())
             self.gone.append(pc.add(other, at))

@@ -7,7 +7,7 @@ of what does not differ no row becomes an object.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sync.columnar.differences import (
+    FEW,
     Difference,
     difference,
     same_key_as_before,
@@ -247,8 +248,10 @@ def _twins(
 def _alone(rows: pa.Table, places: pa.Array[Any]) -> bool:
     """Whether each of these rows surely has a key that neither of its neighbours has."""
     # Hardly ever both are a neighbour's, and then all of the key is looked at.
-    keys, last = rows.select(["sku", "min_quantity"]), len(rows) - 1
-    here = keys.take(places)
+    keys = rows.select(["sku", "min_quantity"])
+    if len(places) <= FEW:
+        return not _any_beside(keys, places.to_pylist())
+    here, last = keys.take(places), len(rows) - 1
     for step in (-1, 1):
         beside: Any = pc.add(places, step)
         low: Any = pc.greater_equal(beside, pa.scalar(0))
@@ -258,6 +261,17 @@ def _alone(rows: pa.Table, places: pa.Array[Any]) -> bool:
         if pc.any(same_rows(here.filter(inside), there)).as_py():
             return False
     return True
+
+
+def _any_beside(keys: pa.Table, places: Sequence[int]) -> bool:
+    """Whether one of these rows has its keys in common with the one before or behind it."""
+    columns, last = [_column(keys, name) for name in keys.column_names], len(keys) - 1
+    for place in places:
+        for beside in (place - 1, place + 1):
+            inside = 0 <= beside <= last
+            if inside and all(each[beside] == each[place] for each in columns):
+                return True
+    return False
 
 
 def _put_together(rows: pa.Table, shared: pa.Table) -> pa.Table:
