@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from erp_adapters.sql.base import Reading, SqlErpBase
+from erp_adapters.sql.database import Database
+from erp_adapters.sql.moments import Moments, join
+from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
@@ -30,6 +33,10 @@ TOO_MANY = 100_000
 
 
 class ReadsPriceFeeds(SqlErpBase):
+    def __init__(self, profile: Profile, database: Database) -> None:
+        super().__init__(profile, database)
+        self._moments = Moments()
+
     @property
     def batched_levels(self) -> Collection[PriceLevel]:
         return [level for level, (name, _) in FEEDS.items() if name in self.queries]
@@ -48,10 +55,23 @@ class ReadsPriceFeeds(SqlErpBase):
 
         query = self.queries[name]
         with (
-            self._read(name) as reading,
-            closing(batches(reading.connection, query, self.database)) as answer,
+            self._read_feed(name, level) as (reading, snapshot),
+            closing(batches(reading.connection, query, self.database, snapshot)) as answer,
         ):
             yield from self._vectors(reading, query, level, owner, answer)
+
+    @contextmanager
+    def _read_feed(self, name: str, level: PriceLevel) -> Iterator[tuple[Reading, str | None]]:
+        """A read transaction for the feed of a level, and what it sees if that is lent."""
+        snapshot = self._moments.snapshot(level)
+        try:
+            with self._read(name) as reading:
+                if snapshot is not None:
+                    join(reading.connection, snapshot)
+                yield reading, snapshot
+        except Exception:
+            self._moments.end()
+            raise
 
     def _vectors(
         self,

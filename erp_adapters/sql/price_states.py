@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime, time, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -23,14 +23,23 @@ import structlog
 from erp_adapters.sql.base import Reading
 from erp_adapters.sql.database import Database
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
-from erp_adapters.sql.price_sums import AS_STORED, NO_LIMIT, NoSums, OfSome, Sums, answered, sums
+from erp_adapters.sql.price_sums import (
+    AS_STORED,
+    NO_LIMIT,
+    POSTGRESQL,
+    NoSums,
+    OfSome,
+    Sums,
+    answered,
+    sums,
+)
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import Answer, Query, Row
 from sync import __version__
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
 from sync.kit.pacing import Paced
-from sync.ports.erp import PriceState
+from sync.ports.erp import Moment, PriceState
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,6 +99,9 @@ class ReadsPriceStates(ReadsPriceFeeds):
         summed = level in self._sums and level not in self._without_sums
         return summed or STATES[level] in self.queries
 
+    def price_moment(self) -> AbstractContextManager[Moment]:
+        return self._moments.hold()
+
     def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
         if level in self._sums:
             return self._summed(level)
@@ -113,7 +125,7 @@ class ReadsPriceStates(ReadsPriceFeeds):
         asked, found = self._sums[level], dict[PriceScope, tuple[int, int]]()
         some = self._some(level) if owners is not None else None
         query = some.totals if some is not None else asked.totals
-        with self._read(query.name) as reading:
+        with self._read_states(query.name, level) as reading:
             try:
                 answer = answered(query, reading.connection, asked.of(owners))
             except NoSums as error:
@@ -132,6 +144,35 @@ class ReadsPriceStates(ReadsPriceFeeds):
             for scope, (entries, total) in found.items()
             if entries
         }
+
+    @contextmanager
+    def _read_states(self, name: str, level: PriceLevel) -> Iterator[Reading]:
+        """A read transaction for sums, which lends what it sees where a moment is to begin."""
+        moment = self._moments.held
+        if moment is None or not moment.may_begin or not self._lends:
+            with self._read_feed(name, level) as (reading, _):
+                yield reading
+            return
+        moment.level = level
+        try:
+            reading = moment.lender.enter_context(self._read(name))
+            yield reading
+            self._remember(reading)
+        except Exception:
+            moment.end()
+            raise
+        # What was bad is told by now, and is not told again when the moment ends.
+        reading.bad.clear()
+        if level in self._without_sums:
+            moment.end()
+        else:
+            moment.lend(reading.connection)
+
+    @property
+    def _lends(self) -> bool:
+        """Whether the server may lend, and the driver leaves its transactions to us."""
+        dialect = self.database.reader.dialect
+        return (dialect.name, dialect.driver) == (POSTGRESQL, "psycopg")
 
     def _some(self, level: PriceLevel) -> OfSome | None:
         asked = self._sums[level]
@@ -188,7 +229,7 @@ class ReadsPriceStates(ReadsPriceFeeds):
         """Out of the feed, in one look at it."""
         from erp_adapters.sql.bulk.readers import batches_with
 
-        with self._read(query.name) as reading:
+        with self._read_feed(query.name, level) as (reading, _):
             reading.connection.exec_driver_sql(NO_LIMIT)
             with closing(batches_with(reading.connection, query, asked.of(owners))) as answer:
                 yield from self._vectors(reading, query, level, asked.owner, answer)
@@ -199,6 +240,8 @@ class ReadsPriceStates(ReadsPriceFeeds):
         """A statement for some owners together: this one need not sort them."""
         from erp_adapters.sql.bulk.readers import batches_with
 
+        # Another statement, which the states were not told of.
+        self._moments.end()
         (name, parameter), column = _SINGLY[level], FEEDS[level][1]
         query = self.queries[name]
         paced = Paced(owners, TOGETHER, records=ROWS_TOGETHER, first=FIRST)

@@ -104,7 +104,7 @@ def _laid_together(
 ) -> pa.Table:
     """What ``changed`` gives, by stretches: where they are few, no row is looked at."""
     pieces: list[pa.Table] = []
-    new, taken, length = at.to_pylist(), 0, 0
+    new, taken, length = _listed(at), 0, 0
     for start, count in _stretches(len(old), gone):
         end = start + count
         while taken < len(new) and new[taken] < length + end - start:
@@ -119,13 +119,18 @@ def _laid_together(
 
 def _stretches(length: int, positions: pa.Array[Any]) -> list[tuple[int, int]]:
     """Start and length of what lies between these positions, which are ascending."""
-    starts, ends = [0], []
-    for each in positions.to_pylist():
+    starts, ends = [0], list[int]()
+    for each in _listed(positions):
         ends.append(each)
         starts.append(each + 1)
     ends.append(length)
     pairs = zip(starts, ends, strict=True)
     return [(start, end - start) for start, end in pairs if start < end]
+
+
+def _listed(positions: pa.Array[Any]) -> list[int]:
+    found: list[Any] = positions.to_pylist()
+    return found
 
 
 def _of_few(old: pa.Table, new: pa.Table) -> Difference:

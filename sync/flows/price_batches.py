@@ -6,7 +6,8 @@ out in ``vector_partitions``, who may see their items in ``vector_screening``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
@@ -75,12 +76,14 @@ class PriceBatches:
     def _plan_all(self) -> bool:
         run = self._run
         done, expected = 0, len({scope for _, scope in run.shown if scope.level in self._levels})
-        for scope, vector in self._told():
-            self._screening.note_unreadable()
-            self._take(scope, vector)
-            done += 1
-            if done % SCOPES_PER_STEP == 0 and run.compared(done, max(done, expected)):
-                return False
+        # Closed with the run, whatever ends it: a moment of the ERP may be held in there.
+        with closing(self._told()) as told:
+            for scope, vector in told:
+                self._screening.note_unreadable()
+                self._take(scope, vector)
+                done += 1
+                if done % SCOPES_PER_STEP == 0 and run.compared(done, max(done, expected)):
+                    return False
         self._screening.note_unreadable()
         return not run.compared(done, done)
 
@@ -131,7 +134,7 @@ class PriceBatches:
 
     # Reading.
 
-    def _told(self) -> Iterator[tuple[PriceScope, Vector | Same]]:
+    def _told(self) -> Generator[tuple[PriceScope, Vector | Same], None, None]:
         for level in sorted(self._levels):
             yield from self._skipping.told(level)
 

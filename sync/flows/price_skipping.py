@@ -9,6 +9,7 @@ by now, every price that is over by now is judged as ever, and the store is told
 What is remembered is a fact about the ERP alone. It is remembered where the state was the
 same before the entries were read and after, so that nothing that changed meanwhile is
 taken for older than it is, and once the store has confirmed what was made of the entries.
+Where the ERP tells both as of one moment, nobody has to ask for the state again.
 
 What was read must be as many entries as the server had counted. Where it is not, as while
 a table is emptied and filled again with the same rows, which no state tells afterwards, it
@@ -22,6 +23,7 @@ everything reads everything, and says what the states had hidden.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
@@ -33,7 +35,13 @@ from sync.errors import Conflict, TryLater
 from sync.flows.context import needs
 from sync.flows.price_checking import Checking
 from sync.flows.price_run import PriceRun
-from sync.ports.erp import PriceState, SupportsPriceBatches, TellsPriceStates
+from sync.ports.erp import (
+    HoldsPriceMoments,
+    Moment,
+    PriceState,
+    SupportsPriceBatches,
+    TellsPriceStates,
+)
 from sync.ports.price_memory import Stated
 
 if TYPE_CHECKING:
@@ -115,7 +123,7 @@ class Skipping:
         self._run, self._kept, self._shields, self._checking = run, kept, shields, checking
         self._keep, self._reading = keep, reading
         erp = run.context.erp
-        self._erp = erp if isinstance(erp, TellsPriceStates) else None
+        self._erp: TellsPriceStates | None = erp if isinstance(erp, TellsPriceStates) else None
         stated = self._erp.stated_levels if self._erp is not None else ()
         self._levels = frozenset(levels) & frozenset(stated)
         self._remembered: Mapping[PriceScope, Stated] = {}
@@ -131,7 +139,16 @@ class Skipping:
         if self._erp is None or level not in self._levels:
             yield from self._all(level)
             return
-        before = self._run.retrying(self._erp.price_states, level)
+        erp = self._erp
+        held = erp.price_moment() if isinstance(erp, HoldsPriceMoments) else nullcontext()
+        with held as moment:
+            yield from self._told_of(level, erp, moment)
+
+    def _told_of(
+        self, level: PriceLevel, erp: TellsPriceStates, moment: Moment | None
+    ) -> Iterator[tuple[PriceScope, Vector | Same]]:
+        """The same, with whatever is asked told as of one moment, if that lasts."""
+        before = first = self._run.retrying(erp.price_states, level)
         doubtful = self._doubtful(level, before)
         wanted = [each for each in sorted(doubtful) if self._run.audiences(each)]
         read: Iterator[tuple[PriceScope, Vector | Same]]
@@ -140,13 +157,18 @@ class Skipping:
         if whole or len(wanted) > ALL_FROM * max(len(before), 1):
             read, asked = self._all(level), self._every(level, before)
         else:
-            read = self._some(self._erp, level, before, wanted, doubtful)
+            read = self._some(erp, level, before, wanted, doubtful)
+        if moment is not None and not whole and not wanted:
+            moment.end()
         counts, seen = _Counts(before), set[PriceScope]()
         for scope, rows in self._counted(counts, read):
             seen.add(scope)
             yield scope, rows
         missing = [each for each in asked if each not in seen and self._run.audiences(each)]
-        for scope, rows in self._read_again(self._erp, level, counts, sorted(missing)):
+        if moment is not None and missing:
+            # It may have told what nobody has written, and is not asked again.
+            moment.end()
+        for scope, rows in self._read_again(erp, level, counts, sorted(missing)):
             seen.add(scope)
             yield scope, rows
         before = counts.states
@@ -156,7 +178,12 @@ class Skipping:
         unsaid = seen & {scope for _, scope in self._run.shown} - before.keys()
         if gone or unsaid or compared & before.keys() or (whole and seen - before.keys()):
             now = {each for each in compared if each.level is level}
-            after = self._run.retrying(self._erp.price_states_of, now | gone | unsaid)
+            asked = now | gone | unsaid
+            if moment is not None and moment.lasts:
+                # They are what they were.
+                after: States = {each: first[each] for each in asked if each in first}
+            else:
+                after = self._run.retrying(erp.price_states_of, asked)
             self._refuse_parts(counts, unsaid, after)
             self._settle(level, before, after, gone)
 

@@ -7,7 +7,7 @@ of what does not differ no row becomes an object.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -250,7 +250,7 @@ def _alone(rows: pa.Table, places: pa.Array[Any]) -> bool:
     # Hardly ever both are a neighbour's, and then all of the key is looked at.
     keys = rows.select(["sku", "min_quantity"])
     if len(places) <= FEW:
-        return not _any_beside(keys, places.to_pylist())
+        return not _any_beside(keys, places)
     here, last = keys.take(places), len(rows) - 1
     for step in (-1, 1):
         beside: Any = pc.add(places, step)
@@ -263,10 +263,11 @@ def _alone(rows: pa.Table, places: pa.Array[Any]) -> bool:
     return True
 
 
-def _any_beside(keys: pa.Table, places: Sequence[int]) -> bool:
+def _any_beside(keys: pa.Table, places: pa.Array[Any]) -> bool:
     """Whether one of these rows has its keys in common with the one before or behind it."""
     columns, last = [_column(keys, name) for name in keys.column_names], len(keys) - 1
-    for place in places:
+    few: list[Any] = places.to_pylist()
+    for place in few:
         for beside in (place - 1, place + 1):
             inside = 0 <= beside <= last
             if inside and all(each[beside] == each[place] for each in columns):

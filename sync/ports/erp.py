@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -399,6 +400,34 @@ class TellsPriceStates(SupportsPriceBatches, Protocol):
         self, scopes: Collection[PriceScope]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
         """What ``price_vectors`` tells of these scopes alone; one without entries is absent."""
+        ...
+
+
+class Moment(Protocol):
+    """A moment as of which prices are told."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether all that was asked of prices so far was told as of this one moment."""
+        ...
+
+    def end(self) -> None:
+        """What is asked from now on is told as it is by then. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class HoldsPriceMoments(TellsPriceStates, Protocol):
+    """Optional: tells states and then what they are the states of, whoever writes meanwhile."""
+
+    def price_moment(self) -> AbstractContextManager[Moment]:
+        """What this thread asks within of price states and vectors is told as of one moment.
+
+        It begins with the first question. Where the ERP cannot hold it, or not any longer,
+        it does not last, and whatever is asked is told as ever. It may keep others from
+        emptying the tables that are read, and is not to be held longer than it serves.
+        Asks nothing by itself.
+        """
         ...
 
 

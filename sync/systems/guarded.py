@@ -24,7 +24,7 @@ T = TypeVar("T")
 LOCAL = frozenset(
     {
         *("check", "close", "take_unreadable", "hinted_orders", "shopper_findings"),
-        "foreseen_refusal",
+        *("foreseen_refusal", "price_moment"),
     }
 )
 """Methods of the ports that ask no system, or must reach it even while it is left alone.

@@ -86,6 +86,7 @@ from sync.ports.erp import (
     FindsOrders,
     FindsOrdersTogether,
     ForeseesRefusals,
+    HoldsPriceMoments,
     ListsRestrictedItems,
     PurchaseOrder,
     ReadsAccountFiles,
@@ -1415,6 +1416,29 @@ class ErpAdapterContract:
             assert states.price_states_of(asked) == {scope: state}
         assert states.price_states_of(every.keys()) == every
         assert states.price_states_of([]) == {}
+
+    @pytest.mark.rule("MI-2", "WA-6")
+    def test_prices_are_told_as_of_the_moment_of_their_states_or_it_does_not_last(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        states = having(erp, HoldsPriceMoments)
+        level, scope = self.own_scope.level, self.own_scope
+        if level not in states.stated_levels:
+            pytest.skip(f"{erp.capabilities.name} tells no states of that level")
+        _arrange_priced(erp_world)
+        erp_world.add_price(self._price())
+
+        with states.price_moment() as moment:
+            before = states.price_states(level)
+            erp_world.add_price(self._price("4.2500", sku=NUT))
+            told = dict(states.price_vectors(level))
+            assert len(told[scope]) == (before[scope].entries if moment.lasts else 2)
+            after = states.price_states_of([scope])
+            assert after[scope].entries == (before[scope].entries if moment.lasts else 2)
+            moment.end()
+            assert states.price_states_of([scope])[scope].entries == 2
+        assert not moment.lasts
+        assert {len(rows) for each, rows in states.price_vectors_of([scope])} == {2}
 
     def test_no_price_is_no_state(self, erp: Erp, erp_world: ErpWorld) -> None:
         states = having(erp, TellsPriceStates)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 
 from erp_adapters.sql.adapter import SqlErpAdapter
 from erp_adapters.sql.price_states import STATES
@@ -19,7 +22,7 @@ from erp_adapters.sql.price_sums import sums
 from erp_adapters.sql.profile import load_profile
 from sync.domain.ids import CustomerId
 from sync.domain.pricing import PriceLevel, PriceScope
-from sync.errors import Misconfigured
+from sync.errors import Misconfigured, TryLater
 from sync.ports.erp import Erp, TellsPriceStates
 from sync.testing.erp_contract import ErpAdapterContract
 from tests.contract.harbour import PROFILE as HARBOUR
@@ -285,6 +288,138 @@ def test_feed_may_take_longer_than_a_statement_of_an_order(
         assert [len(rows) for _, rows in erp.price_vectors_of(wanted)] == [5]
     finally:
         erp.close()
+
+
+def amounts(vectors: Iterable[tuple[PriceScope, Any]]) -> dict[str, list[str]]:
+    """Each owner's prices, in the order of the items."""
+    return {
+        scope.owner: [f"{each:.0f}" for each in rows.column("unit_price").to_pylist()]
+        for scope, rows in vectors
+    }
+
+
+def fill(staff: Engine, *prices: str) -> None:
+    with staff.begin() as connection:
+        connection.exec_driver_sql(
+            "DELETE FROM price; INSERT INTO price VALUES " + ",".join(prices)
+        )
+
+
+@pytest.mark.rule("MI-2", "WA-6")
+@pytest.mark.parametrize("by", ["ADBC", "psycopg"])
+def test_prices_are_told_as_of_the_moment_of_their_states(
+    erp: Any, staff: Engine, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Whatever is written meanwhile, and by whichever way it is read."""
+    monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    if by == "psycopg":
+        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
+    fill(staff, "('C-1', 'BOLT', 1, 5)", "('C-1', 'NUT', 1, 6)", "('C-2', 'NUT', 1, 7)")
+    both = [PriceScope.account(CustomerId(each)) for each in OWNERS]
+
+    with erp.price_moment() as moment:
+        before = erp.price_states(PriceLevel.ACCOUNT)
+        fill(staff, "('C-1', 'BOLT', 1, 8)", "('C-3', 'NUT', 1, 9)")
+        for told in (erp.price_vectors(PriceLevel.ACCOUNT), erp.price_vectors_of(both)):
+            assert amounts(told) == {"C-1": ["5", "6"], "C-2": ["7"]}
+        assert erp.price_states_of(both) == before
+        assert moment.lasts
+    assert not moment.lasts
+
+    assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["8"], "C-3": ["9"]}
+    after = erp.price_states(PriceLevel.ACCOUNT)
+    assert after.keys() == {PriceScope.account(CustomerId(each)) for each in ("C-1", "C-3")}
+    assert after[both[0]] != before[both[0]]
+
+
+@pytest.mark.rule("WA-6")
+def test_few_are_read_by_another_statement_which_no_moment_is_of(erp: Any, staff: Engine) -> None:
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    with erp.price_moment() as moment:
+        [scope] = erp.price_states(PriceLevel.ACCOUNT)
+        fill(staff, "('C-1', 'BOLT', 1, 8)")
+        assert moment.lasts
+        assert amounts(erp.price_vectors_of([scope])) == {"C-1": ["8"]}
+        assert not moment.lasts
+
+
+@pytest.mark.rule("MI-3", "WA-6")
+def test_nobody_empties_a_table_of_which_a_moment_is_held(erp: Any, staff: Engine) -> None:
+    """Whoever looks as of before a TRUNCATE is told that there is nothing."""
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    emptied = "SET LOCAL lock_timeout = '200ms'; TRUNCATE price"
+
+    with erp.price_moment() as moment:
+        erp.price_states(PriceLevel.ACCOUNT)
+        with pytest.raises(OperationalError, match="lock timeout"), staff.begin() as connection:
+            connection.exec_driver_sql(emptied)
+        assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["5"]}
+        moment.end()
+        with staff.begin() as connection:
+            connection.exec_driver_sql(emptied)
+        assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {}
+
+
+@pytest.mark.rule("OP-1", "WA-6")
+def test_moment_that_the_server_ended_does_not_last(erp: Any, staff: Engine) -> None:
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    lender = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%%'"
+
+    with erp.price_moment() as moment:
+        erp.price_states(PriceLevel.ACCOUNT)
+        with staff.begin() as connection:
+            assert connection.exec_driver_sql(lender).scalars().all() == [True]
+        fill(staff, "('C-1', 'BOLT', 1, 8)")
+        with pytest.raises(TryLater):
+            list(erp.price_vectors(PriceLevel.ACCOUNT))
+        assert not moment.lasts
+        assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["8"]}
+        assert not moment.lasts
+
+
+@pytest.mark.rule("WA-6")
+def test_run_that_was_left_in_the_middle_ends_no_later_ones_moment(erp: Any, staff: Engine) -> None:
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    left = ExitStack()
+    earlier = left.enter_context(erp.price_moment())
+    erp.price_states(PriceLevel.ACCOUNT)
+
+    with erp.price_moment() as moment:
+        before = erp.price_states(PriceLevel.ACCOUNT)
+        left.close()
+        fill(staff, "('C-1', 'BOLT', 1, 8)")
+        assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["5"]}
+        assert erp.price_states_of(before) == before
+        assert moment.lasts
+        assert not earlier.lasts
+
+
+@pytest.mark.rule("WA-6")
+def test_moment_is_held_by_the_thread_that_asked_for_it(erp: Any, staff: Engine) -> None:
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    with erp.price_moment(), ThreadPoolExecutor(1) as another:
+        erp.price_states(PriceLevel.ACCOUNT)
+        fill(staff, "('C-1', 'BOLT', 1, 8)")
+        told = another.submit(lambda: amounts(erp.price_vectors(PriceLevel.ACCOUNT))).result()
+        assert told == {"C-1": ["8"]}
+        assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["5"]}
+
+
+@pytest.mark.rule("OP-1", "WA-6")
+@pytest.mark.parametrize("fault", ["1 / 0 * min_quantity", "no_such_function(min_quantity)"])
+def test_no_moment_begins_where_no_states_can_be_told(
+    url: str, staff: Engine, tmp_path: Path, fault: str
+) -> None:
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    columns = f"customer_id, sku, {fault} AS min_quantity, unit_price"
+    erp = an_adapter(url, tmp_path, f"{start}    SELECT {columns} FROM price ORDER{end}")
+    with erp.price_moment() as moment:
+        assert erp.price_states(PriceLevel.ACCOUNT) == {}
+        assert not moment.lasts
+        with staff.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'; TRUNCATE price")
+    erp.close()
 
 
 @pytest.mark.rule("WA-6")

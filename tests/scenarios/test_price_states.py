@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from sync.domain.ids import CustomerId, OrganisationId, Sku
 from sync.domain.mapping import Assignment
-from sync.domain.pricing import DEFAULT_LIST, PriceLevel, PriceScope
+from sync.domain.pricing import DEFAULT_LIST, Price, PriceKey, PriceLevel, PriceScope
 from sync.errors import Rejected
 from sync.flows import price_confirming
+from sync.flows.vector_partitions import VectorPartitions
 from sync.planning.guards import Guard
 from sync.ports.erp import PriceState, UnreadableRecord
 from sync.ports.price_memory import PackedVector
@@ -62,13 +64,85 @@ class BusyErp(MemoryErp):
             self.meanwhile.pop(0)(self)
 
 
+class Held:
+    """A moment of ``HeldErp``: the prices as they were when it began."""
+
+    def __init__(self) -> None:
+        self.prices: dict[PriceKey, Price] | None = None
+        self.over = False
+
+    @property
+    def lasts(self) -> bool:
+        return self.prices is not None and not self.over
+
+    def end(self) -> None:
+        self.over = True
+
+
+class HeldErp(BusyErp):
+    """It tells prices as of one moment while somebody holds one."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.moment: Held | None = None
+        self.holds = True
+        self.emptied = False
+        self.asked_again = 0
+
+    @contextmanager
+    def price_moment(self) -> Iterator[Held]:
+        self.moment = Held()
+        try:
+            yield self.moment
+        finally:
+            self.moment.end()
+            self.moment = None
+
+    def price_states(self, level: PriceLevel) -> Mapping[PriceScope, PriceState]:
+        moment = self.moment
+        if moment is not None and moment.prices is None and self.holds:
+            moment.prices = dict(self._prices)
+        with self._as_of_then():
+            return super().price_states(level)
+
+    def price_states_of(self, scopes: Collection[PriceScope]) -> Mapping[PriceScope, PriceState]:
+        self.asked_again += 1
+        return super().price_states_of(scopes)
+
+    def price_vectors(self, level: PriceLevel) -> Iterator[Any]:
+        self._change()
+        self.answers_with_all += 1
+        with self._as_of_then():
+            scopes = {key.scope for key in self._prices if key.scope.level is level}
+        return self._vectors(scopes)
+
+    def _vectors(self, scopes: Collection[PriceScope]) -> Iterator[Any]:
+        with self._as_of_then():
+            told = list(super()._vectors(scopes))
+        if not (self.emptied and self.moment is not None and self.moment.lasts):
+            yield from told
+
+    @contextmanager
+    def _as_of_then(self) -> Iterator[None]:
+        now, moment = self._prices, self.moment
+        if moment is not None and not moment.over and moment.prices is not None:
+            self._prices = moment.prices
+        try:
+            yield
+        finally:
+            self._prices = now
+
+
 class BusySite(Site):
     erp: BusyErp
 
 
-def a_site(strangers: int = MANY) -> BusySite:
+KINDS = pytest.mark.parametrize("kind", [BusyErp, HeldErp], ids=["as it is", "of a moment"])
+
+
+def a_site(strangers: int = MANY, kind: type[BusyErp] = BusyErp) -> BusySite:
     """Its prices are mirrored and remembered, of two accounts and of many that nobody maps."""
-    site = BusySite(erp_kind=BusyErp)
+    site = BusySite(erp_kind=kind)
     site.limits = replace(site.limits, full_price_check_s=30.0 * DAY)
     site.erp.states = tuple(PriceLevel)
     for scope in (OWN, THEIRS, DEFAULT_LIST):
@@ -256,10 +330,11 @@ def shown_and_believed(site: Site) -> tuple[dict[Any, Any], dict[PriceScope, Any
 @pytest.mark.rule("MI-3", "WA-7")
 @pytest.mark.parametrize("full", [False, True], ids=["news", "full"])
 @pytest.mark.parametrize("there", [0, 1], ids=["empty", "half"])
+@KINDS
 def test_table_that_is_emptied_and_filled_while_it_is_read_is_read_again(
-    there: int, full: bool
+    there: int, full: bool, kind: type[BusyErp]
 ) -> None:
-    site = a_site()
+    site = a_site(kind=kind)
     for scope in (OWN, THEIRS, DEFAULT_LIST):
         site.erp.set_price(price(scope, "5.5"))
     read = site.erp.price_scopes() if full else (OWN, DEFAULT_LIST)
@@ -274,10 +349,11 @@ def test_table_that_is_emptied_and_filled_while_it_is_read_is_read_again(
 @pytest.mark.rule("MI-3", "WA-7")
 @pytest.mark.parametrize("full", [False, True], ids=["news", "full"])
 @pytest.mark.parametrize("there", [0, 1], ids=["empty", "half"])
+@KINDS
 def test_nothing_is_written_or_believed_of_a_table_that_is_empty_each_time_it_is_read(
-    there: int, full: bool
+    there: int, full: bool, kind: type[BusyErp]
 ) -> None:
-    site = a_site()
+    site = a_site(kind=kind)
     shown, believed = shown_and_believed(site)
     for scope in (OWN, THEIRS):
         site.erp.set_price(price(scope, "5.5"))
@@ -296,8 +372,11 @@ def test_nothing_is_written_or_believed_of_a_table_that_is_empty_each_time_it_is
 
 @pytest.mark.rule("MI-3", "WA-7")
 @pytest.mark.parametrize("there", [0, 1], ids=["empty", "half"])
-def test_table_that_was_empty_when_its_state_was_asked_for_is_not_withdrawn(there: int) -> None:
-    site = a_site()
+@KINDS
+def test_table_that_was_empty_when_its_state_was_asked_for_is_not_withdrawn(
+    there: int, kind: type[BusyErp]
+) -> None:
+    site = a_site(kind=kind)
     shown, _ = shown_and_believed(site)
     real, empty = site.erp.price_states, list(PriceLevel)
 
@@ -314,6 +393,86 @@ def test_table_that_was_empty_when_its_state_was_asked_for_is_not_withdrawn(ther
     site.erp.reloads = []
     assert site.run().writes == 0
     assert shows_what_the_erp_says(site)
+
+
+def a_held_site() -> tuple[BusySite, HeldErp]:
+    site = a_site(kind=HeldErp)
+    assert isinstance(site.erp, HeldErp)
+    site.erp.asked_again = 0
+    return site, site.erp
+
+
+@pytest.mark.rule("MI-2", "WA-6", "WA-7")
+@pytest.mark.parametrize("full", [False, True], ids=["news", "full"])
+def test_states_and_prices_of_one_moment_are_remembered_without_asking_again(full: bool) -> None:
+    site, erp = a_held_site()
+    if full:
+        erp.feeds = (PriceLevel.ACCOUNT,)
+
+    def change_both(erp: MemoryErp) -> None:
+        erp.set_price(price(OWN, "6"))
+        erp.set_price(price(THEIRS, "7"))
+
+    erp.set_price(price(OWN, "5.5"))
+    erp.meanwhile = [change_both]
+    result = site.run(scope=ResyncScope(everything=full))
+    assert result.counts["changed"] == 1, "of what was so when the states were told"
+    assert erp.asked_again == 0
+    assert site.run().counts["changed"] == 2
+    assert shows_what_the_erp_says(site)
+    by_row = entries(site, DEFAULT_LIST) if full else 0
+    assert told(site) == by_row
+    assert erp.asked_again == 0
+
+
+@pytest.mark.rule("WA-6", "WA-7")
+def test_where_the_moment_does_not_last_states_are_asked_for_again() -> None:
+    site, erp = a_held_site()
+    erp.holds = False
+    erp.set_price(price(OWN, "5.5"))
+    erp.meanwhile = [lambda erp: erp.set_price(price(OWN, "6"))]
+    assert site.run().counts["changed"] == 1
+    assert erp.asked_again == 1
+    with site.state.transaction() as state:
+        believed = state.price_memory.stated()[OWN]
+    assert believed.state != erp.price_states(PriceLevel.ACCOUNT)[OWN].fingerprint
+
+
+@pytest.mark.rule("MI-3", "WA-6", "WA-7")
+@pytest.mark.parametrize("full", [False, True], ids=["news", "full"])
+def test_table_that_is_empty_to_whoever_looks_as_of_the_moment_is_read_as_it_is_now(
+    full: bool,
+) -> None:
+    site, erp = a_held_site()
+    erp.set_price(price(OWN, "5.5"))
+    erp.emptied = True
+    result = site.run(scope=ResyncScope(everything=full))
+    assert (result.outcome, result.writes) == ("ok", 1)
+    assert shows_what_the_erp_says(site)
+    assert told(site) == 0
+
+
+@pytest.mark.rule("MI-2")
+def test_moment_is_held_no_longer_than_anything_is_read_of_it() -> None:
+    """Whoever empties a table waits for whoever holds a moment of it."""
+    site, erp = a_held_site()
+    held: list[bool] = []
+    real = VectorPartitions.plan
+
+    def plan(self: VectorPartitions, *given: Any) -> None:
+        held.append(erp.moment is not None and erp.moment.lasts)
+        real(self, *given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(VectorPartitions, "plan", plan)
+        assert site.run().writes == 0
+        assert held
+        assert not any(held)
+        held.clear()
+        erp.set_price(price(OWN, "6"))
+        assert site.run().writes == 1
+        assert any(held)
+    assert erp.moment is None
 
 
 @pytest.mark.rule("WA-6", "WA-7")

@@ -46,6 +46,7 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim CancelsOrders",
         "tryton does not claim CreatesCustomers",
         "tryton does not claim FindsCustomers",
+        "tryton does not claim HoldsPriceMoments",
         "tryton does not claim ListsRestrictedItems",
         "tryton does not claim ReadsAccountOrders",
         "tryton does not claim ReadsAvailability",

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.bulk.ahead import ahead
 from erp_adapters.sql.bulk.batches import ROWS, Batch, as_numeric_text, names_of
+from erp_adapters.sql.moments import joining
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
 
@@ -36,8 +37,13 @@ _CURSOR = "tradesync_feed"
 _BATCH_BYTES = 4 * 1024 * 1024
 
 
-def by_adbc(connection: Connection, query: Query) -> Iterator[Batch] | None:
-    """None where it cannot be read so. ``connection`` tells where and as whom to connect."""
+def by_adbc(
+    connection: Connection, query: Query, snapshot: str | None = None
+) -> Iterator[Batch] | None:
+    """None where it cannot be read so. ``connection`` tells where and as whom to connect.
+
+    ``snapshot``: what ``connection`` sees, which is to be read then.
+    """
     try:
         import adbc_driver_postgresql.dbapi as adbc
         from adbc_driver_manager._reader import AdbcRecordBatchReader
@@ -48,6 +54,8 @@ def by_adbc(connection: Connection, query: Query) -> Iterator[Batch] | None:
         return None
     opened = _opened(adbc, _address(raw.info))
     try:
+        if snapshot is not None:
+            _join(opened, snapshot)
         wrapped = _wrapped(opened, query)
     except BaseException:
         opened.close()
@@ -97,7 +105,8 @@ def _address(info: Any) -> str:
     from psycopg.conninfo import make_conninfo
 
     given = info.get_parameters()
-    given["options"] = f"{given.get('options', '')} -c statement_timeout=0".strip()
+    options = "-c statement_timeout=0 -c default_transaction_isolation=repeatable\\ read"
+    given["options"] = f"{given.get('options', '')} {options}".strip()
     given.setdefault("keepalives_idle", "30")
     given.setdefault("tcp_user_timeout", "60000")
     if info.password:
@@ -108,6 +117,11 @@ def _address(info: Any) -> str:
 def _opened(adbc: Any, address: str) -> Any:
     with _as_sqlalchemy_says():
         return adbc.connect(address)
+
+
+def _join(opened: Any, snapshot: str) -> None:
+    with _as_sqlalchemy_says(), opened.cursor() as cursor:
+        cursor.execute(joining(snapshot))
 
 
 def _wrapped(opened: Any, query: Query) -> tuple[str, tuple[str, ...], frozenset[str]] | None:

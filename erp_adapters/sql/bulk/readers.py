@@ -20,13 +20,15 @@ from sync.kit.engines import odbc_session
 
 
 def batches(
-    connection: Connection, query: Query, database: Database
+    connection: Connection, query: Query, database: Database, snapshot: str | None = None
 ) -> Generator[Batch, None, None]:
     """All rows of that statement, as a reading connection of that database sees them.
 
+    ``snapshot``: what this connection sees, by its server's name for it.
+
     To be closed before the connection is, by whoever does not read it to its end.
     """
-    yield from _by_the_quickest_way(connection, query, database)
+    yield from _by_the_quickest_way(connection, query, database, snapshot)
 
 
 def batches_with(
@@ -39,13 +41,13 @@ def batches_with(
 
 
 def _by_the_quickest_way(
-    connection: Connection, query: Query, database: Database
+    connection: Connection, query: Query, database: Database, snapshot: str | None
 ) -> Iterator[Batch]:
     match connection.dialect.name, connection.dialect.driver:
         case "sqlite", "pysqlite":
             return _by_sqlite(connection, query)
         case "postgresql", "psycopg":
-            return by_adbc(connection, query) or by_psycopg(connection, query)
+            return by_adbc(connection, query, snapshot) or by_psycopg(connection, query)
         case name, "pyodbc" if name != "sqlite":
             session = odbc_session(database.settings.url, database.options(read_only=True))
             found = by_arrow_odbc(connection, query, session)

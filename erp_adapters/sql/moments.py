@@ -1,0 +1,119 @@
+"""One moment that several transactions see: the states of prices, and then the prices.
+
+PostgreSQL lets a transaction lend what it sees to others, for as long as it lasts itself.
+So what is read after the states were told is what they were told of, and nobody has to ask
+for them once more. A standby lends nothing, and no other server does: then what is told
+before and after is compared, as ever.
+
+What the lender sees is not safe from everything: to whoever looks as of an earlier moment,
+a table that was emptied by TRUNCATE, or made anew by ALTER TABLE, is empty, and no more
+than that. But either waits for whoever has read the table. So it lends only what it has
+told the states of itself, by the very statement that is read then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from sync.domain.pricing import PriceLevel
+from sync.errors import SyncError, TryLater
+
+# A transaction that lends does nothing else until it is over.
+_MAY_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
+_LEND = "SELECT pg_export_snapshot()"
+
+log = structlog.get_logger()
+
+
+class HeldMoment:
+    """A moment that begins when the states of one level are told, where they can be lent.
+
+    ``lender`` is the transaction that has told them, kept open.
+    """
+
+    def __init__(self) -> None:
+        self.lender = ExitStack()
+        self.level: PriceLevel | None = None
+        self.snapshot: str | None = None
+        self._over = False
+
+    @property
+    def lasts(self) -> bool:
+        return self.snapshot is not None
+
+    @property
+    def may_begin(self) -> bool:
+        return self.level is None and not self._over
+
+    def lend(self, connection: Connection) -> None:
+        """From now on others see what this transaction sees, if its server lends that."""
+        try:
+            connection.exec_driver_sql(_MAY_IDLE)
+            self.snapshot = connection.exec_driver_sql(_LEND).scalar_one()
+        except DBAPIError as error:
+            log.info("erp.no_moment", reason=str(error.orig))
+            self.end()
+
+    def end(self) -> None:
+        self._over, self.snapshot = True, None
+        try:
+            self.lender.close()
+        except SyncError as error:
+            # It has nothing more to tell: how it ended is no matter.
+            log.info("erp.moment_broken", reason=str(error))
+
+
+class Moments:
+    """The moments that the threads of one adapter hold, one each at most."""
+
+    def __init__(self) -> None:
+        self._threads = threading.local()
+
+    @contextmanager
+    def hold(self) -> Iterator[HeldMoment]:
+        """What this thread asks within of prices is told as of one moment, while that lasts."""
+        moment = self._threads.moment = HeldMoment()
+        try:
+            yield moment
+        finally:
+            if self.held is moment:
+                self._threads.moment = None
+            moment.end()
+
+    @property
+    def held(self) -> HeldMoment | None:
+        """By this thread."""
+        moment: HeldMoment | None = getattr(self._threads, "moment", None)
+        return moment
+
+    def snapshot(self, level: PriceLevel) -> str | None:
+        """What is to be seen of this level, by its server's name; None for whatever is so now."""
+        moment = self.held
+        return moment.snapshot if moment is not None and moment.level is level else None
+
+    def end(self) -> None:
+        """What is asked from now on is told as it is by then."""
+        if self.held is not None:
+            self.held.end()
+
+
+def join(connection: Connection, snapshot: str) -> None:
+    """Let this transaction, which has asked nothing yet, see what is lent.
+
+    Raises TryLater where it is lent no more.
+    """
+    try:
+        connection.exec_driver_sql(joining(snapshot))
+    except DBAPIError as error:
+        raise TryLater("the moment that prices were to be read of is over") from error
+
+
+def joining(snapshot: str) -> str:
+    """What such a transaction begins with."""
+    return f"SET TRANSACTION SNAPSHOT '{snapshot}'"
