@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.columnar.differences import FEW, changed, difference
+from sync.columnar import differences
+from sync.columnar.differences import FEW, changed, difference, without
 from sync.columnar.packing import pack, pack_difference, unpack
 from sync.columnar.vectors import KEY_COLUMNS, fingerprint, prices_of, vector_of
 from sync.domain.ids import Sku
@@ -25,6 +27,7 @@ from sync.domain.pricing import (
     PriceScope,
     PriceValue,
 )
+from sync.planning import price_vectors
 from sync.planning.guards import price_moved
 from sync.planning.plan import plan_mirror
 from sync.planning.price_rules import Rules
@@ -108,16 +111,30 @@ def test_columns_are_published_as_entries_are(
     assert rows.equals(vector_of(prices_of(rows, SCOPE)))
 
 
-@given(two_vectors(), rules, st.sampled_from(DAYS), st.sampled_from(DAYS))
+# Few rows are looked at one by one, or laid together by stretches, and many by columns.
+ways = st.sampled_from([0, 2, FEW])
+
+
+@contextmanager
+def few_are(rows: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (differences, price_vectors):
+            patched.setattr(module, "FEW", rows)
+        yield
+
+
+@given(two_vectors(), rules, st.sampled_from(DAYS), st.sampled_from(DAYS), ways)
 def test_delta_is_the_plan_between_what_was_and_what_is_published(
     told: tuple[list[Price], list[Price]],
     given_rules: tuple[tuple[str, ...] | None, bool],
     was: date,
     today: date,
+    few: int,
 ) -> None:
     audience, mapping = _mapping(given_rules)
     old, new = vector_of(told[0]), vector_of(told[1])
-    found = delta(old, new, difference(old, new), Rules.of(audience, mapping), was, today)
+    with few_are(few):
+        found = delta(old, new, difference(old, new), Rules.of(audience, mapping), was, today)
     shown = wanted_prices(told[0], audience, mapping, was)
     wanted = wanted_prices(told[1], audience, mapping, today)
     plan = list(plan_mirror(wanted, shown, lambda key: key.order))
@@ -130,18 +147,24 @@ def test_delta_is_the_plan_between_what_was_and_what_is_published(
     assert found.before.select(names).equals(found.after.select(names))
 
 
-@given(two_vectors(), st.booleans())
+@given(two_vectors(), st.booleans(), ways)
 def test_difference_makes_the_new_vector_of_the_old_one(
-    told: tuple[list[Price], list[Price]], long: bool
+    told: tuple[list[Price], list[Price]], long: bool, few: int
 ) -> None:
-    # Of few rows each is looked at, of many the columns.
     shared = [_entry(f"Z{number}", "1") for number in range(FEW if long else 0)]
     old, new = vector_of(told[0] + shared), vector_of(shared + told[1])
-    found = difference(old, new)
-    again = changed(old, found.gone, new.take(found.come), found.come)
+    with few_are(few):
+        found = difference(old, new)
+        again = changed(old, found.gone, new.take(found.come), found.come)
+        kept = without(old, found.gone)
+        assert unpack(pack_difference(found, new), old).equals(new)
     assert again.equals(new)
+    assert all(column.num_chunks <= 1 for column in again.columns)
     assert fingerprint(again) == fingerprint(new)
-    assert unpack(pack_difference(found, new), old).equals(new)
+    gone = set(found.gone.to_pylist())
+    assert kept.equals(
+        old.take(pa.array([n for n in range(len(old)) if n not in gone], pa.int64()))
+    )
     assert fingerprint(unpack(pack(new))) == fingerprint(new)
     if old.equals(new):
         assert not len(found)
