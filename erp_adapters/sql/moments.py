@@ -28,6 +28,8 @@ from sync.errors import SyncError, TryLater
 _MAY_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
 _LEND = "SELECT pg_export_snapshot()"
 
+OVER = "the moment that prices were to be read of is over"
+
 log = structlog.get_logger()
 
 
@@ -111,7 +113,7 @@ def join(connection: Connection, snapshot: str) -> None:
     try:
         connection.exec_driver_sql(joining(snapshot))
     except DBAPIError as error:
-        raise TryLater("the moment that prices were to be read of is over") from error
+        raise TryLater(OVER) from error
 
 
 def joining(snapshot: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from erp_adapters.sql.base import Reading, SqlErpBase
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.moments import Moments, join
+from erp_adapters.sql.moments import Moments
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import BadRow, Query
 from sync.domain.pricing import PriceLevel, PriceScope
@@ -62,12 +62,10 @@ class ReadsPriceFeeds(SqlErpBase):
 
     @contextmanager
     def _read_feed(self, name: str, level: PriceLevel) -> Iterator[tuple[Reading, str | None]]:
-        """A read transaction for the feed of a level, and what it sees if that is lent."""
+        """A transaction to read the feed of a level, and what is to be seen if that is lent."""
         snapshot = self._moments.snapshot(level)
         try:
             with self._read(name) as reading:
-                if snapshot is not None:
-                    join(reading.connection, snapshot)
                 yield reading, snapshot
         except Exception:
             self._moments.end()

@@ -22,10 +22,10 @@ import structlog
 
 from erp_adapters.sql.base import Reading
 from erp_adapters.sql.database import Database
+from erp_adapters.sql.moments import join
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
 from erp_adapters.sql.price_sums import (
     AS_STORED,
-    NO_LIMIT,
     POSTGRESQL,
     NoSums,
     OfSome,
@@ -150,7 +150,9 @@ class ReadsPriceStates(ReadsPriceFeeds):
         """A read transaction for sums, which lends what it sees where a moment is to begin."""
         moment = self._moments.held
         if moment is None or not moment.may_begin or not self._lends:
-            with self._read_feed(name, level) as (reading, _):
+            with self._read_feed(name, level) as (reading, snapshot):
+                if snapshot is not None:
+                    join(reading.connection, snapshot)
                 yield reading
             return
         moment.level = level
@@ -227,12 +229,14 @@ class ReadsPriceStates(ReadsPriceFeeds):
         self, level: PriceLevel, asked: Sums, query: Query, owners: Collection[str]
     ) -> Iterator[tuple[PriceScope, pa.Table]]:
         """Out of the feed, in one look at it."""
-        from erp_adapters.sql.bulk.readers import batches_with
+        from erp_adapters.sql.bulk.readers import batches_of_many
 
-        with self._read_feed(query.name, level) as (reading, _):
-            reading.connection.exec_driver_sql(NO_LIMIT)
-            with closing(batches_with(reading.connection, query, asked.of(owners))) as answer:
-                yield from self._vectors(reading, query, level, asked.owner, answer)
+        given = asked.of(owners)
+        with (
+            self._read_feed(query.name, level) as (reading, snapshot),
+            closing(batches_of_many(reading.connection, query, given, snapshot)) as answer,
+        ):
+            yield from self._vectors(reading, query, level, asked.owner, answer)
 
     def _singly(
         self, level: PriceLevel, owners: Sequence[str]

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from erp_adapters.sql.adapter import SqlErpAdapter
+from erp_adapters.sql.bulk.postgresql import by_adbc
 from erp_adapters.sql.price_states import STATES
 from erp_adapters.sql.price_sums import sums
 from erp_adapters.sql.profile import load_profile
@@ -239,6 +240,48 @@ def test_key_that_is_spelled_otherwise_since_counts_from_the_next_look_at_everyb
     assert erp.price_states_of(wanted) == {wanted[0]: after}
 
 
+ODD_KEYS = (
+    "O'Brien",
+    '"',
+    "a\\b",
+    "E'",
+    "100%",
+    "%(x)s",
+    "%s",
+    ":customer_ids",
+    "$1",
+    "{x}",
+    "Müller",
+    "株",
+)
+
+
+@pytest.mark.rule("WA-6", "MI-3")
+def test_owners_are_found_among_all_whatever_their_keys_are(
+    erp: Any, staff: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their keys are put into the statement, which ADBC is given as a whole."""
+    monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    told: list[Any] = []
+
+    def noted(*given: Any) -> Any:
+        told.append(by_adbc(*given))
+        return told[-1]
+
+    monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", noted)
+    fill = text("INSERT INTO price VALUES (:key, 'NUT', 1, :price)")
+    with staff.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM price")
+        for number, key in enumerate((*ODD_KEYS, "others")):
+            connection.execute(fill, {"key": key, "price": number})
+    wanted = [PriceScope.account(CustomerId(key)) for key in ODD_KEYS]
+
+    assert amounts(erp.price_vectors_of(wanted)) == {
+        key: [str(number)] for number, key in enumerate(ODD_KEYS)
+    }
+    assert [each is not None for each in told] == [True]
+
+
 def _explained(
     _connection: Any, _cursor: Any, statement: str, given: Any, *_: Any
 ) -> tuple[str, Any]:
@@ -271,21 +314,29 @@ def test_owners_whose_keys_are_stored_as_they_are_spelled_are_found_by_an_index(
 
 
 @pytest.mark.rule("WA-6", "OP-1")
+@pytest.mark.parametrize("by", ["ADBC", "psycopg"])
 def test_feed_may_take_longer_than_a_statement_of_an_order(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
+    """And longer than a transaction may do nothing meanwhile, which is twice that."""
     monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    if by == "psycopg":
+        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
     feed = "SELECT 'C-1' AS customer_id, 'NUT-' || n AS sku, 1 AS min_quantity, 5 AS unit_price"
     start, end = PROFILE.split("    SELECT * FROM price ORDER")
-    slow = f"    {feed} FROM generate_series(1, 5) AS n, pg_sleep(0.4 + 0 * n) ORDER"
+    slow = f"    {feed} FROM generate_series(1, 5) AS n, pg_sleep(0.3 + 0 * n) ORDER"
     (tmp_path / "sums.yaml").write_text(f"{start}{slow}{end}", encoding="utf-8")
-    options = {"url": url, "profile": "sums.yaml", "statement_timeout_s": 1.0}
+    options = {"url": url, "profile": "sums.yaml", "statement_timeout_s": 0.5}
     erp: Any = SqlErpAdapter.from_settings(options, {}, tmp_path)
     wanted = [PriceScope.account(CustomerId("C-1"))]
 
     try:
-        assert set(erp.price_states(PriceLevel.ACCOUNT)) == set(wanted)
-        assert [len(rows) for _, rows in erp.price_vectors_of(wanted)] == [5]
+        with erp.price_moment() as moment:
+            assert set(erp.price_states(PriceLevel.ACCOUNT)) == set(wanted)
+            assert [len(rows) for _, rows in erp.price_vectors_of(wanted)] == [5]
+            if by == "ADBC":  # psycopg is told piece by piece, each within the time of a statement
+                assert [len(rows) for _, rows in erp.price_vectors(PriceLevel.ACCOUNT)] == [5]
+            assert moment.lasts
     finally:
         erp.close()
 

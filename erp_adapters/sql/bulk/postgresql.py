@@ -8,19 +8,20 @@ the like) it tells nothing here: a statement that answers one is read by psycopg
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TextClause
 from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.bulk.ahead import ahead
 from erp_adapters.sql.bulk.batches import ROWS, Batch, as_numeric_text, names_of
-from erp_adapters.sql.moments import joining
+from erp_adapters.sql.moments import OVER, joining
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
+from sync.errors import TryLater
 
 _ALIKE = frozenset(
     {
@@ -38,11 +39,12 @@ _BATCH_BYTES = 4 * 1024 * 1024
 
 
 def by_adbc(
-    connection: Connection, query: Query, snapshot: str | None = None
+    connection: Connection, query: Query, snapshot: str | None = None, sql: str | None = None
 ) -> Iterator[Batch] | None:
     """None where it cannot be read so. ``connection`` tells where and as whom to connect.
 
-    ``snapshot``: what ``connection`` sees, which is to be read then.
+    ``snapshot``: what ``connection`` sees, which is to be read then. ``sql``: the statement
+    with its values in it, where it has any.
     """
     try:
         import adbc_driver_postgresql.dbapi as adbc
@@ -56,7 +58,7 @@ def by_adbc(
     try:
         if snapshot is not None:
             _join(opened, snapshot)
-        wrapped = _wrapped(opened, query)
+        wrapped = _wrapped(opened, query, sql or query.sql.with_nulls())
     except BaseException:
         opened.close()
         raise
@@ -65,6 +67,18 @@ def by_adbc(
         return None
     # Unlike Arrow's own, this reader tells an error in the middle with its SQLSTATE.
     return _streamed(opened, AdbcRecordBatchReader, *wrapped)
+
+
+def spelled_out(connection: Connection, clause: TextClause, parameters: Mapping[str, Any]) -> str:
+    """The statement with these values in it, as libpq writes them for this connection."""
+    from psycopg import ClientCursor
+
+    whole = clause.bindparams(**parameters).compile(
+        dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
+    )
+    raw: Any = connection.connection.driver_connection
+    with closing(ClientCursor(raw)) as cursor:
+        return cursor.mogrify(str(whole), whole.params)
 
 
 def by_psycopg(connection: Connection, query: Query) -> Iterator[Batch]:
@@ -120,13 +134,17 @@ def _opened(adbc: Any, address: str) -> Any:
 
 
 def _join(opened: Any, snapshot: str) -> None:
-    with _as_sqlalchemy_says(), opened.cursor() as cursor:
-        cursor.execute(joining(snapshot))
+    try:
+        with _as_sqlalchemy_says(), opened.cursor() as cursor:
+            cursor.execute(joining(snapshot))
+    except DBAPIError as error:
+        raise TryLater(OVER) from error
 
 
-def _wrapped(opened: Any, query: Query) -> tuple[str, tuple[str, ...], frozenset[str]] | None:
+def _wrapped(
+    opened: Any, query: Query, sql: str
+) -> tuple[str, tuple[str, ...], frozenset[str]] | None:
     """The statement with its numbers as text, its columns, and those that are numbers."""
-    sql = query.sql.with_nulls()
     with _as_sqlalchemy_says(), opened.cursor() as cursor:
         cursor.execute(_out_of("*", sql, "LIMIT 0"))
         schema = cursor.fetch_record_batch().schema

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, TextClause
 
 from erp_adapters.sql.bulk.batches import ROWS, Batch, names_of, of_rows
 from erp_adapters.sql.bulk.odbc import by_arrow_odbc
-from erp_adapters.sql.bulk.postgresql import by_adbc, by_psycopg
+from erp_adapters.sql.bulk.postgresql import by_adbc, by_psycopg, spelled_out
 from erp_adapters.sql.database import Database
+from erp_adapters.sql.moments import join
+from erp_adapters.sql.price_sums import NO_LIMIT
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
 from sync.kit.engines import odbc_session
@@ -40,6 +42,33 @@ def batches_with(
         yield from _executed(connection, clause, parameters)
 
 
+def batches_of_many(
+    connection: Connection, query: Query, given: Mapping[str, Any], snapshot: str | None = None
+) -> Generator[Batch, None, None]:
+    """The same out of PostgreSQL where much is told, so that it may take as long as it takes."""
+    clause = query.sql.ready({name for name, value in given.items() if value is not None})
+    by_psycopg = connection.dialect.driver == "psycopg"
+    begun = False
+    for parameters in query.executions(given):
+        if by_psycopg:
+            sql = spelled_out(connection, clause, parameters)
+            found = by_adbc(connection, query, snapshot, sql)
+            if found is not None:
+                yield from found
+                continue
+        if not begun:
+            _see(connection, snapshot)
+            connection.exec_driver_sql(NO_LIMIT)
+            begun = True
+        yield from _executed(connection, clause, parameters)
+
+
+def _see(connection: Connection, snapshot: str | None) -> None:
+    # Where another connection reads, this one begins no transaction: the server would end it.
+    if snapshot is not None:
+        join(connection, snapshot)
+
+
 def _by_the_quickest_way(
     connection: Connection, query: Query, database: Database, snapshot: str | None
 ) -> Iterator[Batch]:
@@ -47,7 +76,11 @@ def _by_the_quickest_way(
         case "sqlite", "pysqlite":
             return _by_sqlite(connection, query)
         case "postgresql", "psycopg":
-            return by_adbc(connection, query, snapshot) or by_psycopg(connection, query)
+            found = by_adbc(connection, query, snapshot)
+            if found is not None:
+                return found
+            _see(connection, snapshot)
+            return by_psycopg(connection, query)
         case name, "pyodbc" if name != "sqlite":
             session = odbc_session(database.settings.url, database.options(read_only=True))
             found = by_arrow_odbc(connection, query, session)
