@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sync.flows.context import Context
 from sync.flows.price_run import PriceRun
 from sync.flows.vector_screening import Told
 from sync.ports.price_memory import Confirmed, PackedVector, Partition
@@ -41,12 +43,65 @@ LIKE = 0.3
 """Share of its rows that another vector must seem to have to be worth a closer look."""
 
 
+AHEAD, ROWS_AHEAD = 32, 250_000
+"""So many are read out of the state at once, with at most so many rows: partitions are looked
+at in their order, and a transaction for each takes longer than what is read in it."""
+
+
+class _Ahead:
+    """Vectors as the state keeps them, some read before they are asked for."""
+
+    def __init__(self, context: Context, held: Mapping[Partition, Confirmed]) -> None:
+        self._context, self._held = context, held
+        self._read: Mapping[bytes, PackedVector] = {}
+
+    def packed(self, fingerprint: bytes) -> dict[bytes, PackedVector]:
+        """The vector as it is kept, and what it is a difference from; empty where it is not."""
+        if fingerprint not in self._read:
+            with self._context.state.transaction() as state:
+                self._read = state.price_memory.vectors(self._with_next(fingerprint))
+        found = self._read.get(fingerprint)
+        if found is None:
+            return {}
+        base = self._read.get(found.base) if found.base is not None else None
+        return {each.fingerprint: each for each in (found, base) if each is not None}
+
+    @cached_property
+    def _shown(self) -> Mapping[bytes, int]:
+        """Each vector with its rows, in the order in which partitions are looked at."""
+        in_order = sorted(self._held, key=lambda partition: partition[1])
+        found = (self._held[partition] for partition in in_order)
+        return {each.vector: each.shown for each in found}
+
+    @cached_property
+    def _order(self) -> list[bytes]:
+        return list(self._shown)
+
+    @cached_property
+    def _places(self) -> Mapping[bytes, int]:
+        return {vector: place for place, vector in enumerate(self._order)}
+
+    def _with_next(self, fingerprint: bytes) -> list[bytes]:
+        place = self._places.get(fingerprint)
+        if place is None:
+            return [fingerprint]
+        wanted, rows = list[bytes](), 0
+        for vector in self._order[place : place + AHEAD]:
+            shown = self._shown[vector]
+            if wanted and rows + shown > ROWS_AHEAD:
+                break
+            wanted.append(vector)
+            rows += shown
+        return wanted
+
+
 class KeptVectors:
     """Vectors that the store had confirmed, at hand for as long as there is room."""
 
     def __init__(self, run: PriceRun, held: Mapping[Partition, Confirmed]) -> None:
         self._run = run
         self._kept = {each.vector for each in held.values()}
+        self._ahead = _Ahead(run.context, held)
         self._at_hand: OrderedDict[bytes, tuple[bytes | None, Vector]] = OrderedDict()
         self._rows = 0
         self._last: tuple[bytes, bytes, Difference] | None = None
@@ -128,18 +183,13 @@ class KeptVectors:
 
     def _packed(self, fingerprint: bytes) -> dict[bytes, PackedVector]:
         """The vector as it is kept or put aside, and what it is a difference from."""
-        wanted, found = [fingerprint], dict[bytes, PackedVector]()
         new = self._run.confirming.put_aside(fingerprint)
-        if new is not None:
-            found[fingerprint] = new
-            wanted = [new.base] if new.base is not None else []
-            base = self._run.confirming.put_aside(new.base) if new.base is not None else None
-            if base is not None:
-                found[base.fingerprint] = base
-                wanted = []
-        if wanted:
-            with self._run.context.state.transaction() as state:
-                found |= state.price_memory.vectors(wanted)
+        if new is None:
+            return self._ahead.packed(fingerprint)
+        found = {new.fingerprint: new}
+        if new.base is not None:
+            base = self._run.confirming.put_aside(new.base)
+            found |= {base.fingerprint: base} if base is not None else self._ahead.packed(new.base)
         return found
 
     def _unpacked(

@@ -16,7 +16,7 @@ from sync.domain.ids import CustomerId, OrganisationId, Sku
 from sync.domain.mapping import Assignment
 from sync.domain.pricing import DEFAULT_LIST, Price, PriceKey, PriceLevel, PriceScope
 from sync.errors import Rejected
-from sync.flows import price_confirming
+from sync.flows import kept_vectors, price_confirming
 from sync.flows.vector_partitions import VectorPartitions
 from sync.planning.guards import Guard
 from sync.ports.erp import PriceState, UnreadableRecord
@@ -696,6 +696,47 @@ def test_store_shows_the_same_as_after_reading_row_by_row(
     site.follows([first, *runs])
 
 
+def customers(site: Site, count: int) -> list[PriceScope]:
+    """More of them that are mapped, each with prices of its own."""
+    many = [CustomerId(f"C-{number}") for number in range(count)]
+    given = [Assignment(each, organisation=OrganisationId(f"org-{each}")) for each in many]
+    for price, each in enumerate(many, 5):
+        site.erp.add_account(a.an_account(customer_id=each))
+        site.store.add_organisation(a.an_organisation(organisation=OrganisationId(f"org-{each}")))
+        for sku in SKUS:
+            site.erp.set_price(a.a_price(f"{price}", scope=PriceScope.account(each), sku=sku))
+    site.remap(assignments=(*ASSIGNMENTS, *given))
+    return [PriceScope.account(each) for each in many]
+
+
+@pytest.mark.rule("MI-2")
+@pytest.mark.parametrize("rows_ahead, most", [(1_000, 4), (0, 1)], ids=["short", "long"])
+def test_vectors_are_read_out_of_the_state_some_at_once(
+    monkeypatch: pytest.MonkeyPatch, rows_ahead: int, most: int
+) -> None:
+    """A transaction takes longer than what is read in it; of long ones each is much memory."""
+    monkeypatch.setattr(kept_vectors, "AHEAD", 4)
+    monkeypatch.setattr(kept_vectors, "ROWS_AHEAD", rows_ahead)
+    read: list[int] = []
+    real = MemoryPriceMemory.vectors
+
+    def vectors(self: MemoryPriceMemory, wanted: Collection[bytes]) -> Mapping[bytes, PackedVector]:
+        read.append(len(wanted))
+        return real(self, wanted)
+
+    monkeypatch.setattr(MemoryPriceMemory, "vectors", vectors)
+    site = a_site(strangers=0)
+    many = customers(site, 20)
+    site.run()
+    for scope in many:
+        site.erp.set_price(price(scope, "99"))
+    read.clear()
+    assert site.run().counts["changed"] == len(many)
+    assert max(read) == most
+    assert len(read) <= -(-20 // most) + 1
+    assert shows_what_the_erp_says(site)
+
+
 @pytest.mark.rule("MI-2")
 def test_states_of_many_lists_are_remembered_a_few_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
@@ -711,14 +752,7 @@ def test_states_of_many_lists_are_remembered_a_few_at_a_time(
 
     monkeypatch.setattr(MemoryPriceMemory, "keep", keep)
     site = a_site(strangers=0)
-    many = [CustomerId(f"C-{number}") for number in range(30)]
-    given = [Assignment(each, organisation=OrganisationId(f"org-{each}")) for each in many]
-    for price, each in enumerate(many, 5):
-        site.erp.add_account(a.an_account(customer_id=each))
-        site.store.add_organisation(a.an_organisation(organisation=OrganisationId(f"org-{each}")))
-        for sku in SKUS:
-            site.erp.set_price(a.a_price(f"{price}", scope=PriceScope.account(each), sku=sku))
-    site.remap(assignments=(*ASSIGNMENTS, *given))
+    many = customers(site, 30)
     assert site.run().counts["added"] == len(many) * len(SKUS)
     # With each of a few comes the one that it is kept as a difference from.
     assert 0 < max(kept) <= 2 * 4
