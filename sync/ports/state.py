@@ -35,6 +35,7 @@ from sync.domain.times import Watermark
 from sync.domain.views import ImportNotice
 from sync.ports.audit import Audit
 from sync.ports.price_memory import PriceMemory
+from sync.ports.record_memory import RecordMemory
 from sync.ports.registrations import Registrations
 from sync.ports.settlements import Settlements
 from sync.ports.systems import Systems
@@ -808,6 +809,9 @@ class Transaction(Protocol):
 
     @property
     def price_memory(self) -> PriceMemory: ...
+
+    @property
+    def record_memory(self) -> RecordMemory: ...
 
     @property
     def contact_answers(self) -> ContactAnswers: ...

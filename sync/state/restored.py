@@ -24,6 +24,7 @@ from sync.state.schema import (
     price_partitions,
     price_states,
     price_vectors,
+    record_memory,
     requests,
     watermarks,
 )
@@ -69,6 +70,7 @@ def mark(file: Path, backup: Path, now: datetime, actor: str, reason: str = "") 
                 ),
             )
             _forget_prices(connection)
+            _forget_records(connection)
             _forget_contacts(connection)
             _note(connection, backup, now, actor, reason)
             connection.exec_driver_sql("COMMIT")
@@ -121,6 +123,11 @@ def _forget_prices(connection: Connection) -> None:
     connection.execute(delete(price_partitions))
     connection.execute(delete(price_states))
     connection.execute(delete(price_vectors))
+
+
+def _forget_records(connection: Connection) -> None:
+    """The same of addresses and invoices."""
+    connection.execute(delete(record_memory))
 
 
 def _forget_contacts(connection: Connection) -> None:

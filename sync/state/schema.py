@@ -37,7 +37,7 @@ from sqlalchemy.types import TypeEngine
 
 from sync.domain.times import utc
 
-REVISION = "0013"
+REVISION = "0014"
 """The newest migration. A state that says otherwise is older, or newer than this code."""
 
 
@@ -463,6 +463,22 @@ price_states = Table(
     Column("ends", Date, comment="when the first entry is over; empty: none is"),
 )
 Index("ix_price_states_vector", price_states.c.pipeline, price_states.c.vector)
+
+record_memory = Table(
+    "record_memory",
+    metadata,
+    Column("pipeline", _NAME, primary_key=True),
+    Column("store_id", _KEY, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("customer_id", _KEY, primary_key=True),
+    Column("state", LargeBinary(16), nullable=False, comment="what the ERP said of the records"),
+    Column(
+        "shown",
+        Integer,
+        nullable=False,
+        comment="records in the store; -1: forgotten, by somebody else than the mirror",
+    ),
+)
 
 contact_answers = Table(
     "contact_answers",

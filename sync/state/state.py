@@ -22,6 +22,7 @@ from sync.state.ledger import SqlLedger
 from sync.state.mappings import SqlMappingVersions
 from sync.state.plans import SqlPlans
 from sync.state.price_memory import SqlPriceMemory
+from sync.state.record_memory import SqlRecordMemory
 from sync.state.registrations import SqlRegistrations
 from sync.state.requests import SqlRequests
 from sync.state.runs import SqlRuns
@@ -106,6 +107,10 @@ class SqlTransaction:
     @cached_property
     def price_memory(self) -> SqlPriceMemory:
         return SqlPriceMemory(self._connection, self._pipeline, self._store_id)
+
+    @cached_property
+    def record_memory(self) -> SqlRecordMemory:
+        return SqlRecordMemory(self._connection, self._pipeline, self._store_id)
 
     @cached_property
     def contact_answers(self) -> SqlContactAnswers:

@@ -28,7 +28,9 @@ from sync.domain.pricing import AudienceKind, PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.errors import Conflict, FencedOff
 from sync.ports.clock import Clock
+from sync.ports.erp import Feed
 from sync.ports.price_memory import Confirmed, Forgotten, PackedVector, Partition, Stated
+from sync.ports.record_memory import FORGOTTEN, Remembered
 from sync.ports.registrations import Happened, RegistrationEntry, Stage
 from sync.ports.settlements import Settlement, SettlementKind
 from sync.ports.state import (
@@ -66,6 +68,7 @@ class Tables:
     forgotten: dict[Forgotten, bytes] = field(default_factory=dict)
     stated: dict[PriceScope, Stated] = field(default_factory=dict)
     contacts: dict[WebUserId, ContactAnswer] = field(default_factory=dict)
+    records: dict[tuple[Feed, CustomerId], Remembered] = field(default_factory=dict)
 
     def copy(self) -> Tables:
         return Tables(
@@ -81,6 +84,7 @@ class Tables:
             dict(self.forgotten),
             dict(self.stated),
             dict(self.contacts),
+            dict(self.records),
         )
 
 
@@ -429,6 +433,36 @@ class MemoryPriceMemory:
         return len(unneeded)
 
 
+class MemoryRecordMemory:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def known(self, kind: Feed) -> Mapping[CustomerId, Remembered]:
+        return {key: each for (of, key), each in self._tables.records.items() if of is kind}
+
+    def confirm(
+        self,
+        kind: Feed,
+        records: Mapping[CustomerId, Remembered],
+        before: Mapping[CustomerId, Remembered],
+    ) -> None:
+        held = self.known(kind)
+        for key, each in records.items():
+            if held.get(key) == before.get(key):
+                self._tables.records[kind, key] = each
+
+    def forget(self, kind: Feed, customer_ids: Collection[CustomerId]) -> None:
+        held = self.known(kind)
+        for key in customer_ids:
+            if key in held and not held[key].forgotten:
+                del self._tables.records[kind, key]
+
+    def forget_accounts(self, customer_ids: Collection[CustomerId]) -> None:
+        for kind in (Feed.SHIP_TOS, Feed.INVOICES):
+            for key in customer_ids:
+                self._tables.records[kind, key] = Remembered(uuid4().bytes, FORGOTTEN)
+
+
 class MemoryContactAnswers:
     def __init__(self, held: dict[WebUserId, ContactAnswer]) -> None:
         self._held = held
@@ -468,6 +502,7 @@ class MemoryTransaction:
     runs: NoRuns
     registrations: MemoryRegistrations
     price_memory: MemoryPriceMemory
+    record_memory: MemoryRecordMemory
     contact_answers: MemoryContactAnswers
 
 
@@ -498,6 +533,7 @@ class MemoryState:
                 NoRuns(),
                 MemoryRegistrations(tables),
                 MemoryPriceMemory(tables),
+                MemoryRecordMemory(tables),
                 MemoryContactAnswers(tables.contacts),
             )
             self._tables = tables

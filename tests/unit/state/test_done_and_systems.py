@@ -32,10 +32,13 @@ DAY = 86400.0
 LATER_TABLES = (
     *("registrations", "registration_events", "settlements"),
     *("price_partitions", "price_vectors", "price_states", "audit_records"),
-    "contact_answers",
+    *("contact_answers", "record_memory"),
 )
 NO_STEPS = "ALTER TABLE runs DROP COLUMN steps"
-UNDONE = ("DROP TABLE audit_records", "DROP TABLE contact_answers", NO_STEPS)
+UNDONE = (
+    *("DROP TABLE audit_records", "DROP TABLE contact_answers", "DROP TABLE record_memory"),
+    NO_STEPS,
+)
 # The audit trail before it knew which records a decision was about.
 AUDIT_BEFORE = (
     "DROP INDEX ix_audit_begun",
