@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
@@ -34,7 +34,8 @@ from erp_adapters.sql.price_states import STATES, ReadsPriceStates
 from erp_adapters.sql.price_sums import sums
 from erp_adapters.sql.profile import find_profile, load_profile
 from erp_adapters.sql.profile_model import Profile
-from erp_adapters.sql.queries import BadRow, Row
+from erp_adapters.sql.queries import Answer, BadRow, Row
+from erp_adapters.sql.record_states import States, Unclear, same, unlooked
 from sync.domain import codec
 from sync.domain.account import Account, BillTo, Item, Location, ShipTo
 from sync.domain.account_order import AccountOrder
@@ -51,7 +52,15 @@ from sync.domain.times import Watermark
 from sync.errors import Misconfigured
 from sync.kit.contacts import ContactAnswers
 from sync.kit.shelf import Shelf
-from sync.ports.erp import AccountsFound, Erp, Feed, PurchaseOrder, TaxQuestion
+from sync.ports.erp import (
+    AccountsFound,
+    Erp,
+    Feed,
+    InvoicesTold,
+    PurchaseOrder,
+    ShipTosTold,
+    TaxQuestion,
+)
 
 T = TypeVar("T")
 
@@ -199,6 +208,44 @@ class _ReadsShipTos(_ReadsAccounts):
     def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]:
         return self._of_customers("bill_tos", customer_ids, translate.bill_to)
 
+    def ship_tos_unless(
+        self, customer_ids: Collection[CustomerId], known: Mapping[CustomerId, bytes]
+    ) -> ShipTosTold:
+        try:
+            return self._ship_tos_unless({each.value for each in customer_ids}, _texts(known))
+        except Unclear:
+            return ShipTosTold(self.ship_tos(customer_ids), self.bill_tos(customer_ids), {})
+
+    def _ship_tos_unless(self, wanted: Set[str], known: Mapping[str, bytes]) -> ShipTosTold:
+        with self._read("ship_tos") as reading:
+            places = {name: self.queries.get(name) for name in ("ship_tos", "bill_tos")}
+            told = {
+                name: unlooked(reading, query, customer_ids=wanted)
+                for name, query in places.items()
+            }
+            owners = {name: each.keys("customer_id") for name, each in told.items()}
+            states = States(self._way, wanted)
+            for name, each in told.items():
+                states.add(
+                    ((owner,), row) for owner, row in zip(owners[name], each.spelled(), strict=True)
+                )
+            made = states.made()
+            spared = same(made, known)
+
+            def read(name: str, make: Callable[[Row], T]) -> list[T]:
+                query = places[name]
+                if query is None:
+                    return []
+                kept = [owner not in spared for owner in owners[name]]
+                reading.spared(kept.count(False))
+                rows = reading.noted(told[name].read(kept)).rows
+                own = [row for row in rows if row["customer_id"] in wanted]
+                return list(reading.build(query, single(reading, query, own), make))
+
+            return ShipTosTold(
+                read("ship_tos", translate.ship_to), read("bill_tos", translate.bill_to), _ids(made)
+            )
+
 
 class _ReadsItems(SqlErpBase):
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
@@ -276,38 +323,104 @@ class _ReadsInvoices(SqlErpBase):
     def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
         wanted = {each.value for each in customer_ids}
         with self._read("invoices") as reading:
-            query = self.queries["invoices"]
             answer = reading.rows("invoices", customer_ids=wanted)
-            own = [row for row in answer.rows if row["customer_id"] in wanted]
-            rows = single(reading, query, own, "customer_id", "invoice_number")
+            return self._made(reading, wanted, answer, reading.rows)
+
+    def _made(
+        self,
+        reading: Reading,
+        wanted: Collection[str],
+        answer: Answer,
+        parts_of: Callable[..., Answer],
+    ) -> list[Invoice]:
+        """``parts_of`` answers the statements of lines and dues, by their names."""
+        query = self.queries["invoices"]
+        own = [row for row in answer.rows if row["customer_id"] in wanted]
+        rows = single(reading, query, own, "customer_id", "invoice_number")
+        asked = {
+            "customer_ids": {row["customer_id"] for row in rows},
+            "invoice_numbers": {row["invoice_number"] for row in rows},
+        }
+        owner = {row["invoice_number"]: row["customer_id"] for row in rows}
+        # Of two accounts also where one's cannot be believed: its lines are there.
+        shared = _of_several([*answer.rows, *(bad.known for bad in answer.bad)])
+        lines = Parts(parts_of("invoice_lines", **asked), "invoice_number", owner)
+        dues = Parts(parts_of("invoice_dues", **asked), "invoice_number", owner)
+
+        def make(row: Row) -> Invoice:
+            number, customer = row["invoice_number"], row["customer_id"]
+            own_lines, own_dues = lines.of(number, customer), dues.of(number, customer)
+            parts = (*own_lines, *own_dues)
+            if number in shared and not all(part["customer_id"] for part in parts):
+                raise ValueError(
+                    "several accounts have an invoice of this number, and its lines do not"
+                    " say whose they are: let them answer customer_id"
+                )
+            return translate.invoice(row, own_lines, own_dues)
+
+        broken = lines.broken | dues.broken
+        for row in rows:
+            if row["invoice_number"] in broken & shared:
+                why = "a line of it, or of another account's of this number, is unreadable"
+                reading.bad.append(BadRow(query.name, row, "", why, query.key_of(row)))
+        whole = [row for row in rows if row["invoice_number"] not in broken]
+        return list(reading.build(query, whole, make))
+
+    def invoices_unless(
+        self, customer_ids: Collection[CustomerId], known: Mapping[CustomerId, bytes]
+    ) -> InvoicesTold:
+        """A number that several accounts have is part of the state of each: whether its lines
+        can be believed depends on all of them."""
+        try:
+            return self._invoices_unless({each.value for each in customer_ids}, _texts(known))
+        except Unclear:
+            return InvoicesTold(self.invoices(customer_ids), {})
+
+    def _invoices_unless(self, wanted: Set[str], known: Mapping[str, bytes]) -> InvoicesTold:
+        with self._read("invoices") as reading:
+            heads = unlooked(reading, self.queries["invoices"], customer_ids=wanted)
+            owners, numbers = heads.keys("customer_id"), heads.keys("invoice_number")
+            pairs = list(zip(owners, numbers, strict=True))
             asked = {
-                "customer_ids": {row["customer_id"] for row in rows},
-                "invoice_numbers": {row["invoice_number"] for row in rows},
+                "customer_ids": {owner for owner in owners if owner in wanted},
+                "invoice_numbers": {number for owner, number in pairs if owner in wanted},
             }
-            owner = {row["invoice_number"]: row["customer_id"] for row in rows}
-            # Of two accounts also where one's cannot be believed: its lines are there.
-            shared = _of_several([*answer.rows, *(bad.known for bad in answer.bad)])
-            lines = Parts(reading.rows("invoice_lines", **asked), "invoice_number", owner)
-            dues = Parts(reading.rows("invoice_dues", **asked), "invoice_number", owner)
+            parts = {name: unlooked(reading, self.queries.get(name), **asked) for name in _PARTS}
+            numbers_of = {name: each.keys("invoice_number") for name, each in parts.items()}
+            owning: dict[str, set[str]] = defaultdict(set)
+            for owner, number in pairs:
+                owning[number].add(owner)
+            states = States(self._way, wanted)
+            told = [(heads, numbers), *((parts[name], numbers_of[name]) for name in _PARTS)]
+            for each, of in told:
+                spelled = zip(of, each.spelled(), strict=True)
+                states.add((owning.get(number, ()), row) for number, row in spelled)
+            made = states.made()
+            spared = same(made, known)
+            done = {number for number, owned in owning.items() if owned <= spared}
 
-            def make(row: Row) -> Invoice:
-                number, customer = row["invoice_number"], row["customer_id"]
-                own_lines, own_dues = lines.of(number, customer), dues.of(number, customer)
-                parts = (*own_lines, *own_dues)
-                if number in shared and not all(part["customer_id"] for part in parts):
-                    raise ValueError(
-                        "several accounts have an invoice of this number, and its lines do not"
-                        " say whose they are: let them answer customer_id"
-                    )
-                return translate.invoice(row, own_lines, own_dues)
+            reading.spared(sum(number in done for number in numbers))
 
-            broken = lines.broken | dues.broken
-            for row in rows:
-                if row["invoice_number"] in broken & shared:
-                    why = "a line of it, or of another account's of this number, is unreadable"
-                    reading.bad.append(BadRow(query.name, row, "", why, query.key_of(row)))
-            whole = [row for row in rows if row["invoice_number"] not in broken]
-            return list(reading.build(query, whole, make))
+            def parts_of(name: str, **asked: Set[str]) -> Answer:
+                """Of the invoices that could be read, as if only they were asked for."""
+                left = asked["invoice_numbers"] - done
+                return reading.noted(parts[name].read([each in left for each in numbers_of[name]]))
+
+            answer = reading.noted(heads.read([number not in done for number in numbers]))
+            found = self._made(reading, wanted, answer, parts_of)
+            left = [each for each in found if each.sold_to.value not in spared]
+            return InvoicesTold(left, _ids(made))
+
+
+_PARTS = ("invoice_lines", "invoice_dues")
+
+
+def _texts(known: Mapping[CustomerId, bytes]) -> dict[str, bytes]:
+    return {customer_id.value: state for customer_id, state in known.items()}
+
+
+def _ids(states: Mapping[str, bytes]) -> dict[CustomerId, bytes]:
+    return {CustomerId(key): state for key, state in states.items()}
 
 
 def _of_several(rows: Collection[Row]) -> set[str]:

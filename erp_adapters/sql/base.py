@@ -9,6 +9,7 @@ wrong and the read raises.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from erp_adapters.sql.errors import translated
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import Answer, BadRow, Query, Row, queries
 from erp_adapters.sql.written import WRITTEN_AS
+from sync import __version__
 from sync.domain.ids import CustomerId
 from sync.errors import Misconfigured, Rejected
 from sync.ports.erp import ErpCapabilities, Feed, Finding, UnreadableRecord
@@ -51,14 +53,19 @@ class Reading:
         query = self._base.queries.get(name)
         if query is None:
             return Answer()
-        return self._noted(query.read(self.connection, given))
+        return self.noted(query.read(self.connection, given))
 
     def rows_each(self, name: str, asked: Sequence[Mapping[str, Any]]) -> list[Answer]:
         """All rows of that statement for each of these questions."""
         query = self._base.queries[name]
-        return [self._noted(answer) for answer in query.read_each(self.connection, asked)]
+        return [self.noted(answer) for answer in query.read_each(self.connection, asked)]
 
-    def _noted(self, answer: Answer) -> Answer:
+    def spared(self, rows: int) -> None:
+        """So many were there that nobody needs to look at: they were read before."""
+        self.read_rows += rows
+
+    def noted(self, answer: Answer) -> Answer:
+        """The answer, once it is counted what of it could be read and what not."""
         self.read_rows += len(answer.rows)
         self.bad.extend(answer.bad)
         return answer
@@ -98,6 +105,15 @@ class SqlErpBase:
     @property
     def capabilities(self) -> ErpCapabilities:
         return self._capabilities
+
+    @property
+    def _way(self) -> bytes:
+        """How rows are read: told otherwise, none is what it was."""
+        settings = self.database.settings
+        url = settings.url
+        where = (url.drivername, url.host, url.port, url.database, settings.schema)
+        parts = (__version__, *where)
+        return hashlib.sha256("|".join(map(str, parts)).encode() + self.profile.digest).digest()
 
     @property
     def written_as(self) -> Mapping[str, str]:

@@ -35,7 +35,6 @@ from erp_adapters.sql.price_sums import (
 )
 from erp_adapters.sql.profile_model import Profile
 from erp_adapters.sql.queries import Answer, Query, Row
-from sync import __version__
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
 from sync.kit.pacing import Paced
@@ -288,15 +287,6 @@ class ReadsPriceStates(ReadsPriceFeeds):
         """Where only a day is kept, which looks like its first moment, that day's end."""
         local = changed_at.astimezone(ZoneInfo(self.profile.capabilities.time_zone))
         return changed_at + timedelta(days=1) if local.time() == time.min else changed_at
-
-    @property
-    def _way(self) -> bytes:
-        """How entries are read: told otherwise, none is what it was."""
-        settings = self.database.settings
-        url = settings.url
-        where = (url.drivername, url.host, url.port, url.database, settings.schema)
-        parts = (__version__, *where)
-        return hashlib.sha256("|".join(map(str, parts)).encode() + self.profile.digest).digest()
 
     def _wrong(self, name: str, why: str) -> str:
         return f"{self.queries[name].statement.place}: {name} {why}"

@@ -72,6 +72,14 @@ class ReadColumn:
     must: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Rows of a statement that nobody has looked at yet, with the names of their columns."""
+
+    names: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
 class Query:
     """One read statement, ready for one dialect."""
 
@@ -179,6 +187,14 @@ class Query:
             for result in self._results(connection, clause, parameters, options):
                 columns = self.columns(tuple(result.keys()))
                 yield from self._rows(result, columns, on_bad)
+
+    def told(self, connection: Connection, given: Mapping[str, Any]) -> Iterator[Told]:
+        """What the ERP answers, as the driver tells it."""
+        have = {name for name, value in given.items() if value is not None}
+        clause = self.sql.ready(have)
+        for parameters in self.executions(given):
+            for result in self._results(connection, clause, parameters, {}):
+                yield Told(tuple(result.keys()), [tuple(row) for row in result])
 
     def _sent(self, running: Lane, parameters: Mapping[str, Any]) -> bool:
         """Asks; False where the ERP has no letter for what is asked, so that there is no row."""

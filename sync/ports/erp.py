@@ -277,6 +277,32 @@ class ReadsShipTos(Protocol):
     def bill_tos(self, customer_ids: Collection[CustomerId]) -> Sequence[BillTo]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ShipTosTold:
+    """What accounts have whose records are not those that are known, and the state of all.
+
+    A state (16 bytes) that is the same again: the same records, told in the same way, and
+    none of them less readable. It is made of the very answer that the records are, so that
+    none is older or newer than its state. An account without one cannot be told from what
+    was known, and its records are here.
+    """
+
+    ship_tos: Sequence[ShipTo]
+    bill_tos: Sequence[BillTo]
+    states: Mapping[CustomerId, bytes]
+
+
+@runtime_checkable
+class SparesShipTos(Protocol):
+    """Optional: an ERP that knows without much work that nothing is another."""
+
+    def ship_tos_unless(
+        self, customer_ids: Collection[CustomerId], known: Mapping[CustomerId, bytes]
+    ) -> ShipTosTold:
+        """What ``ship_tos`` and ``bill_tos`` tell of those whose state is not the known one."""
+        ...
+
+
 @runtime_checkable
 class ReadsItems(Protocol):
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
@@ -435,6 +461,25 @@ class HoldsPriceMoments(TellsPriceStates, Protocol):
 class ReadsInvoices(Protocol):
     def invoices(self, customer_ids: Collection[CustomerId]) -> Sequence[Invoice]:
         """Posted invoices and credits of these accounts, with lines and dues."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicesTold:
+    """The same as ``ShipTosTold``, of invoices."""
+
+    invoices: Sequence[Invoice]
+    states: Mapping[CustomerId, bytes]
+
+
+@runtime_checkable
+class SparesInvoices(Protocol):
+    """Optional: an ERP that knows without much work that nothing is another."""
+
+    def invoices_unless(
+        self, customer_ids: Collection[CustomerId], known: Mapping[CustomerId, bytes]
+    ) -> InvoicesTold:
+        """What ``invoices`` tells of those accounts whose state is not the known one."""
         ...
 
 

@@ -13,7 +13,7 @@ import functools
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from sync.domain.account_order import AccountOrder, AccountOrderLine, OrderSourc
 from sync.domain.availability import Availability, StockKey
 from sync.domain.balance import AccountBalance
 from sync.domain.candidates import CustomerMatch, CustomerSearch, bare_tax_id, telling_word
+from sync.domain.codec import dumps
 from sync.domain.document import DocumentKey, DocumentRecord
 from sync.domain.ids import (
     BillToId,
@@ -60,7 +61,9 @@ from sync.ports.erp import (
     Feed,
     Finding,
     FindingLevel,
+    InvoicesTold,
     PriceState,
+    ShipTosTold,
     TaxQuestion,
     UnreadableRecord,
 )
@@ -256,6 +259,17 @@ class MemoryErp:
         wanted = set(customer_ids)
         return [bill_to for bill_to in self._bill_tos.values() if bill_to.sold_to in wanted]
 
+    def ship_tos_unless(
+        self, customer_ids: Collection[CustomerId], known: Mapping[CustomerId, bytes]
+    ) -> ShipTosTold:
+        ship_tos, bill_tos = self.ship_tos(customer_ids), self.bill_tos(customer_ids)
+        states = _states(customer_ids, [*ship_tos, *bill_tos])
+        return ShipTosTold(
+            [each for each in ship_tos if states[each.sold_to] != known.get(each.sold_to)],
+            [each for each in bill_tos if states[each.sold_to] != known.get(each.sold_to)],
+            states,
+        )
+
     def items(self, skus: Collection[Sku]) -> Mapping[Sku, Item]:
         self._admit()
         return {sku: self._items[sku] for sku in skus if sku in self._items}
@@ -329,6 +343,14 @@ class MemoryErp:
         self._admit()
         wanted = set(customer_ids)
         return [invoice for invoice in self._invoices.values() if invoice.sold_to in wanted]
+
+    def invoices_unless(
+        self, customer_ids: Collection[CustomerId], known: Mapping[CustomerId, bytes]
+    ) -> InvoicesTold:
+        found = self.invoices(customer_ids)
+        states = _states(customer_ids, found)
+        left = [each for each in found if states[each.sold_to] != known.get(each.sold_to)]
+        return InvoicesTold(left, states)
 
     def balances(self, customer_ids: Collection[CustomerId]) -> Sequence[AccountBalance]:
         self._admit()
@@ -824,3 +846,16 @@ def _unreadable(key: PriceKey) -> UnreadableRecord:
     customer = CustomerId(scope.owner) if scope.level is PriceLevel.ACCOUNT else None
     name = f"{scope}/{key.price_list}/{key.sku}"
     return UnreadableRecord("prices", name, "currency", "is none", customer)
+
+
+def _states(
+    customer_ids: Collection[CustomerId], records: Iterable[ShipTo | BillTo | Invoice]
+) -> dict[CustomerId, bytes]:
+    """What an account has, whatever order it is told in."""
+    held: dict[CustomerId, list[str]] = {each: [] for each in customer_ids}
+    for each in records:
+        held[each.sold_to].append(dumps(each))
+    return {
+        each: hashlib.blake2b("\n".join(sorted(texts)).encode(), digest_size=16).digest()
+        for each, texts in held.items()
+    }

@@ -103,6 +103,8 @@ from sync.ports.erp import (
     ReadsPrices,
     ReadsShipTos,
     RequestsCredits,
+    SparesInvoices,
+    SparesShipTos,
     SubmitsOrders,
     SupportsOrderGroups,
     SupportsPriceBatches,
@@ -1534,6 +1536,55 @@ class ErpAdapterContract:
         assert list(reads.invoices([CustomerId("NOBODY")])) == []
         everybody = [CustomerId(f"B-{number:04}") for number in range(1200)]
         assert len(list(reads.invoices([*everybody, a.ACCOUNT, OTHER]))) == 2
+
+    @pytest.mark.rule("MI-2", "MI-1")
+    def test_invoices_are_told_of_accounts_that_are_not_as_they_were_known(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        spares, reads = having(erp, SparesInvoices), having(erp, ReadsInvoices)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        arrange_items(erp_world)
+        erp_world.add_invoice(a.an_invoice())
+        both = [a.ACCOUNT, OTHER]
+
+        first = spares.invoices_unless(both, {})
+        assert list(first.invoices) == list(reads.invoices(both))
+        assert set(first.states) == set(both)
+        assert {len(each) for each in first.states.values()} == {16}
+
+        again = spares.invoices_unless(both[::-1], first.states)
+        assert (list(again.invoices), again.states) == ([], first.states)
+
+        erp_world.add_invoice(a.an_invoice(number=InvoiceNumber("INV-9"), sold_to=OTHER))
+        changed = spares.invoices_unless(both, first.states)
+        assert list(changed.invoices) == list(reads.invoices([OTHER]))
+        assert changed.states[a.ACCOUNT] == first.states[a.ACCOUNT]
+        assert changed.states[OTHER] != first.states[OTHER]
+        assert spares.invoices_unless([OTHER], changed.states).invoices == []
+
+    @pytest.mark.rule("MI-2", "MI-1")
+    def test_addresses_are_told_of_accounts_that_are_not_as_they_were_known(
+        self, erp: Erp, erp_world: ErpWorld
+    ) -> None:
+        spares, reads = having(erp, SparesShipTos), having(erp, ReadsShipTos)
+        arrange_customer(erp_world)
+        arrange_customer(erp_world, a.an_account(customer_id=OTHER, contacts=()))
+        both = [a.ACCOUNT, OTHER]
+
+        first = spares.ship_tos_unless(both, {})
+        assert list(first.ship_tos) == list(reads.ship_tos(both))
+        assert list(first.bill_tos) == list(reads.bill_tos(both))
+
+        again = spares.ship_tos_unless(both[::-1], first.states)
+        assert (list(again.ship_tos), list(again.bill_tos)) == ([], [])
+        assert again.states == first.states
+
+        erp_world.add_ship_to(a.a_ship_to(sold_to=OTHER, ship_to_id=ShipToId("YARD")))
+        changed = spares.ship_tos_unless(both, first.states)
+        assert list(changed.ship_tos) == list(reads.ship_tos([OTHER]))
+        assert list(changed.bill_tos) == list(reads.bill_tos([OTHER]))
+        assert changed.states[a.ACCOUNT] == first.states[a.ACCOUNT]
 
     # Balances.
 

@@ -186,7 +186,7 @@ def test_feed_is_not_blamed_for_what_it_told_nor_for_what_changed_meanwhile(
     watched.erp.add_ship_to(a.a_ship_to(ship_to_id=ShipToId("YARD")))
     watched.script = Script()
     watched.script.meanwhile(
-        "erp.ship_tos",
+        "erp.ship_tos_unless",
         lambda: watched.erp.add_ship_to(a.a_ship_to(sold_to=MILL, ship_to_id=ShipToId("NEW"))),
     )
     result = watched.run("ship_tos")
@@ -359,7 +359,7 @@ def test_change_during_the_reading_is_seen_by_the_next_run(make_world: MakeWorld
         world.clock.advance(60)
         world.erp.add_ship_to(a.a_ship_to(sold_to=MILL, ship_to_id=ShipToId("NEW")))
 
-    world.script.meanwhile("erp.ship_tos", somebody_types)
+    world.script.meanwhile("erp.ship_tos_unless", somebody_types)
     world.run("ship_tos")
     world.script = None
     world.clock.advance(HOUR)

@@ -180,7 +180,7 @@ def test_anything_that_reads_prices_otherwise_gives_other_states(
     desk.opened.append(elsewhere)
     assert isinstance(elsewhere, TellsPriceStates)
     assert elsewhere.price_states(PriceLevel.ACCOUNT)[C1] != first[C1]
-    monkeypatch.setattr("erp_adapters.sql.price_states.__version__", "99")
+    monkeypatch.setattr("erp_adapters.sql.base.__version__", "99")
     assert desk.states(HASHED)[C1].fingerprint != first[C1].fingerprint
 
 
