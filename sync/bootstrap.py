@@ -298,6 +298,7 @@ def limits_of(settings: PipelineSettings) -> Limits:
         ),
         accounts_per_read=settings.accounts_per_read,
         full_price_check_s=settings.full_price_check_s,
+        full_record_check_s=settings.full_record_check_s,
         share_price_lists=settings.share_price_lists,
     )
 

@@ -20,6 +20,7 @@ from sync.flows.mirroring import (
     chunks,
     compare,
     forget_prices,
+    forget_records,
     individual,
     members_of_accounts,
     shown_ids,
@@ -222,8 +223,10 @@ def _write(
     store: MirrorsAccounts,
     batch: Sequence[Change[CustomerId, AccountProfile]],
 ) -> None:
-    if any(_people_moved(change) for change in batch):
+    moved = [change.key for change in batch if _people_moved(change)]
+    if moved:
         look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES, Feed.ACCOUNT_ORDERS))
+        forget_records(context, moved)
     for change in batch:
         if _people_moved(change):
             sites = {
@@ -241,6 +244,9 @@ def _write(
     ]
     if views:
         store.put_accounts(views)
+    if moved:
+        # Whoever has compared meanwhile may have seen either.
+        forget_records(context, moved)
 
 
 def _people_moved(change: Change[CustomerId, AccountProfile]) -> bool:

@@ -77,7 +77,8 @@ class Limits:
     """Guard rails per flow, order timing, and how patient reads and writes are.
 
     Within ``full_price_check_s`` all prices are compared with the store itself,
-    whatever the store had confirmed, a share of the owners in each run.
+    whatever the store had confirmed, a share of the owners in each run; within
+    ``full_record_check_s`` so are all ship-tos and invoices.
     ``share_price_lists``: accounts with the same prices share a list where the store has
     such lists.
     """
@@ -87,6 +88,7 @@ class Limits:
     patience: Patience = field(default_factory=Patience)
     accounts_per_read: int = 200
     full_price_check_s: float = 604_800.0
+    full_record_check_s: float = 86_400.0
     share_price_lists: bool = True
 
     def guard(self, flow: str) -> Guard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -24,10 +25,11 @@ from sync.flows.mirroring import (
 )
 from sync.flows.moved import Moved, Numbered, account_of
 from sync.flows.pacing import paced
+from sync.flows.record_confirming import RecordConfirming
 from sync.flows.retrying import Retrying
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
-from sync.ports.erp import Feed, ReadsInvoices
+from sync.ports.erp import Feed, InvoicesTold, ReadsInvoices, SparesInvoices
 from sync.ports.state import ResyncScope
 from sync.ports.store import FindsShownInvoices, MirrorsInvoices
 
@@ -47,7 +49,8 @@ def mirror_invoices(
     mapped = members_of_accounts(context, scope)
     tell_if_none(result, mapped, scope)
     touched = touched_accounts(context, result, Feed.INVOICES, scope, mapped, dry_run=dry_run)
-    ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
+    under = shown_ids(context, scope)
+    ids = sorted(mapped.keys() | set(under))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
     whole = touched.everything
@@ -56,34 +59,51 @@ def mirror_invoices(
     )
     apart = Apart(retrying, sorted(mapped))
 
-    def read(some: Collection[CustomerId]) -> Sequence[Invoice]:
-        return retrying(erp.invoices, in_erp(context, retrying, some))
+    sparing = erp if isinstance(erp, SparesInvoices) else None
+    confirming = RecordConfirming(
+        *(context, Feed.INVOICES, scope), able=sparing is not None, shown=under, dry_run=dry_run
+    )
+
+    def read(some: Collection[CustomerId]) -> InvoicesTold:
+        here = in_erp(context, retrying, some)
+        if sparing is None:
+            return InvoicesTold(retrying(erp.invoices, here), {})
+        return retrying(sparing.invoices_unless, here, confirming.known(here))
 
     with Spool[InvoiceKey, Invoice](tuple[str, ...], Invoice) as spool:
         seen, batches = 0, paced(ids, context.limits.accounts_per_read)
         for batch in batches:
-            wanted: dict[InvoiceKey, Invoice] = {
-                (each.sold_to.value, each.number.value): each
-                for invoices in apart.read([each for each in batch if each in mapped], read)
-                for each in invoices
-            }
-            held = retrying(store.shown_invoices, batch)
+            wanted: dict[InvoiceKey, Invoice] = {}
+            states: dict[CustomerId, bytes] = {}
+            for told in apart.read([each for each in batch if each in mapped], read):
+                wanted |= {(each.sold_to.value, each.number.value): each for each in told.invoices}
+                states |= told.states
+            same = confirming.same(batch, states)
+            compared = [each for each in batch if each not in same]
+            held = retrying(store.shown_invoices, compared) if compared else {}
             shown: dict[InvoiceKey, Invoice] = {
                 (owner.value, number.value): each for (owner, number), each in held.items()
             }
             unreadable = take_unreadable(context, result).and_of(apart.unread)
             kept = unreadable.keeping(mapped, account_of)
-            compare(spool, wanted, shown, lambda key: key, kept)
-            moved.see(batch, wanted, shown, kept)
-            batches.held(len(wanted) + len(shown))
+            changed = compare(spool, wanted, shown, lambda key: key, kept)
+            spool.tally.as_it_is(sum(same.values()))
+            counts = Counter(map(account_of, wanted))
+            owners = {account_of(key) for key in changed}
+            confirming.compared(compared, states, counts, owners, unreadable)
+            moved.see(compared, wanted, shown, kept)
+            batches.held(len(wanted) + len(shown) + 2 * sum(same.values()))
             seen += len(batch)
             if context.progress("invoices: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
 
         tell_accounts(result, apart.unread)
-        touched.tell_missed(context, result, (account_of(each.key) for each in spool))
+        confirming.tell(result)
+        changed_in_erp = confirming.by_the_erp(account_of(each.key) for each in spool)
+        touched.tell_missed(context, result, changed_in_erp)
         moved.withdraw(spool)
+        confirming.forget(account_of(each.key) for each in spool)
 
         def write(batch: Sequence[Change[InvoiceKey, Invoice]]) -> None:
             put = [
@@ -100,6 +120,7 @@ def mirror_invoices(
 
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
+        confirming.done(result, apart.unread, whole=whole and not scope.narrow)
         touched.done(context, result, apart.unread, dry_run=dry_run)
     else:
         touched.start_over(result)

@@ -102,6 +102,7 @@ def withdraw_retail_groups(context: Context, result: FlowResult, *, dry_run: boo
                 if not dry_run:
                     look_at_everything(context, Feed)
                     forget_prices(context, customer_id)
+                    forget_records(context, [customer_id])
                     retrying(mirror.withdraw_account, customer_id)
                     told = {"customer": customer_id.value, "reason": "retail group"}
                     log.warning("account.withdrawn", **told)
@@ -122,6 +123,12 @@ def forget_prices(
         state.price_memory.forget_account(customer_id, sites)
 
 
+def forget_records(context: Context, customer_ids: Collection[CustomerId]) -> None:
+    """The same of the ship-tos and invoices of these accounts."""
+    with context.state.transaction() as state:
+        state.record_memory.forget_accounts(customer_ids)
+
+
 def shown_ids(context: Context, scope: ResyncScope) -> list[CustomerId]:
     """Customer IDs under which the store shows something, within the scope."""
     mirror = needs(context.store, MirrorsAccounts, "the store")
@@ -140,19 +147,22 @@ def compare(
     shown: Mapping[K, V],
     order: Callable[[K], Any],
     kept: Callable[[K], bool],
-) -> None:
-    """Plan one partition into the spool and count both sides.
+) -> list[K]:
+    """Plan one partition into the spool and count both sides; gives the keys of the changes.
 
     ``kept`` says of something shown and not wanted whether it stays all the
     same: where the ERP holds a record that could not be read, it has not vanished.
     """
     spool.tally.shown += len(shown)
     spool.tally.wanted += len(wanted)
+    changed = []
     for change in plan_mirror(wanted, shown, order):
         if change.after is None and kept(change.key):
             spool.tally.wanted += 1
             continue
         spool.add(change)
+        changed.append(change.key)
+    return changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -23,9 +24,10 @@ from sync.flows.mirroring import (
     withdraw_retail_groups,
 )
 from sync.flows.pacing import paced
+from sync.flows.record_confirming import RecordConfirming
 from sync.planning.plan import Change
 from sync.planning.spool import Spool
-from sync.ports.erp import Feed, ReadsShipTos
+from sync.ports.erp import Feed, ReadsShipTos, ShipTosTold, SparesShipTos
 from sync.ports.state import ResyncScope
 from sync.ports.store import MirrorsShipTos
 
@@ -48,29 +50,38 @@ def mirror_ship_tos(
     mapped = members_of_accounts(context, scope)
     tell_if_none(result, mapped, scope)
     touched = touched_accounts(context, result, Feed.SHIP_TOS, scope, mapped, dry_run=dry_run)
-    ids = sorted(mapped.keys() | set(shown_ids(context, scope)))
+    under = shown_ids(context, scope)
+    ids = sorted(mapped.keys() | set(under))
     ids = [each for each in ids if touched.covers(each)]
     retrying = context.retrying()
     apart = Apart(retrying, sorted(mapped))
 
-    def read(some: Collection[CustomerId]) -> dict[PlaceKey, Place]:
-        asked = in_erp(context, retrying, some)
-        found: dict[PlaceKey, Place] = {
-            (_SHIP_TO, each.sold_to.value, each.ship_to_id.value): each
-            for each in retrying(erp.ship_tos, asked)
-        }
-        for bill_to in retrying(erp.bill_tos, asked):
-            found[_BILL_TO, bill_to.sold_to.value, bill_to.bill_to_id.value] = bill_to
-        return found
+    sparing = erp if isinstance(erp, SparesShipTos) else None
+    confirming = RecordConfirming(
+        *(context, Feed.SHIP_TOS, scope), able=sparing is not None, shown=under, dry_run=dry_run
+    )
+
+    def read(some: Collection[CustomerId]) -> ShipTosTold:
+        here = in_erp(context, retrying, some)
+        if sparing is None:
+            return ShipTosTold(retrying(erp.ship_tos, here), retrying(erp.bill_tos, here), {})
+        return retrying(sparing.ship_tos_unless, here, confirming.known(here))
 
     with Spool[PlaceKey, Place](tuple[str, ...], Place) as spool:
         seen, batches = 0, paced(ids, context.limits.accounts_per_read)
         for batch in batches:
             wanted: dict[PlaceKey, Place] = {}
-            for found in apart.read([each for each in batch if each in mapped], read):
-                wanted.update(found)
-            shown_ship_tos = retrying(store.shown_ship_tos, batch)
-            shown_bill_tos = retrying(store.shown_bill_tos, batch)
+            states: dict[CustomerId, bytes] = {}
+            for told in apart.read([each for each in batch if each in mapped], read):
+                for place in told.ship_tos:
+                    wanted[_SHIP_TO, place.sold_to.value, place.ship_to_id.value] = place
+                for bill_to in told.bill_tos:
+                    wanted[_BILL_TO, bill_to.sold_to.value, bill_to.bill_to_id.value] = bill_to
+                states |= told.states
+            same = confirming.same(batch, states)
+            compared = [each for each in batch if each not in same]
+            shown_ship_tos = retrying(store.shown_ship_tos, compared) if compared else {}
+            shown_bill_tos = retrying(store.shown_bill_tos, compared) if compared else {}
             shown: dict[PlaceKey, Place] = {
                 (_SHIP_TO, owner.value, key.value): each
                 for (owner, key), each in shown_ship_tos.items()
@@ -80,21 +91,22 @@ def mirror_ship_tos(
                 for (owner, key), each in shown_bill_tos.items()
             }
             unreadable = take_unreadable(context, result).and_of(apart.unread)
-            compare(
-                spool,
-                wanted,
-                shown,
-                lambda key: key,
-                unreadable.keeping(mapped, lambda key: CustomerId(key[1])),
-            )
-            batches.held(len(wanted) + len(shown))
+            kept = unreadable.keeping(mapped, _account_of)
+            changed = compare(spool, wanted, shown, lambda key: key, kept)
+            spool.tally.as_it_is(sum(same.values()))
+            counts = Counter(map(_account_of, wanted))
+            owners = {_account_of(key) for key in changed}
+            confirming.compared(compared, states, counts, owners, unreadable)
+            batches.held(len(wanted) + len(shown) + 2 * sum(same.values()))
             seen += len(batch)
             if context.progress("ship_tos: comparing", seen, len(ids)):
                 result.outcome = "cancelled"
                 return
 
         tell_accounts(result, apart.unread)
-        touched.tell_missed(context, result, (CustomerId(each.key[1]) for each in spool))
+        confirming.tell(result)
+        changed_in_erp = confirming.by_the_erp(_account_of(each.key) for each in spool)
+        touched.tell_missed(context, result, changed_in_erp)
 
         def write(batch: Sequence[Change[PlaceKey, Place]]) -> None:
             _write(context, store, batch)
@@ -102,11 +114,16 @@ def mirror_ship_tos(
         whole = touched.everything
         done = carry_out(context, result, spool, write, scope, dry_run=dry_run, whole=whole)
     if done:
+        confirming.done(result, apart.unread, whole=whole and not scope.narrow)
         touched.done(context, result, apart.unread, dry_run=dry_run)
     else:
         touched.start_over(result)
         everything = replace(scope, everything=True)
         mirror_ship_tos(context, result, everything, dry_run=dry_run)
+
+
+def _account_of(key: PlaceKey) -> CustomerId:
+    return CustomerId(key[1])
 
 
 def _write(

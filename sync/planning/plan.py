@@ -49,6 +49,11 @@ class Tally:
     opened: int = 0
     restricted: int = 0
 
+    def as_it_is(self, records: int) -> None:
+        """So many are shown and wanted, and none of them is another."""
+        self.shown += records
+        self.wanted += records
+
     def count(self, change: Change[Any, Any]) -> None:
         if change.before is None:
             self.added += 1

@@ -198,6 +198,7 @@ class _Loader:
                     mappings=mappings,
                     accounts_per_read=entry.accounts_per_read,
                     full_price_check_s=entry.full_price_check_s,
+                    full_record_check_s=entry.full_record_check_s,
                     share_price_lists=entry.share_price_lists,
                     schedule=entry.schedule,
                     guards={flow: entry.guards.of(flow) for flow in MIRRORS},

@@ -256,7 +256,9 @@ class PipelineEntry(Part):
     before the name of the file; empty: none. The name of an application's own file begins
     with ``uploads_folder``. Within ``full_price_check_s`` all prices are
     compared with the store itself, a share of the owners in each run: a week, so that a
-    night's share is small and the short cuts act in most nights for every owner. With
+    night's share is small and the short cuts act in most nights for every owner. Within
+    ``full_record_check_s`` so are all ship-tos and invoices: a day, since their mirrors run
+    many times in one, and what is wrongly in sight of somebody must not be so for long. With
     ``share_price_lists`` accounts with the same prices share a list, where the store can.
     """
 
@@ -269,6 +271,7 @@ class PipelineEntry(Part):
     mappings: Text = "mappings"
     accounts_per_read: Positive = 200
     full_price_check_s: Seconds = 604_800.0
+    full_record_check_s: Seconds = 86_400.0
     share_price_lists: Flag = True
     schedule: ScheduleSettings = ScheduleSettings()
     guards: GuardsEntry = GuardsEntry()
@@ -313,6 +316,7 @@ class PipelineSettings:
     mappings: Path
     accounts_per_read: int
     full_price_check_s: float
+    full_record_check_s: float
     share_price_lists: bool
     schedule: ScheduleSettings
     guards: Mapping[str, GuardSettings]

@@ -126,6 +126,7 @@ def line_of(engine: Engine, clock: ManualClock, mappings: Path) -> Callable[...,
             mappings=mappings,
             accounts_per_read=200,
             full_price_check_s=604_800.0,
+            full_record_check_s=86_400.0,
             share_price_lists=True,
             schedule=ScheduleSettings(**schedule),  # type: ignore[arg-type]
             guards={},

@@ -75,6 +75,7 @@ SAMPLE: dict[str, Any] = {
             "mappings": "mappings",
             "accounts_per_read": Raw("10"),
             "full_price_check_s": Raw("3600"),
+            "full_record_check_s": Raw("7200"),
             "share_price_lists": Raw("false"),
             "schedule": _SCHEDULE,
             "guards": {

@@ -244,5 +244,7 @@ def test_settings_and_engine_agree_on_the_size_of_a_read() -> None:
     assert default == Limits().accounts_per_read
     default = PipelineEntry.model_fields["full_price_check_s"].default
     assert default == Limits().full_price_check_s
+    default = PipelineEntry.model_fields["full_record_check_s"].default
+    assert default == Limits().full_record_check_s
     default = PipelineEntry.model_fields["share_price_lists"].default
     assert default == Limits().share_price_lists

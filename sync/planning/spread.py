@@ -1,0 +1,18 @@
+"""What is done for everybody once in a period, spread over all of it.
+
+Each has a moment of the period of its own, by its name. A run does those whose moment has
+come since the last one, so that each costs about the same, and one that failed is made up
+for by the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def has_come(name: str, since: float, now: float, period_s: float) -> bool:
+    """Whether the name's moment lies between the two, in seconds of one clock."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    moment = int.from_bytes(digest, "big") / 2**64 * period_s
+    before, after = ((each - moment) // period_s for each in (since, now))
+    return after > before
