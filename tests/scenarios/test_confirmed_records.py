@@ -13,7 +13,7 @@ from sync.domain.channel import RetailGroup
 from sync.domain.ids import BillToId, CustomerId, InvoiceNumber, ShipToId
 from sync.domain.invoice import Invoice
 from sync.domain.views import InvoiceView
-from sync.errors import TryLater
+from sync.errors import Rejected, TryLater
 from sync.ports.erp import Feed, UnreadableRecord
 from sync.ports.store import StoreCapabilities
 from sync.testing import builders as a
@@ -45,7 +45,8 @@ BOTH = pytest.mark.parametrize("flow", FLOWS)
 
 
 class AskedStore(MemoryStore):
-    """It notes for whom it was asked what it shows. ``away``: invoices are not taken."""
+    """It notes for whom it was asked what it shows. ``away``: invoices are not taken;
+    ``refused``: this one is not."""
 
     def __init__(self, clock: ManualClock, **given: Any) -> None:
         super().__init__(
@@ -53,6 +54,7 @@ class AskedStore(MemoryStore):
         )
         self.asked: set[CustomerId] = set()
         self.away = False
+        self.refused: InvoiceNumber | None = None
 
     def shown_ship_tos(
         self, customer_ids: Collection[CustomerId]
@@ -77,6 +79,8 @@ class AskedStore(MemoryStore):
     ) -> None:
         if self.away:
             raise TryLater("away")
+        if any(view.invoice.number == self.refused for view in put):
+            raise Rejected("not that one", code="no", remedy="none")
         super().apply_invoices(put, remove)
 
 
@@ -298,8 +302,19 @@ def test_crash_between_two_addresses_leaves_none_believed(world: World, moment: 
     assert {key for owner, key in world.shown()["ship_tos"] if owner == HARBOUR} == {DOCK}
 
 
-@pytest.mark.rule("OI-2", "MI-1")
-def test_what_the_store_refused_is_tried_again(world: World) -> None:
+@pytest.mark.rule("MI-1", "OP-5")
+def test_record_that_the_store_refuses_leaves_its_account_unbelieved(world: World) -> None:
+    assert isinstance(world.store, AskedStore)
+    world.store.refused = InvoiceNumber("NEW")
+    world.erp.add_invoice(a.an_invoice(number=world.store.refused))
+    for _ in range(2):
+        assert world.run("invoices").counts["refused_by_store"] == 1
+    world.store.refused = None
+    assert world.run("invoices").counts["added"] == 1
+
+
+@pytest.mark.rule("MI-1", "OP-1")
+def test_what_did_not_reach_the_store_is_tried_again(world: World) -> None:
     assert isinstance(world.store, AskedStore)
     world.store.away = True
     world.erp.add_invoice(a.an_invoice(open_amount=a.money("1.00")))
