@@ -55,6 +55,8 @@ NOT_CLAIMED = frozenset(
         "tryton does not claim ReadsBalances",
         "tryton does not claim ReadsCustomerParts",
         "tryton does not claim RequestsCredits",
+        "tryton does not claim SparesInvoices",
+        "tryton does not claim SparesShipTos",
         "tryton does not claim changes of account_orders",
     }
 )
