@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId
-from sync.domain.mapping import Assignment, Source
+from sync.domain.mapping import Assignment, Assignments, Source
 from sync.mapping.channels import Groups
 from sync.mapping.findings import Findings, Page
 from sync.mapping.models import CustomersFile
@@ -53,11 +53,12 @@ def judge_precedence(
         )
 
 
-def judge_assignments(
-    rows: Iterable[Assigned], groups: Groups, findings: Findings
-) -> tuple[Assignment, ...]:
+def judge_assignments(rows: Iterable[Assigned], groups: Groups, findings: Findings) -> Assignments:
     """The assignments in the order of the files; those that may not count are problems."""
-    accepted = []
+    return Assignments(map(_assignment, _accepted(rows, groups, findings)))
+
+
+def _accepted(rows: Iterable[Assigned], groups: Groups, findings: Findings) -> Iterator[Assigned]:
     first: dict[tuple[str, str], Assigned] = {}
     for row in rows:
         if not row.user and not row.organisation:
@@ -76,8 +77,7 @@ def judge_assignments(
         if earlier is not row:
             findings.problems.append(_twice(row, earlier))
         elif group is None:
-            accepted.append(_assignment(row))
-    return tuple(accepted)
+            yield row
 
 
 def _assignment(row: Assigned) -> Assignment:

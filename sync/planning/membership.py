@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sync.domain.ids import CustomerId, OrganisationId, WebUserId
-from sync.domain.mapping import SyncMapping
+from sync.domain.mapping import Assignments, SyncMapping
 from sync.domain.order import BuyerRecord, Organisation, WebUser
 from sync.domain.views import Exceptional
 from sync.routing import AccountMap, Usable
@@ -49,14 +49,16 @@ def mapped_accounts(
             records[each.web_user] = BuyerRecord(user=each)
         else:
             records[each.organisation] = BuyerRecord(organisation=each)
-    organisations = {a.organisation for a in mapping.assignments if a.organisation and not a.user}
-    users = {a.user for a in mapping.assignments if a.user and not a.organisation}
-    exceptions = {
-        (a.user, a.organisation) for a in mapping.assignments if a.user and a.organisation
-    } | {(a.user, a.organisation) for a in mapping.refused if a.user and a.organisation}
-    organisations |= {key for key in records if isinstance(key, OrganisationId)}
-    users |= {key for key in records if isinstance(key, WebUserId)}
-    users |= by_address.keys()
+    organisations = {key for key in records if isinstance(key, OrganisationId)}
+    users = {key for key in records if isinstance(key, WebUserId)} | by_address.keys()
+    exceptions = {(a.user, a.organisation) for a in mapping.refused if a.user and a.organisation}
+    for user, organisation in Assignments.of(mapping.assignments).everybody():
+        if user and organisation:
+            exceptions.add((user, organisation))
+        elif organisation:
+            organisations.add(organisation)
+        elif user:
+            users.add(user)
 
     gathered = _Gathered()
     nobody = BuyerRecord()

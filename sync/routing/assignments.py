@@ -10,17 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from sync.domain.account import RetailGroups
 from sync.domain.decision import Problem
 from sync.domain.ids import ContactId, CustomerId, OrganisationId, WebUserId, well_formed
-from sync.domain.mapping import Assignment, RefusedAssignment, Source, SyncMapping
+from sync.domain.mapping import (
+    Assignment,
+    Assignments,
+    RefusedAssignment,
+    Source,
+    SyncMapping,
+)
 from sync.domain.order import BuyerRecord
 from sync.domain.problem_codes import problem
 
-TOLD_AT_HAND = 20_000
-"""Answers that are kept made: a mirror asks for everybody once, and each takes a quarter of
-what its line in the mapping takes."""
+TOLD_AT_HAND = 2_000
+"""Answers that are kept made, for buyers of whom several orders come. Then it begins anew: a
+mirror asks for everybody once, and each takes more than its line in the mapping does."""
+
+_Who: TypeAlias = tuple[WebUserId | None, OrganisationId | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +59,22 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class AccountMap:
-    """Assignments, indexed for look-up. Build one per mapping version."""
+    """Assignments, for look-up. Build one per mapping version."""
 
     precedence: tuple[Source, ...]
     retail_groups: RetailGroups
-    _by_key: dict[tuple[str, str], list[Assignment]] = field(default_factory=dict)
-    _refused: dict[tuple[str, str], RefusedAssignment] = field(default_factory=dict)
-    _users: frozenset[WebUserId] = frozenset()
-    _told: dict[tuple[str, str], Usable | Unusable] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _assignments: Assignments = field(default_factory=Assignments)
+    _refused: dict[_Who, RefusedAssignment] = field(default_factory=dict)
+    _told: dict[_Who, Usable | Unusable] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, mapping: SyncMapping) -> AccountMap:
         """The map of this mapping; the order of its assignments does not matter."""
-        by_key: dict[tuple[str, str], list[Assignment]] = {}
-        for assignment in sorted(mapping.assignments, key=_rank):
-            by_key.setdefault(_key(assignment.user, assignment.organisation), []).append(assignment)
-        refused: dict[tuple[str, str], RefusedAssignment] = {}
+        refused: dict[_Who, RefusedAssignment] = {}
         for each in sorted(mapping.refused, key=lambda each: (each.origin, each.reason)):
-            refused.setdefault(_key(each.user, each.organisation), each)
-        users = {each.user for each in mapping.assignments} | {
-            each.user for each in mapping.refused
-        }
-        named = frozenset(user for user in users if user is not None)
-        return cls(mapping.precedence, mapping.retail_groups, by_key, refused, named)
+            refused.setdefault((each.user, each.organisation), each)
+        assignments = Assignments.of(mapping.assignments)
+        return cls(mapping.precedence, mapping.retail_groups, assignments, refused)
 
     def find(
         self,
@@ -104,11 +104,11 @@ class AccountMap:
     ) -> Iterator[Told]:
         """What every source says, in their order: the first that has found anything counts."""
         if user and organisation and Source.MAPPING_FILE in self.precedence:
-            written = self._written(_key(user, organisation))
+            written = self._written((user, organisation))
             yield Told(Source.MAPPING_FILE, written, exception=True)
         for source in self.precedence:
             if source is Source.MAPPING_FILE:
-                key = _key(None, organisation) if organisation else _key(user, None)
+                key = (None, organisation) if organisation else (user, None)
                 yield Told(source, self._written(key))
             elif source is Source.STORE_ATTRIBUTE:
                 yield Told(source, self._from_attribute(user, organisation, record))
@@ -127,26 +127,30 @@ class AccountMap:
         A user who is an exception within some organisation counts, whichever
         organisation it is: an unproven order in that name is nobody's to guess at.
         """
-        if user is not None and user in self._users:
+        if user is not None and self._names(user):
             return True
         alone = user is not None and self.find(user, None, record, email_accounts) is not None
         company = organisation is not None and self.find(None, organisation, record) is not None
         return alone or company
 
-    def _written(self, key: tuple[str, str]) -> Usable | Unusable | None:
+    def _names(self, user: WebUserId) -> bool:
+        return self._assignments.name(user) or any(refused == user for refused, _ in self._refused)
+
+    def _written(self, key: _Who) -> Usable | Unusable | None:
         """What the mapping files say of exactly this user, organisation or pair.
 
-        Made once for each that is asked for, while there is room: a buyer is looked up many
-        times a day.
+        The last answers are at hand: a buyer is looked up many times a day.
         """
         told = self._told.get(key)
         if told is None:
             told = self._made(key)
-            if told is not None and len(self._told) < TOLD_AT_HAND:
+            if told is not None:
+                if len(self._told) >= TOLD_AT_HAND:
+                    self._told.clear()
                 self._told[key] = told
         return told
 
-    def _made(self, key: tuple[str, str]) -> Usable | Unusable | None:
+    def _made(self, key: _Who) -> Usable | Unusable | None:
         refused = self._refused.get(key)
         if refused is not None:
             return Unusable(
@@ -156,7 +160,7 @@ class AccountMap:
                     refused.remedy,
                 )
             )
-        held = self._by_key.get(key)
+        held = self._assignments.about(*key)
         return self._one_of(held) if held else None
 
     def _one_of(self, held: Sequence[Assignment]) -> Usable | Unusable:
@@ -233,15 +237,6 @@ class AccountMap:
                 )
             )
         return Usable(customer_id, rule, contact)
-
-
-def _key(user: WebUserId | None, organisation: OrganisationId | None) -> tuple[str, str]:
-    return (user.value if user else "", organisation.value if organisation else "")
-
-
-def _rank(assignment: Assignment) -> tuple[str, str, str]:
-    contact = assignment.contact
-    return (assignment.customer_id.value, assignment.origin, contact.value if contact else "")
 
 
 def _conflict(first: Assignment, says: str, other: Assignment, objects: str) -> Unusable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -17,7 +18,7 @@ def told(text: str) -> list[FileProblem]:
     return list(check_texts({"channels.yaml": B2B, "customers.csv": text}).problems)
 
 
-def accepted(text: str) -> tuple[Assignment, ...]:
+def accepted(text: str) -> Sequence[Assignment]:
     checked = check_texts({"channels.yaml": B2B, "customers.csv": text})
     assert checked.mapping is not None, checked.problems
     return checked.mapping.assignments
