@@ -34,7 +34,7 @@ from erp_adapters.sql.price_sums import (
     sums,
 )
 from erp_adapters.sql.profile_model import Profile
-from erp_adapters.sql.queries import Answer, Query, Row
+from erp_adapters.sql.queries import Query, Row
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.errors import Misconfigured
 from sync.kit.pacing import Paced
@@ -109,11 +109,10 @@ class ReadsPriceStates(ReadsPriceFeeds):
     def price_states_of(self, scopes: Collection[PriceScope]) -> Mapping[PriceScope, PriceState]:
         found: dict[PriceScope, PriceState] = {}
         for level, owners in _by_level(scopes).items():
-            if level in self._sums and len(owners) <= FEW:
-                found |= self._summed(level, owners)
-            else:
-                found |= self.price_states(level)
-        return {scope: state for scope, state in found.items() if scope in scopes}
+            few = level in self._sums and len(owners) <= FEW
+            told = self._summed(level, owners) if few else self.price_states(level)
+            found.update((scope, state) for scope, state in told.items() if scope in scopes)
+        return found
 
     def _summed(
         self, level: PriceLevel, owners: Collection[str] | None = None
@@ -125,19 +124,21 @@ class ReadsPriceStates(ReadsPriceFeeds):
         some = self._some(level) if owners is not None else None
         query = some.totals if some is not None else asked.totals
         with self._read_states(query.name, level) as reading:
+            is_of_all = query is asked.totals and asked.some is not None
+            as_stored, bad = is_of_all, len(reading.bad)
+            answer = answered(query, reading.connection, asked.of(owners), reading.bad.append)
             try:
-                answer = answered(query, reading.connection, asked.of(owners))
+                for row in answer:
+                    reading.read_rows += 1
+                    as_stored = as_stored and bool(row[AS_STORED])
+                    scope = PriceScope(level, row[asked.owner] if asked.owner else "")
+                    entries, total = found.get(scope, (0, 0))
+                    found[scope] = entries + row["entries"], total + int(row["fingerprint"] or 0)
             except NoSums as error:
                 self._leave_without_sums(level, error)
                 return {}
-            if query is asked.totals and asked.some is not None:
-                self._note_spelling(level, answer)
-            reading.bad.extend(answer.bad)
-            reading.read_rows += len(answer.rows)
-            for row in answer.rows:
-                scope = PriceScope(level, row[asked.owner] if asked.owner else "")
-                entries, total = found.get(scope, (0, 0))
-                found[scope] = entries + row["entries"], total + int(row["fingerprint"] or 0)
+            if is_of_all:
+                self._note_spelling(level, as_stored=as_stored and len(reading.bad) == bad)
         return {
             scope: PriceState(self._fingerprint(f"sum|{entries}|{total}"), entries)
             for scope, (entries, total) in found.items()
@@ -179,11 +180,11 @@ class ReadsPriceStates(ReadsPriceFeeds):
         asked = self._sums[level]
         return asked.as_stored if level in self._as_stored else asked.some
 
-    def _note_spelling(self, level: PriceLevel, answer: Answer) -> None:
+    def _note_spelling(self, level: PriceLevel, *, as_stored: bool) -> None:
         """Whether all owners are stored as we spell them, and can be found without a look at
         every row. One that is spelled otherwise since is seen when everybody is asked of next.
         """
-        if not answer.bad and all(row[AS_STORED] for row in answer.rows):
+        if as_stored:
             self._as_stored.add(level)
         else:
             self._as_stored.discard(level)

@@ -15,7 +15,7 @@ Two different sets of rows have the same sum by chance alone, once in 2^64.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from erp_adapters.sql.catalogue import LISTS, READS, Column, Kind, Read
 from erp_adapters.sql.price_feeds import FEEDS
 from erp_adapters.sql.profile_model import DEFAULT, Profile, ReadStatement, Variants
-from erp_adapters.sql.queries import Answer, Query
+from erp_adapters.sql.queries import BadRow, Query, Row
 from erp_adapters.sql.statement import is_one, scan, without_order
 from sync.domain.pricing import PriceLevel
 from sync.kit.driver_errors import read_error
@@ -191,16 +191,20 @@ def _asked(feed: ReadStatement, text: str, owners: str | None) -> ReadStatement:
 
 
 def answered(
-    asked: Query, connection: Connection, given: Mapping[str, Collection[str] | None]
-) -> Answer:
-    """What the server says; raises NoSums where it is up to the statement that it says nothing.
+    asked: Query,
+    connection: Connection,
+    given: Mapping[str, Collection[str] | None],
+    on_bad: Callable[[BadRow], None],
+) -> Iterator[Row]:
+    """What the server says, one row after the other: there are as many as owners.
 
+    Raises NoSums before the first where it is up to the statement that it says nothing.
     Before PostgreSQL 14, of odd types, over a broken record: what is wrong with the feed
     itself, its reading tells.
     """
     connection.exec_driver_sql(NO_LIMIT)
     try:
-        return asked.read(connection, given)
+        yield from asked.stream(connection, given, on_bad, streamed=False)
     except DBAPIError as error:
         told = read_error(error.orig, POSTGRESQL) if error.orig is not None else None
         kind = (told.sqlstate or "")[:2] if told is not None else ""

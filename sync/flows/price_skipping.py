@@ -26,6 +26,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
@@ -76,7 +77,7 @@ class _Counts:
     """How many entries each scope was counted to have, and how many were read of it."""
 
     def __init__(self, states: States) -> None:
-        self.states = dict(states)
+        self.states = states
         self._read: dict[PriceScope, int] = {}
 
     def take(self, scope: PriceScope, entries: int) -> bool:
@@ -86,9 +87,8 @@ class _Counts:
 
     def now_are(self, scopes: Collection[PriceScope], states: States) -> None:
         """These scopes have these states by now, or none."""
-        for scope in scopes:
-            self.states.pop(scope, None)
-        self.states |= states
+        left = {scope: each for scope, each in self.states.items() if scope not in scopes}
+        self.states = {**left, **states}
 
     def was(self, scope: PriceScope, state: PriceState) -> bool:
         return self._read.get(scope) == state.entries
@@ -149,21 +149,15 @@ class Skipping:
     ) -> Iterator[tuple[PriceScope, Vector | Same]]:
         """The same, with whatever is asked told as of one moment, if that lasts."""
         before = first = self._run.retrying(erp.price_states, level)
-        doubtful = self._doubtful(level, before)
-        wanted = [each for each in sorted(doubtful) if self._run.audiences(each)]
-        read: Iterator[tuple[PriceScope, Vector | Same]]
-        asked: Collection[PriceScope] = wanted
         whole = self._checking.due_whole(level)
-        if whole or len(wanted) > ALL_FROM * max(len(before), 1):
-            read, asked = self._all(level), self._every(level, before)
-        else:
-            read = self._some(erp, level, before, wanted, doubtful)
-        if moment is not None and not whole and not wanted:
+        read, some = self._begun(erp, level, before)
+        if moment is not None and some is not None and not some:
             moment.end()
         counts, seen = _Counts(before), set[PriceScope]()
         for scope, rows in self._counted(counts, read):
             seen.add(scope)
             yield scope, rows
+        asked = self._every(level, before) if some is None else some
         missing = [each for each in asked if each not in seen and self._run.audiences(each)]
         if moment is not None and missing:
             # It may have told what nobody has written, and is not asked again.
@@ -174,16 +168,19 @@ class Skipping:
         before = counts.states
         known = {each for each in self._remembered if each.level is level}
         gone = known - before.keys() - seen
-        compared = self._now.keys() | {each for each in self._partly if self._is_checked(each)}
+        # In a first load all scopes are in these: no set is made that need not be.
+        now = {each for each in self._now if each.level is level}
+        now |= {each for each in self._partly if each.level is level and self._is_checked(each)}
         unsaid = seen & {scope for _, scope in self._run.shown} - before.keys()
-        if gone or unsaid or compared & before.keys() or (whole and seen - before.keys()):
-            now = {each for each in compared if each.level is level}
-            asked = now | gone | unsaid
+        some_stated = not now.isdisjoint(before)
+        if gone or unsaid or some_stated or (whole and not seen <= before.keys()):
+            now |= gone | unsaid
+            del seen
             if moment is not None and moment.lasts:
                 # They are what they were.
-                after: States = {each: first[each] for each in asked if each in first}
+                after: States = {each: first[each] for each in now if each in first}
             else:
-                after = self._run.retrying(erp.price_states_of, asked)
+                after = self._run.retrying(erp.price_states_of, now)
             self._refuse_parts(counts, unsaid, after)
             self._settle(level, before, after, gone)
 
@@ -221,6 +218,16 @@ class Skipping:
     def _all(self, level: PriceLevel) -> Told:
         erp = needs(self._run.context.erp, SupportsPriceBatches, "the ERP")
         return self._reading(level, lambda: erp.price_vectors(level))
+
+    def _begun(
+        self, erp: TellsPriceStates, level: PriceLevel, before: States
+    ) -> tuple[Iterator[tuple[PriceScope, Vector | Same]], Collection[PriceScope] | None]:
+        """What is told of the level, and of which scopes it is read; None: of all there are."""
+        doubtful = self._doubtful(level, before)
+        wanted = [each for each in sorted(doubtful) if self._run.audiences(each)]
+        if self._checking.due_whole(level) or len(wanted) > ALL_FROM * max(len(before), 1):
+            return self._all(level), None
+        return self._some(erp, level, before, wanted, doubtful), wanted
 
     def _some(
         self,
@@ -338,15 +345,16 @@ class Skipping:
             for scope, now in self._now.items()
             if self._is_same(scope, before) and self._remembered[scope].vector != now.vector
         )
-        read = {scope: now.vector for scope, now in self._now.items()} | self._partly
-        for scope, vector in read.items():
+        whole = ((scope, now.vector) for scope, now in self._now.items())
+        for scope, vector in chain(whole, self._partly.items()):
             if not self._is_checked(scope):
                 continue
             steady = scope.level is level and before.get(scope) == after.get(scope)
             if steady and self._was_hidden(scope, vector, before):
                 self._hidden.append(scope)
-        for scope, now in self._now.items():
-            if scope.level is not level or before.get(scope) != after.get(scope):
+        for scope in [each for each in self._now if each.level is level]:
+            now = self._now.pop(scope)
+            if before.get(scope) != after.get(scope):
                 continue
             state = before.get(scope)
             if state is None or not state.settled or self._shields(scope):

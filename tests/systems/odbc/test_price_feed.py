@@ -152,7 +152,8 @@ def test_sums_of_the_server_are_asked_for_without_a_cursor(
             )
         assert erp.price_states(PriceLevel.ACCOUNT)[scope] != state
         with erp.database.reader.begin() as connection, base.owner.connect() as other:
-            answered(erp._sums[PriceLevel.ACCOUNT].totals, connection, {})
+            totals = erp._sums[PriceLevel.ACCOUNT].totals
+            assert list(answered(totals, connection, {}, lambda bad: pytest.fail(str(bad))))
             last = "SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction'"
             [query] = other.exec_driver_sql(last).scalars()
             assert query.split()[:6] == ["/*", "in", "one", "piece", "*/", "SELECT"]
