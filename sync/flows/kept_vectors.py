@@ -28,6 +28,10 @@ ROWS_OF_ITSELF = 100
 """A vector takes as much beside its rows as so many of them: of contracts of a few rows each,
 all would be at hand and fill the memory."""
 
+MOST_AT_HAND = 250
+"""Vectors that are at hand, however short: further back nobody looks for one that is like a
+short one (``ROWS_PER_LOOK``)."""
+
 ROWS_PER_LOOK = 16
 """A vector is laid beside one other for so many rows of its own, and beside ``LOOKS`` at least.
 With a look at all that are at hand, short vectors took longer the more of them there are:
@@ -215,6 +219,8 @@ class KeptVectors:
         if fingerprint not in self._at_hand:
             self._rows += ROWS_OF_ITSELF + len(rows)
         self._at_hand[fingerprint] = (base, rows)
-        while self._rows > ROWS_AT_HAND and len(self._at_hand) > 2:
+        while len(self._at_hand) > MOST_AT_HAND or (
+            self._rows > ROWS_AT_HAND and len(self._at_hand) > 2
+        ):
             _, (_, gone) = self._at_hand.popitem(last=False)
             self._rows -= ROWS_OF_ITSELF + len(gone)

@@ -34,7 +34,8 @@ class Confirming:
         with context.state.transaction() as state:
             self._held = dict(state.price_memory.confirmed())
             self._forgotten = state.price_memory.forgotten()
-        self._vectors: dict[bytes, tuple[bytes | None, Kept]] = {}
+        self._vectors: dict[bytes, Kept] = {}
+        self._bases: dict[bytes, bytes] = {}
         self._wanted: dict[Partition, Confirmed] = {}
         self._done: list[Partition] = []
         self._doubted: set[Partition] = set()
@@ -54,16 +55,18 @@ class Confirming:
         """The vector as it was put aside in this run; None where it was not."""
         if fingerprint not in self._vectors:
             return None
-        base, kept = self._vectors[fingerprint]
-        return PackedVector(fingerprint, base, self._spool.bytes_of(kept))
+        content = self._spool.bytes_of(self._vectors[fingerprint])
+        return PackedVector(fingerprint, self._bases.get(fingerprint), content)
 
     def base_of(self, fingerprint: bytes) -> bytes | None:
         """What a vector that was put aside in this run is kept as a difference from."""
-        return self._vectors[fingerprint][0] if fingerprint in self._vectors else None
+        return self._bases.get(fingerprint)
 
     def keep(self, fingerprint: bytes, base: bytes | None, content: bytes) -> None:
         """Put a packed vector aside, for partitions that are made of it."""
-        self._vectors[fingerprint] = (base, self._spool.keep_bytes(content))
+        self._vectors[fingerprint] = self._spool.keep_bytes(content)
+        if base is not None:
+            self._bases[fingerprint] = base
 
     def expected(self, partition: Partition) -> Confirmed | None:
         """What ``expect`` was told of it."""
@@ -194,12 +197,8 @@ class Confirming:
     def _packed(self, fingerprints: Collection[bytes]) -> list[PackedVector]:
         own = {each for each in fingerprints if each in self._vectors}
         # A difference is worth nothing without what it differs from.
-        own |= {base for each in own if (base := self._vectors[each][0]) in self._vectors}
-        found = []
-        for each in sorted(own):
-            base, kept = self._vectors[each]
-            found.append(PackedVector(each, base, self._spool.bytes_of(kept)))
-        return found
+        own |= {base for each in own if (base := self._bases.get(each)) in self._vectors}
+        return [found for each in sorted(own) if (found := self.put_aside(each)) is not None]
 
 
 def _is_of(partition: Partition, taken: Collection[Forgotten]) -> bool:

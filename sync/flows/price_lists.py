@@ -89,7 +89,7 @@ class ListSharing:
         """None where nothing is to be told in columns, so that no list is looked at."""
         from sync.planning.price_sharing import plan_sharing
 
-        if not self._run.spool.deltas:
+        if not self._run.spool.has_columns:
             return None
         self.lists = tuple(self._run.retrying(self.store.shown_price_lists))
         return plan_sharing(self._facts(), self.limits, rows_per_call)
@@ -101,7 +101,7 @@ class ListSharing:
         changes: dict[Partition, Change] = {}
         known: dict[Partition, Content] = {}
         gone: set[Partition] = set()
-        for partition, kept in spool.deltas:
+        for partition, kept in spool.deltas():
             changes[partition] = self._change(kept)
             if spool.outstanding.get(partition) != kept.writes or partition in run.kept:
                 continue
@@ -135,7 +135,7 @@ class ListSharing:
     def _mixed(self) -> Collection[Audience]:
         run, spool = self._run, self._run.spool
         several = Counter(audience for audience, _ in {*run.shown, *spool.outstanding})
-        by_row = spool.outstanding.keys() - {partition for partition, _ in spool.deltas}
+        by_row = spool.outstanding.keys() - {partition for partition, _ in spool.deltas()}
         return {audience for audience, _ in by_row}.union(
             audience for audience, partitions in several.items() if partitions > 1
         )
@@ -230,7 +230,7 @@ class ListWriting:
         self._store, self._most = sharing.store, sharing.limits.entries
         self._stamps: dict[str, str | None] = {each.list_id: each.stamp for each in sharing.lists}
         self._list_of = {p: each.list_id for each in sharing.lists for p in each.members}
-        self._deltas = dict(run.spool.deltas)
+        self._deltas = dict(run.spool.deltas())
         self._left = self._parts()
         # Whoever the plan says nothing of is told as if there were no lists.
         self._planned = frozenset(each for each in self._deltas if self._left[each])

@@ -50,8 +50,9 @@ class VectorPartitions:
         self._today = run.context.today()
         self._held = dict(run.confirming.held)
         self.vectors = KeptVectors(run, self._held)
+        self._added: dict[bytes, dict[bytes, KeptDelta]] = {}
         self._deltas: dict[tuple[object, ...], KeptDelta] = {}
-        self._rules: dict[Audience, _Rules] = {}
+        self._rules: dict[Audience | None, _Rules] = {}
         self._calls: dict[tuple[bytes, bytes], list[Sku]] = {}
         self._ended: dict[tuple[bytes, date], bool] = {}
         self.missed = 0
@@ -273,13 +274,14 @@ class VectorPartitions:
 
     def _addition(self, told: Told, rules: _Rules) -> KeptDelta:
         """All of it, for a store that shows nothing of it."""
-        key = (None, told.fingerprint, rules.fingerprint)
-        if key not in self._deltas:
+        # By the vector alone: of a first load these are as many as there are contracts.
+        added = self._added.setdefault(rules.fingerprint, {})
+        if told.fingerprint not in added:
             from sync.planning.price_vectors import all_added
 
             delta = all_added(told.rows, rules.rules, self._today)
-            self._deltas[key] = self._run.spool.keep_delta(delta, 0)
-        return self._deltas[key]
+            added[told.fingerprint] = self._run.spool.keep_delta(delta, 0)
+        return added[told.fingerprint]
 
     def _delta(self, held: Confirmed, told: Told | None, rules: _Rules) -> KeptDelta | None:
         """What to tell the store, put aside once; None where what it shows is not known.
@@ -311,10 +313,12 @@ class VectorPartitions:
         return spool.keep_delta(delta, vectors.moved(delta, step))
 
     def _rules_of(self, audience: Audience) -> _Rules:
-        if audience not in self._rules:
+        # They are the same for all who are no shoppers of a channel: tens of thousands.
+        whose = audience if audience.channel is not None else None
+        if whose not in self._rules:
             rules = Rules.of(audience, self._run.context.mapping)
-            self._rules[audience] = _Rules(rules, rules.fingerprint)
-        return self._rules[audience]
+            self._rules[whose] = _Rules(rules, rules.fingerprint)
+        return self._rules[whose]
 
     def _tell_of_calls(self, audience: Audience, told: Told, rules: _Rules) -> None:
         if self._run.context.store.capabilities.call_for_pricing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
@@ -36,9 +36,12 @@ MANY = 500
 """Of fewer rows nobody asks whether they are in the file already."""
 
 
-PARTS_PER_CALL = 2_000
+PARTS_PER_CALL = 1_000
 """Partitions of which a call without lists tells at most, each kind of change by itself: each
 takes memory beside its rows, and contracts of a few rows each are many."""
+
+
+_HALF = 2**32 - 1
 
 
 class Kind(Enum):
@@ -49,13 +52,28 @@ class Kind(Enum):
     ADDED = "added"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Where something lies in the file of a spool; ``rows`` of it, if it is rows."""
+class Kept(int):
+    """Where something lies in the file of a spool; ``rows`` of it, if it is rows.
 
-    start: int
-    length: int
-    rows: int = 0
+    In one number, since a first load notes it of tens of thousands of contracts, twice each.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, start: int, length: int, rows: int = 0) -> Kept:
+        return super().__new__(cls, start << 64 | length << 32 | rows)
+
+    @property
+    def start(self) -> int:
+        return int(self) >> 64
+
+    @property
+    def length(self) -> int:
+        return int(self) >> 32 & _HALF
+
+    @property
+    def rows(self) -> int:
+        return int(self) & _HALF
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +107,9 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
     def __init__(self, *, in_columns: bool) -> None:
         super().__init__(PublishedPriceKey, PriceValue)
         self._in_columns = in_columns
-        self._deltas: list[tuple[Partition, KeptDelta]] = []
+        # Side by side, and no pairs: there are tens of thousands.
+        self._partitions: list[Partition] = []
+        self._deltas: list[KeptDelta] = []
         self._tables: dict[bytes | None, Kept] = {}
         # Closed by __exit__: a spool is used in a with statement.
         self._content: Any = None
@@ -105,7 +125,8 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
         """The partition is to be told these rows."""
         if not delta.writes:
             return
-        self._deltas.append((partition, delta))
+        self._partitions.append(partition)
+        self._deltas.append(delta)
         self.outstanding[partition] = self.outstanding.get(partition, 0) + delta.writes
         for kind, kept in _of(delta):
             name = kind.value
@@ -124,9 +145,13 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
         )
 
     @property
-    def deltas(self) -> Sequence[tuple[Partition, KeptDelta]]:
+    def has_columns(self) -> bool:
+        """Whether any partition is to be told something in columns."""
+        return bool(self._deltas)
+
+    def deltas(self) -> Iterator[tuple[Partition, KeptDelta]]:
         """What partitions are to be told in columns."""
-        return self._deltas
+        return zip(self._partitions, self._deltas, strict=True)
 
     def delta_of(self, kept: KeptDelta) -> Delta:
         """The rows again that ``keep_delta`` put aside."""
@@ -169,7 +194,7 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
     def every(self) -> Iterator[PriceChange]:
         """All changes with what was and what will be; in memory are the rows of one partition."""
         yield from self
-        for partition, delta in self._deltas:
+        for partition, delta in self.deltas():
             yield from self._changes_of(partition, delta)
 
     @property
@@ -188,7 +213,7 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
                 place = (*_named((change.key.audience, change.key.key.scope)), what)
                 sums[place] = sums.get(place, 0) + _digest(entry)
         of_kept: dict[Kept, int] = {}
-        for partition, delta in self._deltas:
+        for partition, delta in self.deltas():
             for what, kept in _sides(delta):
                 if kept not in of_kept:
                     of_kept[kept] = self._sum(partition, kept)
@@ -223,7 +248,7 @@ class PriceSpool(Spool[PublishedPriceKey, PriceValue]):
         return kept
 
     def _parts(self, wanted: Any) -> Iterator[Part]:
-        for partition, delta in self._deltas:
+        for partition, delta in self.deltas():
             for kind, kept in _of(delta):
                 if wanted(kind):
                     yield Part(partition, kind, kept)
