@@ -69,13 +69,14 @@ class PriceRun:
     kept: set[Partition] = field(default_factory=set)
     unread: dict[PriceScope, SyncError] = field(default_factory=dict)
     unasked: list[PriceScope] = field(default_factory=list)
-    _shown_of: dict[PriceScope, list[Audience]] = field(default_factory=dict)
+    _shown_apart: dict[PriceScope, list[Audience]] = field(default_factory=dict)
     _expected_rows: int = 0
 
     def __post_init__(self) -> None:
         self._expected_rows = sum(each.shown for each in self.confirming.held.values())
         for audience, scope in self.shown:
-            self._shown_of.setdefault(scope, []).append(audience)
+            if stands_apart(audience, scope):
+                self._shown_apart.setdefault(scope, []).append(audience)
 
     def audiences(self, scope: PriceScope) -> tuple[Audience, ...]:
         return audiences_of(scope, self.context.mapping, self.entitled)
@@ -129,7 +130,7 @@ class PriceRun:
         for_some: Collection[Audience],
     ) -> list[Audience]:
         """Those who are shown restricted items of the scope alone, or were until now."""
-        also = {each for each in self._shown_of.get(scope, ()) if stands_apart(each, scope)}
+        also = set(self._shown_apart.get(scope, ()))
         return sorted((also | set(for_some)) - set(ordinary), key=lambda each: each.order)
 
     def plan_entries(
@@ -260,7 +261,7 @@ def may_be_entitled(
         )
         return declared and unclear.shields(audience.key)
     if audience.kind is AudienceKind.ACCOUNT:
-        return CustomerId(audience.key) in entitled.mapped and unclear.shields(audience.key)
+        return entitled.is_mapped(CustomerId(audience.key)) and unclear.shields(audience.key)
     # Nobody can say which groups and sites the unreadable account has.
     return bool(unclear)
 

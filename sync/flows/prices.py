@@ -72,6 +72,10 @@ def mirror_prices(
     in_columns = isinstance(erp, SupportsPriceBatches)
     with PriceSpool(in_columns=in_columns) as spool:
         confirming = Confirming(context, spool, dry_run=dry_run)
+        # In a usual night the store shows what it had confirmed: each partition is there once.
+        same = {each: each for each in confirming.held}
+        shown = {same.get(each, each) for each in shown}
+        del same
         seen = (entitled, unclear, restricted, screening, shown)
         lists = lists_of(context) if levels else None
         run = PriceRun(
@@ -201,11 +205,13 @@ def entitled_accounts(
             locations.extend(sites)
     tell_accounts(result, apart.unread)
     retail = retrying(erp.accounts, sorted(context.mapping.retail_groups.customer_ids))
-    return Entitled(accounts, tuple(locations), retail, frozenset(members)), apart.unread
+    absent = frozenset(each for each in members if each not in accounts)
+    return Entitled(accounts, tuple(locations), retail, absent), apart.unread
 
 
 def restricted_for(context: Context, entitled: Entitled, unclear: Unreadable) -> Restricted:
     """No item yet, and for whom items can be kept."""
-    there = {each for each in entitled.mapped if unclear.shields(each.value)}
-    buyers = Buyers(frozenset(entitled.accounts.keys() | there), entitled.retail)
-    return Restricted(buyers, context.mapping, entitled)
+    there = {each for each in entitled.absent if unclear.shields(each.value)}
+    # Of a hundred thousand accounts a second set is made for those alone that are to be in it.
+    accounts = entitled.accounts.keys() | there if there else entitled.accounts.keys()
+    return Restricted(Buyers(accounts, entitled.retail), context.mapping, entitled)

@@ -9,7 +9,7 @@ accounts'. What the ERP does not tell of an item makes it nobody's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from sync.domain.account import Account, Item
@@ -29,7 +29,7 @@ class Buyers:
     does not have.
     """
 
-    accounts: frozenset[CustomerId]
+    accounts: Set[CustomerId]
     retail: Mapping[CustomerId, Account]
     mapped: frozenset[CustomerId] = frozenset()
 

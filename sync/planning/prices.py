@@ -47,14 +47,14 @@ class Belonging:
 class Entitled:
     """Who is entitled to prices: mapped accounts, their sites, and the retail groups.
 
-    ``mapped`` are all accounts that somebody is mapped to, also those that the
-    ERP does not have.
+    ``absent`` are accounts that somebody is mapped to and that the ERP does not have, or could
+    not tell.
     """
 
     accounts: Mapping[CustomerId, Belonging]
     locations: tuple[Location, ...]
     retail: Mapping[CustomerId, Account]
-    mapped: frozenset[CustomerId] = frozenset()
+    absent: frozenset[CustomerId] = frozenset()
     _sites: dict[PriceScope, frozenset[CustomerId]] = field(default_factory=dict, init=False)
     _groups: set[str] = field(default_factory=set, init=False)
 
@@ -70,6 +70,10 @@ class Entitled:
         if scope.level is PriceLevel.ACCOUNT:
             return scope.owner
         return next((each.value for each in self.sites(scope)), "")
+
+    def is_mapped(self, customer_id: CustomerId) -> bool:
+        """Whether somebody is mapped to the account, which the ERP may not have."""
+        return customer_id in self.accounts or customer_id in self.absent
 
     def has_group(self, code: str) -> bool:
         """Whether some account belongs to this price group."""

@@ -80,7 +80,8 @@ class SqlPriceMemory:
             ~IS_LOST,
         )
         rows = self._connection.execute(query).mappings()
-        return {_partition(row): _confirmed(row) for row in rows}
+        same = _Same()
+        return {_partition(row): _confirmed(row, same) for row in rows}
 
     def vectors(self, fingerprints: Collection[bytes]) -> Mapping[bytes, PackedVector]:
         found = self._vectors(fingerprints)
@@ -193,9 +194,10 @@ class SqlPriceMemory:
 
     def stated(self) -> Mapping[PriceScope, Stated]:
         query = select(price_states).where(self._own_states, ~_is_lost(price_states))
+        same = _Same()
         return {
             PriceScope(PriceLevel(row["level"]), row["owner"]): Stated(
-                row["state"], row["vector"], row["since"], row["ends"]
+                row["state"], row["vector"], same.of(row["since"]), same.of(row["ends"])
             )
             for row in self._connection.execute(query).mappings()
         }
@@ -307,12 +309,24 @@ def _scope_key(scope: PriceScope) -> dict[str, Any]:
 
 def _partition(row: RowMapping) -> Partition:
     channel = ChannelId(row["channel"]) if row["channel"] else None
-    audience = Audience(AudienceKind(row["audience"]), row["audience_key"], channel)
-    return audience, PriceScope(PriceLevel(row["level"]), row["owner"])
+    key, owner = row["audience_key"], row["owner"]
+    # Most are an account's own, and tens of thousands: its key is there once.
+    audience = Audience(AudienceKind(row["audience"]), owner if key == owner else key, channel)
+    return audience, PriceScope(PriceLevel(row["level"]), owner)
 
 
-def _confirmed(row: RowMapping) -> Confirmed:
-    return Confirmed(row["vector"], row["rules"], row["day"], row["shown"])
+def _confirmed(row: RowMapping, same: _Same) -> Confirmed:
+    return Confirmed(row["vector"], same.of(row["rules"]), same.of(row["day"]), row["shown"])
+
+
+class _Same:
+    """One object for equal values: of tens of thousands of rows most have the same few."""
+
+    def __init__(self) -> None:
+        self._values: dict[Any, Any] = {}
+
+    def of(self, value: Any) -> Any:
+        return self._values.setdefault(value, value)
 
 
 def _chunks(values: Sequence[Any]) -> list[Sequence[Any]]:

@@ -56,6 +56,18 @@ def held(state: SqlState) -> set[Partition]:
         return set(on.price_memory.confirmed())
 
 
+def test_what_many_partitions_have_in_common_is_there_once(state: SqlState) -> None:
+    fill(state)
+    with state.transaction() as on:
+        told = on.price_memory.confirmed()
+    assert len(told) == len(ALL)
+    assert len({id(each.rules) for each in told.values()}) == 1
+    assert len({id(each.day) for each in told.values()}) == 1
+    own = [scope.owner is audience.key for audience, scope in told if scope.owner == audience.key]
+    assert len(own) == 3
+    assert all(own)
+
+
 def test_what_was_confirmed_is_told_until_it_is_forgotten(state: SqlState) -> None:
     fill(state)
     with state.transaction() as on:
