@@ -115,6 +115,11 @@ class KeptVectors:
         found = self._found(fingerprint)
         return found[1] if found is not None else None
 
+    def let_go(self) -> None:
+        """None is at hand any more; what is asked for is found again."""
+        self._at_hand.clear()
+        self._rows, self._last = 0, None
+
     def difference(self, old: bytes, rows: Vector, told: Told) -> Difference:
         """What differs between a kept vector and one that was told; the last is at hand."""
         from sync.columnar.differences import difference

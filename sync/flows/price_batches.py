@@ -102,6 +102,11 @@ class PriceBatches:
         if not own or unclear or not self._partitions.plan_removed(partition):
             run.plan_gone(partition)
 
+    def let_go(self) -> None:
+        """All is planned, and only written now: what was held for the planning alone goes."""
+        self._partitions.let_go()
+        self._seen.clear()
+
     def content(self, vector: bytes, rules: bytes) -> Vector | None:
         """A vector as it is published by these rules today; None where it is not known."""
         return self._partitions.content(vector, rules)

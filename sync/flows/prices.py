@@ -101,6 +101,8 @@ def mirror_prices(
         confirming.forget_doubted()
         confirming.compare_later(each for each in run.unlooked_at if checking.due(each[1]))
         sharing = ListSharing(run, batches, lists) if lists is not None else None
+        if sharing is None:
+            batches.let_go()
         carry_out_by(
             *(context, result, spool, lambda: write_prices(run, sharing), scope), dry_run=dry_run
         )

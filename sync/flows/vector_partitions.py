@@ -86,6 +86,12 @@ class VectorPartitions:
         run.spool.tally.shown += held.shown
         self._put_aside(partition, told, rules, delta, held)
 
+    def let_go(self) -> None:
+        """All is planned: what is at hand for the next partition has to make room."""
+        self.vectors.let_go()
+        self._added.clear()
+        self._deltas.clear()
+
     def plan_removed(self, partition: Partition) -> bool:
         """Take all of it away without asking the store; False where what it shows is not known."""
         run, held, rules = self._run, self._trusted(partition), self._rules_of(partition[0])

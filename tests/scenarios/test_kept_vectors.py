@@ -101,6 +101,34 @@ def test_no_more_lists_are_at_hand_than_anybody_looks_for(monkeypatch: pytest.Mo
     assert 2 < Counted.most <= 4
 
 
+@pytest.mark.rule("MI-2")
+def test_nothing_is_at_hand_any_more_while_prices_are_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, left = list[Any](), list[int]()
+
+    class Remembered(OrderedDict[Any, Any]):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr(kept_vectors, "OrderedDict", Remembered)
+    site = a_site()
+    taken = site.store.apply_price_rows
+
+    def counted(put: Any, remove: Any) -> None:
+        left.append(len(made[-1]))
+        taken(put, remove)
+
+    monkeypatch.setattr(site.store, "apply_price_rows", counted)
+    for number, each in enumerate(ACCOUNTS):
+        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
+        site.erp.set_price(price)
+    assert site.run().counts["changed"] == len(ACCOUNTS)
+    assert left
+    assert not any(left)
+
+
 CONTRACTS = 3_000
 MOST_BYTES = 560
 """Of one contract between its planning and its last write, with the name of its vector."""
