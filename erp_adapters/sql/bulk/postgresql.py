@@ -35,7 +35,7 @@ _NUMERIC = 1700
 """The type's number in every PostgreSQL."""
 
 _CURSOR = "tradesync_feed"
-_BATCH_BYTES = 4 * 1024 * 1024
+_BATCH_BYTES = 2 * 1024 * 1024
 
 
 def by_adbc(
