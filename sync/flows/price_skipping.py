@@ -176,13 +176,17 @@ class Skipping:
         if gone or unsaid or some_stated or (whole and not seen <= before.keys()):
             now |= gone | unsaid
             del seen
-            if moment is not None and moment.lasts:
-                # They are what they were.
-                after: States = {each: first[each] for each in now if each in first}
-            else:
-                after = self._run.retrying(erp.price_states_of, now)
+            after = self._after(erp, now, first if moment is not None and moment.lasts else None)
             self._refuse_parts(counts, unsaid, after)
             self._settle(level, before, after, gone)
+
+    def _after(
+        self, erp: TellsPriceStates, scopes: Collection[PriceScope], same: States | None
+    ) -> States:
+        """The states when all is read; what they are the ``same`` as, if that is known."""
+        if same is None:
+            return self._run.retrying(erp.price_states_of, scopes)
+        return {each: same[each] for each in scopes if each in same}
 
     def read(self, scope: PriceScope, fingerprint: bytes, rows: Vector) -> bool:
         """That the scope was read, whole, and this was told; whether it may be remembered."""
