@@ -62,10 +62,17 @@ OUTCOMES: dict[str, Callable[[Steps, Claim], None]] = {
     "unknown": lambda steps, claim: steps.unknown(claim),
     "retry": lambda steps, claim: steps.retry(claim),
     "waiting": lambda steps, claim: steps.waiting(claim),
-    "quarantined": lambda steps, claim: steps.quarantined(claim),
+    "quarantined": lambda steps, claim: _quarantined(steps, claim),
     "review": lambda steps, claim: steps.review(claim),
     "closed": lambda steps, claim: steps.closed(claim),
 }
+
+
+def _quarantined(steps: Steps, claim: Claim) -> None:
+    """Whatever is out is taken back first, as every flow does."""
+    if steps.entry(claim.order_id).frozen is not None:
+        steps.thaw(claim)
+    steps.quarantined(claim)
 
 
 @dataclass
