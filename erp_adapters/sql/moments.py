@@ -36,11 +36,11 @@ log = structlog.get_logger()
 class HeldMoment:
     """A moment that begins when the states of one level are told, where they can be lent.
 
-    ``lender`` is the transaction that has told them, kept open.
+    The transaction that has told them is kept open then.
     """
 
     def __init__(self) -> None:
-        self.lender = ExitStack()
+        self._lender = ExitStack()
         self.level: PriceLevel | None = None
         self.snapshot: str | None = None
         self._over = False
@@ -53,20 +53,27 @@ class HeldMoment:
     def may_begin(self) -> bool:
         return self.level is None and not self._over
 
-    def lend(self, connection: Connection) -> None:
-        """From now on others see what this transaction sees, if its server lends that."""
+    def lend(self, connection: Connection, lender: ExitStack) -> None:
+        """From now on others see what this transaction sees, if its server lends that.
+
+        ``lender`` ends it.
+        """
+        self._lender = lender
         try:
             connection.exec_driver_sql(_MAY_IDLE)
             self.snapshot = connection.exec_driver_sql(_LEND).scalar_one()
         except DBAPIError as error:
             log.info("erp.no_moment", reason=str(error.orig))
-            self.end()
+            self.end(error)
 
-    def end(self) -> None:
+    def end(self, why: DBAPIError | None = None) -> None:
+        """``why``: what the transaction has met, and is to be ended with."""
         self._over, self.snapshot = True, None
         try:
-            self.lender.close()
-        except SyncError as error:
+            with self._lender.pop_all():
+                if why is not None:
+                    raise why
+        except (SyncError, DBAPIError) as error:
             # It has nothing more to tell: how it ended is no matter.
             log.info("erp.moment_broken", reason=str(error))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import datetime, time, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -157,18 +157,19 @@ class ReadsPriceStates(ReadsPriceFeeds):
             return
         moment.level = level
         try:
-            reading = moment.lender.enter_context(self._read(name))
-            yield reading
-            self._remember(reading)
+            with ExitStack() as begun:
+                reading = begun.enter_context(self._read(name))
+                yield reading
+                self._remember(reading)
+                # What was bad is told by now, and is not told again when the moment ends.
+                reading.bad.clear()
+                if level not in self._without_sums:
+                    moment.lend(reading.connection, begun.pop_all())
         except Exception:
             moment.end()
             raise
-        # What was bad is told by now, and is not told again when the moment ends.
-        reading.bad.clear()
         if level in self._without_sums:
             moment.end()
-        else:
-            moment.lend(reading.connection)
 
     @property
     def _lends(self) -> bool:

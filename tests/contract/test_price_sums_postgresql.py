@@ -411,21 +411,69 @@ def test_nobody_empties_a_table_of_which_a_moment_is_held(erp: Any, staff: Engin
         assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {}
 
 
+END_OF_LENDER = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%%'"
+)
+
+
 @pytest.mark.rule("OP-1", "WA-6")
 def test_moment_that_the_server_ended_does_not_last(erp: Any, staff: Engine) -> None:
     fill(staff, "('C-1', 'BOLT', 1, 5)")
-    lender = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%%'"
-
     with erp.price_moment() as moment:
         erp.price_states(PriceLevel.ACCOUNT)
         with staff.begin() as connection:
-            assert connection.exec_driver_sql(lender).scalars().all() == [True]
+            assert connection.exec_driver_sql(END_OF_LENDER).scalars().all() == [True]
         fill(staff, "('C-1', 'BOLT', 1, 8)")
         with pytest.raises(TryLater):
             list(erp.price_vectors(PriceLevel.ACCOUNT))
         assert not moment.lasts
         assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["8"]}
         assert not moment.lasts
+
+
+@pytest.mark.rule("OP-1")
+def test_states_that_a_lock_keeps_from_a_moment_are_asked_for_later(
+    url: str, staff: Engine, tmp_path: Path
+) -> None:
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    (tmp_path / "sums.yaml").write_text(PROFILE, encoding="utf-8")
+    options = {"url": url, "profile": "sums.yaml", "statement_timeout_s": 0.5}
+    erp: Any = SqlErpAdapter.from_settings(options, {}, tmp_path)
+    with erp.price_moment() as moment:
+        with staff.begin() as connection:
+            connection.exec_driver_sql("LOCK TABLE price")
+            with pytest.raises(TryLater, match="lock"):
+                erp.price_states(PriceLevel.ACCOUNT)
+        assert [each.entries for each in erp.price_states(PriceLevel.ACCOUNT).values()] == [1]
+        assert not moment.lasts
+    erp.close()
+
+
+@pytest.mark.rule("OP-1")
+@pytest.mark.parametrize("at", ["SET LOCAL statement_timeout", "SET LOCAL idle"])
+def test_connection_that_breaks_when_a_moment_begins_is_met_as_any(
+    url: str, staff: Engine, tmp_path: Path, at: str
+) -> None:
+    """Be it before the states are told, or once they are: then nobody needs it any more."""
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    erp = an_adapter(url, tmp_path)
+    broken: list[str] = []
+
+    @event.listens_for(erp.database.reader, "after_cursor_execute")
+    def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(at) and not broken:
+            broken.append(statement)
+            with staff.begin() as connection:
+                connection.exec_driver_sql(END_OF_LENDER)
+
+    with erp.price_moment() as moment:
+        if "idle" not in at:
+            with pytest.raises(TryLater):
+                erp.price_states(PriceLevel.ACCOUNT)
+        assert [each.entries for each in erp.price_states(PriceLevel.ACCOUNT).values()] == [1]
+        assert not moment.lasts
+    assert broken
+    erp.close()
 
 
 @pytest.mark.rule("WA-6")
