@@ -411,6 +411,36 @@ def test_nobody_empties_a_table_of_which_a_moment_is_held(erp: Any, staff: Engin
         assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {}
 
 
+@pytest.mark.rule("OP-1", "MI-3")
+@pytest.mark.parametrize("by", ["ADBC", "psycopg"])
+def test_who_empties_a_table_of_a_moment_is_not_kept_by_who_waits_behind(
+    erp: Any, staff: Engine, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """He waits for the moment, which waits for its reader, who would wait for him."""
+    monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
+    if by == "psycopg":
+        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    emptied = "SET LOCAL lock_timeout = '8s'; TRUNCATE price; INSERT INTO price VALUES {}"
+
+    def empty() -> None:
+        with staff.begin() as connection:
+            connection.exec_driver_sql(emptied.format("('C-1', 'BOLT', 1, 8)"))
+
+    with erp.price_moment() as moment, ThreadPoolExecutor(1) as another:
+        erp.price_states(PriceLevel.ACCOUNT)
+        done = another.submit(empty)
+        with staff.connect() as connection:
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not connection.exec_driver_sql(waiting).scalar_one():
+                assert not done.done()
+        with pytest.raises(TryLater, match="lock"):
+            list(erp.price_vectors(PriceLevel.ACCOUNT))
+        assert not moment.lasts
+        done.result()
+        assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["8"]}
+
+
 END_OF_LENDER = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%%'"
 )

@@ -136,7 +136,8 @@ def _opened(adbc: Any, address: str) -> Any:
 def _join(opened: Any, snapshot: str) -> None:
     try:
         with _as_sqlalchemy_says(), opened.cursor() as cursor:
-            cursor.execute(joining(snapshot))
+            for statement in joining(snapshot):
+                cursor.execute(statement)
     except DBAPIError as error:
         raise TryLater(OVER) from error
 
