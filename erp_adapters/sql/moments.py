@@ -46,13 +46,23 @@ class HeldMoment:
 
     def __init__(self) -> None:
         self._lender = ExitStack()
+        self._connection: Connection | None = None
         self.level: PriceLevel | None = None
         self.snapshot: str | None = None
         self._over = False
 
     @property
     def lasts(self) -> bool:
-        return self.snapshot is not None
+        """Raises TryLater where the server has ended it: what it kept in place until then, a
+        reader may have found emptied."""
+        if self.snapshot is None or self._connection is None:
+            return False
+        try:
+            self._connection.exec_driver_sql("SELECT 1")
+        except DBAPIError as error:
+            self.end(error)
+            raise TryLater(OVER) from error
+        return True
 
     @property
     def may_begin(self) -> bool:
@@ -63,7 +73,7 @@ class HeldMoment:
 
         ``lender`` ends it.
         """
-        self._lender = lender
+        self._lender, self._connection = lender, connection
         try:
             connection.exec_driver_sql(_MAY_IDLE)
             self.snapshot = connection.exec_driver_sql(_LEND).scalar_one()

@@ -434,7 +434,10 @@ class Moment(Protocol):
 
     @property
     def lasts(self) -> bool:
-        """Whether all that was asked of prices so far was told as of this one moment."""
+        """Whether all that was asked of prices so far was told as of this one moment.
+
+        Raises TryLater where that cannot be said, and nothing of it is to be believed.
+        """
         ...
 
     def end(self) -> None:

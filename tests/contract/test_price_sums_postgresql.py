@@ -446,6 +446,9 @@ END_OF_LENDER = (
 )
 
 
+END_OF_LENDER_ALONE = f"{END_OF_LENDER} AND query LIKE 'SELECT pg_export_snapshot%%'"
+
+
 @pytest.mark.rule("OP-1", "WA-6")
 def test_moment_that_the_server_ended_does_not_last(erp: Any, staff: Engine) -> None:
     fill(staff, "('C-1', 'BOLT', 1, 5)")
@@ -459,6 +462,38 @@ def test_moment_that_the_server_ended_does_not_last(erp: Any, staff: Engine) -> 
         assert not moment.lasts
         assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["8"]}
         assert not moment.lasts
+
+
+@pytest.mark.rule("MI-3", "WA-7")
+def test_nothing_is_believed_of_a_moment_that_ended_before_all_was_read(
+    url: str, staff: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of it a table that was emptied since is empty: such prices nobody has ever written."""
+    monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    less = "DROP TABLE IF EXISTS less; CREATE TABLE less AS SELECT 'BOLT' AS item, 2 AS less"
+    with staff.begin() as connection:
+        connection.exec_driver_sql(less)
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    price = "customer_id, sku, min_quantity, unit_price - coalesce(less, 0) AS unit_price"
+    feed = f"    SELECT {price} FROM price LEFT JOIN less ON item = sku ORDER"
+    erp = an_adapter(url, tmp_path, start + feed + end)
+
+    @event.listens_for(erp.database.reader, "after_cursor_execute")
+    def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SET TRANSACTION SNAPSHOT"):
+            with staff.begin() as connection:
+                connection.exec_driver_sql(END_OF_LENDER_ALONE)
+            with staff.begin() as connection:
+                connection.exec_driver_sql("TRUNCATE less; INSERT INTO less VALUES ('BOLT', 1)")
+
+    with erp.price_moment() as moment:
+        erp.price_states(PriceLevel.ACCOUNT)
+        assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["5"]}
+        with pytest.raises(TryLater):
+            assert not moment.lasts
+        assert not moment.lasts
+    erp.close()
 
 
 @pytest.mark.rule("OP-1")
