@@ -8,7 +8,8 @@ before and after is compared, as ever.
 What the lender sees is not safe from everything: to whoever looks as of an earlier moment,
 a table that was emptied by TRUNCATE, or made anew by ALTER TABLE, is empty, and no more
 than that. But either waits for whoever has read the table. So it lends only what it has
-told the states of itself, by the very statement that is read then.
+told the states of itself, by the very statement that is read then. And it lends nothing where
+that reads foreign tables, whose own server tells each transaction what is so when it asks.
 """
 
 from __future__ import annotations
@@ -26,7 +27,15 @@ from sync.errors import SyncError, TryLater
 
 # A transaction that lends does nothing else until it is over.
 _MAY_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
-_LEND = "SELECT pg_export_snapshot()"
+# What it was told of another server's tables is not of its moment. Whatever it has read, it keeps
+# a lock of.
+_LEND = """\
+SELECT pg_export_snapshot()
+ WHERE NOT EXISTS (
+       SELECT FROM pg_locks JOIN pg_class ON pg_class.oid = pg_locks.relation
+        WHERE pg_locks.pid = pg_backend_pid() AND pg_class.relkind = 'f'
+          AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       )"""
 
 # What the lender has read nobody has locked. Who has to wait for a table of it waits behind
 # somebody who wants all of the table, and waits for the lender, which waits for this one: it is
@@ -76,10 +85,14 @@ class HeldMoment:
         self._lender, self._connection = lender, connection
         try:
             connection.exec_driver_sql(_MAY_IDLE)
-            self.snapshot = connection.exec_driver_sql(_LEND).scalar_one()
+            self.snapshot = connection.exec_driver_sql(_LEND).scalar_one_or_none()
         except DBAPIError as error:
             log.info("erp.no_moment", reason=str(error.orig))
             self.end(error)
+            return
+        if self.snapshot is None:
+            log.info("erp.no_moment", reason="the statement reads foreign tables")
+            self.end()
 
     def end(self, why: DBAPIError | None = None) -> None:
         """``why``: what the transaction has met, and is to be ended with."""

@@ -496,6 +496,30 @@ def test_nothing_is_believed_of_a_moment_that_ended_before_all_was_read(
     erp.close()
 
 
+@pytest.mark.rule("WA-6")
+def test_no_moment_begins_where_tables_of_another_server_are_read(
+    url: str, staff: Engine, tmp_path: Path
+) -> None:
+    """They are told as they are when they are asked: prices that their states were not of."""
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    with staff.begin() as connection:
+        for statement in (
+            "CREATE FOREIGN DATA WRAPPER distance",
+            "CREATE SERVER far FOREIGN DATA WRAPPER distance",
+            "CREATE FOREIGN TABLE abroad (priority integer) SERVER far",
+        ):
+            connection.exec_driver_sql(statement)
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    # Nobody can ask that server anything. The lock is taken all the same.
+    abroad = "CASE WHEN false THEN (SELECT priority FROM abroad) ELSE 0 END AS priority"
+    erp = an_adapter(url, tmp_path, f"{start}    SELECT *, {abroad} FROM price ORDER{end}")
+    with erp.price_moment() as moment:
+        before = erp.price_states(PriceLevel.ACCOUNT)
+        assert not moment.lasts
+        assert erp.price_states(PriceLevel.ACCOUNT) == before != {}
+    erp.close()
+
+
 @pytest.mark.rule("OP-1")
 def test_states_that_a_lock_keeps_from_a_moment_are_asked_for_later(
     url: str, staff: Engine, tmp_path: Path
