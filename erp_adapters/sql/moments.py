@@ -7,8 +7,8 @@ before and after is compared, as ever.
 
 What the lender sees is not safe from everything: to whoever looks as of an earlier moment,
 a table that was emptied by TRUNCATE, or made anew by ALTER TABLE, is empty, and no more
-than that. But either waits for whoever has read the table. So it lends only what it has
-told the states of itself, by the very statement that is read then. And it lends nothing where
+than that. But either waits for whoever has got at the table. So it lends only what it has
+got at itself, by the very statement that the states are told of. And it lends nothing where
 that reads foreign tables, whose own server tells each transaction what is so when it asks.
 """
 
@@ -17,13 +17,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from erp_adapters.sql.running import as_sqlalchemy_says
 from sync.domain.pricing import PriceLevel
 from sync.errors import SyncError, TryLater
+
+# Whoever waits for a table sees what was so before, if all that he asks is of one moment: of a
+# table that was being filled anew, nothing. So the lender gets at the tables first, which takes
+# no more than a plan, and looks then.
+_EACH_ANEW = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 # A transaction that lends does nothing else until it is over.
 _MAY_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
@@ -37,7 +44,9 @@ SELECT pg_export_snapshot()
           AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
        )"""
 
-# What the lender has read nobody has locked. Who has to wait for a table of it waits behind
+_AS_OF_ONE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+
+# What the lender has got at nobody has locked. Who has to wait for a table of it waits behind
 # somebody who wants all of the table, and waits for the lender, which waits for this one: it is
 # of no use, and meanwhile nobody in the ERP reads the table.
 _NO_QUEUE = "SET LOCAL lock_timeout = '500ms'"
@@ -48,9 +57,9 @@ log = structlog.get_logger()
 
 
 class HeldMoment:
-    """A moment that begins when the states of one level are told, where they can be lent.
+    """A moment that begins when the states of one level are asked for, where it can be lent.
 
-    The transaction that has told them is kept open then.
+    The transaction that lends it is kept open then.
     """
 
     def __init__(self) -> None:
@@ -77,14 +86,19 @@ class HeldMoment:
     def may_begin(self) -> bool:
         return self.level is None and not self._over
 
-    def lend(self, connection: Connection, lender: ExitStack) -> None:
-        """From now on others see what this transaction sees, if its server lends that.
+    def begin(self, connection: Connection, sql: str, lender: ExitStack) -> None:
+        """From now on others see what is so now, if the server of this transaction lends that.
 
-        ``lender`` ends it.
+        ``sql`` reads what is to be seen. ``lender`` ends the transaction, which has asked
+        nothing yet.
         """
         self._lender, self._connection = lender, connection
         try:
-            connection.exec_driver_sql(_MAY_IDLE)
+            for statement in (_EACH_ANEW, _MAY_IDLE):
+                connection.exec_driver_sql(statement)
+            raw: Any = connection.connection.driver_connection
+            with as_sqlalchemy_says(connection), raw.cursor() as cursor:
+                cursor.execute(f"EXPLAIN {sql}")
             self.snapshot = connection.exec_driver_sql(_LEND).scalar_one_or_none()
         except DBAPIError as error:
             log.info("erp.no_moment", reason=str(error.orig))
@@ -154,4 +168,4 @@ def join(connection: Connection, snapshot: str) -> None:
 
 def joining(snapshot: str) -> tuple[str, ...]:
     """What such a transaction begins with."""
-    return f"SET TRANSACTION SNAPSHOT '{snapshot}'", _NO_QUEUE
+    return _AS_OF_ONE, f"SET TRANSACTION SNAPSHOT '{snapshot}'", _NO_QUEUE

@@ -123,7 +123,7 @@ class ReadsPriceStates(ReadsPriceFeeds):
         asked, found = self._sums[level], dict[PriceScope, tuple[int, int]]()
         some = self._some(level) if owners is not None else None
         query = some.totals if some is not None else asked.totals
-        with self._read_states(query.name, level) as reading:
+        with self._read_states(query, level) as reading:
             is_of_all = query is asked.totals and asked.some is not None
             as_stored, bad = is_of_all, len(reading.bad)
             answer = answered(query, reading.connection, asked.of(owners), reading.bad.append)
@@ -135,6 +135,7 @@ class ReadsPriceStates(ReadsPriceFeeds):
                     entries, total = found.get(scope, (0, 0))
                     found[scope] = entries + row["entries"], total + int(row["fingerprint"] or 0)
             except NoSums as error:
+                self._moments.end()
                 self._leave_without_sums(level, error)
                 return {}
             if is_of_all:
@@ -146,30 +147,22 @@ class ReadsPriceStates(ReadsPriceFeeds):
         }
 
     @contextmanager
-    def _read_states(self, name: str, level: PriceLevel) -> Iterator[Reading]:
-        """A read transaction for sums, which lends what it sees where a moment is to begin."""
+    def _read_states(self, query: Query, level: PriceLevel) -> Iterator[Reading]:
+        """A read transaction for sums, as of a moment that begins here if none has."""
+        self._begin_moment(query, level)
+        with self._read_feed(query.name, level) as (reading, snapshot):
+            if snapshot is not None:
+                join(reading.connection, snapshot)
+            yield reading
+
+    def _begin_moment(self, query: Query, level: PriceLevel) -> None:
         moment = self._moments.held
         if moment is None or not moment.may_begin or not self._lends:
-            with self._read_feed(name, level) as (reading, snapshot):
-                if snapshot is not None:
-                    join(reading.connection, snapshot)
-                yield reading
             return
         moment.level = level
-        try:
-            with ExitStack() as begun:
-                reading = begun.enter_context(self._read(name))
-                yield reading
-                self._remember(reading)
-                # What was bad is told by now, and is not told again when the moment ends.
-                reading.bad.clear()
-                if level not in self._without_sums:
-                    moment.lend(reading.connection, begun.pop_all())
-        except Exception:
-            moment.end()
-            raise
-        if level in self._without_sums:
-            moment.end()
+        with ExitStack() as begun:
+            connection = begun.enter_context(self._read(query.name)).connection
+            moment.begin(connection, query.sql.with_nulls(), begun.pop_all())
 
     @property
     def _lends(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -441,6 +441,47 @@ def test_who_empties_a_table_of_a_moment_is_not_kept_by_who_waits_behind(
         assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["8"]}
 
 
+DISCOUNTED = """\
+    SELECT customer_id, sku, min_quantity, unit_price - coalesce(less, 0) AS unit_price
+      FROM price LEFT JOIN less ON item = sku ORDER"""
+FILLED_ANEW = "TRUNCATE less; INSERT INTO less VALUES ('BOLT', 2)"
+
+
+@pytest.mark.rule("MI-3", "WA-7")
+@pytest.mark.parametrize("held", [True, False])
+def test_table_that_is_filled_anew_is_waited_for_and_not_taken_for_empty(
+    url: str, staff: Engine, tmp_path: Path, held: bool
+) -> None:
+    """Who looks as of before he got at the table finds it empty: a price that nobody wrote."""
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    start, end = PROFILE.split("    SELECT * FROM price ORDER")
+    erp = an_adapter(url, tmp_path, start + DISCOUNTED + end)
+    scope = PriceScope.account(CustomerId("C-1"))
+    with staff.begin() as connection:
+        connection.exec_driver_sql(
+            "DROP TABLE IF EXISTS less; CREATE TABLE less (item text, less int)"
+        )
+        connection.exec_driver_sql(FILLED_ANEW)
+    state = erp.price_states(PriceLevel.ACCOUNT)[scope]
+
+    def read() -> None:
+        with erp.price_moment() if held else nullcontext() as moment:
+            if moment is not None:
+                assert erp.price_states(PriceLevel.ACCOUNT) == {scope: state}
+                assert moment.lasts
+            assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["3"]}
+
+    with ThreadPoolExecutor(1) as another:
+        with staff.begin() as connection:
+            connection.exec_driver_sql(FILLED_ANEW)
+            done = another.submit(read)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not connection.exec_driver_sql(waiting).scalar_one():
+                assert not done.done()
+        done.result()
+    erp.close()
+
+
 END_OF_LENDER = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%%'"
 )
@@ -474,13 +515,10 @@ def test_nothing_is_believed_of_a_moment_that_ended_before_all_was_read(
     less = "DROP TABLE IF EXISTS less; CREATE TABLE less AS SELECT 'BOLT' AS item, 2 AS less"
     with staff.begin() as connection:
         connection.exec_driver_sql(less)
-    start, end = PROFILE.split("    SELECT * FROM price ORDER")
-    price = "customer_id, sku, min_quantity, unit_price - coalesce(less, 0) AS unit_price"
-    feed = f"    SELECT {price} FROM price LEFT JOIN less ON item = sku ORDER"
-    erp = an_adapter(url, tmp_path, start + feed + end)
+    start, rest = PROFILE.split("    SELECT * FROM price ORDER")
+    erp = an_adapter(url, tmp_path, start + DISCOUNTED + rest)
 
-    @event.listens_for(erp.database.reader, "after_cursor_execute")
-    def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def end(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("SET TRANSACTION SNAPSHOT"):
             with staff.begin() as connection:
                 connection.exec_driver_sql(END_OF_LENDER_ALONE)
@@ -489,6 +527,7 @@ def test_nothing_is_believed_of_a_moment_that_ended_before_all_was_read(
 
     with erp.price_moment() as moment:
         erp.price_states(PriceLevel.ACCOUNT)
+        event.listen(erp.database.reader, "after_cursor_execute", end)
         assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["5"]}
         with pytest.raises(TryLater):
             assert not moment.lasts

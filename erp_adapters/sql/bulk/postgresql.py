@@ -119,8 +119,7 @@ def _address(info: Any) -> str:
     from psycopg.conninfo import make_conninfo
 
     given = info.get_parameters()
-    options = "-c statement_timeout=0 -c default_transaction_isolation=repeatable\\ read"
-    given["options"] = f"{given.get('options', '')} {options}".strip()
+    given["options"] = f"{given.get('options', '')} -c statement_timeout=0".strip()
     given.setdefault("keepalives_idle", "30")
     given.setdefault("tcp_user_timeout", "60000")
     if info.password:
