@@ -96,9 +96,7 @@ class HeldMoment:
         try:
             for statement in (_EACH_ANEW, _MAY_IDLE):
                 connection.exec_driver_sql(statement)
-            raw: Any = connection.connection.driver_connection
-            with as_sqlalchemy_says(connection), raw.cursor() as cursor:
-                cursor.execute(f"EXPLAIN {sql}")
+            get_at(connection, sql)
             self.snapshot = connection.exec_driver_sql(_LEND).scalar_one_or_none()
         except DBAPIError as error:
             log.info("erp.no_moment", reason=str(error.orig))
@@ -164,6 +162,21 @@ def join(connection: Connection, snapshot: str) -> None:
             connection.exec_driver_sql(statement)
     except DBAPIError as error:
         raise TryLater(OVER) from error
+
+
+def see(connection: Connection, snapshot: str | None) -> None:
+    """The same; without a snapshot each of its statements sees what is so when it begins."""
+    if snapshot is not None:
+        join(connection, snapshot)
+    else:
+        connection.exec_driver_sql(_EACH_ANEW)
+
+
+def get_at(connection: Connection, sql: str) -> None:
+    """Wait until nobody keeps this transaction from the tables that ``sql`` reads, or may."""
+    raw: Any = connection.connection.driver_connection
+    with as_sqlalchemy_says(connection), raw.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}")
 
 
 def joining(snapshot: str) -> tuple[str, ...]:

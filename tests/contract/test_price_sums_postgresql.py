@@ -441,35 +441,42 @@ def test_who_empties_a_table_of_a_moment_is_not_kept_by_who_waits_behind(
         assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["8"]}
 
 
-DISCOUNTED = """\
-    SELECT customer_id, sku, min_quantity, unit_price - coalesce(less, 0) AS unit_price
-      FROM price LEFT JOIN less ON item = sku ORDER"""
+DISCOUNTED = (
+    "SELECT customer_id, sku, min_quantity, unit_price - coalesce(less, 0) AS unit_price"
+    " FROM price LEFT JOIN lesser ON item = sku"
+)
+MADE_ANEW = """DROP TABLE IF EXISTS less CASCADE; CREATE TABLE less (item text, less integer);
+ CREATE VIEW lesser AS SELECT * FROM less"""
 FILLED_ANEW = "TRUNCATE less; INSERT INTO less VALUES ('BOLT', 2)"
 
 
 @pytest.mark.rule("MI-3", "WA-7")
-@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("way", ["of a moment", "by ADBC", "by psycopg", "many", "few"])
 def test_table_that_is_filled_anew_is_waited_for_and_not_taken_for_empty(
-    url: str, staff: Engine, tmp_path: Path, held: bool
+    url: str, staff: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Who looks as of before he got at the table finds it empty: a price that nobody wrote."""
+    if way in ("by psycopg", "many"):
+        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
+    if way == "many":
+        monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
     fill(staff, "('C-1', 'BOLT', 1, 5)")
-    start, end = PROFILE.split("    SELECT * FROM price ORDER")
-    erp = an_adapter(url, tmp_path, start + DISCOUNTED + end)
+    erp = an_adapter(url, tmp_path, PROFILE.replace("SELECT * FROM price", DISCOUNTED))
     scope = PriceScope.account(CustomerId("C-1"))
     with staff.begin() as connection:
-        connection.exec_driver_sql(
-            "DROP TABLE IF EXISTS less; CREATE TABLE less (item text, less int)"
-        )
-        connection.exec_driver_sql(FILLED_ANEW)
+        connection.exec_driver_sql(f"{MADE_ANEW}; {FILLED_ANEW}")
     state = erp.price_states(PriceLevel.ACCOUNT)[scope]
 
     def read() -> None:
-        with erp.price_moment() if held else nullcontext() as moment:
+        with erp.price_moment() if way == "of a moment" else nullcontext() as moment:
             if moment is not None:
                 assert erp.price_states(PriceLevel.ACCOUNT) == {scope: state}
                 assert moment.lasts
-            assert amounts(erp.price_vectors(PriceLevel.ACCOUNT)) == {"C-1": ["3"]}
+            if way in ("many", "few"):
+                told = erp.price_vectors_of([scope])
+            else:
+                told = erp.price_vectors(PriceLevel.ACCOUNT)
+            assert amounts(told) == {"C-1": ["3"]}
 
     with ThreadPoolExecutor(1) as another:
         with staff.begin() as connection:
@@ -512,11 +519,9 @@ def test_nothing_is_believed_of_a_moment_that_ended_before_all_was_read(
     """As of it a table that was emptied since is empty: such prices nobody has ever written."""
     monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
     fill(staff, "('C-1', 'BOLT', 1, 5)")
-    less = "DROP TABLE IF EXISTS less; CREATE TABLE less AS SELECT 'BOLT' AS item, 2 AS less"
     with staff.begin() as connection:
-        connection.exec_driver_sql(less)
-    start, rest = PROFILE.split("    SELECT * FROM price ORDER")
-    erp = an_adapter(url, tmp_path, start + DISCOUNTED + rest)
+        connection.exec_driver_sql(f"{MADE_ANEW}; {FILLED_ANEW}")
+    erp = an_adapter(url, tmp_path, PROFILE.replace("SELECT * FROM price", DISCOUNTED))
 
     def end(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("SET TRANSACTION SNAPSHOT"):

@@ -14,7 +14,7 @@ from erp_adapters.sql.bulk.batches import ROWS, Batch, names_of, of_rows
 from erp_adapters.sql.bulk.odbc import by_arrow_odbc
 from erp_adapters.sql.bulk.postgresql import by_adbc, by_psycopg, spelled_out
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.moments import join
+from erp_adapters.sql.moments import get_at, see
 from erp_adapters.sql.price_sums import NO_LIMIT
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
@@ -38,7 +38,11 @@ def batches_with(
 ) -> Generator[Batch, None, None]:
     """The same of a statement that has parameters, by whatever driver it is."""
     clause = query.sql.ready({name for name, value in given.items() if value is not None})
+    if _is_psycopg(connection):
+        see(connection, None)
     for parameters in query.executions(given):
+        if _is_psycopg(connection):
+            get_at(connection, spelled_out(connection, clause, parameters))
         yield from _executed(connection, clause, parameters)
 
 
@@ -47,26 +51,25 @@ def batches_of_many(
 ) -> Generator[Batch, None, None]:
     """The same out of PostgreSQL where much is told, so that it may take as long as it takes."""
     clause = query.sql.ready({name for name, value in given.items() if value is not None})
-    by_psycopg = connection.dialect.driver == "psycopg"
     begun = False
     for parameters in query.executions(given):
-        if by_psycopg:
-            sql = spelled_out(connection, clause, parameters)
-            found = by_adbc(connection, query, snapshot, sql)
-            if found is not None:
-                yield from found
-                continue
+        sql = spelled_out(connection, clause, parameters) if _is_psycopg(connection) else None
+        found = by_adbc(connection, query, snapshot, sql) if sql is not None else None
+        if found is not None:
+            yield from found
+            continue
+        # Where another connection reads, this one begins no transaction: the server would end it.
         if not begun:
-            _see(connection, snapshot)
+            see(connection, snapshot)
             connection.exec_driver_sql(NO_LIMIT)
             begun = True
+        if sql is not None:
+            get_at(connection, sql)
         yield from _executed(connection, clause, parameters)
 
 
-def _see(connection: Connection, snapshot: str | None) -> None:
-    # Where another connection reads, this one begins no transaction: the server would end it.
-    if snapshot is not None:
-        join(connection, snapshot)
+def _is_psycopg(connection: Connection) -> bool:
+    return (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
 
 
 def _by_the_quickest_way(
@@ -79,7 +82,7 @@ def _by_the_quickest_way(
             found = by_adbc(connection, query, snapshot)
             if found is not None:
                 return found
-            _see(connection, snapshot)
+            see(connection, snapshot)
             return by_psycopg(connection, query)
         case name, "pyodbc" if name != "sqlite":
             session = odbc_session(database.settings.url, database.options(read_only=True))
