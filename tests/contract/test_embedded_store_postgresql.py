@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import URL, Engine, delete, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from sync.domain.ids import Sku, StoreId, WebOrderId, WebUserId
+from sync.domain.pricing import PriceScope
 from sync.domain.registration import AccountKind
 from sync.domain.sales_order import ErpOrderState, OrderStatus
 from sync.domain.views import ImportNotice, ImportState, PublishedPriceKey
 from sync.ports.price_lists import Joining, ListRows, SharedChange
-from sync.stores.embedded import schema, writing
+from sync.stores.embedded import price_lists, schema, writing
 from sync.stores.embedded.adapter import EmbeddedStore
 from sync.stores.embedded.engine import create_store, writing_engine
 from sync.testing import builders as a
@@ -103,6 +105,34 @@ class TestEmbeddedStoreOnPostgresql(OnADatabase):
                 connection.execute(text("DROP OWNED BY mirror"))
                 connection.execute(text("DROP ROLE mirror"))
             shop.dispose()
+
+    @pytest.mark.rule("WA-6", "WA-8")
+    def test_what_one_does_to_a_list_behind_another_is_not_hidden_by_the_other(
+        self, store: EmbeddedStore, store_world: EmbeddedWorld
+    ) -> None:
+        """A member is withdrawn while a run writes the list: the run's next call must notice."""
+        members = [
+            in_rows([a.a_price(scope=PriceScope.account(each))], a.account_audience(each))[0]
+            for each in (a.ACCOUNT, OTHER)
+        ]
+        store.put_accounts([a.an_account_view(customer_id=each) for each in (a.ACCOUNT, OTHER)])
+        joining = [Joining("L", each) for each in members]
+        rows = [ListRows("L", members[0].rows)]
+        store.apply_shared_prices(SharedChange("a", {"L": None}, put=rows, join=joining))
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+        with ThreadPoolExecutor(1) as another, store.engine.connect() as run:
+            with run.begin():
+                price_lists.touch(run, [(members[1].audience, members[1].scope)])
+                [told] = price_lists.shown(run)
+                withdrawn = another.submit(store.withdraw_account, a.ACCOUNT)
+                while not run.execute(waiting).scalar_one():
+                    assert not withdrawn.done()
+            withdrawn.result()
+
+        [held] = store.shown_price_lists()
+        assert held.members == {(members[1].audience, members[1].scope)}
+        assert held.stamp != told.stamp
 
     def test_keys_are_sorted_and_compared_byte_by_byte(
         self, store: EmbeddedStore, store_world: EmbeddedWorld

@@ -291,9 +291,11 @@ def _stamps(connection: Connection, lists: Iterable[str]) -> list[tuple[str, str
 
 
 def _stamped(connection: Connection, list_id: str, stamp: str) -> None:
-    removed = connection.execute(delete(_LISTS).where(_LISTS.c.list_id == list_id)).rowcount
-    if removed:
-        connection.execute(insert(_LISTS), [{"list_id": list_id, "stamp": stamp}])
+    # Whom another made wait for the row finds it gone, though it is there anew: once more then.
+    while _stamps(connection, [list_id]):
+        if connection.execute(delete(_LISTS).where(_LISTS.c.list_id == list_id)).rowcount:
+            connection.execute(insert(_LISTS), [{"list_id": list_id, "stamp": stamp}])
+            return
 
 
 def _any_lists(connection: Connection) -> bool:
