@@ -2,8 +2,8 @@
 
 PostgreSQL lets a transaction lend what it sees to others, for as long as it lasts itself.
 So what is read after the states were told is what they were told of, and nobody has to ask
-for them once more. A standby lends nothing, and no other server does: then what is told
-before and after is compared, as ever.
+for them once more. No other server lends that: then what is told before and after is compared,
+as ever.
 
 What the lender sees is not safe from everything: to whoever looks as of an earlier moment,
 a table that was emptied by TRUNCATE, or made anew by ALTER TABLE, is empty, and no more
@@ -34,6 +34,15 @@ _EACH_ANEW = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 
 # A transaction that lends does nothing else until it is over.
 _MAY_IDLE = "SET LOCAL idle_in_transaction_session_timeout = 0"
+
+# Nor would the server miss a client that went without a word, for two hours as a rule: as long
+# nobody could empty the tables, nor clean up after a change.
+_MISSED_SOON = (
+    "SET LOCAL tcp_keepalives_idle = 30",
+    "SET LOCAL tcp_keepalives_interval = 10",
+    "SET LOCAL tcp_keepalives_count = 6",
+)
+
 # What it was told of another server's tables is not of its moment. Whatever it has read, it keeps
 # a lock of.
 _LEND = """\
@@ -94,7 +103,7 @@ class HeldMoment:
         """
         self._lender, self._connection = lender, connection
         try:
-            for statement in (_EACH_ANEW, _MAY_IDLE):
+            for statement in (_EACH_ANEW, _MAY_IDLE, *_MISSED_SOON):
                 connection.exec_driver_sql(statement)
             get_at(connection, sql)
             self.snapshot = connection.exec_driver_sql(_LEND).scalar_one_or_none()

@@ -609,6 +609,28 @@ def test_connection_that_breaks_when_a_moment_begins_is_met_as_any(
     erp.close()
 
 
+@pytest.mark.rule("OP-1", "MI-3")
+def test_server_misses_a_lender_that_went_without_a_word(
+    url: str, staff: Engine, tmp_path: Path
+) -> None:
+    """It may do nothing for as long as it likes, and keeps others from the tables."""
+    fill(staff, "('C-1', 'BOLT', 1, 5)")
+    erp = an_adapter(url, tmp_path)
+    asked: list[str] = []
+
+    @event.listens_for(erp.database.reader, "after_cursor_execute")
+    def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    with erp.price_moment() as moment:
+        erp.price_states(PriceLevel.ACCOUNT)
+        assert moment.lasts
+    lending = next(at for at, each in enumerate(asked) if "pg_export_snapshot" in each)
+    for name in ("idle", "interval", "count"):
+        assert any(f"SET LOCAL tcp_keepalives_{name} = " in each for each in asked[:lending])
+    erp.close()
+
+
 @pytest.mark.rule("WA-6")
 def test_run_that_was_left_in_the_middle_ends_no_later_ones_moment(erp: Any, staff: Engine) -> None:
     fill(staff, "('C-1', 'BOLT', 1, 5)")
