@@ -81,7 +81,8 @@ class ListLimits:
     not, its buyers are shown the list and nothing else that is for them alone: whoever is
     told a price of its own leaves the list first, which makes the store write all of its
     rows once more. ``sites``: a site may be a member, too. ``gaps``: a member that loses a
-    row of its list stays one, and is not shown that row; of use with ``overrides`` only.
+    row of its list stays one, and is not shown that row; only with ``overrides``, since what
+    comes there again is a row of its own.
     """
 
     entries: int
@@ -90,6 +91,10 @@ class ListLimits:
     overrides: bool = True
     sites: bool = True
     gaps: bool = False
+
+    def __post_init__(self) -> None:
+        if self.gaps and not self.overrides:
+            raise ValueError("gaps of members that may have no rows of their own are never filled")
 
 
 @dataclass(frozen=True, slots=True)

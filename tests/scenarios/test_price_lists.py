@@ -144,7 +144,7 @@ def listing(
     overrides: bool = True,
     gaps: bool = False,
 ) -> Any:
-    limits = ListLimits(entries, lists, members, overrides, gaps=gaps)
+    limits = ListLimits(entries, lists, members, overrides, gaps=gaps and overrides)
     return StoreCapabilities("listing", price_batch=entries, price_lists=limits)
 
 

@@ -264,3 +264,10 @@ def test_of_accounts_that_all_change_apart_some_are_tried_to_be_put_into_a_list(
     assert [(each.partition, each.list_id) for each in plan.joins] == (
         [(partition(89), "M")] if moves else []
     )
+
+
+def test_gaps_are_of_members_that_may_have_rows_of_their_own() -> None:
+    """What comes where a member has a gap could not be shown to it otherwise."""
+    assert ListLimits(20, gaps=True).gaps
+    with pytest.raises(ValueError, match="never filled"):
+        ListLimits(20, overrides=False, gaps=True)
