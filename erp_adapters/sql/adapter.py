@@ -237,10 +237,11 @@ class _ReadsShipTos(_ReadsAccounts):
                 if query is None:
                     return []
                 kept = [owner not in spared for owner in owners[name]]
-                reading.spared(kept.count(False))
-                rows = reading.noted(told[name].read(kept)).rows
-                own = [row for row in rows if row["customer_id"] in wanted]
-                return list(reading.build(query, single(reading, query, own), make))
+                with self._judged(reading.connection) as mine:
+                    mine.spared(kept.count(False))
+                    rows = mine.noted(told[name].read(kept)).rows
+                    own = [row for row in rows if row["customer_id"] in wanted]
+                    return list(mine.build(query, single(mine, query, own), make))
 
             return ShipTosTold(
                 read("ship_tos", translate.ship_to), read("bill_tos", translate.bill_to), _ids(made)

@@ -143,6 +143,13 @@ class SqlErpBase:
             yield reading
         self._remember(reading)
 
+    @contextmanager
+    def _judged(self, connection: Connection) -> Iterator[Reading]:
+        """A statement that is right or wrong by itself, within a transaction with others."""
+        reading = Reading(self, connection)
+        yield reading
+        self._remember(reading)
+
     def _remember(self, reading: Reading) -> None:
         unsound = sum(1 for bad in reading.bad if not bad.column)  # read, but no document
         if len(reading.bad) >= MANY and reading.read_rows <= unsound:

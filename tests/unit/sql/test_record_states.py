@@ -183,3 +183,44 @@ def test_anything_that_reads_records_otherwise_gives_other_states(
     invoices, _, states = told(erp, before)
     assert len(invoices) == 2
     assert not set(states.values()) & set(before.values())
+
+
+PLACES = """\
+  ship_tos: |
+    SELECT no AS customer_id, id AS ship_to_id, called AS name, called AS line1, called AS city,
+           'BE' AS country
+      FROM places WHERE sort = 'ship' AND no IN :customer_ids
+  bill_tos: |
+    SELECT no AS customer_id, id AS bill_to_id, called AS name, called AS line1, called AS city,
+           'BE' AS country
+      FROM places WHERE sort = 'bill' AND no IN :customer_ids
+"""
+
+
+def fill_places(run: Run, **counts: int) -> None:
+    """So many of each sort that can be read, and with ``no_`` before it that cannot."""
+    run("CREATE TABLE IF NOT EXISTS places (sort TEXT, no TEXT, id TEXT, called TEXT)")
+    for name, count in counts.items():
+        sort, word = name.removeprefix("no_"), None if name.startswith("no_") else "Dock"
+        for number in range(count):
+            run("INSERT INTO places VALUES (?, 'C-1001', ?, ?)", sort, f"{name}-{number}", word)
+
+
+@pytest.mark.rule("MI-3")
+@pytest.mark.parametrize("wrong", ["ship", "bill"])
+def test_one_wrong_statement_of_addresses_is_said_so_although_the_other_is_right(
+    made: Made, run: Run, wrong: str
+) -> None:
+    right = {"ship": "bill", "bill": "ship"}[wrong]
+    fill_places(run, **{right: 3, f"no_{wrong}": 10})
+    erp = made(HEADER, PLACES)
+    with pytest.raises(Misconfigured, match="none of 10 rows could be read"):
+        erp.ship_tos_unless(ALL, {})
+
+
+@pytest.mark.rule("MI-3")
+def test_a_few_bad_addresses_of_either_kind_are_no_wrong_statement(made: Made, run: Run) -> None:
+    fill_places(run, no_ship=6, no_bill=6)
+    erp = made(HEADER, PLACES)
+    assert erp.ship_tos_unless(ALL, {}).ship_tos == []
+    assert len(erp.take_unreadable()) == 12
