@@ -359,12 +359,14 @@ class _ReadsInvoices(SqlErpBase):
                 )
             return translate.invoice(row, own_lines, own_dues)
 
-        broken = lines.broken | dues.broken
+        whole = []
         for row in rows:
-            if row["invoice_number"] in broken & shared:
+            number, customer = row["invoice_number"], row["customer_id"]
+            if not (lines.breaks(number, customer) or dues.breaks(number, customer)):
+                whole.append(row)
+            elif number in shared:
                 why = "a line of it, or of another account's of this number, is unreadable"
                 reading.bad.append(BadRow(query.name, row, "", why, query.key_of(row)))
-        whole = [row for row in rows if row["invoice_number"] not in broken]
         return list(reading.build(query, whole, make))
 
     def invoices_unless(

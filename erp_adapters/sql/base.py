@@ -210,7 +210,9 @@ class Parts:
         self._rows: dict[str, list[Row]] = defaultdict(list)
         for row in answer.rows:
             self._rows[row[key]].append(row)
-        self.broken = {bad.known[key] for bad in answer.bad if bad.known.get(key) is not None}
+        bad_ones = [bad.known for bad in answer.bad if bad.known.get(key) is not None]
+        self.broken = {known[key] for known in bad_ones}
+        self._broken_of = {(known[key], known.get("customer_id")) for known in bad_ones}
         for bad in answer.bad:
             customer = (owner or {}).get(bad.known.get(key, ""))
             if customer is not None and bad.known.get("customer_id") is None:
@@ -222,6 +224,10 @@ class Parts:
         if customer is None:
             return found
         return [row for row in found if row["customer_id"] in (None, customer)]
+
+    def breaks(self, key: str, customer: str) -> bool:
+        """Whether a bad one is, or may be, among the parts ``of`` this customer's document."""
+        return not self._broken_of.isdisjoint({(key, None), (key, customer)})
 
 
 TWICE = "has two rows that differ: which of them is right?"

@@ -127,6 +127,21 @@ def test_who_is_not_spared_is_told_as_without_the_short_cut(
         assert rest <= set(unread) <= set(left_out)
 
 
+@pytest.mark.rule("MI-1", "MI-3")
+def test_unreadable_line_that_names_another_account_takes_no_invoice_away(
+    made: Made, run: Run
+) -> None:
+    """As a draft of theirs that has the same number: no line of this invoice is theirs."""
+    run("ALTER TABLE invoice_lines ADD no TEXT")
+    run("INSERT INTO invoices VALUES ('2', 'C-2', '2025-03-04', 5)")
+    run("INSERT INTO invoice_lines VALUES ('2', 1, 1, 5, 'C-2'), ('2', 2, 'many', 1, 'C-9')")
+    erp = made(HEADER, WITH_OWNERS)
+    (invoice,) = erp.invoices(ALL)
+    assert [line.number for line in invoice.lines] == [1]
+    assert [each.customer for each in erp.take_unreadable()] == [CustomerId("C-9")]
+    assert told(erp)[0] == [invoice]
+
+
 @pytest.mark.rule("MI-3")
 def test_rows_of_which_nobody_knows_whose_they_are_have_no_state(made: Made, run: Run) -> None:
     fill(run, "INSERT INTO invoices VALUES ('9', NULL, '2025-03-04', 7)")
