@@ -227,6 +227,20 @@ def _write(
     if moved:
         look_at_everything(context, (Feed.SHIP_TOS, Feed.INVOICES, Feed.ACCOUNT_ORDERS))
         forget_records(context, moved)
+    try:
+        _put_or_withdraw(context, store, batch)
+    finally:
+        # Whoever has compared meanwhile may have seen either. Of a write that failed nobody
+        # knows how far it came, and the next run may find nothing left to put.
+        if moved:
+            forget_records(context, moved)
+
+
+def _put_or_withdraw(
+    context: Context,
+    store: MirrorsAccounts,
+    batch: Sequence[Change[CustomerId, AccountProfile]],
+) -> None:
     for change in batch:
         if _people_moved(change):
             sites = {
@@ -244,9 +258,6 @@ def _write(
     ]
     if views:
         store.put_accounts(views)
-    if moved:
-        # Whoever has compared meanwhile may have seen either.
-        forget_records(context, moved)
 
 
 def _people_moved(change: Change[CustomerId, AccountProfile]) -> bool:

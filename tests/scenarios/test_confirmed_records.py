@@ -10,9 +10,10 @@ import pytest
 
 from sync.domain.account import BillTo, ShipTo
 from sync.domain.channel import RetailGroup
-from sync.domain.ids import BillToId, CustomerId, InvoiceNumber, ShipToId
+from sync.domain.ids import BillToId, CustomerId, InvoiceNumber, ShipToId, WebUserId
 from sync.domain.invoice import Invoice
-from sync.domain.views import InvoiceView
+from sync.domain.mapping import Assignment
+from sync.domain.views import AccountView, InvoiceView, ShipToView
 from sync.errors import Rejected, TryLater
 from sync.ports.erp import Feed, UnreadableRecord
 from sync.ports.store import StoreCapabilities
@@ -356,6 +357,67 @@ def test_what_is_withdrawn_while_a_run_compares_is_not_taken_for_shown(
     for each in FLOWS:
         world.run(each)
     assert is_whole(world)
+
+
+class CopyingStore(AskedStore):
+    """Everybody has their own copies of addresses; whoever comes to an account has none yet."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.lacking: set[CustomerId] = set()
+
+    def put_accounts(self, views: Sequence[AccountView]) -> None:
+        owners = [view.account.customer_id for view in views]
+        before = {key: held.users for key, held in self.shown_accounts(owners).items()}
+        super().put_accounts(views)
+        self.lacking |= {key for key, users in before.items()
+                         if users != self.shown_accounts([key])[key].users}  # fmt: skip
+
+    def apply_ship_tos(
+        self, put: Sequence[ShipToView], remove: Sequence[tuple[CustomerId, ShipToId]]
+    ) -> None:
+        super().apply_ship_tos(put, remove)
+        self.lacking -= {view.account.customer_id for view in put}
+
+    def shown_ship_tos(
+        self, customer_ids: Collection[CustomerId]
+    ) -> Mapping[tuple[CustomerId, ShipToId], ShipTo]:
+        held = super().shown_ship_tos(customer_ids)
+        return {key: place for key, place in held.items() if key[0] not in self.lacking}
+
+
+@pytest.mark.rule("MI-1", "OP-1")
+def test_what_was_compared_while_a_write_of_people_failed_is_not_believed(
+    make_world: MakeWorld,
+) -> None:
+    """The account has its new buyer, but the answer is lost: the next run has nothing to put."""
+    clock = ManualClock()
+    erp = MemoryErp(clock, replace(MEMORY_CAPABILITIES, change_feeds=frozenset()))
+    fill_erp(erp)
+    store = CopyingStore(clock)
+    fill_store(store)
+    newcomer = a.a_web_user(web_user=WebUserId("u-new"), memberships=())
+    store.add_user(newcomer)
+    world = make_world(clock=clock, erp=erp, store=store)
+    world.cycle()
+    world.cycle()
+    world.remap(assignments=(*ASSIGNMENTS, Assignment(HARBOUR, user=newcomer.web_user)))
+
+    def compared() -> None:
+        script, world.script = world.script, None
+        assert world.run("ship_tos", everything=True).writes == 0
+        world.script = script
+
+    world.script = Script()
+    world.script.meanwhile("store.put_accounts", compared)
+    world.script.lost_reply("store.put_accounts")
+    assert world.run("accounts").outcome == "try_later"
+    assert world.script.unused == ()
+    world.script = None
+    assert world.run("accounts").writes == 0
+    assert store.lacking == {HARBOUR}
+    world.run("ship_tos")
+    assert store.lacking == set()
 
 
 @pytest.mark.rule("WA-8")
