@@ -314,6 +314,20 @@ def test_record_that_the_store_refuses_leaves_its_account_unbelieved(world: Worl
     assert world.run("invoices").counts["added"] == 1
 
 
+@pytest.mark.rule("OP-5", "MI-2")
+def test_record_that_is_always_refused_has_no_other_account_compared_in_every_run(
+    world: World,
+) -> None:
+    assert isinstance(world.store, AskedStore)
+    world.store.refused = InvoiceNumber("NEW")
+    world.erp.add_invoice(a.an_invoice(number=world.store.refused))
+    world.clock.advance(world.limits.full_record_check_s)
+    world.run("invoices")
+    assert asked(world) == {HARBOUR, MILL}
+    world.run("invoices")
+    assert asked(world) == {HARBOUR}
+
+
 @pytest.mark.rule("MI-1", "OP-1")
 def test_what_did_not_reach_the_store_is_tried_again(world: World) -> None:
     assert isinstance(world.store, AskedStore)
