@@ -527,14 +527,3 @@ def test_erp_that_tells_no_states_is_compared_as_ever(world: World, flow: str) -
     spoil(world, flow)
     world.run(flow)
     assert is_whole(world)
-
-
-@pytest.mark.rule("OP-1")
-def test_state_from_a_backup_believes_nothing(world: World) -> None:
-    from sync.state.restored import _forget_records
-
-    with world.engine.begin() as connection:
-        _forget_records(connection)
-    spoil(world, "invoices")
-    world.run("invoices")
-    assert is_whole(world)

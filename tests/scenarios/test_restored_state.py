@@ -372,3 +372,21 @@ def test_daemon_that_did_not_stop_writes_nothing_into_the_replaced_state(site: S
     with pytest.raises(TryLater, match="replaced by another file"):
         site.world.import_orders()
     assert site.world.erp.submitted == sent
+
+
+# What the store has confirmed since is unknown.
+
+
+@pytest.mark.rule("OP-1", "MI-1")
+def test_invoice_that_is_again_as_the_backup_remembers_it_is_shown_so(make_site: MakeSite) -> None:
+    """The store was told something else in between, and the restored state knows nothing of it."""
+    site = make_site(capabilities=replace(MEMORY_CAPABILITIES, change_feeds=frozenset()))
+    world = site.world
+    for _ in range(2):
+        world.cycle()
+    backup = site.backup()
+    world.erp.add_invoice(a.an_invoice(open_amount=a.money("1.00")))
+    assert world.run("invoices").counts["changed"] == 1
+    world.erp.add_invoice(a.an_invoice())
+    site.restore(backup)
+    assert world.run("invoices").counts["changed"] == 1
