@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, text
 
 from sync.domain.ids import CustomerId, StoreId
 from sync.ports.erp import Feed
@@ -33,6 +33,7 @@ class SqlRecordMemory:
         records: Mapping[CustomerId, Remembered],
         before: Mapping[CustomerId, Remembered],
     ) -> None:
+        self._alone()
         self._connection.execute(
             delete(record_memory).where(
                 record_memory.c.pipeline == self._pipeline,
@@ -47,16 +48,27 @@ class SqlRecordMemory:
             self._insert(kind, {each: records[each] for each in kept})
 
     def forget(self, kind: Feed, customer_ids: Collection[CustomerId]) -> None:
+        self._alone()
         for some in _chunks(sorted(customer_ids)):
             known = record_memory.c.shown != FORGOTTEN
             self._delete(and_(self._of(kind), _named(some), known))
 
     def forget_accounts(self, customer_ids: Collection[CustomerId]) -> None:
+        self._alone()
         for some in _chunks(sorted(set(customer_ids))):
             self._delete(and_(record_memory.c.pipeline == self._pipeline, _named(some)))
             for kind in KINDS:
                 marks = {each: Remembered(uuid4().bytes, FORGOTTEN) for each in some}
                 self._insert(kind, marks)
+
+    def _alone(self) -> None:
+        """Nobody else writes here before this transaction is over.
+
+        Otherwise who confirms could miss a mark that is not there yet, and take its place.
+        On SQLite nobody else writes anything meanwhile.
+        """
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(text("LOCK TABLE record_memory IN SHARE ROW EXCLUSIVE MODE"))
 
     def _known(self, which: ColumnElement[bool]) -> dict[CustomerId, Remembered]:
         columns = record_memory.c.customer_id, record_memory.c.state, record_memory.c.shown

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from sync.domain.ids import CustomerId, StoreId
 from sync.ports.erp import Feed
-from sync.ports.record_memory import Remembered
+from sync.ports.record_memory import RecordMemory, Remembered
 from sync.state import SqlState
 from sync.state.keys import keys_of
 from sync.testing.clock import ManualClock
@@ -15,6 +19,12 @@ from sync.testing.clock import ManualClock
 ONE, OTHER = CustomerId("C-1"), CustomerId("c-1")
 FIRST, SECOND = Remembered(b"a" * 16, 3), Remembered(b"b" * 16, 0)
 BOTH = {ONE: FIRST, OTHER: SECOND}
+
+Write = Callable[[RecordMemory], None]
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 def known(state: SqlState, kind: Feed = Feed.INVOICES) -> dict[CustomerId, Remembered]:
@@ -100,3 +110,54 @@ def test_many_accounts_are_remembered_in_pieces(state: SqlState) -> None:
     with state.transaction() as on:
         on.record_memory.forget(Feed.INVOICES, many)
     assert known(state) == {}
+
+
+@pytest.fixture
+def served(postgres_engine: Engine, clock: ManualClock) -> SqlState:
+    """A state on a server, where two may write at once; SQLite lets nobody else begin."""
+    store = StoreId("shop")
+    return SqlState(postgres_engine, f"at-once-{uuid4()}", store, keys_of(store, 64), clock)
+
+
+def while_open(state: SqlState, engine: Engine, first: Write, second: Write) -> None:
+    """The second begins while the first has written, and is not done yet."""
+
+    def write() -> None:
+        with state.transaction() as on:
+            second(on.record_memory)
+
+    with ThreadPoolExecutor(1) as other:
+        with state.transaction() as on:
+            first(on.record_memory)
+            written = other.submit(write)
+            with engine.connect() as beside:
+                while not written.done() and not beside.scalar(text(WAITING)):
+                    beside.rollback()
+        written.result()
+
+
+@pytest.mark.rule("WA-8", "MI-1", "OP-1")
+def test_who_forgets_while_another_confirms_wins(served: SqlState, postgres_engine: Engine) -> None:
+    while_open(
+        *(served, postgres_engine),
+        lambda memory: memory.confirm(Feed.INVOICES, BOTH, {}),
+        lambda memory: memory.forget_accounts([ONE]),
+    )
+    assert known(served)[ONE].forgotten
+    assert known(served)[OTHER] == SECOND
+
+
+@pytest.mark.rule("WA-8", "MI-1", "OP-1")
+@pytest.mark.parametrize("before", [{}, {ONE: SECOND}])
+def test_who_confirms_while_another_forgets_confirms_nothing(
+    served: SqlState, postgres_engine: Engine, before: dict[CustomerId, Remembered]
+) -> None:
+    with served.transaction() as on:
+        on.record_memory.confirm(Feed.INVOICES, before, {})
+    while_open(
+        *(served, postgres_engine),
+        lambda memory: memory.forget_accounts([ONE]),
+        lambda memory: memory.confirm(Feed.INVOICES, BOTH, before),
+    )
+    assert known(served)[ONE].forgotten
+    assert known(served)[OTHER] == SECOND
