@@ -60,7 +60,9 @@ def batches_of_many(
             continue
         # Where another connection reads, this one begins no transaction: the server would end it.
         if not begun:
-            see(connection, snapshot)
+            # Through psqlODBC something has been asked by then, and no snapshot is lent.
+            if sql is not None:
+                see(connection, snapshot)
             connection.exec_driver_sql(NO_LIMIT)
             begun = True
         if sql is not None:
