@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
 from erp_adapters.sql.running import as_sqlalchemy_says
@@ -159,6 +159,11 @@ class Moments:
         """What is asked from now on is told as it is by then."""
         if self.held is not None:
             self.held.end()
+
+
+def may_lend(dialect: Dialect) -> bool:
+    """Whether the server may lend, and the driver leaves its transactions to us."""
+    return (dialect.name, dialect.driver) == ("postgresql", "psycopg")
 
 
 def join(connection: Connection, snapshot: str) -> None:

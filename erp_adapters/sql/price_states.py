@@ -22,11 +22,10 @@ import structlog
 
 from erp_adapters.sql.base import Reading
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.moments import join
+from erp_adapters.sql.moments import join, may_lend
 from erp_adapters.sql.price_feeds import FEEDS, ReadsPriceFeeds
 from erp_adapters.sql.price_sums import (
     AS_STORED,
-    POSTGRESQL,
     NoSums,
     OfSome,
     Sums,
@@ -157,18 +156,13 @@ class ReadsPriceStates(ReadsPriceFeeds):
 
     def _begin_moment(self, query: Query, level: PriceLevel) -> None:
         moment = self._moments.held
-        if moment is None or not moment.may_begin or not self._lends:
+        lends = may_lend(self.database.reader.dialect)
+        if moment is None or not moment.may_begin or not lends:
             return
         moment.level = level
         with ExitStack() as begun:
             connection = begun.enter_context(self._read(query.name)).connection
             moment.begin(connection, query.sql.with_nulls(), begun.pop_all())
-
-    @property
-    def _lends(self) -> bool:
-        """Whether the server may lend, and the driver leaves its transactions to us."""
-        dialect = self.database.reader.dialect
-        return (dialect.name, dialect.driver) == (POSTGRESQL, "psycopg")
 
     def _some(self, level: PriceLevel) -> OfSome | None:
         asked = self._sums[level]

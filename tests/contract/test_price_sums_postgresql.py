@@ -94,6 +94,14 @@ def erp(url: str, staff: Engine, tmp_path_factory: pytest.TempPathFactory) -> It
     made.close()
 
 
+@pytest.fixture(params=["ADBC", "psycopg"])
+def by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The way in which many prices are read."""
+    if request.param == "psycopg":
+        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
+    return str(request.param)
+
+
 def states_of(erp: Any, staff: Engine, rows: Sequence[PriceRow]) -> dict[str, bytes]:
     with staff.begin() as connection:
         connection.exec_driver_sql("TRUNCATE price")
@@ -314,14 +322,11 @@ def test_owners_whose_keys_are_stored_as_they_are_spelled_are_found_by_an_index(
 
 
 @pytest.mark.rule("WA-6", "OP-1")
-@pytest.mark.parametrize("by", ["ADBC", "psycopg"])
 def test_feed_may_take_longer_than_a_statement_of_an_order(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """And longer than a transaction may do nothing meanwhile, which is twice that."""
     monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
-    if by == "psycopg":
-        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
     feed = "SELECT 'C-1' AS customer_id, 'NUT-' || n AS sku, 1 AS min_quantity, 5 AS unit_price"
     start, end = PROFILE.split("    SELECT * FROM price ORDER")
     slow = f"    {feed} FROM generate_series(1, 5) AS n, pg_sleep(0.3 + 0 * n) ORDER"
@@ -357,14 +362,11 @@ def fill(staff: Engine, *prices: str) -> None:
 
 
 @pytest.mark.rule("MI-2", "WA-6")
-@pytest.mark.parametrize("by", ["ADBC", "psycopg"])
 def test_prices_are_told_as_of_the_moment_of_their_states(
     erp: Any, staff: Engine, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """Whatever is written meanwhile, and by whichever way it is read."""
     monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
-    if by == "psycopg":
-        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
     fill(staff, "('C-1', 'BOLT', 1, 5)", "('C-1', 'NUT', 1, 6)", "('C-2', 'NUT', 1, 7)")
     both = [PriceScope.account(CustomerId(each)) for each in OWNERS]
 
@@ -412,14 +414,11 @@ def test_nobody_empties_a_table_of_which_a_moment_is_held(erp: Any, staff: Engin
 
 
 @pytest.mark.rule("OP-1", "MI-3")
-@pytest.mark.parametrize("by", ["ADBC", "psycopg"])
 def test_who_empties_a_table_of_a_moment_is_not_kept_by_who_waits_behind(
     erp: Any, staff: Engine, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """He waits for the moment, which waits for its reader, who would wait for him."""
     monkeypatch.setattr("erp_adapters.sql.price_states.SINGLY", 0)
-    if by == "psycopg":
-        monkeypatch.setattr("erp_adapters.sql.bulk.readers.by_adbc", lambda *_: None)
     fill(staff, "('C-1', 'BOLT', 1, 5)")
     emptied = "SET LOCAL lock_timeout = '8s'; TRUNCATE price; INSERT INTO price VALUES {}"
 

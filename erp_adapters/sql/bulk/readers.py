@@ -14,7 +14,7 @@ from erp_adapters.sql.bulk.batches import ROWS, Batch, names_of, of_rows
 from erp_adapters.sql.bulk.odbc import by_arrow_odbc
 from erp_adapters.sql.bulk.postgresql import by_adbc, by_psycopg, spelled_out
 from erp_adapters.sql.database import Database
-from erp_adapters.sql.moments import get_at, see
+from erp_adapters.sql.moments import get_at, may_lend, see
 from erp_adapters.sql.price_sums import NO_LIMIT
 from erp_adapters.sql.queries import Query
 from erp_adapters.sql.running import as_sqlalchemy_says
@@ -38,10 +38,12 @@ def batches_with(
 ) -> Generator[Batch, None, None]:
     """The same of a statement that has parameters, by whatever driver it is."""
     clause = query.sql.ready({name for name, value in given.items() if value is not None})
-    if _is_psycopg(connection):
+    ours = may_lend(connection.dialect)
+    if ours:
+        # Whoever had to wait for a table that was filled anew must not see it empty.
         see(connection, None)
     for parameters in query.executions(given):
-        if _is_psycopg(connection):
+        if ours:
             get_at(connection, spelled_out(connection, clause, parameters))
         yield from _executed(connection, clause, parameters)
 
@@ -53,7 +55,7 @@ def batches_of_many(
     clause = query.sql.ready({name for name, value in given.items() if value is not None})
     begun = False
     for parameters in query.executions(given):
-        sql = spelled_out(connection, clause, parameters) if _is_psycopg(connection) else None
+        sql = spelled_out(connection, clause, parameters) if may_lend(connection.dialect) else None
         found = by_adbc(connection, query, snapshot, sql) if sql is not None else None
         if found is not None:
             yield from found
@@ -68,10 +70,6 @@ def batches_of_many(
         if sql is not None:
             get_at(connection, sql)
         yield from _executed(connection, clause, parameters)
-
-
-def _is_psycopg(connection: Connection) -> bool:
-    return (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
 
 
 def _by_the_quickest_way(
