@@ -17,13 +17,12 @@ write each night as are checked in it, to know what the clock tells.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sync.domain.pricing import PriceLevel, PriceScope
 from sync.domain.times import Watermark
 from sync.flows.context import Context
+from sync.planning.spread import all_is_due, has_come, seconds
 
 CHECKED = "prices:full"
 """Up to when everything whose moment had come was checked."""
@@ -31,8 +30,6 @@ CHECKED = "prices:full"
 ALL_CHECKED = "prices:all"
 """When all of it was checked in one run. What was checked as its moment came may have been
 so a period before ``CHECKED``: who checks all of it at once counts from here."""
-
-_START = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +48,12 @@ class Checking:
     def of(cls, context: Context, began: Watermark, *, everything: bool, spread: bool) -> Checking:
         with context.state.transaction() as state:
             last = state.watermarks.get(CHECKED if spread else ALL_CHECKED)
-        since = None if everything or last is None else _seconds(last.at)
-        return cls(context.limits.full_price_check_s, since, _seconds(began.at), spread)
+        since = None if everything or last is None else seconds(last.at)
+        return cls(context.limits.full_price_check_s, since, seconds(began.at), spread)
 
     @property
     def everything(self) -> bool:
-        if self.since is None:
-            return True
-        # A clock that was ahead says nothing of when the last check was.
-        return self.since > self.now or self.now - self.since >= self.period_s
+        return all_is_due(self.since, self.now, self.period_s)
 
     def due(self, scope: PriceScope) -> bool:
         """Whether the scope is read and compared whatever is known of it."""
@@ -83,11 +77,4 @@ class Checking:
             return True
         if not self.spread:
             return False
-        digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-        moment = int.from_bytes(digest, "big") / 2**64 * self.period_s
-        before, after = ((each - moment) // self.period_s for each in (self.since, self.now))
-        return after > before
-
-
-def _seconds(at: datetime) -> float:
-    return (at - _START).total_seconds()
+        return has_come(name, self.since, self.now, self.period_s)

@@ -23,7 +23,6 @@ for all these IDs is cheap, and tells at once of a store that was emptied.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 
 import structlog
 
@@ -31,14 +30,12 @@ from sync.domain.ids import CustomerId
 from sync.domain.times import Watermark
 from sync.flows.context import Context, FlowResult
 from sync.flows.mirroring import Unreadable
-from sync.planning.spread import has_come
+from sync.planning.spread import all_is_due, has_come, seconds
 from sync.ports.erp import Feed
 from sync.ports.record_memory import Remembered
 from sync.ports.state import ResyncScope
 
 NAMED = 5
-
-_START = datetime(2000, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger()
 
@@ -76,7 +73,7 @@ class RecordConfirming:
             self._held.update(state.record_memory.known(kind))
             checked = state.watermarks.get(self._checked)
         if checked is not None and not self._doubted:
-            self._since = _seconds(checked.at)
+            self._since = seconds(checked.at)
 
     def known(self, customer_ids: Iterable[CustomerId]) -> Mapping[CustomerId, bytes]:
         """The states at which these accounts need not be looked at."""
@@ -183,13 +180,11 @@ class RecordConfirming:
 
     def _is_due(self, customer_id: CustomerId) -> bool:
         """Whether it is compared whatever is known of it."""
-        if self._since is None:
+        since, now = self._since, seconds(self._began.at)
+        period_s = self._context.limits.full_record_check_s
+        if since is None or all_is_due(since, now, period_s):
             return True
-        now, period_s = _seconds(self._began.at), self._context.limits.full_record_check_s
-        # A clock that was ahead says nothing of when the last check was.
-        if self._since > now or now - self._since >= period_s:
-            return True
-        return has_come(f"{self._kind.value}|{customer_id}", self._since, now, period_s)
+        return has_come(f"{self._kind.value}|{customer_id}", since, now, period_s)
 
     def _forget(self, customer_ids: Iterable[CustomerId]) -> None:
         gone = list(customer_ids)
@@ -206,7 +201,3 @@ class RecordConfirming:
         with self._context.state.transaction() as state:
             state.record_memory.confirm(self._kind, records, self._held)
         self._held.update(records)
-
-
-def _seconds(at: datetime) -> float:
-    return (at - _START).total_seconds()

@@ -8,6 +8,20 @@ for by the next.
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
+
+_START = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def seconds(at: datetime) -> float:
+    """On the clock of the periods."""
+    return (at - _START).total_seconds()
+
+
+def all_is_due(since: float | None, now: float, period_s: float) -> bool:
+    """Whether a whole period, or nobody knows how much, has gone by since the last run."""
+    # A clock that was ahead says nothing of when that was.
+    return since is None or since > now or now - since >= period_s
 
 
 def has_come(name: str, since: float, now: float, period_s: float) -> bool:

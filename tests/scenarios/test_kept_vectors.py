@@ -27,6 +27,13 @@ from tests.scenarios.test_price_batches import SKUS, Site
 from tests.scenarios.test_price_checks import ACCOUNTS, a_site
 
 
+def change_each(site: Site) -> None:
+    """Each account has another price than before, and than the others."""
+    for number, each in enumerate(ACCOUNTS):
+        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
+        site.erp.set_price(price)
+
+
 @pytest.mark.rule("MI-2")
 def test_short_list_is_laid_beside_few_others_however_many_there_are(
     monkeypatch: pytest.MonkeyPatch,
@@ -38,9 +45,7 @@ def test_short_list_is_laid_beside_few_others_however_many_there_are(
         return alike(one, other)
 
     monkeypatch.setattr(differences, "alike", counted)
-    for number, each in enumerate(ACCOUNTS):
-        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
-        site.erp.set_price(price)
+    change_each(site)
     assert site.run().counts["changed"] == len(ACCOUNTS)
     assert 0 < looks[0] <= kept_vectors.LOOKS * len(ACCOUNTS)
 
@@ -81,9 +86,7 @@ def test_lists_of_a_single_price_do_not_fill_the_memory(monkeypatch: pytest.Monk
     monkeypatch.setattr(kept_vectors, "ROWS_AT_HAND", 5 * kept_vectors.ROWS_OF_ITSELF + 5)
     monkeypatch.setattr(Counted, "most", 0)
     site = a_site()
-    for number, each in enumerate(ACCOUNTS):
-        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
-        site.erp.set_price(price)
+    change_each(site)
     assert site.run().counts["changed"] == len(ACCOUNTS) > 10
     assert 2 < Counted.most <= 6
 
@@ -94,9 +97,7 @@ def test_no_more_lists_are_at_hand_than_anybody_looks_for(monkeypatch: pytest.Mo
     monkeypatch.setattr(kept_vectors, "MOST_AT_HAND", 3)
     monkeypatch.setattr(Counted, "most", 0)
     site = a_site()
-    for number, each in enumerate(ACCOUNTS):
-        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
-        site.erp.set_price(price)
+    change_each(site)
     assert site.run().counts["changed"] == len(ACCOUNTS) > 10
     assert 2 < Counted.most <= 4
 
@@ -121,9 +122,7 @@ def test_nothing_is_at_hand_any_more_while_prices_are_written(
         taken(put, remove)
 
     monkeypatch.setattr(site.store, "apply_price_rows", counted)
-    for number, each in enumerate(ACCOUNTS):
-        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
-        site.erp.set_price(price)
+    change_each(site)
     assert site.run().counts["changed"] == len(ACCOUNTS)
     assert left
     assert not any(left)
@@ -197,9 +196,7 @@ def test_call_tells_of_so_many_lists_and_no_more_however_short_they_are(
         taken(put, remove)
 
     monkeypatch.setattr(site.store, "apply_price_rows", counted)
-    for number, each in enumerate(ACCOUNTS):
-        price = a.a_price(f"{number + 10}", scope=PriceScope.account(each), sku=SKUS[0])
-        site.erp.set_price(price)
+    change_each(site)
     assert site.run().counts["changed"] == len(ACCOUNTS)
     assert (max(calls), len(calls)) == (4, -(-len(ACCOUNTS) // 4))
     assert sum(calls) == len(ACCOUNTS)
